@@ -1,0 +1,85 @@
+//! What comes out of the supervisor.
+
+use std::time::Instant;
+
+use crate::handlers::HandlerId;
+use crate::status::Report;
+
+/// Names one operation of one supervisor. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpId(pub(crate) u64);
+
+impl OpId {
+    /// The number behind it, for logs and recordings: 1, 2, 3 in the order in which the operations began.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The id with this number, for recordings that are read back.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// Something that the runner must do, from [`Supervisor::poll_action`](crate::Supervisor::poll_action).
+///
+/// `Start`, `SendLiveness`, `RegisterHandler` and `Stop` are operations: they take time, carry an id, and each is
+/// answered exactly once by the event of its name. The supervisor keeps the deadline itself; it is told so that an
+/// operation can give up in time and say why. The other three are done at once and have no answer.
+///
+/// Exhaustive on purpose: a new action must break the build of every runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Make a client.
+    Start {
+        /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered).
+        id: OpId,
+        /// From 1; counted anew after a start that was proved good.
+        attempt: u32,
+        /// When the supervisor gives up on it.
+        deadline: Instant,
+    },
+    /// Ask the bus to do its work once, now, and say whether it did.
+    SendLiveness {
+        /// To be answered by [`Event::LivenessAnswered`](crate::Event::LivenessAnswered).
+        id: OpId,
+        /// When the supervisor gives up on it.
+        deadline: Instant,
+    },
+    /// Register a request handler with the client that was started last.
+    RegisterHandler {
+        /// To be answered by [`Event::RegistrationAnswered`](crate::Event::RegistrationAnswered).
+        id: OpId,
+        /// Which one: its place in [`Settings::handlers`](crate::Settings::handlers).
+        handler: HandlerId,
+        /// From 1, for each client.
+        attempt: u32,
+        /// When the supervisor gives up on it.
+        deadline: Instant,
+    },
+    /// Give up whatever `id` (a start or a registration) made or may yet make, in the background.
+    ///
+    /// With a client go all registrations made on it.
+    Discard {
+        /// The id of the start or the registration.
+        id: OpId,
+    },
+    /// Show this to whoever asks. The whole of what is known; it differs from the last one in status, cause or warning.
+    SetStatus(Report),
+    /// The bus was proved live again while Running: extend the lease.
+    Renew {
+        /// The newest proof.
+        evidence: Instant,
+        /// Running is granted until this instant.
+        lease: Instant,
+    },
+    /// Stop consuming, flush what is queued, close the client; whatever is still under way is to be given up.
+    Stop {
+        /// To be answered by [`Event::StopAnswered`](crate::Event::StopAnswered).
+        id: OpId,
+        /// When the supervisor calls it Stopped all the same.
+        deadline: Instant,
+    },
+}

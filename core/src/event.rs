@@ -1,0 +1,60 @@
+//! What goes into the supervisor.
+
+use std::time::Instant;
+
+use crate::action::OpId;
+use crate::failure::Failure;
+
+/// Something that happened, told to [`Supervisor::handle_event`](crate::Supervisor::handle_event).
+///
+/// Four of them answer an action and carry its id; the answer to anything but the operation in flight is stale:
+/// counted and ignored. The other four come by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Answers [`Action::Start`](crate::Action::Start).
+    StartAnswered {
+        /// The action's id.
+        id: OpId,
+        /// Whether there is a client now. A failed start must have left nothing behind.
+        result: Result<(), Failure>,
+    },
+    /// Answers [`Action::SendLiveness`](crate::Action::SendLiveness).
+    LivenessAnswered {
+        /// The action's id.
+        id: OpId,
+        /// Whether the bus did what was asked of it.
+        result: Result<(), Failure>,
+    },
+    /// Answers [`Action::RegisterHandler`](crate::Action::RegisterHandler).
+    RegistrationAnswered {
+        /// The action's id.
+        id: OpId,
+        /// Whether the handler is registered now.
+        result: Result<(), Failure>,
+    },
+    /// Answers [`Action::Stop`](crate::Action::Stop).
+    StopAnswered {
+        /// The action's id.
+        id: OpId,
+        /// Whether everything was flushed and closed.
+        result: Result<(), Failure>,
+    },
+    /// Ordinary traffic proved that the bus works: a delivery, a fetched record, an answered request.
+    ///
+    /// May be coalesced: only the newest instant counts. An older one than is known already is ignored.
+    Live {
+        /// When it was observed, which may be before it is told.
+        at: Instant,
+    },
+    /// A hint that the bus may be gone: a dropped connection, "all brokers down". Never a verdict by itself.
+    Suspicion(Failure),
+    /// The client is beyond repair.
+    ClientLost {
+        /// The id of the start that made it.
+        client: OpId,
+        /// What broke it.
+        failure: Failure,
+    },
+    /// The service wants to end.
+    Shutdown,
+}

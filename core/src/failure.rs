@@ -1,0 +1,178 @@
+//! What can go wrong with a bus, sorted by what it proves.
+
+use std::fmt;
+
+/// One failure, small enough to copy into every report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// What went wrong.
+    pub class: FailureClass,
+    /// The number that the client library gave it, for whoever looks it up there. Never decides anything.
+    pub code: Option<i32>,
+}
+
+impl Failure {
+    /// A failure of `class` that no client library numbered.
+    #[must_use]
+    pub const fn new(class: FailureClass) -> Self {
+        Self { class, code: None }
+    }
+
+    /// A failure of `class` that the client library calls `code`.
+    #[must_use]
+    pub const fn with_code(class: FailureClass, code: i32) -> Self {
+        Self {
+            class,
+            code: Some(code),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "{} (code {code})", self.class),
+            None => self.class.fmt(f),
+        }
+    }
+}
+
+impl From<FailureClass> for Failure {
+    fn from(class: FailureClass) -> Self {
+        Self::new(class)
+    }
+}
+
+/// What went wrong, in the words of whoever has to mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FailureClass {
+    /// No connection to any broker: refused, reset, closed, or no route.
+    Unreachable = 1,
+    /// Nothing came back in time.
+    Timeout,
+    /// A broker's name does not resolve.
+    NameResolution,
+    /// The TLS handshake failed, or the certificate is not trusted.
+    Tls,
+    /// The broker does not accept who we say we are.
+    Authentication,
+    /// The broker knows us and does not allow what we asked.
+    Authorization,
+    /// The liveness topic, or the partition asked, does not exist.
+    TopicMissing,
+    /// The partitions asked have no leader at the moment.
+    NoLeader,
+    /// Fewer replicas are in sync than the acknowledgement asked for needs.
+    NotEnoughReplicas,
+    /// The broker holds us back: quota or policy.
+    Throttled,
+    /// The client's own queue is full.
+    QueueFull,
+    /// The client is beyond repair and must be built anew.
+    ClientFatal,
+    /// Anything that the others do not name.
+    Other,
+}
+
+impl FailureClass {
+    /// Every class, in the order of their declaration.
+    pub const ALL: [Self; 13] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::NameResolution,
+        Self::Tls,
+        Self::Authentication,
+        Self::Authorization,
+        Self::TopicMissing,
+        Self::NoLeader,
+        Self::NotEnoughReplicas,
+        Self::Throttled,
+        Self::QueueFull,
+        Self::ClientFatal,
+        Self::Other,
+    ];
+
+    /// What this failure proves about the bus, and so how the supervisor takes it.
+    #[must_use]
+    pub const fn kind(self) -> FailureKind {
+        match self {
+            Self::Tls | Self::Authentication | Self::NotEnoughReplicas | Self::ClientFatal => {
+                FailureKind::Definitive
+            }
+            Self::Unreachable
+            | Self::Timeout
+            | Self::NameResolution
+            | Self::QueueFull
+            | Self::Other => FailureKind::Ambiguous,
+            Self::NoLeader => FailureKind::Partial,
+            Self::Authorization | Self::TopicMissing | Self::Throttled => FailureKind::Answer,
+        }
+    }
+
+    /// A stable name for logs, metrics and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "Unreachable",
+            Self::Timeout => "Timeout",
+            Self::NameResolution => "NameResolution",
+            Self::Tls => "Tls",
+            Self::Authentication => "Authentication",
+            Self::Authorization => "Authorization",
+            Self::TopicMissing => "TopicMissing",
+            Self::NoLeader => "NoLeader",
+            Self::NotEnoughReplicas => "NotEnoughReplicas",
+            Self::Throttled => "Throttled",
+            Self::QueueFull => "QueueFull",
+            Self::ClientFatal => "ClientFatal",
+            Self::Other => "Other",
+        }
+    }
+
+    /// What a person can do about it, as one imperative sentence without a full stop.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Unreachable => "check that a broker runs at the bootstrap servers' addresses",
+            Self::Timeout => "check whether the brokers hang, are overloaded, or are cut off",
+            Self::NameResolution => "check the host names among the bootstrap servers",
+            Self::Tls => "check the certificates and `security.protocol`",
+            Self::Authentication => "check the SASL mechanism, user and password",
+            Self::Authorization => "allow this user to write to the liveness topic",
+            Self::TopicMissing => {
+                "create the liveness topic, allow livebus to create it, or ask by metadata"
+            }
+            Self::NoLeader => "wait for the election; if it does not end, look at the controller",
+            Self::NotEnoughReplicas => {
+                "bring the missing replicas back, or ask for `acks=1` if that is enough"
+            }
+            Self::Throttled => "raise the client's quota",
+            Self::QueueFull => "look at what fills the producer's queue",
+            Self::ClientFatal => "wait: the client is built anew",
+            Self::Other => "look at the client's log",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a failure proves about the bus.
+///
+/// The distinction is what keeps a readiness from flapping: a closed idle connection is not a dead bus, a missing
+/// topic is not a network fault, and one broker away is not a cluster away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The bus cannot be used as it is configured: not ready at once.
+    Definitive,
+    /// It may have been bad luck: not ready after several in a row.
+    Ambiguous,
+    /// Other brokers answer, only the leaders asked are missing: ready with a warning for a while.
+    Partial,
+    /// The broker spoke and refused for a reason of ours. The bus lives: ready, with a warning that stays.
+    Answer,
+}

@@ -1,0 +1,89 @@
+//! The registration of request handlers: each on its own, each with its own retries.
+
+use std::time::Instant;
+
+use crate::action::OpId;
+use crate::failure::Failure;
+
+/// A request handler as the supervisor sees it: something that must be registered with the client after each start.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Handler {
+    /// Its name among the handlers, for people: usually its topic.
+    pub name: String,
+    /// Whether the service is not ready without it.
+    pub required: bool,
+}
+
+impl Handler {
+    /// A handler without which the service is not ready.
+    #[must_use]
+    pub fn required(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            required: true,
+        }
+    }
+
+    /// A handler without which the service is ready all the same.
+    #[must_use]
+    pub fn optional(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            required: false,
+        }
+    }
+}
+
+/// A handler's place in [`Settings::handlers`](crate::Settings::handlers), from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(pub(crate) u16);
+
+impl HandlerId {
+    /// The place as an index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How far the registration of one handler has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Registration {
+    /// There is no client to register with.
+    Idle,
+    /// Asked for, not yet answered.
+    Registering {
+        id: OpId,
+        attempt: u32,
+        deadline: Instant,
+        /// Why the attempt before this one failed.
+        failure: Option<Failure>,
+    },
+    /// Failed; attempt number `attempt` comes at `until`.
+    BackingOff {
+        attempt: u32,
+        until: Instant,
+        failure: Failure,
+    },
+    /// Done, until the client goes.
+    Registered,
+}
+
+impl Registration {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match *self {
+            Self::Registering { deadline, .. } => Some(deadline),
+            Self::BackingOff { until, .. } => Some(until),
+            Self::Idle | Self::Registered => None,
+        }
+    }
+
+    /// Why it is not registered, where a failure is the reason.
+    pub(crate) const fn failure(&self) -> Option<Failure> {
+        match *self {
+            Self::Registering { failure, .. } => failure,
+            Self::BackingOff { failure, .. } => Some(failure),
+            Self::Idle | Self::Registered => None,
+        }
+    }
+}

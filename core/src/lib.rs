@@ -1,0 +1,180 @@
+//! The decisions of livebus: whether a service may call itself ready, given what its message bus did.
+//!
+//! Sans-IO: this crate knows no clock, no thread, no socket and no Kafka, and depends on nothing. It is told what
+//! happened and when, and says what to do and until when. A *runner* reads the clock, does the IO, and tells it the
+//! answers; there is one for tokio, and this page shows a whole one.
+//!
+//! - [`Supervisor`] is the state machine for one bus: [`Event`]s in, [`Action`]s out.
+//! - [`Config`] is what it is told once: [`Settings`] that were checked.
+//! - [`Readiness`] is the verdict over all services of a process, read by anyone without a lock.
+//!
+//! # What it decides
+//!
+//! **Start.** Preparing, Prepared, then [`Action::Start`]. A start that fails or is overdue is NotReady with its cause,
+//! and is tried again after a back-off.
+//!
+//! **Evidence.** Ordinary traffic proves that the bus works ([`Event::Live`]). Only after
+//! [`live_interval`](Settings::live_interval) of silence does a *liveness message* go out
+//! ([`Action::SendLiveness`]). Without evidence it is never Running: the first message goes out right after the start.
+//!
+//! **Verdict.** A failure is one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
+//! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (other brokers answer, the leaders asked
+//! are missing): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *An answer* (refused for a
+//! reason of ours): Running with a warning that stays.
+//!
+//! **Suspicion.** What a client library says about its connections is often false, so it decides nothing
+//! ([`Event::Suspicion`]): it sends a liveness message now, with a short deadline, and that outcome decides alone.
+//!
+//! **While NotReady** a liveness message goes out each [`not_live_interval`](Settings::not_live_interval), doubling to its
+//! maximum, and stays open until the next: whatever proof comes first makes the service Running again.
+//!
+//! **Handlers** are registered after each start, each with its own retries. Running needs a live bus *and* all required
+//! handlers.
+//!
+//! **The lease.** Running is granted until the newest evidence plus the [detection bound](Config::detection_bound), and
+//! readers compare it with the clock. If the runner dies or starves, readiness runs out by itself: green never outlives
+//! its proof.
+//!
+//! **Shutdown.** NotReady first, then the drain, then [`Action::Stop`], then Stopped: from any state, within
+//! [`Config::shutdown_bound`].
+//!
+//! # The four calls
+//!
+//! 1. [`handle_event`](Supervisor::handle_event) takes what happened;
+//! 2. [`handle_timeout`](Supervisor::handle_timeout) lets time pass;
+//! 3. [`poll_action`](Supervisor::poll_action) gives what must be done, one by one, until `None`;
+//! 4. [`poll_timeout`](Supervisor::poll_timeout) says when time must pass next.
+//!
+//! > After `new`, and after every call of the first two: poll actions until `None`, then poll the timeout, then wait for
+//! > that instant or an event, whichever comes first.
+//!
+//! # The nine rules
+//!
+//! 1. While actions are queued, `poll_timeout` is already due. A runner that forgets to drain is late by nothing.
+//! 2. Drained, `poll_timeout` is strictly after the newest instant that was told. No busy loop.
+//! 3. Every operation carries an id and is answered exactly once by the event with that id. Any other id is stale: counted,
+//!    and ignored.
+//! 4. At most one start, one liveness message and one registration per handler are in flight. The supervisor keeps each
+//!    deadline itself: an answer that never comes is a failure at that deadline.
+//! 5. A deadline lives inside the state that needs it, and is armed from `now`, never from the deadline before it. Durations
+//!    that are zero or absurd are refused when the configuration is made.
+//! 6. When `now` goes back, no time has passed. A jump of days gives one liveness message, not a burst.
+//! 7. Nothing here fails: a failure is an event. No transition has a wildcard arm.
+//! 8. [`Action`] is exhaustive on purpose: a new action must break the build of every runner.
+//! 9. Same inputs, same outputs. Jitter comes from a [seed](Settings::seed).
+//!
+//! No call panics, provided that the clock's instants leave room for a few years to be added.
+//!
+//! # A complete runner
+//!
+//! Threads for operations, a channel for their answers, the standard library's clock. A runner on an async runtime is the
+//! same loop with other words for "spawn" and "wait".
+//!
+//! ```
+//! use livebus_core::{Action, Config, Event, Failure, FailureClass, Readiness, Settings, Status, Supervisor};
+//! use std::sync::mpsc::{RecvTimeoutError, channel};
+//! use std::thread;
+//! use std::time::{Duration, Instant};
+//!
+//! // What the actions mean on your bus. This one refuses its first start and works from then on.
+//! fn start(attempt: u32) -> Result<(), Failure> {
+//!     if attempt > 1 { Ok(()) } else { Err(FailureClass::Unreachable.into()) }
+//! }
+//! fn send_liveness() -> Result<(), Failure> {
+//!     Ok(())
+//! }
+//!
+//! let mut settings = Settings::fast();
+//! settings.start_backoff.first = Duration::from_millis(10);
+//! settings.drain = Duration::ZERO;
+//!
+//! let readiness = Readiness::builder().required("bus").build(Instant::now())?;
+//! let service = readiness.service("bus")?;
+//! let mut supervisor = Supervisor::new(Config::new(settings)?, Instant::now());
+//! let (answer, answers) = channel::<(Instant, Event)>();
+//! let operation = |work: Box<dyn FnOnce() -> Event + Send>| {
+//!     let answer = answer.clone();
+//!     thread::spawn(move || answer.send((Instant::now(), work())));
+//! };
+//!
+//! let mut seen = Vec::new();
+//! loop {
+//!     // 3. What must be done? Operations are spawned, never waited for here.
+//!     while let Some(action) = supervisor.poll_action() {
+//!         match action {
+//!             Action::Start { id, attempt, .. } => {
+//!                 operation(Box::new(move || Event::StartAnswered { id, result: start(attempt) }));
+//!             }
+//!             Action::SendLiveness { id, .. } => {
+//!                 operation(Box::new(move || Event::LivenessAnswered { id, result: send_liveness() }));
+//!             }
+//!             Action::RegisterHandler { id, .. } => {
+//!                 operation(Box::new(move || Event::RegistrationAnswered { id, result: Ok(()) }));
+//!             }
+//!             Action::Stop { id, .. } => {
+//!                 operation(Box::new(move || Event::StopAnswered { id, result: Ok(()) }));
+//!             }
+//!             Action::Discard { .. } => {}
+//!             Action::SetStatus(report) => {
+//!                 seen.push(report.status);
+//!                 service.store(Instant::now(), report);
+//!                 if report.status == Status::Running {
+//!                     assert!(readiness.is_ready(Instant::now()));
+//!                     answer.send((Instant::now(), Event::Shutdown))?;
+//!                 }
+//!             }
+//!             Action::Renew { evidence, lease } => service.renew(Instant::now(), evidence, lease),
+//!         }
+//!     }
+//!     // 4. Until when may we wait?
+//!     let wait = match supervisor.poll_timeout() {
+//!         Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+//!         None if supervisor.is_stopped() => break,
+//!         None => Duration::MAX,
+//!     };
+//!     // 1. and 2. What happened, and what time is it? The clock is read on every wake.
+//!     match answers.recv_timeout(wait) {
+//!         Ok((at, event)) => supervisor.handle_event(at, event),
+//!         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+//!     }
+//!     supervisor.handle_timeout(Instant::now());
+//! }
+//!
+//! use Status::{NotReady, Prepared, Preparing, Running, Stopped};
+//! // NotReady twice in a row: the start failed; it was started and has nothing proved yet.
+//! assert_eq!(seen, [Preparing, Prepared, NotReady, NotReady, Running, NotReady, Stopped]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to read on
+//!
+//! `transition.rs` owns every transition; `liveness.rs` has the rules of the bus that it calls; `state.rs` is what there is
+//! to know. The style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and
+//! h11 (one file owns all transitions); the behaviour follows the Kafka supervision of the VOLTHA core.
+
+mod action;
+mod backoff;
+mod cell;
+mod config;
+mod event;
+mod failure;
+mod handlers;
+mod liveness;
+mod readiness;
+mod state;
+mod status;
+mod supervisor;
+mod transition;
+
+pub use action::{Action, OpId};
+pub use backoff::Backoff;
+pub use config::{Answers, Config, ConfigError, OnClientLost, OnSuspicion, Settings};
+pub use event::Event;
+pub use failure::{Failure, FailureClass, FailureKind};
+pub use handlers::{Handler, HandlerId};
+pub use readiness::{
+    Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,
+    UnknownService,
+};
+pub use status::{Cause, Report, Status};
+pub use supervisor::Supervisor;

@@ -1,0 +1,365 @@
+//! The rules of a started client's bus: when to ask whether it works, and what an answer, bad news and silence mean.
+//!
+//! `transition.rs` decides which of these applies; nothing else calls them.
+
+use std::time::Instant;
+
+use crate::action::Action;
+use crate::config::Answers;
+use crate::failure::{Failure, FailureClass, FailureKind};
+use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Round, Standing, Started, State};
+use crate::status::{Cause, Status};
+use crate::supervisor::Supervisor;
+
+// The bus while nothing proves that it works.
+impl Supervisor {
+    pub(crate) fn ask_while_not_live(&mut self, started: Started, not_live: NotLive) {
+        let id = self.next_id();
+        let settings = self.config.settings();
+        let doublings = not_live.failures.min(31);
+        let interval = settings
+            .not_live_interval
+            .saturating_mul(1 << doublings)
+            .min(settings.not_live_interval_max);
+        let deadline = self.now + interval;
+        let asking = NotLive {
+            in_flight: Some(id),
+            sent: self.now,
+            until: deadline,
+            proved: false,
+            hint: None,
+            ..not_live
+        };
+        self.set_liveness(started, Liveness::NotLive(asking));
+        self.actions
+            .push_back(Action::SendLiveness { id, deadline });
+    }
+
+    pub(crate) fn not_live_answered(
+        &mut self,
+        started: Started,
+        not_live: NotLive,
+        result: Result<(), Failure>,
+    ) {
+        let answered = NotLive {
+            in_flight: None,
+            ..not_live
+        };
+        let now = self.now;
+        match result.map_err(|failure| (failure, self.takes_for_live(failure))) {
+            Ok(()) => self.not_live_proved(started, answered, now, Standing::Clear),
+            Err((failure, true)) => {
+                self.not_live_proved(started, answered, now, Standing::Warned(failure));
+            }
+            Err((failure, false)) if failure.class == FailureClass::ClientFatal => {
+                self.client_lost(started, failure);
+            }
+            Err((failure, false)) => {
+                let failed = self.not_live_failed(answered, failure);
+                self.set_liveness(started, Liveness::NotLive(failed));
+            }
+        }
+    }
+
+    pub(crate) fn not_live_failed(&mut self, not_live: NotLive, failure: Failure) -> NotLive {
+        self.set_status(Status::NotReady, Cause::LivenessFailed(failure));
+        NotLive {
+            successes: 0,
+            failures: not_live.failures.saturating_add(1),
+            ..not_live
+        }
+    }
+
+    pub(crate) fn not_live_proved(
+        &mut self,
+        started: Started,
+        not_live: NotLive,
+        evidence: Instant,
+        standing: Standing,
+    ) {
+        let successes = not_live.successes + u32::from(!not_live.proved);
+        let settings = self.config.settings();
+        if successes < settings.successes_to_ready {
+            let proved = NotLive {
+                proved: true,
+                successes,
+                failures: 0,
+                ..not_live
+            };
+            return self.set_liveness(started, Liveness::NotLive(proved));
+        }
+        let mut live = Live {
+            evidence,
+            sent: not_live.sent,
+            standing,
+            round: Round::Quiet { due: evidence },
+        };
+        live.round = match not_live.in_flight {
+            Some(id) => Round::Asking(Asking {
+                id,
+                asked: not_live.sent,
+                deadline: not_live.until.min(self.now + settings.liveness_timeout),
+                failures: 0,
+                doubt: Doubt::None,
+            }),
+            None => Round::Quiet {
+                due: live.next_due(self.now, &self.config),
+            },
+        };
+        self.state = State::Started(Started {
+            unproved: 0,
+            liveness: Liveness::Live(live),
+            ..started
+        });
+        self.settle();
+    }
+}
+
+// The bus while it works.
+impl Supervisor {
+    pub(crate) fn ask_while_live(
+        &mut self,
+        started: Started,
+        live: Live,
+        failures: u32,
+        doubt: Doubt,
+    ) {
+        let id = self.next_id();
+        let settings = self.config.settings();
+        let timeout = match doubt {
+            Doubt::SentIt(_) => settings.suspicion_timeout,
+            Doubt::None | Doubt::CameLater(_) => settings.liveness_timeout,
+        };
+        let deadline = self.now + timeout;
+        let asking = Live {
+            sent: self.now,
+            round: Round::Asking(Asking {
+                id,
+                asked: self.now,
+                deadline,
+                failures,
+                doubt,
+            }),
+            ..live
+        };
+        self.set_liveness(started, Liveness::Live(asking));
+        self.actions
+            .push_back(Action::SendLiveness { id, deadline });
+    }
+
+    /// A liveness message was answered, in whatever way proves that the bus lives.
+    pub(crate) fn proved(&mut self, started: Started, live: Live, standing: Standing) {
+        let mut live = Live {
+            evidence: self.now,
+            standing,
+            ..live
+        };
+        live.round = Round::Quiet {
+            due: live.next_due(self.now, &self.config),
+        };
+        self.set_liveness(started, Liveness::Live(live));
+        self.settle();
+    }
+
+    /// Ordinary traffic proved it, at `at`.
+    pub(crate) fn heard(&mut self, started: Started, live: Live, at: Instant) {
+        let mut live = Live {
+            evidence: at,
+            ..live
+        };
+        let quiet = Round::Quiet {
+            due: live.next_due(self.now, &self.config),
+        };
+        live.round = match live.round {
+            Round::Quiet { due } => match live.standing {
+                Standing::Clear => quiet,
+                Standing::Warned(_) | Standing::Partial { .. } => Round::Quiet { due },
+            },
+            Round::Suspected { at: suspected, .. } if at > suspected => quiet,
+            Round::Rechecking { asked, .. } if at > asked => quiet,
+            round @ (Round::Suspected { .. } | Round::Rechecking { .. } | Round::Asking(_)) => {
+                round
+            }
+        };
+        self.set_liveness(started, Liveness::Live(live));
+        self.settle();
+    }
+
+    pub(crate) fn suspect(&mut self, started: Started, live: Live, hint: Failure) {
+        let now = self.now;
+        let settings = self.config.settings();
+        let soonest = now.max(live.sent + settings.suspicion_spacing);
+        let round = match live.round {
+            Round::Quiet { due } | Round::Rechecking { due, .. } | Round::Suspected { due, .. } => {
+                Round::Suspected {
+                    hint,
+                    at: now,
+                    due: due.min(soonest),
+                }
+            }
+            Round::Asking(asking) => Round::Asking(Asking {
+                asked: now,
+                deadline: asking.deadline.min(now + settings.suspicion_timeout),
+                doubt: match asking.doubt {
+                    Doubt::None | Doubt::CameLater(_) => Doubt::CameLater(hint),
+                    Doubt::SentIt(_) => Doubt::SentIt(hint),
+                },
+                ..asking
+            }),
+        };
+        self.set_liveness(started, Liveness::Live(Live { round, ..live }));
+    }
+
+    /// The liveness message under way failed, or is overdue.
+    pub(crate) fn live_failed(
+        &mut self,
+        started: Started,
+        live: Live,
+        asking: Asking,
+        failure: Failure,
+    ) {
+        match failure.class.kind() {
+            FailureKind::Definitive if failure.class == FailureClass::ClientFatal => {
+                self.client_lost(started, failure);
+            }
+            FailureKind::Definitive => self.lose_answered(started, live, failure),
+            FailureKind::Answer if self.takes_for_live(failure) => {
+                self.proved(started, live, Standing::Warned(failure));
+            }
+            FailureKind::Answer => self.lose_answered(started, live, failure),
+            FailureKind::Partial => self.leaders_missing(started, live, failure),
+            FailureKind::Ambiguous => self.ambiguously_failed(started, live, asking, failure),
+        }
+    }
+
+    pub(crate) fn leaders_missing(&mut self, started: Started, live: Live, failure: Failure) {
+        let since = match live.standing {
+            Standing::Partial { since, .. } => since,
+            Standing::Clear | Standing::Warned(_) => self.now,
+        };
+        let mut live = Live {
+            standing: Standing::Partial { failure, since },
+            ..live
+        };
+        if live
+            .partial_end(&self.config)
+            .is_some_and(|end| end <= self.now)
+        {
+            return self.lose_answered(started, live, failure);
+        }
+        live.round = Round::Quiet {
+            due: live.next_due(self.now, &self.config),
+        };
+        self.set_liveness(started, Liveness::Live(live));
+        self.settle();
+    }
+
+    pub(crate) fn ambiguously_failed(
+        &mut self,
+        started: Started,
+        mut live: Live,
+        asking: Asking,
+        failure: Failure,
+    ) {
+        if live.evidence >= asking.asked {
+            live.round = Round::Quiet {
+                due: live.next_due(self.now, &self.config),
+            };
+            return self.set_liveness(started, Liveness::Live(live));
+        }
+        let failures = asking.failures.saturating_add(1);
+        let enough = self.config.settings().failures_to_not_ready;
+        match asking.doubt {
+            Doubt::SentIt(hint) => self.lose_answered(started, live, better_reason(failure, hint)),
+            Doubt::CameLater(hint) if failures >= enough => {
+                self.lose_answered(started, live, better_reason(failure, hint));
+            }
+            Doubt::None if failures >= enough => self.lose_answered(started, live, failure),
+            Doubt::CameLater(hint) => {
+                self.ask_while_live(started, live, failures, Doubt::SentIt(hint));
+            }
+            Doubt::None => {
+                live.round = Round::Rechecking {
+                    failures,
+                    failure,
+                    asked: asking.asked,
+                    due: self.now + self.config.settings().recheck_delay,
+                };
+                self.set_liveness(started, Liveness::Live(live));
+            }
+        }
+    }
+
+    /// Not live any more, after a liveness message that is over.
+    pub(crate) fn lose_answered(&mut self, started: Started, live: Live, failure: Failure) {
+        let answered = Live {
+            round: Round::Quiet { due: self.now },
+            ..live
+        };
+        self.lose(started, answered, Cause::LivenessFailed(failure));
+    }
+
+    /// Not live any more. A liveness message that is still under way goes on; else the next one goes out as soon as the
+    /// interval allows.
+    pub(crate) fn lose(&mut self, started: Started, live: Live, cause: Cause) {
+        self.set_status(Status::NotReady, cause);
+        let now = self.now;
+        let not_live = NotLive {
+            sent: live.sent,
+            until: now.max(live.sent + self.config.settings().not_live_interval),
+            ..NotLive::since(now)
+        };
+        let not_live = match live.round {
+            Round::Asking(asking) if asking.deadline > now => NotLive {
+                in_flight: Some(asking.id),
+                until: asking.deadline,
+                ..not_live
+            },
+            Round::Asking(_)
+            | Round::Quiet { .. }
+            | Round::Suspected { .. }
+            | Round::Rechecking { .. } => not_live,
+        };
+        self.set_liveness(started, Liveness::NotLive(not_live));
+    }
+}
+
+impl Supervisor {
+    pub(crate) fn set_liveness(&mut self, started: Started, liveness: Liveness) {
+        self.state = State::Started(Started {
+            liveness,
+            ..started
+        });
+    }
+
+    /// Whether this failure proves that the bus lives.
+    pub(crate) fn takes_for_live(&self, failure: Failure) -> bool {
+        failure.class.kind() == FailureKind::Answer
+            && self.config.settings().answers == Answers::Live
+    }
+}
+
+impl NotLive {
+    /// Nothing was asked yet; the first liveness message is due at once.
+    pub(crate) const fn since(now: Instant) -> Self {
+        Self {
+            since: now,
+            in_flight: None,
+            sent: now,
+            until: now,
+            proved: false,
+            successes: 0,
+            failures: 0,
+            hint: None,
+        }
+    }
+}
+
+/// A bare timeout says less than the bad news that came with it.
+fn better_reason(failure: Failure, hint: Failure) -> Failure {
+    if failure.class == FailureClass::Timeout {
+        hint
+    } else {
+        failure
+    }
+}

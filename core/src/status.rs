@@ -1,0 +1,219 @@
+//! A service's status, and everything a person would ask about it.
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::failure::Failure;
+use crate::handlers::HandlerId;
+
+/// How far a service has got. The seven of the system that livebus follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Status {
+    /// Nobody has said anything about it yet.
+    #[default]
+    Unknown = 0,
+    /// Its configuration is being applied.
+    Preparing,
+    /// It is configured; its client starts, or waits for the first proof.
+    Prepared,
+    /// It works, and that was proved recently. The only status that is ready.
+    Running,
+    /// It does not work at the moment; it will be tried again.
+    NotReady,
+    /// It was shut down.
+    Stopped,
+    /// It will not be tried again.
+    Failed,
+}
+
+impl Status {
+    /// Every status, in the order of their declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::Preparing,
+        Self::Prepared,
+        Self::Running,
+        Self::NotReady,
+        Self::Stopped,
+        Self::Failed,
+    ];
+
+    /// A stable name for logs, metrics and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::Preparing => "Preparing",
+            Self::Prepared => "Prepared",
+            Self::Running => "Running",
+            Self::NotReady => "NotReady",
+            Self::Stopped => "Stopped",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a service has the status that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Cause {
+    /// Nothing was reported yet.
+    #[default]
+    Unreported,
+    /// The supervisor was made.
+    Configured,
+    /// The client is being started, or was and has nothing proved yet.
+    Starting,
+    /// The bus did its work.
+    Evidence,
+    /// The start failed, or was not answered in time.
+    StartFailed(Failure),
+    /// The liveness messages failed.
+    LivenessFailed(Failure),
+    /// The client is fatally broken.
+    ClientLost(Failure),
+    /// The bus works, and a required handler could not be registered.
+    HandlerFailed(HandlerId, Failure),
+    /// The supervisor itself did not run for longer than the detection bound: what it knew is too old.
+    Starved,
+    /// A shutdown was asked for.
+    ShuttingDown,
+    /// The shutdown ended in order.
+    ShutDown,
+    /// The shutdown was cut off: not everything was flushed and closed in time.
+    CutOff,
+    /// Set by hand, by whoever owns the service.
+    Reported,
+}
+
+impl Cause {
+    /// The failure behind it, where there is one.
+    #[must_use]
+    pub const fn failure(self) -> Option<Failure> {
+        match self {
+            Self::StartFailed(failure)
+            | Self::LivenessFailed(failure)
+            | Self::ClientLost(failure)
+            | Self::HandlerFailed(_, failure) => Some(failure),
+            Self::Unreported
+            | Self::Configured
+            | Self::Starting
+            | Self::Evidence
+            | Self::Starved
+            | Self::ShuttingDown
+            | Self::ShutDown
+            | Self::CutOff
+            | Self::Reported => None,
+        }
+    }
+
+    /// A stable name for logs, metrics and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreported => "Unreported",
+            Self::Configured => "Configured",
+            Self::Starting => "Starting",
+            Self::Evidence => "Evidence",
+            Self::StartFailed(_) => "StartFailed",
+            Self::LivenessFailed(_) => "LivenessFailed",
+            Self::ClientLost(_) => "ClientLost",
+            Self::HandlerFailed(..) => "HandlerFailed",
+            Self::Starved => "Starved",
+            Self::ShuttingDown => "ShuttingDown",
+            Self::ShutDown => "ShutDown",
+            Self::CutOff => "CutOff",
+            Self::Reported => "Reported",
+        }
+    }
+
+    /// Whether the two say the same to a reader: the same reason, whatever number the client library gave it.
+    ///
+    /// A dead broker shows under several numbers in turn; each of them as a change of its own would be noise.
+    #[must_use]
+    pub fn same_reason(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::StartFailed(a), Self::StartFailed(b))
+            | (Self::LivenessFailed(a), Self::LivenessFailed(b))
+            | (Self::ClientLost(a), Self::ClientLost(b)) => a.class == b.class,
+            (Self::HandlerFailed(i, a), Self::HandlerFailed(j, b)) => i == j && a.class == b.class,
+            (a, b) => a == b,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreported => f.write_str("nothing reported yet"),
+            Self::Configured => f.write_str("configured"),
+            Self::Starting => f.write_str("starting"),
+            Self::Evidence => f.write_str("the bus works"),
+            Self::StartFailed(failure) => write!(f, "the start failed: {failure}"),
+            Self::LivenessFailed(failure) => write!(f, "the bus cannot be used: {failure}"),
+            Self::ClientLost(failure) => write!(f, "the client is lost: {failure}"),
+            Self::HandlerFailed(handler, failure) => {
+                write!(
+                    f,
+                    "handler {} is not registered: {failure}",
+                    handler.index()
+                )
+            }
+            Self::Starved => f.write_str("the supervisor did not get to run"),
+            Self::ShuttingDown => f.write_str("shutting down"),
+            Self::ShutDown => f.write_str("shut down"),
+            Self::CutOff => f.write_str("shut down by force"),
+            Self::Reported => f.write_str("reported by its owner"),
+        }
+    }
+}
+
+/// What is known about one service at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Report {
+    /// How far it has got.
+    pub status: Status,
+    /// Why.
+    pub cause: Cause,
+    /// The bus lives, but not as it should: shown wherever the status is shown.
+    pub warning: Option<Failure>,
+    /// When the status became what it is. A change of cause or warning alone does not move it.
+    pub since: Instant,
+    /// The newest proof that the bus did its work.
+    pub evidence: Option<Instant>,
+    /// Running is granted until this instant and not beyond; nothing while not Running.
+    pub lease: Option<Instant>,
+    /// Number of the current start, from 1; counted anew after a start that was proved good.
+    pub attempt: u32,
+}
+
+impl Report {
+    /// A report of nothing, at `now`.
+    #[must_use]
+    pub const fn unreported(now: Instant) -> Self {
+        Self {
+            status: Status::Unknown,
+            cause: Cause::Unreported,
+            warning: None,
+            since: now,
+            evidence: None,
+            lease: None,
+            attempt: 0,
+        }
+    }
+
+    /// The status as it must be told at `now`: Running whose lease has run out is not ready any more.
+    #[must_use]
+    pub fn status_at(&self, now: Instant) -> Status {
+        match (self.status, self.lease) {
+            (Status::Running, Some(lease)) if now > lease => Status::NotReady,
+            (status, _) => status,
+        }
+    }
+}
