@@ -1,0 +1,231 @@
+//! What can be said on the command line and in the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Watch whether a Kafka bus really works, and tell whoever asks.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_long_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    ended in order: shut down by SIGINT or SIGTERM, or the demo is over
+  1    something went wrong while running
+  2    a wrong option, address, property or file
+  130  ended at once by a second SIGINT (143: by a second SIGTERM)
+
+Every option can be given in the environment too: --live-interval as LIVEBUS_LIVE_INTERVAL.
+NO_COLOR switches colours off.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Follow a bus: a line for each change of its status, a live line on a terminal, and probes over HTTP.
+    #[command(after_long_help = WATCH_EXAMPLES)]
+    Watch(Box<WatchArgs>),
+    /// Tell the story of a broker that is missing, comes, is killed, comes back, hangs and comes back, in half a minute.
+    #[command(after_long_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of a command if one is named.
+    Man {
+        /// A command of livebus.
+        command: Option<String>,
+    },
+}
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  livebus watch                                     an embedded cluster, to look around
+  livebus watch -b kafka-1:9092,kafka-2:9092        your own Kafka
+  livebus watch -b kafka:9092 --topic health --create-topic
+  livebus watch -b kafka:9093 --config client.properties -X client.id=watcher
+  livebus watch -b kafka:9092 --ask metadata        needs no topic and no rights
+  livebus watch -b kafka:9092 --http 127.0.0.1:8080 and then: curl '127.0.0.1:8080/readyz?verbose'
+  livebus watch -b kafka:9092 --format json | jq .
+
+Exit codes: see `livebus --help`.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  livebus demo                  the defaults: a hung broker is noticed within ten seconds
+  livebus demo --preset fast    a hung broker is noticed within one second";
+
+/// Options of `livebus watch`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchArgs {
+    /// Where the bus is: host:port, separated by commas. Without it, an embedded cluster is started.
+    #[arg(
+        short = 'b',
+        long,
+        env = "LIVEBUS_BOOTSTRAP_SERVERS",
+        value_name = "SERVERS"
+    )]
+    pub(crate) bootstrap_servers: Option<String>,
+
+    /// A property of every Kafka client, as KEY=VALUE; may be repeated. In the environment: one on each line.
+    #[arg(
+        short = 'X',
+        long = "property",
+        env = "LIVEBUS_PROPERTY",
+        value_name = "KEY=VALUE",
+        value_delimiter = '\n',
+        hide_env_values = true
+    )]
+    pub(crate) properties: Vec<String>,
+
+    /// A properties file for every Kafka client. -X overrides it.
+    #[arg(long, env = "LIVEBUS_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What a liveness message is: a record to the topic's leaders, or a metadata request.
+    #[arg(
+        long,
+        env = "LIVEBUS_ASK",
+        value_name = "HOW",
+        default_value = "produce"
+    )]
+    pub(crate) ask: Ask,
+
+    /// The topic that liveness messages go to.
+    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_tokio::LivenessBy::DEFAULT_TOPIC)]
+    pub(crate) topic: String,
+
+    /// Create the topic when it is missing.
+    #[arg(long, env = "LIVEBUS_CREATE_TOPIC")]
+    pub(crate) create_topic: bool,
+
+    /// The name of the service in probes, logs and lines.
+    #[arg(long, env = "LIVEBUS_SERVICE", default_value = "message-bus")]
+    pub(crate) service: String,
+
+    /// Serve /livez and /readyz here; port 0 is any that is free.
+    #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
+
+    /// How changes are told: text (a live line too, on a terminal) or json (one object per line).
+    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
+
+    /// Write a log of this level to standard error: error, warn, info, debug or trace.
+    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<tracing::Level>,
+
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
+}
+
+/// Options that change the supervisor's settings; what is not given comes from the preset.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Timings and rules")]
+pub(crate) struct TimingArgs {
+    /// Where the settings below begin.
+    #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
+    pub(crate) preset: Preset,
+
+    /// Silence that is allowed while live, like 5s or 500ms.
+    #[arg(long, env = "LIVEBUS_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
+    pub(crate) live_interval: Option<Duration>,
+
+    /// How long a liveness message may take.
+    #[arg(long, env = "LIVEBUS_LIVENESS_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    pub(crate) liveness_timeout: Option<Duration>,
+
+    /// How long after an ambiguous failure it is asked again.
+    #[arg(long, env = "LIVEBUS_RECHECK_DELAY", value_name = "DURATION", value_parser = duration)]
+    pub(crate) recheck_delay: Option<Duration>,
+
+    /// Ambiguous failures in a row that make it NotReady.
+    #[arg(long, env = "LIVEBUS_FAILURES_TO_NOT_READY", value_name = "N")]
+    pub(crate) failures_to_not_ready: Option<u32>,
+
+    /// Proofs in a row that make it Running again.
+    #[arg(long, env = "LIVEBUS_SUCCESSES_TO_READY", value_name = "N")]
+    pub(crate) successes_to_ready: Option<u32>,
+
+    /// How often it is asked while it is not live.
+    #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
+    pub(crate) not_live_interval: Option<Duration>,
+
+    /// Where the doubling of that interval ends.
+    #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL_MAX", value_name = "DURATION", value_parser = duration)]
+    pub(crate) not_live_interval_max: Option<Duration>,
+
+    /// How long a liveness message may take that bad news sent.
+    #[arg(long, env = "LIVEBUS_SUSPICION_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    pub(crate) suspicion_timeout: Option<Duration>,
+
+    /// How long missing leaders are only a warning.
+    #[arg(long, env = "LIVEBUS_PARTIAL_TOLERANCE", value_name = "DURATION", value_parser = duration)]
+    pub(crate) partial_tolerance: Option<Duration>,
+
+    /// Replace the client after so long without life.
+    #[arg(long, env = "LIVEBUS_RECREATE_AFTER", value_name = "DURATION", value_parser = duration)]
+    pub(crate) recreate_after: Option<Duration>,
+
+    /// A broker that refuses (topic missing, no right, quota) makes it NotReady instead of a warning.
+    #[arg(long, env = "LIVEBUS_STRICT")]
+    pub(crate) strict: bool,
+
+    /// How long to be NotReady before the end; 5s with --http, else none.
+    #[arg(long, env = "LIVEBUS_DRAIN", value_name = "DURATION", value_parser = duration)]
+    pub(crate) drain: Option<Duration>,
+
+    /// How long the end itself may take.
+    #[arg(long, env = "LIVEBUS_STOP_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    pub(crate) stop_timeout: Option<Duration>,
+}
+
+/// Options of `livebus demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// The supervisor's settings.
+    #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
+    pub(crate) preset: Preset,
+
+    /// Write a log of this level to standard error: error, warn, info, debug or trace.
+    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<tracing::Level>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Ask {
+    /// A small record to each of at most three leaders of the topic: proves a write
+    Produce,
+    /// A metadata request: needs no topic and no rights
+    Metadata,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text; with a live line on a terminal
+    Auto,
+    /// Text, one line per change
+    Text,
+    /// JSON, one object per line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// Killed is noticed in under a second, hung in under ten
+    Default,
+    /// Hung is noticed in under a second; four small messages a second
+    Fast,
+    /// The timings and the simpler rules of the VOLTHA core
+    Voltha,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 5s or 500ms"))
+}

@@ -1,0 +1,156 @@
+//! `livebus demo`: a bus is broken in every way, and mended; livebus notices.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use livebus_tokio::{
+    Builder, Changes, EmbeddedCluster, Handle, KafkaConfig, LivenessBy, Settings, Status,
+    StatusChange,
+};
+
+use crate::args::DemoArgs;
+use crate::demo_table::Table;
+use crate::output::{print, short, text_line};
+use crate::signals::Signals;
+use crate::{style, watch};
+
+/// How long the bus is left in peace between two steps.
+const PEACE: Duration = Duration::from_secs(2);
+/// How much longer than promised a step may take before the demo says that it failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        told = story(&args) => told.map(|()| ExitCode::SUCCESS),
+        code = signals.next() => std::process::exit(code),
+    }
+}
+
+async fn story(args: &DemoArgs) -> anyhow::Result<()> {
+    let settings = Settings {
+        drain: Duration::from_secs(1),
+        ..watch::preset(args.preset)
+    };
+    let mut story = Story::begin(settings).await?;
+
+    story
+        .expect("no broker at the start", Status::NotReady)
+        .await?;
+    tokio::time::sleep(PEACE).await;
+    story.act("the broker appears", EmbeddedCluster::restore)?;
+    story.expect("the broker appears", Status::Running).await?;
+    tokio::time::sleep(PEACE).await;
+    story.act(
+        "the broker is killed: connections are closed and refused",
+        EmbeddedCluster::kill,
+    )?;
+    story.expect("killed", Status::NotReady).await?;
+    tokio::time::sleep(PEACE).await;
+    story.act("the broker is back", EmbeddedCluster::restore)?;
+    story.expect("back after the kill", Status::Running).await?;
+    tokio::time::sleep(PEACE).await;
+    story.act(
+        "the broker hangs: it accepts and never answers",
+        EmbeddedCluster::hang,
+    )?;
+    story.expect("hung", Status::NotReady).await?;
+    tokio::time::sleep(PEACE).await;
+    story.act("the broker is back", EmbeddedCluster::restore)?;
+    story.expect("back after the hang", Status::Running).await?;
+    tokio::time::sleep(PEACE).await;
+    story.end().await
+}
+
+struct Story {
+    cluster: EmbeddedCluster,
+    bus: Handle,
+    changes: Changes,
+    table: Table,
+    coloured: bool,
+    /// When something was done to the bus the last time.
+    done_at: Instant,
+}
+
+impl Story {
+    async fn begin(settings: Settings) -> anyhow::Result<Self> {
+        let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
+        cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
+        cluster.kill()?;
+        let done_at = Instant::now();
+        let bus = Builder::kafka(KafkaConfig::embedded(&cluster)?)
+            .settings(settings)
+            .start()
+            .await?;
+        let bound = bus.config().detection_bound();
+        print(&format!(
+            "An embedded Kafka at {}, without a broker yet. Whatever happens to it, it is noticed within {}.",
+            cluster.bootstrap_servers(),
+            short(bound)
+        ))?;
+        Ok(Self {
+            cluster,
+            changes: bus.changes(),
+            bus,
+            table: Table::default(),
+            coloured: style::coloured(&io::stdout()),
+            done_at,
+        })
+    }
+
+    /// Does something to the bus, and says so.
+    fn act<E>(
+        &mut self,
+        what: &str,
+        act: impl FnOnce(&EmbeddedCluster) -> Result<(), E>,
+    ) -> anyhow::Result<()>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        print(&format!("\n>> {what}"))?;
+        self.done_at = Instant::now();
+        act(&self.cluster)?;
+        Ok(())
+    }
+
+    /// Waits until livebus says `status`, and notes how long that took.
+    async fn expect(&mut self, step: &str, status: Status) -> anyhow::Result<()> {
+        let bound = self.bus.config().detection_bound() + PATIENCE;
+        let noticed = tokio::time::timeout(bound, self.until(status)).await;
+        let change =
+            noticed.with_context(|| format!("{step}: not {status} within {}", short(bound)))??;
+        let took = change.at.saturating_duration_since(self.done_at);
+        print(&format!("   noticed after {}", short(took)))?;
+        self.table.row(step, status, took);
+        Ok(())
+    }
+
+    async fn until(&mut self, status: Status) -> anyhow::Result<StatusChange> {
+        loop {
+            let change = self
+                .changes
+                .next()
+                .await
+                .context("the supervision ended early")?;
+            print(&text_line(&change, self.coloured))?;
+            if change.report.status == status {
+                return Ok(change);
+            }
+        }
+    }
+
+    async fn end(mut self) -> anyhow::Result<()> {
+        print("\n>> the service shuts down")?;
+        self.done_at = Instant::now();
+        self.bus.begin_shutdown();
+        self.expect("shutdown begins", Status::NotReady).await?;
+        self.expect("shutdown ends, after the drain", Status::Stopped)
+            .await?;
+        print("")?;
+        print(&self.table.to_string())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! `livebus`: watch whether a Kafka bus really works, and tell whoever asks.
+
+mod args;
+mod demo;
+mod demo_table;
+mod output;
+mod signals;
+mod style;
+mod terminal;
+mod watch;
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Args, Command};
+
+/// A wrong option, address, property or file.
+const EXIT_USAGE: u8 = 2;
+
+/// A mistake of whoever called: one line, and exit code 2.
+#[derive(Debug)]
+struct UsageError;
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("wrong usage")
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refuse(&error),
+    };
+    match run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            let usage = error.downcast_ref::<UsageError>().is_some();
+            eprintln!("livebus: {}", one_line(&error, usage));
+            ExitCode::from(if usage { EXIT_USAGE } else { 1 })
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "livebus", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { command } => man(command.as_deref()),
+        Command::Watch(watch) => {
+            start_log(watch.log);
+            block_on(watch::watch(watch))
+        }
+        Command::Demo(demo) => {
+            start_log(demo.log);
+            block_on(demo::demo(demo))
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    let code = runtime.block_on(command);
+    // A blocked call of librdkafka must not keep a program from ending.
+    runtime.shutdown_background();
+    code
+}
+
+fn start_log(level: Option<tracing::Level>) {
+    if let Some(level) = level {
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(io::stderr)
+            .with_ansi(style::coloured(&io::stderr()))
+            .init();
+    }
+}
+
+fn man(command: Option<&str>) -> anyhow::Result<ExitCode> {
+    let mut root = Args::command();
+    root.build();
+    let page = match command {
+        None => root,
+        Some(name) => root
+            .find_subcommand(name)
+            .cloned()
+            .with_context(|| format!("there is no command {name:?}; see `livebus --help`"))
+            .context(UsageError)?,
+    };
+    clap_mangen::Man::new(page).render(&mut io::stdout())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Help goes to stdout as it is; a mistake becomes one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines
+        .next()
+        .unwrap_or("wrong usage")
+        .trim_start_matches("error: ");
+    // What is missing stands on the lines that follow; usage and hints come after.
+    let details: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .collect();
+    let details = if details.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", details.join("; "))
+    };
+    eprintln!("livebus: {what}{details}; see `livebus --help`");
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn one_line(error: &anyhow::Error, usage: bool) -> String {
+    let skip = usize::from(usage);
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain().skip(skip) {
+        let cause = cause.to_string().replace('\n', "; ");
+        // Some errors tell their source's text themselves.
+        if !causes.last().is_some_and(|last| last.contains(&cause)) {
+            causes.push(cause);
+        }
+    }
+    causes.join(": ")
+}

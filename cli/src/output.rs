@@ -1,0 +1,118 @@
+//! Changes of status, as text or JSON.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime};
+
+use livebus_tokio::{Failure, Report, StatusChange};
+use serde::Serialize;
+
+use crate::style;
+
+/// One line of text: when, the status, why, and how long it took to notice.
+pub(crate) fn text_line(change: &StatusChange, coloured: bool) -> String {
+    let Report {
+        status,
+        cause,
+        warning,
+        ..
+    } = change.report;
+    let mark = style::paint(
+        coloured,
+        style::of(status, warning.is_some()),
+        &format!("{status:<9}"),
+    );
+    let warning = warning.map_or_else(String::new, |warning| {
+        format!(", with a warning: {warning}; {}", warning.class.remedy())
+    });
+    let remedy = cause.failure().map_or_else(String::new, |failure| {
+        format!("; {}", failure.class.remedy())
+    });
+    let gap = match (cause.failure(), change.unproved_for()) {
+        (Some(_), Some(gap)) => format!(" (last proof {} before)", short(gap)),
+        (Some(_), None) | (None, _) => String::new(),
+    };
+    let time = wall_clock(change.at);
+    format!("{time}  {mark}  {cause}{warning}{remedy}{gap}")
+}
+
+/// One object of JSON, without its line end.
+pub(crate) fn json_line(service: &str, change: &StatusChange) -> io::Result<String> {
+    let Report {
+        status,
+        cause,
+        warning,
+        attempt,
+        ..
+    } = change.report;
+    let line = JsonChange {
+        time: wall_clock(change.at),
+        service,
+        status: status.name(),
+        from: change.from.name(),
+        cause: cause.name(),
+        failure: cause.failure().map(JsonFailure::from),
+        warning: warning.map(JsonFailure::from),
+        attempt,
+        unproved_ms: change.unproved_for().map(|gap| gap.as_secs_f64() * 1_000.0),
+    };
+    Ok(serde_json::to_string(&line)?)
+}
+
+#[derive(Serialize)]
+struct JsonChange<'a> {
+    /// RFC 3339, UTC, milliseconds.
+    time: String,
+    service: &'a str,
+    status: &'static str,
+    from: &'static str,
+    cause: &'static str,
+    failure: Option<JsonFailure>,
+    warning: Option<JsonFailure>,
+    attempt: u32,
+    /// How long before this the bus was proved to work the last time.
+    unproved_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct JsonFailure {
+    class: &'static str,
+    /// librdkafka's number.
+    code: Option<i32>,
+    remedy: &'static str,
+}
+
+impl From<Failure> for JsonFailure {
+    fn from(failure: Failure) -> Self {
+        Self {
+            class: failure.class.name(),
+            code: failure.code,
+            remedy: failure.class.remedy(),
+        }
+    }
+}
+
+/// Writes a line to standard output. `Ok(false)` when nobody reads there any more.
+pub(crate) fn print(line: &str) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A duration as a person reads it: `87 ms`, `1.25 s`, `3 min 5 s`.
+pub(crate) fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.2} s", duration.as_secs_f64()),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600.. => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+fn wall_clock(at: Instant) -> String {
+    let time = SystemTime::now() - at.elapsed();
+    humantime::format_rfc3339_millis(time).to_string()
+}

@@ -1,0 +1,207 @@
+//! `livebus watch`.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use livebus_tokio::{
+    Answers, BuildError, Builder, Cause, Config, EmbeddedCluster, Handle, KafkaConfig, LivenessBy,
+    Properties, Settings, StatusChange,
+};
+
+use crate::args::{Ask, Format, Preset, TimingArgs, WatchArgs};
+use crate::signals::Signals;
+use crate::terminal::{LiveLine, REDRAW};
+use crate::{UsageError, output, style};
+
+/// What `--drain` is when probes are served: long enough for a probe of every few seconds to see it.
+const DRAIN_WITH_PROBES: Duration = Duration::from_secs(5);
+
+pub(crate) async fn watch(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let settings = settings(&args.timing, args.http.is_some());
+    Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
+    let (kafka, _cluster) = bus(&args)?;
+    let mut builder = Builder::kafka(kafka)
+        .settings(settings)
+        .service(&args.service);
+    if let Some(address) = args.http {
+        builder = builder.http(address);
+    }
+    let bus = builder.start().await.map_err(usage_error)?;
+    if let Some(address) = bus.http_address() {
+        eprintln!("livebus: probes on http://{address}/livez and http://{address}/readyz");
+    }
+
+    let writer = Writer::new(&args);
+    let mut changes = bus.changes();
+    let mut redraw = tokio::time::interval(REDRAW);
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(change) if writer.change(&change)? => {}
+                // Nobody reads any more, or there is nothing more to read.
+                Some(_) | None => break,
+            },
+            _ = redraw.tick(), if writer.live_line.is_some() => writer.draw(&bus)?,
+            _ = signals.next() => break,
+        }
+    }
+
+    bus.begin_shutdown();
+    signals
+        .patiently(async {
+            while let Some(change) = changes.next().await {
+                if !writer.change(&change)? {
+                    break;
+                }
+            }
+            bus.ended().await;
+            anyhow::Ok(())
+        })
+        .await?;
+    let cause = bus.report().cause;
+    anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The bus that was named, or an embedded one that lives as long as it is held.
+fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>)> {
+    let mut properties = Properties::new();
+    if let Some(file) = &args.config {
+        properties.load(file).context(UsageError)?;
+    }
+    for pair in &args.properties {
+        properties.set_pair(pair).context(UsageError)?;
+    }
+    properties.check().context(UsageError)?;
+    let servers = args
+        .bootstrap_servers
+        .as_deref()
+        .or_else(|| properties.get("bootstrap.servers"))
+        .map(str::to_owned);
+    let (servers, cluster) = if let Some(servers) = servers {
+        (servers.parse().context(UsageError)?, None)
+    } else {
+        let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
+        cluster
+            .create_topic(&args.topic, 1)
+            .context("no topic in the embedded cluster")?;
+        let servers = cluster.bootstrap_servers();
+        eprintln!(
+            "livebus: no bootstrap servers were given; watching an embedded cluster at {servers}"
+        );
+        (servers.parse()?, Some(cluster))
+    };
+    let liveness_by = match args.ask {
+        Ask::Metadata => LivenessBy::Metadata,
+        Ask::Produce => LivenessBy::Produce {
+            topic: args.topic.clone(),
+            create: args.create_topic,
+        },
+    };
+    Ok((
+        KafkaConfig::new(servers, properties).liveness_by(liveness_by),
+        cluster,
+    ))
+}
+
+pub(crate) fn preset(preset: Preset) -> Settings {
+    let settings = match preset {
+        Preset::Default => Settings::default(),
+        Preset::Fast => Settings::fast(),
+        Preset::Voltha => Settings::as_in_voltha(),
+    };
+    Settings {
+        // Many watchers of one bus shall not come back in step.
+        seed: u64::from(std::process::id()),
+        ..settings
+    }
+}
+
+fn settings(args: &TimingArgs, probes: bool) -> Settings {
+    let preset = preset(args.preset);
+    let drain = if probes {
+        DRAIN_WITH_PROBES
+    } else {
+        Duration::ZERO
+    };
+    Settings {
+        live_interval: args.live_interval.unwrap_or(preset.live_interval),
+        liveness_timeout: args.liveness_timeout.unwrap_or(preset.liveness_timeout),
+        recheck_delay: args.recheck_delay.unwrap_or(preset.recheck_delay),
+        failures_to_not_ready: args
+            .failures_to_not_ready
+            .unwrap_or(preset.failures_to_not_ready),
+        successes_to_ready: args.successes_to_ready.unwrap_or(preset.successes_to_ready),
+        not_live_interval: args.not_live_interval.unwrap_or(preset.not_live_interval),
+        not_live_interval_max: args
+            .not_live_interval_max
+            .unwrap_or(preset.not_live_interval_max),
+        suspicion_timeout: args.suspicion_timeout.unwrap_or(preset.suspicion_timeout),
+        partial_tolerance: args.partial_tolerance.unwrap_or(preset.partial_tolerance),
+        recreate_after: args.recreate_after.or(preset.recreate_after),
+        answers: if args.strict {
+            Answers::NotLive
+        } else {
+            preset.answers
+        },
+        drain: args.drain.unwrap_or(drain),
+        stop_timeout: args.stop_timeout.unwrap_or(preset.stop_timeout),
+        ..preset
+    }
+}
+
+/// Whatever cannot be built was asked for wrongly. A setting is named as its option.
+fn usage_error(error: BuildError) -> anyhow::Error {
+    let error = if let BuildError::Config(error) = error {
+        let option = error.field.replace('_', "-");
+        anyhow::anyhow!("--{option} {}: {}", error.value, error.remedy)
+    } else {
+        error.into()
+    };
+    error.context(UsageError)
+}
+
+/// Writes changes in the format that was asked for.
+struct Writer {
+    service: String,
+    json: bool,
+    coloured: bool,
+    live_line: Option<LiveLine>,
+}
+
+impl Writer {
+    fn new(args: &WatchArgs) -> Self {
+        let coloured = style::coloured(&io::stdout());
+        let live = args.format == Format::Auto && io::stdout().is_terminal();
+        Self {
+            service: args.service.clone(),
+            json: args.format == Format::Json,
+            coloured,
+            live_line: live.then(|| LiveLine::new(coloured)),
+        }
+    }
+
+    fn draw(&self, bus: &Handle) -> anyhow::Result<()> {
+        if let Some(live_line) = &self.live_line {
+            live_line.draw(bus)?;
+        }
+        Ok(())
+    }
+
+    /// `false` when nobody reads any more.
+    fn change(&self, change: &StatusChange) -> anyhow::Result<bool> {
+        let line = if self.json {
+            output::json_line(&self.service, change)?
+        } else {
+            output::text_line(change, self.coloured)
+        };
+        if self.live_line.is_some() {
+            LiveLine::clear()?;
+        }
+        Ok(output::print(&line)?)
+    }
+}

@@ -1,0 +1,281 @@
+//! Kubernetes' probes over HTTP, in the format of its own API server.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use livebus_core::{Readiness, ServiceHandle, Status};
+
+use crate::heartbeat::Heartbeat;
+
+/// What the probes of one process are answered from. Clones share everything.
+///
+/// - `/livez`: 200 while every loop beats.
+/// - `/readyz`: 200 while the process is ready.
+///
+/// The body is `ok`; with `?verbose`, and whenever the answer is 503, a line for each check: `[+]name ok`, or `[-]name failed:`
+/// and why.
+#[derive(Debug, Clone)]
+pub struct Probes {
+    readiness: Readiness,
+    heartbeats: Vec<(String, Heartbeat)>,
+}
+
+/// An answer, for an HTTP server to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// 200, 404 or 503.
+    pub status: u16,
+    /// Plain text in UTF-8.
+    pub body: String,
+}
+
+impl Answer {
+    /// The media type of every body.
+    pub const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
+}
+
+impl Probes {
+    /// Answers from `readiness`, and from the loops' heartbeats, each by its name.
+    #[must_use]
+    pub const fn new(readiness: Readiness, heartbeats: Vec<(String, Heartbeat)>) -> Self {
+        Self {
+            readiness,
+            heartbeats,
+        }
+    }
+
+    /// The answer to a GET of `path` with `query` (what stands behind the `?`) at `now`.
+    #[must_use]
+    pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> Answer {
+        let verbose = query.is_some_and(|query| has_key(query, "verbose"));
+        match path {
+            "/livez" => self.livez(verbose, now),
+            "/readyz" => self.readyz(verbose, now),
+            _ => Answer {
+                status: 404,
+                body: "not found: there are /livez and /readyz\n".to_owned(),
+            },
+        }
+    }
+
+    fn livez(&self, verbose: bool, now: Instant) -> Answer {
+        let mut lines = String::from("[+]ping ok\n");
+        let mut passed = true;
+        for (name, heartbeat) in &self.heartbeats {
+            passed &= match heartbeat.stuck_for(now) {
+                None => line(&mut lines, '+', name, "ok"),
+                Some(late) => {
+                    let why = format!("failed: its loop is {:.1} s late", late.as_secs_f64());
+                    line(&mut lines, '-', name, &why)
+                }
+            };
+        }
+        verdict("livez", passed, verbose, lines)
+    }
+
+    fn readyz(&self, verbose: bool, now: Instant) -> Answer {
+        let mut lines = String::new();
+        for service in self.readiness.services() {
+            let (mark, text) = service_line(&service, now);
+            line(&mut lines, mark, service.name(), &text);
+        }
+        verdict("readyz", self.readiness.is_ready(now), verbose, lines)
+    }
+}
+
+fn service_line(service: &ServiceHandle, now: Instant) -> (char, String) {
+    let report = service.report();
+    let status = report.status_at(now);
+    if status == Status::Running {
+        let warning = report.warning.map_or_else(String::new, |warning| {
+            format!(", with a warning: {warning}; {}", warning.class.remedy())
+        });
+        return ('+', format!("ok{warning}"));
+    }
+    let mut why = if report.status == status {
+        let since = now.saturating_duration_since(report.since).as_secs_f64();
+        format!("{status} for {since:.1} s: {}", report.cause)
+    } else {
+        format!("{status}: its lease has run out")
+    };
+    if let Some(failure) = report.cause.failure() {
+        let _ = write!(why, "; {}", failure.class.remedy());
+    }
+    if service.is_required() {
+        ('-', format!("failed: {why}"))
+    } else {
+        ('+', format!("not required, {why}"))
+    }
+}
+
+/// Writes one line and says whether it is a good one.
+fn line(lines: &mut String, mark: char, name: &str, text: &str) -> bool {
+    // Writing to a string cannot fail.
+    let _ = writeln!(lines, "[{mark}]{name} {text}");
+    mark == '+'
+}
+
+fn verdict(name: &str, passed: bool, verbose: bool, lines: String) -> Answer {
+    match (passed, verbose) {
+        (true, false) => Answer {
+            status: 200,
+            body: "ok".to_owned(),
+        },
+        (true, true) => Answer {
+            status: 200,
+            body: lines + name + " check passed\n",
+        },
+        (false, true | false) => Answer {
+            status: 503,
+            body: lines + name + " check failed\n",
+        },
+    }
+}
+
+fn has_key(query: &str, key: &str) -> bool {
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use livebus_core::{Cause, Failure, FailureClass, Report};
+
+    use super::*;
+
+    fn probes(now: Instant) -> (Probes, Readiness, Heartbeat) {
+        let readiness = Readiness::builder()
+            .required("bus")
+            .optional("cache")
+            .build(now);
+        let readiness = readiness.expect("the names differ");
+        let heartbeat = Heartbeat::new(now);
+        let heartbeats = vec![("bus".to_owned(), heartbeat.clone())];
+        (
+            Probes::new(readiness.clone(), heartbeats),
+            readiness,
+            heartbeat,
+        )
+    }
+
+    fn running(now: Instant, lease: Instant) -> Report {
+        Report {
+            status: Status::Running,
+            cause: Cause::Evidence,
+            evidence: Some(now),
+            lease: Some(lease),
+            ..Report::unreported(now)
+        }
+    }
+
+    #[test]
+    fn ready_is_ok_and_verbose_lists_the_services() {
+        let now = Instant::now();
+        let (probes, readiness, _) = probes(now);
+        let bus = readiness.service("bus").expect("it was declared");
+        bus.store(now, running(now, now + Duration::from_secs(9)));
+        assert_eq!(
+            probes.answer("/readyz", None, now),
+            Answer {
+                status: 200,
+                body: "ok".into()
+            }
+        );
+        assert_eq!(
+            probes.answer("/readyz", Some("verbose"), now).body,
+            "[+]bus ok\n[+]cache not required, Unknown for 0.0 s: nothing reported yet\nreadyz check passed\n"
+        );
+        assert_eq!(
+            probes
+                .answer("/readyz", Some("x=1&verbose=true"), now)
+                .status,
+            200
+        );
+    }
+
+    #[test]
+    fn not_ready_is_503_and_says_why_and_what_to_do() {
+        let now = Instant::now();
+        let (probes, readiness, _) = probes(now);
+        let failure = Failure::with_code(FailureClass::Authentication, -169);
+        readiness.service("bus").expect("it was declared").store(
+            now,
+            Report {
+                status: Status::NotReady,
+                cause: Cause::LivenessFailed(failure),
+                ..Report::unreported(now)
+            },
+        );
+        let answer = probes.answer("/readyz", None, now + Duration::from_millis(1_500));
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.starts_with(
+            "[-]bus failed: NotReady for 1.5 s: the bus cannot be used: Authentication (code -169); \
+             check the SASL mechanism, user and password\n"
+        ), "{}", answer.body);
+        assert!(answer.body.ends_with("readyz check failed\n"));
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_is_503_without_anyone_reporting() {
+        let now = Instant::now();
+        let (probes, readiness, _) = probes(now);
+        let bus = readiness.service("bus").expect("it was declared");
+        bus.store(now, running(now, now + Duration::from_secs(9)));
+        let answer = probes.answer("/readyz", None, now + Duration::from_secs(10));
+        assert_eq!(answer.status, 503);
+        assert!(
+            answer
+                .body
+                .contains("[-]bus failed: NotReady: its lease has run out")
+        );
+    }
+
+    #[test]
+    fn a_warning_is_shown_with_its_remedy() {
+        let now = Instant::now();
+        let (probes, readiness, _) = probes(now);
+        let bus = readiness.service("bus").expect("it was declared");
+        bus.store(
+            now,
+            Report {
+                warning: Some(FailureClass::TopicMissing.into()),
+                ..running(now, now + Duration::from_secs(9))
+            },
+        );
+        let answer = probes.answer("/readyz", Some("verbose"), now);
+        assert_eq!(answer.status, 200);
+        assert!(
+            answer
+                .body
+                .contains("[+]bus ok, with a warning: TopicMissing; create the liveness topic")
+        );
+    }
+
+    #[test]
+    fn live_means_that_the_loop_keeps_its_promise_whatever_the_bus_does() {
+        let now = Instant::now();
+        let (probes, _, heartbeat) = probes(now);
+        assert_eq!(probes.answer("/livez", None, now).body, "ok");
+        heartbeat.promise(Some(now + Duration::from_secs(5)));
+        let verbose = probes.answer("/livez", Some("verbose"), now + Duration::from_secs(14));
+        assert_eq!(verbose.body, "[+]ping ok\n[+]bus ok\nlivez check passed\n");
+        let stuck = probes.answer("/livez", None, now + Duration::from_secs(20));
+        assert_eq!(stuck.status, 503);
+        assert!(
+            stuck
+                .body
+                .contains("[-]bus failed: its loop is 15.0 s late"),
+            "{}",
+            stuck.body
+        );
+    }
+
+    #[test]
+    fn anything_else_is_not_found() {
+        let now = Instant::now();
+        assert_eq!(probes(now).0.answer("/", None, now).status, 404);
+    }
+}

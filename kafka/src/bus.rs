@@ -1,0 +1,62 @@
+//! What a runner needs of a bus, and what a bus needs of a runner.
+
+use std::future::Future;
+use std::time::Instant;
+
+use livebus_core::{Failure, OpId};
+use rdkafka::util::AsyncRuntime;
+
+use crate::observations::Observations;
+
+/// A bus that a supervisor's actions can be carried out on.
+///
+/// [`KafkaBus`](crate::KafkaBus) is the real one; tests bring scripted ones. A runner spawns each operation and turns
+/// its outcome into the event that the supervisor awaits; it never waits for one in its loop.
+///
+/// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why;
+/// one that does not is dropped, or its answer ignored.
+pub trait Bus: Send + Sync + 'static {
+    /// Makes a client, named `client` from now on. A start that fails, or is dropped, leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] when there is no client.
+    fn start(
+        &self,
+        client: OpId,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Asks the bus to do its work once and says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] when it did not; its class decides what that proves.
+    fn send_liveness(&self, deadline: Instant) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Gives up the client named `client`, in the background. Nothing happens when it is not there any more.
+    fn discard(&self, client: OpId);
+
+    /// Stops consuming, flushes what is queued and closes the client.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] when not everything was flushed and closed in order.
+    fn stop(&self, deadline: Instant) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Where the clients leave what they notice by themselves.
+    fn observations(&self) -> &Observations;
+}
+
+/// What an async runtime does for a bus: what rdkafka asks of it, and a place for calls that block.
+///
+/// Some of librdkafka's calls block for as long as they are allowed to. They belong on the runtime's blocking pool, and
+/// which pool that is only the runner knows.
+pub trait Runtime: AsyncRuntime {
+    /// Runs `work` where blocking does no harm. `None` when it panicked or the runtime is shutting down.
+    ///
+    /// Dropping the future does not stop `work`; what it returns is dropped then.
+    fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send;
+}

@@ -1,0 +1,137 @@
+//! Where the bus is, how to get in, and what to ask it.
+
+use std::time::Duration;
+
+use livebus_core::Config;
+use rdkafka::ClientConfig;
+
+use crate::embedded::EmbeddedCluster;
+use crate::properties::{BootstrapServers, Properties, PropertyError};
+
+/// One Kafka bus, as it is configured.
+///
+/// ```
+/// use livebus_kafka::{KafkaConfig, LivenessBy, Properties};
+///
+/// let mut properties = Properties::new();
+/// properties.set_pair("client.id=orders")?.set_pair("acks=all")?;
+/// let kafka = KafkaConfig::new("kafka-1:9092,kafka-2:9092".parse()?, properties)
+///     .liveness_by(LivenessBy::Metadata);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct KafkaConfig {
+    servers: BootstrapServers,
+    properties: Properties,
+    liveness_by: LivenessBy,
+}
+
+/// What a liveness message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LivenessBy {
+    /// A small record to each of at most three leaders of a topic. Proves that the bus takes messages.
+    Produce {
+        /// The topic; needs the right to write to it.
+        topic: String,
+        /// Whether to create it when it is missing, with three partitions and the broker's default replication.
+        create: bool,
+    },
+    /// A metadata request. Needs no topic and no rights; proves only that a broker answers.
+    Metadata,
+}
+
+impl LivenessBy {
+    /// The topic that liveness messages go to unless another is named.
+    pub const DEFAULT_TOPIC: &'static str = "livebus-liveness";
+}
+
+impl KafkaConfig {
+    /// The bus at `servers`, with `properties` for every client, asked by producing to
+    /// [`LivenessBy::DEFAULT_TOPIC`], which is not created.
+    #[must_use]
+    pub fn new(servers: BootstrapServers, properties: Properties) -> Self {
+        Self {
+            servers,
+            properties,
+            liveness_by: LivenessBy::Produce {
+                topic: LivenessBy::DEFAULT_TOPIC.to_owned(),
+                create: false,
+            },
+        }
+    }
+
+    /// An embedded cluster, asked by producing to [`LivenessBy::DEFAULT_TOPIC`], which is there.
+    ///
+    /// # Errors
+    ///
+    /// [`PropertyError`] if librdkafka's mock cluster gives an address that is none.
+    pub fn embedded(cluster: &EmbeddedCluster) -> Result<Self, PropertyError> {
+        let servers = cluster.bootstrap_servers().parse()?;
+        Ok(Self::new(servers, Properties::default()))
+    }
+
+    /// Replaces what a liveness message is.
+    #[must_use]
+    pub fn liveness_by(self, liveness_by: LivenessBy) -> Self {
+        Self {
+            liveness_by,
+            ..self
+        }
+    }
+
+    /// What a liveness message is.
+    #[must_use]
+    pub const fn question(&self) -> &LivenessBy {
+        &self.liveness_by
+    }
+
+    /// Where the bus is.
+    #[must_use]
+    pub const fn servers(&self) -> &BootstrapServers {
+        &self.servers
+    }
+
+    /// For a client of the service's own: the properties as they were given, and nothing else.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.servers.to_string());
+        self.properties.apply(&mut config);
+        config
+    }
+
+    /// For the liveness client: the properties as they were given, but for those that make it tell the truth fast.
+    ///
+    /// A record lives as long as a liveness message can be open, so that the one which waits in the queue of a client
+    /// without a broker is delivered by the reconnect.
+    pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {
+        let settings = config.settings();
+        let longest = settings
+            .liveness_timeout
+            .max(settings.not_live_interval_max);
+        let record_lifetime = longest.max(Duration::from_secs(1)).as_millis();
+        let mut client = self.client_config();
+        if client.get("acks").is_none() && client.get("request.required.acks").is_none() {
+            client.set("acks", "1");
+        }
+        client
+            .set(
+                "message.timeout.ms",
+                record_lifetime.min(86_400_000).to_string(),
+            )
+            .set("enable.idempotence", "false")
+            .set("linger.ms", "0")
+            .set("compression.codec", "none")
+            .set("queue.buffering.max.messages", "1000")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "250")
+            .set("retry.backoff.ms", "50")
+            .set("retry.backoff.max.ms", "200")
+            .set("socket.timeout.ms", "1000")
+            .set("socket.connection.setup.timeout.ms", "1000")
+            .set("api.version.request.timeout.ms", "1000")
+            .set("topic.metadata.propagation.max.ms", "1000")
+            .set("statistics.interval.ms", "0");
+        client
+    }
+}

@@ -1,0 +1,83 @@
+//! The ears of the liveness client: deliveries, errors and log lines of librdkafka, told to whom they concern.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use futures_channel::mpsc::UnboundedSender;
+use livebus_core::{Failure, OpId};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+
+use crate::error_class::failure;
+use crate::observations::Observations;
+
+/// Turns librdkafka's callbacks into observations, and deliveries into votes of a round.
+#[derive(Debug)]
+pub(crate) struct LivenessContext {
+    /// The start that made the client.
+    pub(crate) client: OpId,
+    pub(crate) observations: Arc<Observations>,
+}
+
+/// Travels with one record of a round through librdkafka and comes back with its delivery.
+#[derive(Debug)]
+pub(crate) struct Vote {
+    pub(crate) outcome: UnboundedSender<Result<(), Failure>>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// How many leaders were asked in one round, and how many have answered; late answers count too.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) asked: AtomicU8,
+    pub(crate) answered: AtomicU8,
+}
+
+impl ClientContext for LivenessContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let client = self.client.number();
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning
+            | RDKafkaLogLevel::Notice => {
+                tracing::debug!(target: "librdkafka", client, facility, message);
+            }
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::trace!(target: "librdkafka", client, facility, message);
+            }
+        }
+    }
+
+    // A producer calls this twice for one error; the cell keeps one of them.
+    fn error(&self, error: KafkaError, reason: &str) {
+        let failure = failure(&error);
+        tracing::debug!(target: "librdkafka", client = self.client.number(), class = %failure.class, reason);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.observations.lost(self.client, failure);
+        } else {
+            self.observations.suspicion(failure);
+        }
+    }
+}
+
+impl ProducerContext for LivenessContext {
+    type DeliveryOpaque = Box<Vote>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, vote: Box<Vote>) {
+        let outcome = match result {
+            Ok(_) => {
+                self.observations.live();
+                vote.tally.answered.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err((error, _)) => Err(failure(error)),
+        };
+        // The round may be over: then nobody listens any more.
+        let _ = vote.outcome.unbounded_send(outcome);
+    }
+}

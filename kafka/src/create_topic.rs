@@ -1,0 +1,49 @@
+//! Making the liveness topic, for whoever asked for that.
+
+use std::time::Duration;
+
+use livebus_core::{Failure, FailureClass};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::bus::Runtime;
+use crate::config::KafkaConfig;
+use crate::error_class::{classify, failure};
+
+/// One for each leader that a round asks at most.
+const PARTITIONS: i32 = 3;
+
+/// Creates `topic`; that it is there already is fine.
+///
+/// On the blocking pool, because an admin client joins a thread of its own when it is dropped.
+pub(crate) async fn create_topic<R: Runtime>(
+    kafka: &KafkaConfig,
+    topic: &str,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let config = kafka.client_config();
+    let name = topic.to_owned();
+    let created = R::spawn_blocking(move || {
+        let admin: AdminClient<DefaultClientContext> = config.create()?;
+        // The broker's own default for the replication.
+        let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(-1));
+        let options = AdminOptions::new().request_timeout(Some(timeout));
+        futures_executor::block_on(admin.create_topics([&topic], &options))
+    });
+    let results = created.await.ok_or(Failure::from(FailureClass::Other))?;
+    let refused = match results {
+        Err(error) => return Err(failure(&error)),
+        Ok(topics) => topics.into_iter().find_map(Result::err),
+    };
+    match refused {
+        None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
+            tracing::info!(topic, "the liveness topic was created");
+            Ok(())
+        }
+        Some((_, code)) => {
+            tracing::warn!(topic, error = %KafkaError::AdminOp(code), "the liveness topic could not be created");
+            Err(Failure::with_code(classify(code), code as i32))
+        }
+    }
+}

@@ -1,0 +1,335 @@
+use std::net::TcpStream;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::*;
+
+const TOPIC: &str = "alive";
+/// Far above what anything here takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The client's `socket.timeout.ms`: when it gives up a connection that is silent.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Far above what an undisturbed answer takes.
+const SILENCE: Duration = Duration::from_millis(300);
+
+#[test]
+fn it_needs_a_broker() {
+    assert!(matches!(
+        EmbeddedCluster::start(0),
+        Err(EmbeddedError::NoBrokers)
+    ));
+}
+
+#[test]
+fn it_is_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone + 'static>() {}
+    shared::<EmbeddedCluster>();
+}
+
+#[test]
+fn a_healthy_cluster_delivers() {
+    let (_cluster, client) = cluster_and_client();
+    client.must_deliver();
+}
+
+#[test]
+fn partitions_are_led_in_turn() {
+    let cluster = EmbeddedCluster::start(3).expect("starts");
+    cluster.create_topic(TOPIC, 4).expect("creates");
+    let client = Client::connect(&cluster);
+    assert_eq!(client.leaders(), [1, 2, 3, 1]);
+    cluster.set_leader(TOPIC, 0, Some(3)).expect("moves");
+    cluster.set_leader(TOPIC, 1, None).expect("takes away");
+    assert_eq!(client.leaders(), [3, -1, 3, 1]);
+}
+
+#[test]
+fn a_broker_that_does_not_exist_is_named() {
+    let cluster = EmbeddedCluster::start(2).expect("starts");
+    for broker in [0, 3] {
+        let error = cluster.kill_broker(broker).expect_err("unknown");
+        assert_eq!(
+            error.to_string(),
+            format!("there is no embedded broker {broker}: they are numbered 1 to 2")
+        );
+    }
+}
+
+#[test]
+fn a_killed_broker_refuses_and_comes_back_at_its_address() {
+    let (cluster, client) = cluster_and_client();
+    client.must_deliver();
+    cluster.kill().expect("kills");
+    until("the port refuses", || connect(&cluster).is_err());
+    client.must_stay_silent();
+    cluster.restore().expect("restores");
+    until("the port accepts", || connect(&cluster).is_ok());
+    client.must_deliver();
+}
+
+#[test]
+fn a_hung_broker_accepts_and_never_answers() {
+    let (cluster, client) = cluster_and_client();
+    client.must_deliver();
+    cluster.hang().expect("hangs");
+    connect(&cluster).expect("accepts");
+    client.must_stay_silent();
+    Client::connect(&cluster).must_stay_silent();
+    cluster.restore().expect("restores");
+    client.must_deliver();
+}
+
+#[test]
+fn a_slow_broker_answers_late() {
+    let (cluster, client) = cluster_and_client();
+    client.must_deliver();
+    cluster.slow(SILENCE).expect("slows");
+    assert!(client.must_deliver() >= SILENCE);
+    cluster.restore().expect("restores");
+    client.must_deliver();
+    until("it is fast again", || client.must_deliver() < SILENCE);
+}
+
+/// What [`EmbeddedCluster::restore`] closes the connections for: the client's first one would stall.
+#[test]
+fn a_broker_that_hung_can_be_slow_later() {
+    let (cluster, client) = cluster_and_client();
+    client.must_deliver();
+    cluster.hang().expect("hangs");
+    client.must_stay_silent();
+    cluster.restore().expect("restores");
+    cluster.slow(Duration::from_millis(10)).expect("slows");
+    let start = Instant::now();
+    client.must_deliver();
+    assert!(start.elapsed() < CLIENT_TIMEOUT, "{:?}", start.elapsed());
+}
+
+#[test]
+fn one_fault_replaces_another() {
+    let (cluster, client) = cluster_and_client();
+    cluster.hang().expect("hangs");
+    cluster.kill().expect("kills");
+    until("the port refuses", || connect(&cluster).is_err());
+    cluster.hang().expect("hangs");
+    until("the port accepts", || connect(&cluster).is_ok());
+    client.must_stay_silent();
+    cluster.slow(Duration::from_millis(1)).expect("slows");
+    client.must_deliver();
+}
+
+#[test]
+fn faults_act_at_once() {
+    let cluster = EmbeddedCluster::start(3).expect("starts");
+    let start = Instant::now();
+    for _ in 0..3 {
+        cluster.kill().expect("kills");
+        cluster.hang().expect("hangs");
+        cluster.restore().expect("restores");
+    }
+    // Each lost wake-up of the mock's thread would add up to a second to the 63 operations.
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn one_broker_fails_alone() {
+    let cluster = EmbeddedCluster::start(2).expect("starts");
+    cluster.create_topic(TOPIC, 2).expect("creates");
+    let client = Client::connect(&cluster);
+    for (fail, fault) in [
+        EmbeddedCluster::kill_broker as fn(&_, _) -> _,
+        EmbeddedCluster::hang_broker,
+    ]
+    .into_iter()
+    .zip(["killed", "hung"])
+    {
+        client.must_deliver_to(0);
+        client.must_deliver_to(1);
+        fail(&cluster, 1).expect(fault);
+        assert_eq!(client.deliver(0, SILENCE), None, "{fault}");
+        client.must_deliver_to(1);
+        cluster.restore_broker(1).expect("restores");
+    }
+    client.must_deliver_to(0);
+}
+
+#[test]
+fn a_refused_record_carries_its_code() {
+    let (cluster, client) = cluster_and_client();
+    for code in [
+        RDKafkaErrorCode::NotEnoughReplicas,
+        RDKafkaErrorCode::TopicAuthorizationFailed,
+    ] {
+        cluster.refuse_produce(code, 1).expect("refuses");
+        assert_eq!(client.deliver(0, PATIENCE), Some(Err(code)));
+    }
+}
+
+#[test]
+fn refusals_can_be_taken_back() {
+    let (cluster, client) = cluster_and_client();
+    let code = RDKafkaErrorCode::NotEnoughReplicas;
+    cluster.refuse_produce(code, 1_000).expect("refuses");
+    assert_eq!(client.deliver(0, PATIENCE), Some(Err(code)));
+    cluster.clear_refusals().expect("clears");
+    client.must_deliver();
+}
+
+#[test]
+fn a_refused_topic_says_so_in_its_metadata() {
+    let (cluster, client) = cluster_and_client();
+    assert_eq!(client.topic_error(), None);
+    let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+    cluster.refuse_topic(TOPIC, code).expect("refuses");
+    assert_eq!(client.topic_error(), Some(code));
+    cluster.clear_refusals().expect("clears");
+    assert_eq!(client.topic_error(), None);
+}
+
+#[test]
+fn a_client_recovers_from_five_kills() {
+    recovers_repeatedly(EmbeddedCluster::kill);
+}
+
+#[test]
+fn a_client_recovers_from_five_hangs() {
+    recovers_repeatedly(EmbeddedCluster::hang);
+}
+
+/// Outages on both sides of `socket.timeout.ms`: within it a hung connection is still the old one, beyond it the
+/// client hangs in a new one.
+fn recovers_repeatedly(fail: fn(&EmbeddedCluster) -> Result<(), EmbeddedError>) {
+    let (cluster, client) = cluster_and_client();
+    let recoveries = [300, 600, 1_200, 1_800, 2_400].map(|outage| {
+        client.must_deliver();
+        fail(&cluster).expect("fails");
+        let end = Instant::now() + Duration::from_millis(outage);
+        while Instant::now() < end {
+            assert_ne!(client.deliver(0, Duration::from_millis(250)), Some(Ok(())));
+        }
+        cluster.restore().expect("restores");
+        let restored = Instant::now();
+        until("it delivers", || client.deliver(0, SILENCE) == Some(Ok(())));
+        restored.elapsed()
+    });
+    println!("delivered again after {recoveries:?}");
+    let slowest = recoveries.iter().max().expect("five");
+    assert!(*slowest < Duration::from_secs(2), "{recoveries:?}");
+}
+
+fn cluster_and_client() -> (EmbeddedCluster, Client) {
+    let cluster = EmbeddedCluster::start(1).expect("starts");
+    cluster.create_topic(TOPIC, 1).expect("creates");
+    let client = Client::connect(&cluster);
+    (cluster, client)
+}
+
+fn connect(cluster: &EmbeddedCluster) -> std::io::Result<TcpStream> {
+    TcpStream::connect(cluster.bootstrap_servers())
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+type Delivery = Arc<OnceLock<Result<(), RDKafkaErrorCode>>>;
+
+/// A producer as a user of the cluster has it, tuned to come back fast.
+struct Client(BaseProducer<Deliveries>);
+
+struct Deliveries;
+
+impl ClientContext for Deliveries {
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Delivery;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
+        let outcome = match result {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error.rdkafka_error_code().expect("has a code")),
+        };
+        delivery.set(outcome).expect("one report per record");
+    }
+}
+
+impl Client {
+    fn connect(cluster: &EmbeddedCluster) -> Self {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("acks", "1")
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", "1000")
+            // A refusal is to be seen, and not to be tried again until it is a timeout.
+            .set("message.send.max.retries", "0")
+            .set("socket.timeout.ms", "1000")
+            .set("api.version.request.timeout.ms", "1000")
+            .set("socket.connection.setup.timeout.ms", "1000")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "250")
+            .create_with_context(Deliveries)
+            .expect("is created");
+        Self(producer)
+    }
+
+    fn must_deliver(&self) -> Duration {
+        self.must_deliver_to(0)
+    }
+
+    /// Delivers within [`PATIENCE`], however many records it takes; how long the last of them took.
+    fn must_deliver_to(&self, partition: i32) -> Duration {
+        let mut took = Duration::ZERO;
+        until("a record is delivered", || {
+            let start = Instant::now();
+            let outcome = self.deliver(partition, PATIENCE);
+            took = start.elapsed();
+            outcome == Some(Ok(()))
+        });
+        took
+    }
+
+    fn must_stay_silent(&self) {
+        assert_eq!(self.deliver(0, SILENCE), None);
+    }
+
+    /// What became of one record within `patience`; `None` if it was neither delivered nor refused.
+    fn deliver(&self, partition: i32, patience: Duration) -> Option<Result<(), RDKafkaErrorCode>> {
+        let delivery = Delivery::default();
+        let record = BaseRecord::<(), [u8], _>::with_opaque_to(TOPIC, Arc::clone(&delivery))
+            .partition(partition)
+            .payload(b"alive");
+        self.0.send(record).map_err(|(error, _)| error).ok()?;
+        let end = Instant::now() + patience;
+        while delivery.get().is_none() && Instant::now() < end {
+            self.0.poll(Duration::from_millis(1));
+        }
+        delivery.get().copied()
+    }
+
+    fn leaders(&self) -> Vec<i32> {
+        let metadata = self.0.client().fetch_metadata(Some(TOPIC), PATIENCE);
+        metadata.expect("answers").topics()[0]
+            .partitions()
+            .iter()
+            .map(rdkafka::metadata::MetadataPartition::leader)
+            .collect()
+    }
+
+    fn topic_error(&self) -> Option<RDKafkaErrorCode> {
+        let metadata = self.0.client().fetch_metadata(Some(TOPIC), PATIENCE);
+        let error = metadata.expect("answers").topics()[0].error();
+        error.map(RDKafkaErrorCode::from)
+    }
+}

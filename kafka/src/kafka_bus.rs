@@ -1,0 +1,105 @@
+//! Kafka as a bus.
+
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use livebus_core::{Config, Failure, FailureClass, OpId};
+
+use crate::bus::{Bus, Runtime};
+use crate::config::KafkaConfig;
+use crate::liveness_client::{LivenessClient, lock};
+use crate::observations::Observations;
+use crate::round;
+
+/// A Kafka bus, with the liveness client that asks it, on the runtime `R`.
+///
+/// A start makes the client and waits for no broker. librdkafka connects by itself as soon as one is there, and the
+/// liveness message that follows a start says whether it could: a service whose bus appears late is Running after the
+/// reconnect, not after a back-off.
+pub struct KafkaBus<R> {
+    kafka: KafkaConfig,
+    config: Config,
+    observations: Arc<Observations>,
+    client: Mutex<Option<Arc<LivenessClient>>>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+/// How the newest round stands: shown, and decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTally {
+    /// Leaders that were asked: at most three.
+    pub asked: u8,
+    /// Leaders that have answered, late ones included.
+    pub answered: u8,
+}
+
+impl<R: Runtime> KafkaBus<R> {
+    /// Nothing happens before the first start.
+    #[must_use]
+    pub fn new(kafka: KafkaConfig, config: &Config) -> Self {
+        Self {
+            kafka,
+            config: config.clone(),
+            observations: Arc::default(),
+            client: Mutex::new(None),
+            runtime: PhantomData,
+        }
+    }
+
+    /// How the newest round stands; `None` before the first, and when liveness is asked by metadata.
+    #[must_use]
+    pub fn newest_round(&self) -> Option<RoundTally> {
+        let tally = self.client()?.tally();
+        let asked = tally.asked.load(Ordering::Relaxed);
+        (asked > 0).then(|| RoundTally {
+            asked,
+            answered: tally.answered.load(Ordering::Relaxed),
+        })
+    }
+
+    fn client(&self) -> Option<Arc<LivenessClient>> {
+        lock(&self.client).clone()
+    }
+}
+
+impl<R: Runtime> Bus for KafkaBus<R> {
+    async fn start(&self, client: OpId, _deadline: Instant) -> Result<(), Failure> {
+        let config = self.kafka.liveness_client_config(&self.config);
+        let observations = Arc::clone(&self.observations);
+        let made = R::spawn_blocking(move || LivenessClient::create(client, config, observations));
+        let made = made.await.ok_or(Failure::from(FailureClass::Other))??;
+        *lock(&self.client) = Some(Arc::new(made));
+        Ok(())
+    }
+
+    async fn send_liveness(&self, deadline: Instant) -> Result<(), Failure> {
+        match self.client() {
+            Some(client) => round::ask::<R>(client, &self.kafka, deadline).await,
+            None => Err(FailureClass::ClientFatal.into()),
+        }
+    }
+
+    fn discard(&self, client: OpId) {
+        let _ = lock(&self.client).take_if(|held| held.id == client);
+    }
+
+    /// The liveness client's own records are worth nothing to anyone: they are purged, not flushed.
+    async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
+        drop(lock(&self.client).take());
+        Ok(())
+    }
+
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+}
+
+impl<R> std::fmt::Debug for KafkaBus<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaBus")
+            .field("kafka", &self.kafka)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! What livebus's actions mean on Kafka: rdkafka, generic over the async runtime.
+//!
+//! - [`KafkaBus`] carries out the operations that a supervisor asks for. It implements [`Bus`], the port that a runner
+//!   drives; [`Runtime`] is what the runner gives back.
+//! - [`KafkaConfig`] says where the bus is and what a liveness message is; [`Properties`] and [`BootstrapServers`] are
+//!   parsed once, with errors that name the remedy.
+//! - [`Observations`] is where clients leave what they notice by themselves.
+//! - [`failure`] is the map from librdkafka's errors to the classes that decide.
+//! - [`EmbeddedCluster`] is a Kafka in the process, which can be broken on purpose.
+//!
+//! # What is asked, and why
+//!
+//! librdkafka's own signals are hints: a killed broker shows in a millisecond, a hung one after a minute, to an idle
+//! producer never, and "all brokers down" is often false. The truth is one acknowledged record within a deadline. A liveness
+//! message is therefore a *round*: one small record to each distinct leader of the liveness topic, at most three, in
+//! parallel, and one answer is enough. When one of three brokers dies, a single partition can be silent for ten seconds
+//! although the bus works; a round is answered in milliseconds throughout. When no leader answers but other brokers do, the
+//! failure is *partial*.
+//!
+//! # The runtime
+//!
+//! Nothing here names a runtime, and nothing uses rdkafka's `DefaultRuntime`: which one that is depends on the features of
+//! all crates of a build together.
+
+mod bus;
+mod config;
+mod context;
+mod create_topic;
+mod embedded;
+mod error_class;
+mod kafka_bus;
+mod leaders;
+mod liveness_client;
+mod observations;
+mod properties;
+mod round;
+
+pub use bus::{Bus, Runtime};
+pub use config::{KafkaConfig, LivenessBy};
+pub use embedded::{EmbeddedCluster, EmbeddedError};
+pub use error_class::{classify, code_name, failure};
+pub use kafka_bus::{KafkaBus, RoundTally};
+pub use observations::{News, Observations};
+pub use properties::{AddressError, BootstrapServers, Properties, PropertyError};
+pub use rdkafka;

@@ -1,0 +1,108 @@
+//! A small client of our own, tuned to tell the truth fast. The service's clients keep their own settings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use livebus_core::{Failure, FailureClass, OpId};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::producer::BaseProducer;
+
+use crate::context::{LivenessContext, Tally};
+use crate::error_class::failure;
+use crate::leaders::Leaders;
+use crate::observations::Observations;
+
+pub(crate) type Producer = BaseProducer<LivenessContext>;
+
+/// How long one turn of the polling thread takes, and so at most how long a closed client lingers.
+///
+/// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A wait of whole
+/// milliseconds *and a little* is over when the last poll returns, and leaves nothing to spin through.
+const POLL: Duration = Duration::from_micros(250_200);
+
+/// A producer, and a thread that polls it until the client is dropped, and drops it then.
+///
+/// rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond each time; this client is
+/// idle nearly always and shall cost nearly nothing.
+pub(crate) struct LivenessClient {
+    pub(crate) id: OpId,
+    pub(crate) producer: Arc<Producer>,
+    /// Where the leaders of the liveness topic were when somebody looked last.
+    leaders: Mutex<Option<Leaders>>,
+    newest_round: Mutex<Arc<Tally>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl LivenessClient {
+    /// May take some milliseconds. Does not wait for any broker: the first liveness message does.
+    pub(crate) fn create(
+        id: OpId,
+        mut config: ClientConfig,
+        observations: Arc<Observations>,
+    ) -> Result<Self, Failure> {
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let context = LivenessContext {
+            client: id,
+            observations,
+        };
+        let producer: Producer = config.create_with_context(context).map_err(|error| {
+            tracing::error!(%error, "the liveness client could not be made");
+            failure(&error)
+        })?;
+        let producer = Arc::new(producer);
+        let closed = Arc::new(AtomicBool::new(false));
+        let polling = {
+            let (producer, closed) = (Arc::clone(&producer), Arc::clone(&closed));
+            move || {
+                while !closed.load(Ordering::Acquire) {
+                    producer.poll(POLL);
+                }
+            }
+        };
+        let spawned = thread::Builder::new()
+            .name("livebus-liveness".to_owned())
+            .spawn(polling);
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread for the liveness client");
+            return Err(FailureClass::Other.into());
+        }
+        Ok(Self {
+            id,
+            producer,
+            leaders: Mutex::new(None),
+            newest_round: Mutex::default(),
+            closed,
+        })
+    }
+
+    pub(crate) fn leaders(&self) -> Option<Leaders> {
+        lock(&self.leaders).clone()
+    }
+
+    pub(crate) fn set_leaders(&self, leaders: Option<Leaders>) {
+        *lock(&self.leaders) = leaders;
+    }
+
+    /// How the newest round stands.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&lock(&self.newest_round))
+    }
+
+    pub(crate) fn set_tally(&self, tally: Arc<Tally>) {
+        *lock(&self.newest_round) = tally;
+    }
+}
+
+impl Drop for LivenessClient {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+/// Nobody panics while holding one of these locks, and if somebody did, the value would be whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,203 @@
+//! One liveness message: a round to the leaders of the liveness topic, where the first answer is enough.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_channel::mpsc::unbounded;
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use livebus_core::{Failure, FailureClass, FailureKind};
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+use crate::bus::Runtime;
+use crate::config::{KafkaConfig, LivenessBy};
+use crate::context::{Tally, Vote};
+use crate::create_topic::create_topic;
+use crate::error_class::failure;
+use crate::leaders::Leaders;
+use crate::liveness_client::{LivenessClient, Producer};
+
+/// What a record says: enough for whoever finds it in the topic.
+const PAYLOAD: &str = "livebus";
+
+/// Asks the bus once, until `deadline` at the latest.
+pub(crate) async fn ask<R: Runtime>(
+    client: Arc<LivenessClient>,
+    kafka: &KafkaConfig,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    match kafka.question() {
+        LivenessBy::Metadata => metadata::<R>(&client, deadline).await,
+        LivenessBy::Produce { topic, create } => {
+            let leaders = match client.leaders() {
+                Some(leaders) => leaders,
+                None => find_leaders::<R>(&client, kafka, topic, *create, deadline).await?,
+            };
+            let result = produce::<R>(&client, topic, &leaders, deadline).await;
+            match result {
+                Ok(()) if leaders.are_old() => R::spawn(refresh::<R>(client, topic.clone())),
+                Ok(()) => {}
+                // They may have moved, or be gone: look before the next round.
+                Err(_) => client.set_leaders(None),
+            }
+            result
+        }
+    }
+}
+
+async fn metadata<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let timeout = left_until(deadline);
+    let answer = blocking::<R, _>(client, move |producer| {
+        producer.client().fetch_metadata(None, timeout).map(drop)
+    });
+    answer.await?.map_err(|error| failure(&error))?;
+    client.producer.context().observations.live();
+    Ok(())
+}
+
+async fn find_leaders<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    kafka: &KafkaConfig,
+    topic: &str,
+    create: bool,
+    deadline: Instant,
+) -> Result<Leaders, Failure> {
+    match look_up::<R>(client, topic, left_until(deadline)).await {
+        Err(failure) if failure.class == FailureClass::TopicMissing && create => {
+            create_topic::<R>(kafka, topic, left_until(deadline)).await?;
+            look_up::<R>(client, topic, left_until(deadline)).await
+        }
+        found => found,
+    }
+}
+
+async fn look_up<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Leaders, Failure> {
+    let topic = topic.to_owned();
+    let look_up = move |producer: &Producer| Leaders::look_up(producer, &topic, timeout);
+    let leaders = blocking::<R, _>(client, look_up).await??;
+    client.set_leaders(Some(leaders.clone()));
+    Ok(leaders)
+}
+
+async fn refresh<R: Runtime>(client: Arc<LivenessClient>, topic: String) {
+    // Failing is no news: the next round notices whatever it means.
+    let _ = look_up::<R>(&client, &topic, Duration::from_secs(1)).await;
+}
+
+async fn produce<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    topic: &str,
+    leaders: &Leaders,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let votes = pin!(votes(client, topic, &leaders.partitions)?);
+    let meanwhile = pin!(other_brokers::<R>(client, topic, deadline));
+    match select(votes, meanwhile).await {
+        Either::Left((Ok(()), _)) => Ok(()),
+        // All leaders refused: that is an answer, unless it only says that they could not be reached.
+        Either::Left((Err(failure), _)) if failure.class.kind() != FailureKind::Ambiguous => {
+            Err(failure)
+        }
+        Either::Left((Err(failure), meanwhile)) => Err(meanwhile.await.unwrap_or(failure)),
+        Either::Right((Some(failure), _)) => Err(failure),
+        // Nobody else answers either. The leaders may yet do so, until the supervisor's deadline.
+        Either::Right((None, votes)) => votes.await,
+    }
+}
+
+/// Sends the records and gives the first acknowledgement, or the most telling failure once all have failed.
+fn votes(
+    client: &Arc<LivenessClient>,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<impl Future<Output = Result<(), Failure>> + use<>, Failure> {
+    let (outcome, mut outcomes) = unbounded();
+    let tally = Arc::new(Tally::default());
+    client.set_tally(Arc::clone(&tally));
+    let mut refused = None;
+    for partition in partitions {
+        let vote = Box::new(Vote {
+            outcome: outcome.clone(),
+            tally: Arc::clone(&tally),
+        });
+        let record = BaseRecord::with_opaque_to(topic, vote)
+            .partition(*partition)
+            .key("")
+            .payload(PAYLOAD);
+        match client.producer.send(record) {
+            Ok(()) => drop(tally.asked.fetch_add(1, Ordering::Relaxed)),
+            Err((error, _)) => refused = Some(failure(&error)),
+        }
+    }
+    drop(outcome);
+    let worst = match refused {
+        Some(failure) if tally.asked.load(Ordering::Relaxed) == 0 => return Err(failure),
+        refused => refused,
+    };
+    Ok(async move {
+        let mut worst = worst;
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(failure) => worst = Some(worst.map_or(failure, |w| more_telling(w, failure))),
+            }
+        }
+        Err(worst.unwrap_or(FailureClass::Other.into()))
+    })
+}
+
+/// What a metadata answer of another broker makes of leaders that stay silent. `None` when nobody answers, or nobody
+/// else is there to do so.
+///
+/// Asked at half time, so that a round which is answered as usual costs no metadata; told a little before the deadline,
+/// so that the supervisor hears it rather than a timeout.
+async fn other_brokers<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    topic: &str,
+    deadline: Instant,
+) -> Option<Failure> {
+    let span = left_until(deadline);
+    R::delay_for(span / 2).await;
+    let verdict = match look_up::<R>(client, topic, span * 3 / 10).await {
+        Ok(leaders) if leaders.others => FailureClass::NoLeader.into(),
+        Ok(_) => return None,
+        Err(failure) if failure.class.kind() == FailureKind::Ambiguous => return None,
+        Err(failure) => failure,
+    };
+    R::delay_for(left_until(deadline).saturating_sub(span / 5)).await;
+    Some(verdict)
+}
+
+async fn blocking<R: Runtime, T: Send + 'static>(
+    client: &Arc<LivenessClient>,
+    work: impl FnOnce(&Producer) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let producer = Arc::clone(&client.producer);
+    let done = R::spawn_blocking(move || work(&producer)).await;
+    done.ok_or(FailureClass::Other.into())
+}
+
+/// A definitive failure says more than a refusal, a refusal more than a missing leader, and anything more than silence.
+fn more_telling(a: Failure, b: Failure) -> Failure {
+    let rank = |failure: Failure| match failure.class.kind() {
+        FailureKind::Definitive => 3,
+        FailureKind::Answer => 2,
+        FailureKind::Partial => 1,
+        FailureKind::Ambiguous => 0,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+fn left_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}

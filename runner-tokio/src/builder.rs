@@ -1,0 +1,197 @@
+//! From a configuration to a supervision that runs.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_channel::{mpsc, oneshot};
+use futures_util::FutureExt;
+use livebus_core::{
+    Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
+    UnknownService,
+};
+use livebus_endpoints::{Clock, Heartbeat, Probes, Subscribers};
+use livebus_kafka::{Bus, KafkaBus, KafkaConfig};
+
+use crate::execute::{Executor, Register};
+use crate::handle::Handle;
+use crate::run::run;
+use crate::runtime::TokioRuntime;
+use crate::serve::{ServeError, Server};
+
+/// Builds the supervision of one bus.
+#[must_use = "nothing runs until it is started"]
+pub struct Builder<B: Bus = KafkaBus<TokioRuntime>> {
+    make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
+    settings: Settings,
+    service: String,
+    readiness: Option<Readiness>,
+    handlers: Vec<(Handler, Register)>,
+    http: Option<SocketAddr>,
+}
+
+/// A supervision cannot be started as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A setting cannot be right.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The readiness that was given does not know the service.
+    #[error(transparent)]
+    UnknownService(#[from] UnknownService),
+    /// The service's name cannot be one.
+    #[error(transparent)]
+    ServiceName(#[from] ServiceNameError),
+    /// The settings name a handler that nobody could register.
+    #[error(
+        "handler {0:?} stands in the settings: add it with its registration, by `Builder::handler`"
+    )]
+    NoRegistration(String),
+    /// The probes cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl Builder {
+    /// For a Kafka bus.
+    pub fn kafka(kafka: KafkaConfig) -> Self {
+        Self::new(move |config| KafkaBus::new(kafka, config))
+    }
+}
+
+impl<B: Bus> Builder<B> {
+    /// The name that the service has unless it is given one.
+    pub const DEFAULT_SERVICE: &'static str = "message-bus";
+
+    /// For any bus: `make_bus` is called once, with the configuration that was checked.
+    pub fn new(make_bus: impl FnOnce(&Config) -> B + Send + 'static) -> Self {
+        Self {
+            make_bus: Box::new(make_bus),
+            settings: Settings::default(),
+            service: Self::DEFAULT_SERVICE.to_owned(),
+            readiness: None,
+            handlers: Vec::new(),
+            http: None,
+        }
+    }
+
+    /// Replaces the settings. Their handlers stay empty: they come with their registrations, by [`handler`](Self::handler).
+    pub fn settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Replaces the name by which the readiness and the logs know this bus.
+    pub fn service(self, name: impl Into<String>) -> Self {
+        Self {
+            service: name.into(),
+            ..self
+        }
+    }
+
+    /// Makes this bus one of several services of a readiness, which must have declared its name. Else the bus is alone.
+    pub fn readiness(self, readiness: Readiness) -> Self {
+        Self {
+            readiness: Some(readiness),
+            ..self
+        }
+    }
+
+    /// Adds a request handler: `register` is called after each start, and again with a back-off while it fails. The service
+    /// is not Running before every required one is registered.
+    ///
+    /// A registration that takes too long, or whose client is lost, is dropped.
+    pub fn handler<F, R>(mut self, handler: Handler, register: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let register: Register = Box::new(move || register().boxed());
+        self.handlers.push((handler, register));
+        self
+    }
+
+    /// Serves `/livez` and `/readyz` here. Port 0 is any that is free.
+    pub fn http(self, address: SocketAddr) -> Self {
+        Self {
+            http: Some(address),
+            ..self
+        }
+    }
+
+    /// Starts. Returns as soon as the supervision runs, whatever the bus does.
+    ///
+    /// Must be called inside a tokio runtime with its time and IO enabled; either scheduler will do.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, or the probes cannot be served.
+    pub async fn start(self) -> Result<Handle<B>, BuildError> {
+        let now = Instant::now();
+        if let Some(handler) = self.settings.handlers.first() {
+            return Err(BuildError::NoRegistration(handler.name.clone()));
+        }
+        let (handlers, registrations) = self.handlers.into_iter().unzip();
+        let config = Config::new(Settings {
+            handlers,
+            ..self.settings
+        })?;
+        let readiness = match self.readiness {
+            Some(readiness) => readiness,
+            None => Readiness::builder().required(&self.service).build(now)?,
+        };
+        let service = readiness.service(&self.service)?;
+        let heartbeat = Heartbeat::new(now);
+        let server = match self.http {
+            Some(address) => {
+                let heartbeats = vec![(self.service, heartbeat.clone())];
+                Some(Server::start(address, Probes::new(readiness.clone(), heartbeats)).await?)
+            }
+            None => None,
+        };
+        tracing::info!(
+            service = service.name(),
+            detection_bound_ms = config.detection_bound().as_millis(),
+            partial_detection_bound_ms = config.partial_detection_bound().as_millis(),
+            shutdown_bound_ms = config.shutdown_bound().as_millis(),
+            "supervising"
+        );
+
+        let bus = Arc::new((self.make_bus)(&config));
+        let subscribers = Subscribers::new();
+        let (events, inbox) = mpsc::unbounded();
+        let (owner, dropped) = oneshot::channel();
+        let executor = Executor::new(
+            Arc::clone(&bus),
+            registrations,
+            service.clone(),
+            subscribers.clone(),
+            events.clone(),
+        );
+        let supervisor = Supervisor::new(config.clone(), now);
+        tokio::spawn(run(supervisor, executor, inbox, dropped, heartbeat.clone()));
+        Ok(Handle {
+            bus,
+            config,
+            readiness,
+            service,
+            subscribers,
+            clock: Clock::new(),
+            heartbeat,
+            events,
+            _owner: owner,
+            server,
+        })
+    }
+}
+
+impl<B: Bus> fmt::Debug for Builder<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("service", &self.service)
+            .field("settings", &self.settings)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! The loop.
+
+use std::time::Instant;
+
+use futures_channel::mpsc::UnboundedReceiver;
+use futures_channel::oneshot;
+use futures_util::{StreamExt, future};
+use livebus_core::{Event, Status, Supervisor};
+use livebus_endpoints::Heartbeat;
+use livebus_kafka::Bus;
+
+use crate::execute::Executor;
+
+/// Something that happened, and when.
+pub(crate) type Message = (Instant, Event);
+
+/// Drives `supervisor` to its end, or until `owner` is dropped.
+pub(crate) async fn run<B: Bus>(
+    mut supervisor: Supervisor,
+    mut executor: Executor<B>,
+    mut inbox: UnboundedReceiver<Message>,
+    mut owner: oneshot::Receiver<()>,
+    heartbeat: Heartbeat,
+) {
+    loop {
+        while let Some(action) = supervisor.poll_action() {
+            executor.execute(action);
+        }
+        if supervisor.is_stopped() {
+            break;
+        }
+        let deadline = supervisor.poll_timeout();
+        heartbeat.promise(deadline);
+        let observations = executor.bus().observations();
+        observations.arm(supervisor.report().status != Status::Running);
+
+        let message = tokio::select! {
+            message = inbox.next() => message,
+            () = observations.changed() => None,
+            () = sleep_until(deadline) => None,
+            _ = &mut owner => break,
+        };
+
+        // Whatever the reason to wake: first what was seen, at the instant when it was seen; then what was told; then the
+        // clock. A loop that asked its timer instead of the clock would starve under load.
+        let news = executor.bus().observations().take();
+        if let Some(at) = news.live {
+            supervisor.handle_event(at, Event::Live { at });
+        }
+        if let Some((at, event)) = message {
+            supervisor.handle_event(at, event);
+        }
+        let now = Instant::now();
+        if let Some(failure) = news.suspicion {
+            supervisor.handle_event(now, Event::Suspicion(failure));
+        }
+        if let Some((client, failure)) = news.lost {
+            supervisor.handle_event(now, Event::ClientLost { client, failure });
+        }
+        supervisor.handle_timeout(now);
+    }
+    heartbeat.promise(None);
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => future::pending().await,
+    }
+}
