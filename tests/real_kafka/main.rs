@@ -1,0 +1,115 @@
+//! Scenarios on a real Apache Kafka: `cargo test -p livebus-tests --test real_kafka [-- part of a name]`.
+//!
+//! Where Java or Maven is missing, every scenario is reported as ignored, with the reason; with `LIVEBUS_REQUIRE_KAFKA=1`
+//! in the environment as failed.
+//!
+//! To add a scenario, write `pub(crate) fn name(context: &Context) -> anyhow::Result<()>` in a file beside this one, and a
+//! line with its sentence in [`SCENARIOS`]. It takes one of two kinds of node from its [`Context`]:
+//!
+//! - [`Context::shared_node`], if it is gentle: it only produces, consumes, and has topics with names of its own. The
+//!   node is started by the first who asks and used by all, which saves each of them some five seconds. Nobody can
+//!   disturb it: what does so needs a `&mut KafkaNode`.
+//! - [`Context::own_node`], if it kills, stops, or needs other options.
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use livebus_tests::apache_kafka;
+
+mod context;
+mod harness;
+
+use context::Context;
+
+/// A sentence that says what is true, and the function that proves it.
+type Scenario = (&'static str, fn(&Context) -> anyhow::Result<()>);
+
+const SCENARIOS: &[Scenario] = &[
+    (
+        "harness: a message of an independent client is acknowledged",
+        harness::message_is_acknowledged,
+    ),
+    (
+        "harness: without auto-creation an unknown topic is refused",
+        harness::unknown_topic_is_refused,
+    ),
+    (
+        "harness: with auto-creation an unknown topic is created",
+        harness::unknown_topic_is_created,
+    ),
+    (
+        "harness: a created topic has its partitions until it is deleted",
+        harness::topic_is_created_and_deleted,
+    ),
+    (
+        "harness: a killed node answers again at the same address",
+        harness::killed_node_comes_back,
+    ),
+    (
+        "harness: a stopped node is silent until it continues",
+        harness::stopped_node_is_silent,
+    ),
+    (
+        "harness: a terminated node ends by itself and can be started again",
+        harness::terminated_node_ends,
+    ),
+    (
+        "harness: a node that cannot start says why",
+        harness::failed_start_says_why,
+    ),
+    (
+        "harness: a panic leaves neither process nor folder",
+        harness::panic_leaves_nothing,
+    ),
+    (
+        "harness: a killed test process leaves neither process nor folder",
+        harness::killed_test_leaves_nothing,
+    ),
+    (
+        "harness: a node outlives the thread that started it",
+        harness::node_outlives_its_thread,
+    ),
+];
+
+/// How many scenarios run at a time, unless `--test-threads` says otherwise: a JVM that starts keeps a core busy for
+/// seconds, and with more of them than cores the deadlines would measure each other.
+const TEST_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    if env::var_os(harness::HOLD_A_NODE).is_some() {
+        return harness::hold_a_node();
+    }
+
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(TEST_THREADS);
+
+    // The trials own the context: when all of them have run, the shared node is gone, before the process exits.
+    let context = Arc::new(Context::default());
+    let trials = SCENARIOS
+        .iter()
+        .map(|&scenario| trial(scenario, Arc::clone(&context)))
+        .collect();
+    drop(context);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial((sentence, scenario): Scenario, context: Arc<Context>) -> Trial {
+    // Asked once, and only when a scenario is about to run: `--list` needs no Java.
+    static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(apache_kafka::availability);
+
+    Trial::ignorable_test(sentence, move || match &*AVAILABILITY {
+        Ok(()) => match scenario(&context) {
+            Ok(()) => Ok(Completion::Completed),
+            Err(error) => Err(Failed::from(format!("{error:?}"))),
+        },
+        Err(reason) if kafka_is_required() => Err(Failed::from(reason)),
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    })
+}
+
+/// Whether a machine without Kafka fails the scenarios instead of ignoring them.
+fn kafka_is_required() -> bool {
+    env::var_os("LIVEBUS_REQUIRE_KAFKA").is_some_and(|value| value == "1")
+}

@@ -1,0 +1,303 @@
+//! The client that decides whether a cluster works, independent of everything that is tested.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+
+use super::process::POLL_INTERVAL;
+
+/// The topic that [`IndependentClient::first_answer`] produces to.
+const SCRATCH_TOPIC: &str = "livebus-harness-scratch";
+
+/// How long one request to administer the cluster may take before it is given up.
+const ADMIN_REQUEST: Duration = Duration::from_secs(1);
+
+/// How long one request for metadata may take before it is given up. It is answered at once, or not at all.
+const METADATA_REQUEST: Duration = Duration::from_millis(200);
+
+/// A plain librdkafka client, tuned only to come back fast to a broker that was away.
+#[derive(Debug, Clone)]
+pub struct IndependentClient {
+    bootstrap_servers: String,
+}
+
+impl IndependentClient {
+    /// A client of the cluster behind `bootstrap_servers`: `host:port`, several separated by commas.
+    #[must_use]
+    pub fn new(bootstrap_servers: impl Into<String>) -> Self {
+        Self {
+            bootstrap_servers: bootstrap_servers.into(),
+        }
+    }
+
+    /// Produces one message to `topic` and returns when it was acknowledged by all in-sync replicas.
+    ///
+    /// # Errors
+    ///
+    /// What the cluster or librdkafka says, after all the retries that fit; `MessageTimedOut` when there was no answer
+    /// `within` that time, which is kept within a fraction of a second.
+    pub fn produce(&self, topic: &str, within: Duration) -> KafkaResult<Instant> {
+        let deadline = Instant::now() + within;
+        let mut producer = AnsweredProducer::new(self)?;
+        producer.send(topic)?;
+        loop {
+            if let Some(answer) = producer.answer(POLL_INTERVAL) {
+                return answer;
+            }
+            if Instant::now() >= deadline {
+                return Err(KafkaError::MessageProduction(
+                    RDKafkaErrorCode::MessageTimedOut,
+                ));
+            }
+        }
+    }
+
+    /// Waits until the cluster works, and returns the instant at which it first showed that.
+    ///
+    /// That it works means: it acknowledged a message (`acks=all`) on a scratch topic, which is created if need be.
+    /// An answer to a metadata request would not do: a broker gives one while it is fenced and no partition has a leader.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer `within` that time (kept within a second or so): the last error that was met.
+    pub fn first_answer(&self, within: Duration) -> anyhow::Result<Instant> {
+        self.first_answer_while(within, || Ok(()))
+    }
+
+    /// [`first_answer`](Self::first_answer), given up as soon as `hope` is an error, which is then returned.
+    pub(super) fn first_answer_while(
+        &self,
+        within: Duration,
+        mut hope: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Instant> {
+        let deadline = Instant::now() + within;
+        let mut last_error = None;
+        let give_up = |last_error: Option<KafkaError>| match last_error {
+            Some(error) => {
+                anyhow::Error::new(error).context(format!("no answer within {within:?}"))
+            }
+            None => anyhow::anyhow!("no answer within {within:?}"),
+        };
+
+        let mut producer = AnsweredProducer::new(self)?;
+        while let Err(error) = self.ensure_scratch_topic(&producer) {
+            hope()?;
+            last_error = Some(error);
+            if Instant::now() >= deadline {
+                return Err(give_up(last_error));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+
+        producer.send(SCRATCH_TOPIC)?;
+        loop {
+            match producer.answer(POLL_INTERVAL) {
+                Some(Ok(at)) => return Ok(at),
+                Some(Err(error)) => {
+                    last_error = Some(error);
+                    producer.send(SCRATCH_TOPIC)?;
+                }
+                None => {}
+            }
+            hope()?;
+            if Instant::now() >= deadline {
+                return Err(give_up(last_error));
+            }
+        }
+    }
+
+    /// Creates a topic, one replica per partition, and waits until each partition has a leader. A topic of that name
+    /// that is there already is as good, if it has as many partitions.
+    ///
+    /// # Errors
+    ///
+    /// When that is not the case `within` that time: the last error that was met.
+    pub fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        within: Duration,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + within;
+        let what = format!("the topic {name} cannot be created");
+        until(deadline, || self.try_create(name, partitions)).context(what)?;
+        let count = usize::try_from(partitions).context("a number of partitions is positive")?;
+        self.wait_for_leaders(name, Some(count), deadline)
+    }
+
+    /// Deletes a topic and waits until it is gone from the metadata. One that is not there is as good.
+    ///
+    /// # Errors
+    ///
+    /// When that is not the case `within` that time: the last error that was met.
+    pub fn delete_topic(&self, name: &str, within: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + within;
+        let what = format!("the topic {name} cannot be deleted");
+        until(deadline, || self.try_delete(name)).context(what)?;
+        self.wait_for_leaders(name, None, deadline)
+    }
+
+    /// Creates the scratch topic, unless the metadata shows that it is there: an [`AdminClient`] takes 0.1 s to drop,
+    /// which would be added to every first answer.
+    fn ensure_scratch_topic(&self, producer: &AnsweredProducer) -> KafkaResult<()> {
+        let metadata = producer
+            .producer
+            .client()
+            .fetch_metadata(None, METADATA_REQUEST)?;
+        if metadata
+            .topics()
+            .iter()
+            .any(|topic| topic.name() == SCRATCH_TOPIC)
+        {
+            return Ok(());
+        }
+        self.try_create(SCRATCH_TOPIC, 1)
+    }
+
+    fn try_create(&self, name: &str, partitions: i32) -> KafkaResult<()> {
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let results = pollster::block_on(self.admin()?.create_topics([&topic], &admin_options()))?;
+        unless(RDKafkaErrorCode::TopicAlreadyExists, results)
+    }
+
+    fn try_delete(&self, name: &str) -> KafkaResult<()> {
+        let results = pollster::block_on(self.admin()?.delete_topics(&[name], &admin_options()))?;
+        unless(RDKafkaErrorCode::UnknownTopicOrPartition, results)
+    }
+
+    /// Waits until the topic has as many partitions with a leader as `expected`; `None` means that there is no topic.
+    fn wait_for_leaders(
+        &self,
+        topic: &str,
+        expected: Option<usize>,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        let client: BaseProducer = self.config().create()?;
+        loop {
+            let led = partitions_with_leader(&client, topic);
+            if led == Ok(expected) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let led = led.with_context(|| format!("no metadata of the topic {topic}"))?;
+                bail!("{topic} has {led:?} partitions with a leader instead of {expected:?}");
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn admin(&self) -> KafkaResult<AdminClient<DefaultClientContext>> {
+        self.config().create()
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("client.id", "livebus-independent-client")
+            .set("acks", "all")
+            .set("linger.ms", "0")
+            .set("reconnect.backoff.ms", "10")
+            .set("reconnect.backoff.max.ms", "50")
+            .set("retry.backoff.ms", "10")
+            .set("retry.backoff.max.ms", "50")
+            .set("topic.metadata.refresh.fast.interval.ms", "50")
+            // Long enough for the metadata of a new topic, short enough to learn that there is no such topic.
+            .set("topic.metadata.propagation.max.ms", "1000");
+        config
+    }
+}
+
+/// How many partitions of the topic have a leader; `None` if there is no such topic.
+fn partitions_with_leader(client: &BaseProducer, topic: &str) -> KafkaResult<Option<usize>> {
+    // Asked for all topics, and not for this one, which would create it where topics are created by themselves.
+    let metadata = client.client().fetch_metadata(None, METADATA_REQUEST)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    Ok(found.map(|found| {
+        let partitions = found.partitions().iter();
+        partitions
+            .filter(|partition| partition.leader() >= 0)
+            .count()
+    }))
+}
+
+/// Repeats `attempt` until it succeeds, or the deadline has passed.
+fn until(deadline: Instant, mut attempt: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+    loop {
+        match attempt() {
+            Err(_) if Instant::now() < deadline => thread::sleep(POLL_INTERVAL),
+            end => return end,
+        }
+    }
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(ADMIN_REQUEST))
+        .operation_timeout(Some(ADMIN_REQUEST))
+}
+
+/// The error of an administrative request about one topic, unless it is the `harmless` one.
+fn unless(
+    harmless: RDKafkaErrorCode,
+    results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
+) -> KafkaResult<()> {
+    for result in results {
+        match result {
+            Err((_, code)) if code != harmless => return Err(KafkaError::AdminOp(code)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A producer that keeps the instants at which its messages were acknowledged.
+struct AnsweredProducer {
+    producer: BaseProducer<Answers>,
+    answers: Receiver<KafkaResult<Instant>>,
+}
+
+impl AnsweredProducer {
+    fn new(client: &IndependentClient) -> KafkaResult<Self> {
+        let (sender, answers) = mpsc::channel();
+        let producer = client.config().create_with_context(Answers(sender))?;
+        Ok(Self { producer, answers })
+    }
+
+    fn send(&mut self, topic: &str) -> KafkaResult<()> {
+        let record = BaseRecord::<(), [u8]>::to(topic).payload(b"?");
+        self.producer.send(record).map_err(|(error, _)| error)
+    }
+
+    /// What became of a message, waiting for that long.
+    fn answer(&mut self, within: Duration) -> Option<KafkaResult<Instant>> {
+        self.producer.poll(within);
+        self.answers.try_recv().ok()
+    }
+}
+
+/// Takes the time of an answer at the moment when librdkafka reports it.
+struct Answers(Sender<KafkaResult<Instant>>);
+
+impl ClientContext for Answers {}
+
+impl ProducerContext for Answers {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let answer = match result {
+            Ok(_) => Ok(Instant::now()),
+            Err((error, _)) => Err(error.clone()),
+        };
+        // The receiver is dropped with the producer; an answer that comes then has no reader.
+        let _ = self.0.send(answer);
+    }
+}

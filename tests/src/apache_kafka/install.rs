@@ -1,0 +1,182 @@
+//! Apache Kafka's jars: whether this machine can have them, and fetching them once.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use tempfile::TempDir;
+
+use super::process::bound_to_this_process;
+
+/// The Apache Kafka version of `tests/kafka/pom.xml`: a new version gets a new folder.
+const KAFKA_VERSION: &str = "4.1.1";
+
+/// The oldest Java that a broker of [`KAFKA_VERSION`] runs on.
+const OLDEST_JAVA: u32 = 17;
+
+/// Whether a [`KafkaNode`](super::KafkaNode) can be started on this machine.
+///
+/// # Errors
+///
+/// The reason in one line, with the way out: there is no Java, it is older than 17, or Maven is missing and Kafka was
+/// not fetched yet.
+pub fn availability() -> Result<(), String> {
+    // `java -version` writes to its standard error: openjdk version "17.0.15" 2025-04-15
+    let java = Command::new("java")
+        .arg("-version")
+        .output()
+        .map_err(|_| "java was not found on the PATH; install a JDK 17 or newer".to_owned())?;
+    let banner = String::from_utf8_lossy(&java.stderr);
+    let major = java_major_version(&banner).ok_or_else(|| {
+        let line = banner.lines().next().unwrap_or_default();
+        format!("java does not say which version it is ({line:?}); install a JDK 17 or newer")
+    })?;
+    if major < OLDEST_JAVA {
+        return Err(format!(
+            "java is version {major}; install a JDK 17 or newer"
+        ));
+    }
+
+    if libraries().is_dir() {
+        return Ok(());
+    }
+    let maven = Command::new("mvn")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match maven {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("mvn (Maven) does not work: {status}")),
+        Err(_) => {
+            Err("mvn was not found on the PATH; install Maven to fetch Apache Kafka".to_owned())
+        }
+    }
+}
+
+/// Fetches Apache Kafka with Maven, unless that was done before, and returns the folder of its jars.
+///
+/// The folder is inside cargo's target folder and appears there complete or not at all. Processes that come at the same
+/// time wait for the one that fetches (about 6 s; 43 MB when Maven's own repository is empty).
+///
+/// # Errors
+///
+/// When the target folder cannot be written, or Maven fails: then with the last lines that it wrote.
+pub fn install() -> anyhow::Result<PathBuf> {
+    let libraries = libraries();
+    if libraries.is_dir() {
+        return Ok(libraries);
+    }
+
+    let home = kafka_home();
+    fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
+    let lock = File::create(home.join("install.lock"))?;
+    lock.lock().context("cannot lock the installation")?;
+    if libraries.is_dir() {
+        return Ok(libraries); // Somebody else was faster.
+    }
+
+    remove_unfinished(&home)?;
+    let unfinished = TempDir::with_prefix_in(UNFINISHED, &home)?;
+    copy_dependencies(unfinished.path())?;
+    fs::rename(unfinished.path(), &libraries)
+        .with_context(|| format!("cannot put {} in its place", libraries.display()))?;
+    drop(unfinished.keep()); // Nothing is left to be removed under the old name.
+    Ok(libraries)
+}
+
+/// How the folder begins that Maven writes to; what a killed installation left behind is known by it.
+const UNFINISHED: &str = "unfinished-";
+
+/// Removes what killed installations left behind. Only for the holder of the lock.
+fn remove_unfinished(home: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(home)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets Maven copy the jars that `tests/kafka/pom.xml` asks for into `folder`.
+fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
+    let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/pom.xml");
+    let mut output_directory = std::ffi::OsString::from("-DoutputDirectory=");
+    output_directory.push(folder);
+
+    let mut maven = bound_to_this_process("mvn");
+    maven.args(["-q", "-B", "-f"]).arg(pom);
+    maven
+        .arg("dependency:copy-dependencies")
+        .arg(output_directory);
+    let output = maven
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run mvn")?;
+    let said = [output.stdout, output.stderr].concat();
+    ensure!(
+        output.status.success(),
+        "Maven could not fetch Apache Kafka {KAFKA_VERSION} ({}):\n{}",
+        output.status,
+        super::process::tail(&String::from_utf8_lossy(&said)),
+    );
+    Ok(())
+}
+
+/// The folder of Kafka's jars; it exists only when it is complete.
+fn libraries() -> PathBuf {
+    kafka_home().join("libs")
+}
+
+/// What this module and its neighbours may write to, for this version of Kafka.
+pub(super) fn kafka_home() -> PathBuf {
+    target_folder().join(format!("kafka-{KAFKA_VERSION}"))
+}
+
+/// Cargo's target folder, by the one witness that cannot be wrong: this very executable was built into it. Cargo marks
+/// the folder with a `CACHEDIR.TAG`; an executable that was moved elsewhere uses the workspace's default.
+fn target_folder() -> PathBuf {
+    let marked = env::current_exe().ok().and_then(|executable| {
+        let mut ancestors = executable.ancestors();
+        ancestors
+            .find(|folder| folder.join("CACHEDIR.TAG").is_file())
+            .map(Path::to_owned)
+    });
+    marked.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
+}
+
+/// The feature release in what `java -version` writes: 17 of `openjdk version "17.0.15"`, 1 of the old `"1.8.0_402"`.
+fn java_major_version(banner: &str) -> Option<u32> {
+    let version = banner.split('"').nth(1)?;
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::java_major_version;
+
+    #[test]
+    fn the_major_version_of_java_is_read_from_its_banner() {
+        assert_eq!(
+            java_major_version("openjdk version \"17.0.15\" 2025-04-15\n"),
+            Some(17)
+        );
+        assert_eq!(
+            java_major_version("openjdk version \"21\" 2023-09-19\n"),
+            Some(21)
+        );
+        assert_eq!(
+            java_major_version("openjdk version \"25-ea\" 2025-09-16\n"),
+            Some(25)
+        );
+        assert_eq!(java_major_version("java version \"1.8.0_402\"\n"), Some(1));
+        assert_eq!(
+            java_major_version("The operation couldn't be completed.\n"),
+            None
+        );
+    }
+}

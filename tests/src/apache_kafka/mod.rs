@@ -1,0 +1,37 @@
+//! A real Apache Kafka for tests, without Docker: Java runs it, Maven fetches it.
+//!
+//! [`KafkaNode`] is one broker that is its own controller (KRaft), on a loopback address of its own that stays the same
+//! however often the node is killed and started again. Each node has its own folder and process; both are gone when
+//! the value is dropped, also by a panic. When the test process itself is killed, the kernel kills the node (Linux with
+//! `setpriv`, which is part of util-linux), and the next node that anybody creates removes the folder.
+//!
+//! Nothing here is counted by what the node says of itself: whether it works is decided by an [`IndependentClient`].
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let mut node = KafkaNode::new(&NodeOptions::default())?;
+//! node.start()?;
+//! node.wait_until_it_answers(Duration::from_secs(60))?;
+//! node.kill()?; // SIGKILL
+//! node.restart()?;
+//! let recovered_at = node.wait_until_it_answers(Duration::from_secs(60))?;
+//! # let _ = recovered_at;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod folder;
+mod install;
+mod node;
+mod ports;
+mod process;
+
+pub use client::IndependentClient;
+pub use folder::sweep;
+pub use install::{availability, install};
+pub use node::{BrokerSession, KafkaNode, NodeOptions};
+pub use process::is_running;

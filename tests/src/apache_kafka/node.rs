@@ -1,0 +1,322 @@
+//! One Apache Kafka broker that is its own controller.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use rustix::process::Signal;
+
+use super::client::IndependentClient;
+use super::folder::NodeFolder;
+use super::install::install;
+use super::ports::PortClaim;
+use super::process::{Process, bound_to_this_process, tail};
+
+/// The cluster of every node: 16 bytes in base64, and not beginning with a dash.
+const CLUSTER_ID: &str = "bGl2ZWJ1cy10ZXN0cy0wMA";
+
+/// How long a request to create or delete a topic is repeated on a node that works.
+const ADMINISTRATION: Duration = Duration::from_secs(20);
+
+/// What a node is like. The default is a node for tests: no topic appears by itself, and a killed node is back soon.
+#[derive(Debug, Clone, Default)]
+pub struct NodeOptions {
+    /// Whether the broker creates a topic that a client asks for (`auto.create.topics.enable`; Kafka's default: true).
+    pub auto_create_topics: bool,
+    /// How long the controller waits for a broker that says nothing.
+    pub broker_session: BrokerSession,
+    /// Further lines of `server.properties`: name and value. They win over what the harness writes.
+    pub properties: Vec<(String, String)>,
+}
+
+/// How long the controller keeps up the session of a broker from which it hears nothing.
+///
+/// A broker that was killed cannot come back before that, because its old session is still open; so this decides how
+/// fast a restart after SIGKILL is, and in a cluster how fast a dead broker's partitions get new leaders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BrokerSession {
+    /// 1 s, a heartbeat every 0.2 s: back 2.5 s after a restart, of which the start takes 1.8 s. On two cores with six
+    /// busy threads no session ended by mistake.
+    #[default]
+    Short,
+    /// Kafka's default, 9 s, a heartbeat every 2 s: back 12 s after a restart.
+    KafkaDefault,
+}
+
+impl BrokerSession {
+    fn properties(self) -> &'static str {
+        match self {
+            Self::Short => "broker.session.timeout.ms=1000\nbroker.heartbeat.interval.ms=200\n",
+            Self::KafkaDefault => "",
+        }
+    }
+}
+
+/// A real Apache Kafka: one process, broker and controller, on fixed loopback ports. See the [module](super).
+///
+/// All that disturbs the node needs `&mut self`: whoever has only a `&KafkaNode`, because others use the node too, cannot.
+#[derive(Debug)]
+pub struct KafkaNode {
+    // The order matters: the process ends before its folder is removed and its ports are free for others.
+    process: Option<Process>,
+    folder: NodeFolder,
+    broker: PortClaim,
+    _controller: PortClaim,
+    libraries: PathBuf,
+}
+
+impl KafkaNode {
+    /// Prepares a node, in about a second: fetches Kafka if nobody did so before, makes the node's folder, claims its
+    /// ports, formats its storage. Does not start it.
+    ///
+    /// # Errors
+    ///
+    /// When one of these fails; with the last lines that Maven or Kafka wrote.
+    pub fn new(options: &NodeOptions) -> anyhow::Result<Self> {
+        let libraries = install()?;
+        let folder = NodeFolder::new()?;
+        let broker = PortClaim::new()?;
+        let controller = PortClaim::new()?;
+        let properties =
+            server_properties(options, folder.path(), broker.port(), controller.port());
+        fs::write(folder.path().join(PROPERTIES), properties)?;
+
+        let node = Self {
+            process: None,
+            folder,
+            broker,
+            _controller: controller,
+            libraries,
+        };
+        let arguments = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            CLUSTER_ID,
+            "-c",
+            PROPERTIES,
+        ];
+        let mut format = node.java(&arguments)?;
+        let status = format
+            .wait(Duration::from_mins(1))
+            .context("cannot format the storage")?;
+        ensure!(
+            status.success(),
+            "cannot format the storage ({status}):\n{}",
+            node.log_tail()
+        );
+        Ok(node)
+    }
+
+    /// Starts the process and does not wait for it: see [`wait_until_it_answers`](Self::wait_until_it_answers).
+    ///
+    /// # Errors
+    ///
+    /// When it runs already, or Java cannot be started.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        if let Some(process) = &mut self.process {
+            ensure!(process.exit_status()?.is_some(), "the node runs already");
+        }
+        self.process = Some(self.java(&["kafka.Kafka", PROPERTIES])?);
+        Ok(())
+    }
+
+    /// Where clients find the node, running or not: `127.0.0.1:port`, the same for the life of this value.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> String {
+        format!("127.0.0.1:{}", self.broker.port())
+    }
+
+    /// A client of this node that has nothing to do with what is tested.
+    #[must_use]
+    pub fn client(&self) -> IndependentClient {
+        IndependentClient::new(self.bootstrap_servers())
+    }
+
+    /// The id of the newest process, if the node was ever started. It is Java's own: there is no shell in between.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// The folder of the node's configuration, storage and log; removed when the node is dropped.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until the node acknowledges a message of an independent client, and returns the instant of the first
+    /// answer: see [`IndependentClient::first_answer`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer `within` that time, and at once when the process ends: both with the last lines of the
+    /// node's log. Also when the node was never started.
+    pub fn wait_until_it_answers(&mut self, within: Duration) -> anyhow::Result<Instant> {
+        let client = self.client();
+        let process = self.process.as_mut().context("the node was not started")?;
+        let answer = client.first_answer_while(within, || match process.exit_status()? {
+            Some(status) => Err(anyhow!("the node ended: {status}")),
+            None => Ok(()),
+        });
+        answer.map_err(|error| {
+            let address = self.bootstrap_servers();
+            anyhow!(
+                "{address} does not answer: {error:#}\nIts log ends:\n{}",
+                self.log_tail()
+            )
+        })
+    }
+
+    /// Kills the process (SIGKILL) and waits until it is gone: its ports are closed then.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.running()?.kill()?;
+        Ok(())
+    }
+
+    /// Stops the process (SIGSTOP): connections stay, new ones are even accepted by the kernel, and nothing is answered.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.running()?.signal(Signal::STOP)
+    }
+
+    /// Lets a stopped process continue (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// When it does not run.
+    pub fn cont(&mut self) -> anyhow::Result<()> {
+        self.running()?.signal(Signal::CONT)
+    }
+
+    /// Asks the process to shut down (SIGTERM), waits until it is gone, and returns how it ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run, or has not ended `within` that time; it goes on shutting down then. One that is stopped
+    /// ([`stop`](Self::stop)) only begins with that when it continues.
+    pub fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let process = self.running()?;
+        process.signal(Signal::TERM)?;
+        process.wait(within)
+    }
+
+    /// Starts the node again, on the same address and with the data that it has. Kills it first if it runs.
+    ///
+    /// # Errors
+    ///
+    /// When Java cannot be started.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.process = None; // Dropped, it is killed and waited for.
+        self.start()
+    }
+
+    /// Creates a topic and waits until each partition has a leader: see [`IndependentClient::create_topic`].
+    ///
+    /// # Errors
+    ///
+    /// When the node does not do it within 20 s.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> anyhow::Result<()> {
+        self.client().create_topic(name, partitions, ADMINISTRATION)
+    }
+
+    /// Deletes a topic and waits until it is gone: see [`IndependentClient::delete_topic`].
+    ///
+    /// # Errors
+    ///
+    /// When the node does not do it within 20 s.
+    pub fn delete_topic(&self, name: &str) -> anyhow::Result<()> {
+        self.client().delete_topic(name, ADMINISTRATION)
+    }
+
+    /// The process, if it has not ended.
+    fn running(&mut self) -> anyhow::Result<&mut Process> {
+        let process = self.process.as_mut().context("the node was not started")?;
+        match process.exit_status()? {
+            Some(status) => bail!("the node has ended: {status}"),
+            None => Ok(process),
+        }
+    }
+
+    /// Runs a class of Kafka in the node's folder, its output appended to the node's log.
+    fn java(&self, arguments: &[&str]) -> anyhow::Result<Process> {
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.folder().join(LOG))?;
+        let mut java = bound_to_this_process("java");
+        java.args([
+            "-Xms256m",
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+        ])
+        // Nothing of a killed JVM may stay in /tmp: neither its performance counters nor its unpacked libraries.
+        .args(["-XX:-UsePerfData", "-Djava.io.tmpdir=."])
+        .args([
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+        ])
+        .arg("-cp")
+        .arg(self.libraries.join("*")) // A pattern for Java itself; no shell sees it.
+        .args(arguments)
+        .current_dir(self.folder())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+        Process::spawn(java).context("cannot run java")
+    }
+
+    fn log_tail(&self) -> String {
+        match fs::read(self.folder().join(LOG)) {
+            Ok(log) => tail(&String::from_utf8_lossy(&log)),
+            Err(error) => format!("(the log cannot be read: {error})"),
+        }
+    }
+}
+
+/// The node's configuration, in its folder.
+const PROPERTIES: &str = "server.properties";
+
+/// What Java and Kafka write, in the node's folder.
+const LOG: &str = "kafka.log";
+
+fn server_properties(options: &NodeOptions, folder: &Path, broker: u16, controller: u16) -> String {
+    let mut properties = format!(
+        "\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=BROKER://127.0.0.1:{broker}
+inter.broker.listener.name=BROKER
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable={auto_create_topics}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+{session}",
+        data = folder.join("data").display(),
+        auto_create_topics = options.auto_create_topics,
+        session = options.broker_session.properties(),
+    );
+    for (name, value) in &options.properties {
+        // Of two lines with one name the last one counts.
+        properties.extend([name, "=", value, "\n"]);
+    }
+    properties
+}

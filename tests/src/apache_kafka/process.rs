@@ -1,0 +1,155 @@
+//! A child process that does not outlive us, and the signals that it may be sent.
+
+use std::fs;
+use std::io;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How often a condition is looked at that nobody announces.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A process that we started; killed and waited for when dropped.
+///
+/// Its id stays its own until it was waited for, and only this value waits: a signal can never reach a stranger.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts `command`, best made by [`bound_to_this_process`].
+    pub(super) fn spawn(command: Command) -> io::Result<Self> {
+        spawn_from_a_lasting_thread(command).map(|child| Self { child })
+    }
+
+    /// The process's id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How the process ended, if it did.
+    pub(super) fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended already.
+    pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        if let Some(status) = self.exit_status()? {
+            bail!("process {} has ended already: {status}", self.id());
+        }
+        kill_process(Pid::from_child(&self.child), signal)
+            .with_context(|| format!("cannot send {signal:?} to process {}", self.id()))
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    ///
+    /// When it has not ended `within` that time.
+    pub(super) fn wait(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.exit_status()? {
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                bail!("process {} has not ended within {within:?}", self.id());
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Kills the process, stopped or not, and waits until it is gone. Harmless when it has ended already.
+    pub(super) fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        self.child.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error could only mean that there is nothing to kill.
+        let _ = self.kill();
+    }
+}
+
+/// A command that runs `program` so that the kernel kills it when we are gone, however we went.
+///
+/// `setpriv` sets the parent-death signal of itself and then *becomes* `program`, with the same process id. Where there
+/// is none (another system than Linux, a minimal image), `program` runs as it is and is only ended by [`Process`]. The
+/// signal is set about a millisecond after the start; who is killed within that leaves the program running.
+pub(super) fn bound_to_this_process(program: &str) -> Command {
+    static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
+        let mut probe = Command::new("setpriv");
+        probe.args(["--pdeathsig", "KILL", "true"]);
+        let quiet = probe
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        quiet.status().is_ok_and(|status| status.success())
+    });
+    if *SETPRIV {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", program]);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// Spawns `command` from a thread that ends only with this process.
+///
+/// The parent whose death the kernel tells a child of is the *thread* that started it: a node that was started by one
+/// test's thread would die with that thread, although another test still uses it.
+fn spawn_from_a_lasting_thread(command: Command) -> io::Result<Child> {
+    type Job = (Command, mpsc::Sender<io::Result<Child>>);
+    static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
+        let (jobs, to_do) = mpsc::channel::<Job>();
+        thread::Builder::new()
+            .name("spawner".to_owned())
+            .spawn(move || {
+                for (mut command, answer) in to_do {
+                    // The one who asked waits for the answer.
+                    let _ = answer.send(command.spawn());
+                }
+            })
+            .expect("a process that can start another process can start a thread");
+        jobs
+    });
+
+    let (answer, answered) = mpsc::channel();
+    let lost = |_| io::Error::other("the spawning thread is gone");
+    SPAWNER
+        .send((command, answer))
+        .map_err(|_| lost(mpsc::RecvError))?;
+    answered.recv().map_err(lost)?
+}
+
+/// Whether a process with this id exists and has not ended: one that has ended and was not waited for does not run.
+///
+/// Linux only: elsewhere, where there is no `/proc`, the answer is always `false`.
+#[must_use]
+pub fn is_running(process_id: u32) -> bool {
+    // "4711 (the name) S 1 ...": the state is the first letter behind the last parenthesis.
+    let Ok(stat) = fs::read_to_string(format!("/proc/{process_id}/stat")) else {
+        return false;
+    };
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    !state.starts_with(['Z', 'X'])
+}
+
+/// The last lines of what a program wrote: what an error message should show of it.
+pub(super) fn tail(output: &str) -> String {
+    const LINES: usize = 25;
+    let lines: Vec<&str> = output.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
