@@ -76,7 +76,6 @@ fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>
     for pair in &args.properties {
         properties.set_pair(pair).context(UsageError)?;
     }
-    properties.check().context(UsageError)?;
     let servers = args
         .bootstrap_servers
         .as_deref()
@@ -102,10 +101,8 @@ fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>
             create: args.create_topic,
         },
     };
-    Ok((
-        KafkaConfig::new(servers, properties).liveness_by(liveness_by),
-        cluster,
-    ))
+    let kafka = KafkaConfig::new(servers, properties).context(UsageError)?;
+    Ok((kafka.liveness_by(liveness_by), cluster))
 }
 
 pub(crate) fn preset(preset: Preset) -> Settings {

@@ -41,7 +41,8 @@ pub enum Event {
     },
     /// Ordinary traffic proved that the bus works: a delivery, a fetched record, an answered request.
     ///
-    /// May be coalesced: only the newest instant counts. An older one than is known already is ignored.
+    /// May be coalesced: only the newest instant counts. An older one than is known already is ignored. It counts before
+    /// any deadline fires that is due by now.
     Live {
         /// When it was observed, which may be before it is told.
         at: Instant,

@@ -78,8 +78,20 @@ impl Supervisor {
     ///
     /// Lets time pass to `now` first: whatever is due by then fires before the event. `now` may be when the event was
     /// observed rather than when it is told.
+    ///
+    /// Evidence is the exception. It is coalesced, so it may be newer than a deadline which older evidence, that it has
+    /// replaced, would have moved: it counts before anything fires.
     pub fn handle_event(&mut self, now: Instant, event: Event) {
-        self.pass(now);
+        match event {
+            Event::Live { at } => self.now = self.now.max(at.min(now)),
+            Event::StartAnswered { .. }
+            | Event::LivenessAnswered { .. }
+            | Event::RegistrationAnswered { .. }
+            | Event::StopAnswered { .. }
+            | Event::Suspicion(_)
+            | Event::ClientLost { .. }
+            | Event::Shutdown => self.pass(now),
+        }
         self.transition(event);
         self.pass(now);
     }

@@ -15,7 +15,7 @@ use crate::properties::{BootstrapServers, Properties, PropertyError};
 ///
 /// let mut properties = Properties::new();
 /// properties.set_pair("client.id=orders")?.set_pair("acks=all")?;
-/// let kafka = KafkaConfig::new("kafka-1:9092,kafka-2:9092".parse()?, properties)
+/// let kafka = KafkaConfig::new("kafka-1:9092,kafka-2:9092".parse()?, properties)?
 ///     .liveness_by(LivenessBy::Metadata);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -48,16 +48,25 @@ impl LivenessBy {
 impl KafkaConfig {
     /// The bus at `servers`, with `properties` for every client, asked by producing to
     /// [`LivenessBy::DEFAULT_TOPIC`], which is not created.
-    #[must_use]
-    pub fn new(servers: BootstrapServers, properties: Properties) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// [`PropertyError`] for a property that is unknown, has a bad value, contradicts another, or needs a feature that was
+    /// not built in.
+    pub fn new(
+        servers: BootstrapServers,
+        mut properties: Properties,
+    ) -> Result<Self, PropertyError> {
+        properties.set("bootstrap.servers", servers.to_string());
+        properties.check()?;
+        Ok(Self {
             servers,
             properties,
             liveness_by: LivenessBy::Produce {
                 topic: LivenessBy::DEFAULT_TOPIC.to_owned(),
                 create: false,
             },
-        }
+        })
     }
 
     /// An embedded cluster, asked by producing to [`LivenessBy::DEFAULT_TOPIC`], which is there.
@@ -67,7 +76,7 @@ impl KafkaConfig {
     /// [`PropertyError`] if librdkafka's mock cluster gives an address that is none.
     pub fn embedded(cluster: &EmbeddedCluster) -> Result<Self, PropertyError> {
         let servers = cluster.bootstrap_servers().parse()?;
-        Ok(Self::new(servers, Properties::default()))
+        Self::new(servers, Properties::new())
     }
 
     /// Replaces what a liveness message is.
@@ -95,7 +104,6 @@ impl KafkaConfig {
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.servers.to_string());
         self.properties.apply(&mut config);
         config
     }
@@ -103,7 +111,8 @@ impl KafkaConfig {
     /// For the liveness client: the properties as they were given, but for those that make it tell the truth fast.
     ///
     /// A record lives as long as a liveness message can be open, so that the one which waits in the queue of a client
-    /// without a broker is delivered by the reconnect.
+    /// without a broker is delivered by the reconnect. librdkafka retries nothing: it would keep to itself why a broker
+    /// refuses until the record times out. The round asks again where that makes sense.
     pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {
         let settings = config.settings();
         let longest = settings
@@ -120,6 +129,7 @@ impl KafkaConfig {
                 record_lifetime.min(86_400_000).to_string(),
             )
             .set("enable.idempotence", "false")
+            .set("retries", "0")
             .set("linger.ms", "0")
             .set("compression.codec", "none")
             .set("queue.buffering.max.messages", "1000")

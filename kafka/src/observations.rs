@@ -155,29 +155,29 @@ mod tests {
 
     #[test]
     fn good_news_wakes_only_an_armed_cell() {
-        let (cell, wakes) = (Observations::new(), Arc::new(Wakes::default()));
-        let waker = Arc::clone(&wakes).into();
+        let (cell, count) = (Observations::new(), Arc::new(Wakes::default()));
+        let waker = Arc::clone(&count).into();
         let mut context = Context::from_waker(&waker);
         let mut changed = pin!(cell.changed());
         assert!(changed.as_mut().poll(&mut context).is_pending());
         cell.live();
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert!(changed.as_mut().poll(&mut context).is_pending());
         cell.arm(true);
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(changed.as_mut().poll(&mut context).is_ready());
     }
 
     #[test]
     fn bad_news_wakes_at_once_and_is_taken_once() {
-        let (cell, wakes) = (Observations::new(), Arc::new(Wakes::default()));
-        let waker = Arc::clone(&wakes).into();
+        let (cell, count) = (Observations::new(), Arc::new(Wakes::default()));
+        let waker = Arc::clone(&count).into();
         let mut context = Context::from_waker(&waker);
         let mut changed = pin!(cell.changed());
         assert!(changed.as_mut().poll(&mut context).is_pending());
         cell.suspicion(FailureClass::Unreachable.into());
         cell.suspicion(FailureClass::Authentication.into());
-        assert!(wakes.0.load(Ordering::Relaxed) > 0);
+        assert!(count.0.load(Ordering::Relaxed) > 0);
         assert!(changed.as_mut().poll(&mut context).is_ready());
         let news = cell.take();
         assert_eq!(news.suspicion, Some(FailureClass::Authentication.into()));

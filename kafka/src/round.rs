@@ -1,6 +1,5 @@
 //! One liveness message: a round to the leaders of the liveness topic, where the first answer is enough.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +21,8 @@ use crate::liveness_client::{LivenessClient, Producer};
 
 /// What a record says: enough for whoever finds it in the topic.
 const PAYLOAD: &str = "livebus";
+/// How long after a record was lost on its way the next one follows: about as often as the client reconnects.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Asks the bus once, until `deadline` at the latest.
 pub(crate) async fn ask<R: Runtime>(
@@ -100,31 +101,41 @@ async fn produce<R: Runtime>(
     leaders: &Leaders,
     deadline: Instant,
 ) -> Result<(), Failure> {
-    let votes = pin!(votes(client, topic, &leaders.partitions)?);
+    let votes = pin!(votes_until_told::<R>(client, topic, leaders));
     let meanwhile = pin!(other_brokers::<R>(client, topic, deadline));
     match select(votes, meanwhile).await {
-        Either::Left((Ok(()), _)) => Ok(()),
-        // All leaders refused: that is an answer, unless it only says that they could not be reached.
-        Either::Left((Err(failure), _)) if failure.class.kind() != FailureKind::Ambiguous => {
-            Err(failure)
-        }
-        Either::Left((Err(failure), meanwhile)) => Err(meanwhile.await.unwrap_or(failure)),
+        Either::Left((verdict, _)) => verdict,
         Either::Right((Some(failure), _)) => Err(failure),
         // Nobody else answers either. The leaders may yet do so, until the supervisor's deadline.
         Either::Right((None, votes)) => votes.await,
     }
 }
 
+/// Asks the leaders until one acknowledges, or they refuse for a reason that asking again will not change.
+///
+/// A record that was on its way when the connection broke has failed, and proves nothing: only a new one can.
+async fn votes_until_told<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    topic: &str,
+    leaders: &Leaders,
+) -> Result<(), Failure> {
+    loop {
+        match votes(client, topic, &leaders.partitions).await {
+            Err(failure) if is_about_the_way(failure) => R::delay_for(ASK_AGAIN).await,
+            told => return told,
+        }
+    }
+}
+
 /// Sends the records and gives the first acknowledgement, or the most telling failure once all have failed.
-fn votes(
+async fn votes(
     client: &Arc<LivenessClient>,
     topic: &str,
     partitions: &[i32],
-) -> Result<impl Future<Output = Result<(), Failure>> + use<>, Failure> {
+) -> Result<(), Failure> {
     let (outcome, mut outcomes) = unbounded();
     let tally = Arc::new(Tally::default());
     client.set_tally(Arc::clone(&tally));
-    let mut refused = None;
     for partition in partitions {
         let vote = Box::new(Vote {
             outcome: outcome.clone(),
@@ -134,26 +145,34 @@ fn votes(
             .partition(*partition)
             .key("")
             .payload(PAYLOAD);
-        match client.producer.send(record) {
-            Ok(()) => drop(tally.asked.fetch_add(1, Ordering::Relaxed)),
-            Err((error, _)) => refused = Some(failure(&error)),
+        tally.asked.fetch_add(1, Ordering::Relaxed);
+        if let Err((error, record)) = client.producer.send(record) {
+            // The receiver is right here.
+            let _ = record
+                .delivery_opaque
+                .outcome
+                .unbounded_send(Err(failure(&error)));
         }
     }
     drop(outcome);
-    let worst = match refused {
-        Some(failure) if tally.asked.load(Ordering::Relaxed) == 0 => return Err(failure),
-        refused => refused,
-    };
-    Ok(async move {
-        let mut worst = worst;
-        while let Some(outcome) = outcomes.next().await {
-            match outcome {
-                Ok(()) => return Ok(()),
-                Err(failure) => worst = Some(worst.map_or(failure, |w| more_telling(w, failure))),
+    let mut worst = None;
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(failure) => {
+                worst = Some(worst.map_or(failure, |worst| more_telling(worst, failure)));
             }
         }
-        Err(worst.unwrap_or(FailureClass::Other.into()))
-    })
+    }
+    Err(worst.unwrap_or(FailureClass::Other.into()))
+}
+
+/// Whether it failed on the way to the broker, or back, rather than there.
+fn is_about_the_way(failure: Failure) -> bool {
+    matches!(
+        failure.class,
+        FailureClass::Unreachable | FailureClass::Timeout | FailureClass::NameResolution
+    )
 }
 
 /// What a metadata answer of another broker makes of leaders that stay silent. `None` when nobody answers, or nobody

@@ -5,7 +5,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> anyhow::Result<()> {
-//!     let cluster = EmbeddedCluster::start(1)?; // or KafkaConfig::new("localhost:9092".parse()?, Properties::new())
+//!     let cluster = EmbeddedCluster::start(1)?; // or KafkaConfig::new("localhost:9092".parse()?, Properties::new())?
 //!     cluster.create_topic("livebus-liveness", 1)?;
 //!     let bus = Builder::kafka(KafkaConfig::embedded(&cluster)?)
 //!         .http("127.0.0.1:0".parse()?) // /livez and /readyz
