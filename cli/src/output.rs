@@ -53,7 +53,7 @@ pub(crate) fn json_line(service: &str, change: &StatusChange) -> io::Result<Stri
         failure: cause.failure().map(JsonFailure::from),
         warning: warning.map(JsonFailure::from),
         attempt,
-        unproved_ms: change.unproved_for().map(|gap| gap.as_secs_f64() * 1_000.0),
+        unproved_ms: change.unproved_for().map(milliseconds),
     };
     Ok(serde_json::to_string(&line)?)
 }
@@ -110,6 +110,11 @@ pub(crate) fn short(duration: Duration) -> String {
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         3_600.. => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
     }
+}
+
+/// To the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn wall_clock(at: Instant) -> String {

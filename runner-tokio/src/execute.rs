@@ -172,7 +172,7 @@ fn log(service: &str, change: &StatusChange) {
     } = change.report;
     let class = cause.failure().map(|failure| failure.class.name());
     let warning = warning.map(|failure| failure.class.name());
-    let unproved_ms = change.unproved_for().map(|gap| gap.as_secs_f64() * 1_000.0);
+    let unproved_ms = change.unproved_for().map(|gap| gap.as_millis());
     let cause_name = cause.name();
     let from = change.from.name();
     let status = status.name();
