@@ -51,7 +51,7 @@ pub struct Settings {
     pub answers: Answers,
     /// What a fatally broken client leads to.
     pub on_client_lost: OnClientLost,
-    /// Replace the client when it was not live for so long. Longer than `not_live_interval_max`.
+    /// Replace the client when nothing proved it to be of any use for so long. Longer than `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
     /// What must be registered after each start. Names are not empty and differ.
     pub handlers: Vec<Handler>,

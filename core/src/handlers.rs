@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
-use crate::action::OpId;
+use crate::action::{Action, OpId};
 use crate::failure::Failure;
+use crate::supervisor::Supervisor;
+use crate::transition::OVERDUE;
 
 /// A request handler as the supervisor sees it: something that must be registered with the client after each start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,4 +88,57 @@ impl Registration {
             Self::Idle | Self::Registered => None,
         }
     }
+}
+
+impl Supervisor {
+    pub(crate) fn register(&mut self, index: usize, attempt: u32, failure: Option<Failure>) {
+        let id = self.next_id();
+        let deadline = self.now + self.config.settings().registration_timeout;
+        self.registrations[index] = Registration::Registering {
+            id,
+            attempt,
+            deadline,
+            failure,
+        };
+        self.actions.push_back(Action::RegisterHandler {
+            id,
+            handler: handler_id(index),
+            attempt,
+            deadline,
+        });
+    }
+
+    pub(crate) fn registration_due(&mut self, index: usize) {
+        match self.registrations[index] {
+            Registration::Registering { id, attempt, .. } => {
+                self.registration_failed(index, attempt, OVERDUE);
+                self.actions.push_back(Action::Discard { id });
+            }
+            Registration::BackingOff {
+                attempt, failure, ..
+            } => self.register(index, attempt, Some(failure)),
+            // Neither has a deadline.
+            Registration::Idle | Registration::Registered => {}
+        }
+    }
+
+    pub(crate) fn registration_failed(&mut self, index: usize, attempt: u32, failure: Failure) {
+        let backoff = self.config.settings().registration_backoff;
+        let delay = backoff.delay(attempt, &mut self.jitter);
+        self.registrations[index] = Registration::BackingOff {
+            attempt: attempt.saturating_add(1),
+            until: self.now + delay,
+            failure,
+        };
+        self.settle();
+    }
+}
+
+/// The configuration allows no more handlers than fit.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "Config allows at most 65,535 handlers"
+)]
+pub(crate) const fn handler_id(index: usize) -> HandlerId {
+    HandlerId(index as u16)
 }

@@ -54,6 +54,12 @@ impl Supervisor {
             Err((failure, false)) if failure.class == FailureClass::ClientFatal => {
                 self.client_lost(started, failure);
             }
+            // Its interval has had its proof, so a timeout means nothing.
+            Err((failure, false))
+                if answered.proved && failure.class.kind() == FailureKind::Ambiguous =>
+            {
+                self.set_liveness(started, Liveness::NotLive(answered));
+            }
             Err((failure, false)) => {
                 let failed = self.not_live_failed(answered, failure);
                 self.set_liveness(started, Liveness::NotLive(failed));
@@ -81,6 +87,7 @@ impl Supervisor {
         let settings = self.config.settings();
         if successes < settings.successes_to_ready {
             let proved = NotLive {
+                newest: evidence,
                 proved: true,
                 successes,
                 failures: 0,
@@ -261,7 +268,7 @@ impl Supervisor {
         asking: Asking,
         failure: Failure,
     ) {
-        if live.evidence >= asking.asked {
+        if live.evidence > asking.asked {
             live.round = Round::Quiet {
                 due: live.next_due(self.now, &self.config),
             };
@@ -343,7 +350,7 @@ impl NotLive {
     /// Nothing was asked yet; the first liveness message is due at once.
     pub(crate) const fn since(now: Instant) -> Self {
         Self {
-            since: now,
+            newest: now,
             in_flight: None,
             sent: now,
             until: now,

@@ -46,8 +46,8 @@ pub(crate) enum Liveness {
 /// Nothing proves that the bus works. One liveness message per interval, open until the interval ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NotLive {
-    /// Evidence must be newer than this to count.
-    pub(crate) since: Instant,
+    /// Evidence must be newer than this to count: the newest that has, or when there ceased to be any.
+    pub(crate) newest: Instant,
     /// The liveness message of this interval, while it is not answered.
     pub(crate) in_flight: Option<OpId>,
     /// When the newest liveness message was sent.
@@ -113,7 +113,7 @@ pub(crate) enum Round {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Asking {
     pub(crate) id: OpId,
-    /// Evidence from here on makes its timeout meaningless.
+    /// Evidence that is newer makes its timeout meaningless.
     pub(crate) asked: Instant,
     pub(crate) deadline: Instant,
     /// Ambiguous failures in a row before this one.
@@ -160,12 +160,12 @@ impl Liveness {
 }
 
 impl NotLive {
-    /// When the client is replaced because it never became live.
+    /// When the client is replaced because nothing proves that it is of any use.
     pub(crate) fn recreate_at(&self, config: &Config) -> Option<Instant> {
         config
             .settings()
             .recreate_after
-            .map(|after| self.since + after)
+            .map(|after| self.newest + after)
     }
 }
 
@@ -194,7 +194,11 @@ impl Live {
     pub(crate) fn next_due(&self, now: Instant, config: &Config) -> Instant {
         let settings = config.settings();
         match self.standing {
-            Standing::Clear => self.evidence + settings.live_interval,
+            Standing::Clear => {
+                let due = self.evidence + settings.live_interval;
+                // Evidence that was told late may be due at once, right after a message that nobody answered yet.
+                due.max(self.sent + settings.suspicion_spacing)
+            }
             Standing::Warned(_) => now + settings.live_interval,
             Standing::Partial { .. } => now + settings.not_live_interval,
         }

@@ -189,7 +189,8 @@ pub struct Report {
     pub evidence: Option<Instant>,
     /// Running is granted until this instant and not beyond; nothing while not Running.
     pub lease: Option<Instant>,
-    /// Number of the current start, from 1; counted anew after a start that was proved good.
+    /// Number of the start that was the newest when this was reported, from 1; counted anew after a start that was proved
+    /// good.
     pub attempt: u32,
 }
 

@@ -9,12 +9,12 @@ use crate::action::{Action, OpId};
 use crate::config::{OnClientLost, OnSuspicion};
 use crate::event::Event;
 use crate::failure::{Failure, FailureClass};
-use crate::handlers::{HandlerId, Registration};
+use crate::handlers::{Registration, handler_id};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Round, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
 
-const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
+pub(crate) const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
 
 // What happens.
 impl Supervisor {
@@ -120,7 +120,7 @@ impl Supervisor {
         match self.state {
             State::Started(started) => match started.liveness {
                 Liveness::NotLive(not_live)
-                    if at > not_live.since
+                    if at > not_live.newest
                         && at + self.config.detection_bound() > self.now
                         && !not_live.proved =>
                 {
@@ -280,7 +280,7 @@ impl Supervisor {
     /// late, the last round is what is cut short. The bound is a promise, a timeout is not.
     fn lease_ran_out(&mut self, started: Started, live: Live) {
         let cause = match live.round {
-            Round::Asking(Asking { asked, doubt, .. }) if live.evidence < asked => {
+            Round::Asking(Asking { asked, doubt, .. }) if live.evidence <= asked => {
                 Cause::LivenessFailed(doubt.hint().unwrap_or(OVERDUE))
             }
             Round::Rechecking { failure, .. } => Cause::LivenessFailed(failure),
@@ -373,51 +373,6 @@ impl Supervisor {
     }
 }
 
-// The handlers.
-impl Supervisor {
-    fn register(&mut self, index: usize, attempt: u32, failure: Option<Failure>) {
-        let id = self.next_id();
-        let deadline = self.now + self.config.settings().registration_timeout;
-        self.registrations[index] = Registration::Registering {
-            id,
-            attempt,
-            deadline,
-            failure,
-        };
-        self.actions.push_back(Action::RegisterHandler {
-            id,
-            handler: handler_id(index),
-            attempt,
-            deadline,
-        });
-    }
-
-    fn registration_due(&mut self, index: usize) {
-        match self.registrations[index] {
-            Registration::Registering { id, attempt, .. } => {
-                self.registration_failed(index, attempt, OVERDUE);
-                self.actions.push_back(Action::Discard { id });
-            }
-            Registration::BackingOff {
-                attempt, failure, ..
-            } => self.register(index, attempt, Some(failure)),
-            // Neither has a deadline.
-            Registration::Idle | Registration::Registered => {}
-        }
-    }
-
-    fn registration_failed(&mut self, index: usize, attempt: u32, failure: Failure) {
-        let backoff = self.config.settings().registration_backoff;
-        let delay = backoff.delay(attempt, &mut self.jitter);
-        self.registrations[index] = Registration::BackingOff {
-            attempt: attempt.saturating_add(1),
-            until: self.now + delay,
-            failure,
-        };
-        self.settle();
-    }
-}
-
 // What it all means.
 impl Supervisor {
     /// Reports what follows from a live bus and its handlers: Running, or what is still missing.
@@ -430,23 +385,26 @@ impl Supervisor {
             return;
         };
         let handlers = &self.config.settings().handlers;
-        let missing = self
+        let mut missing = self
             .registrations
             .iter()
             .zip(handlers)
-            .position(|(slot, handler)| handler.required && *slot != Registration::Registered);
-        match missing {
-            None => self.set_running(&live),
-            Some(index) => match self.registrations[index].failure() {
-                Some(failure) => self.set_status(
-                    Status::NotReady,
-                    Cause::HandlerFailed(handler_id(index), failure),
-                ),
-                None if self.report.status == Status::NotReady => {
-                    self.set_status(Status::NotReady, Cause::Starting);
-                }
-                None => {}
-            },
+            .enumerate()
+            .filter(|(_, (slot, handler))| handler.required && **slot != Registration::Registered)
+            .map(|(index, (slot, _))| slot.failure().map(|failure| (index, failure)))
+            .peekable();
+        if missing.peek().is_none() {
+            return self.set_running(&live);
+        }
+        match missing.flatten().next() {
+            Some((index, failure)) => {
+                let cause = Cause::HandlerFailed(handler_id(index), failure);
+                self.set_status(Status::NotReady, cause);
+            }
+            None if self.report.status == Status::NotReady => {
+                self.set_status(Status::NotReady, Cause::Starting);
+            }
+            None => {}
         }
     }
 
@@ -471,13 +429,4 @@ impl Supervisor {
             });
         }
     }
-}
-
-/// The configuration allows no more handlers than fit.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "Config allows at most 65,535 handlers"
-)]
-const fn handler_id(index: usize) -> HandlerId {
-    HandlerId(index as u16)
 }
