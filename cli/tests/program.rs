@@ -196,8 +196,8 @@ fn every_option_can_be_given_in_the_environment() {
             .lines()
             .map(str::trim_start)
             .filter(|line| line.starts_with('-'));
-        let named = options.filter_map(|line| line.split("--").nth(1));
-        let names: Vec<&str> = named
+        let long = options.filter_map(|line| line.split("--").nth(1));
+        let names: Vec<&str> = long
             .filter_map(|name| name.split([' ', ',']).next())
             .collect();
         assert!(!names.is_empty());

@@ -45,7 +45,7 @@ pub enum Action {
     SendLiveness {
         /// To be answered by [`Event::LivenessAnswered`](crate::Event::LivenessAnswered).
         id: OpId,
-        /// When the supervisor gives up on it.
+        /// When the supervisor gives up on it at the latest: bad news may bring that forward.
         deadline: Instant,
     },
     /// Register a request handler with the client that was started last.

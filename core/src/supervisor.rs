@@ -8,7 +8,7 @@ use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::event::Event;
 use crate::handlers::Registration;
-use crate::state::State;
+use crate::state::{Liveness, State};
 use crate::status::{Cause, Report, Status};
 
 /// The state machine that supervises one bus.
@@ -16,7 +16,8 @@ use crate::status::{Cause, Report, Status};
 /// Its methods are of three kinds:
 /// - what it is told: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
 /// - what it wants: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
-/// - what it knows: [`report`](Self::report), [`config`](Self::config), [`stale_answers`](Self::stale_answers).
+/// - what it knows: [`report`](Self::report), [`wants_evidence`](Self::wants_evidence), [`is_stopped`](Self::is_stopped),
+///   [`stale_answers`](Self::stale_answers), [`config`](Self::config).
 ///
 /// After each call of the first kind, and once after [`new`](Self::new): poll actions until there are none, then ask for
 /// the timeout and wait for it or for an event. The crate's documentation has the rules, and a complete runner.
@@ -127,6 +128,23 @@ impl Supervisor {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether evidence would change more than the lease: whether it is worth a wake-up.
+    #[must_use]
+    pub const fn wants_evidence(&self) -> bool {
+        match self.state {
+            State::Started(started) => match started.liveness {
+                Liveness::NotLive(not_live) => !not_live.proved,
+                Liveness::Live(_) => false,
+            },
+            State::Starting { .. }
+            | State::BackingOff { .. }
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Stopped
+            | State::Failed => false,
+        }
     }
 
     /// Answers that were ignored because their operation was over, or never was.

@@ -13,8 +13,8 @@ use crate::observations::Observations;
 /// [`KafkaBus`](crate::KafkaBus) is the real one; tests bring scripted ones. A runner spawns each operation and turns
 /// its outcome into the event that the supervisor awaits; it never waits for one in its loop.
 ///
-/// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why;
-/// one that does not is dropped, or its answer ignored.
+/// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why; one
+/// that does not is dropped by the runner, so an operation must be safe to drop at any time.
 pub trait Bus: Send + Sync + 'static {
     /// Makes a client, named `client` from now on. A start that fails, or is dropped, leaves nothing behind.
     ///

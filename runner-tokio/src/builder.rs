@@ -107,7 +107,7 @@ impl<B: Bus> Builder<B> {
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let register: Register = Box::new(move || register().boxed());
+        let register: Register = Arc::new(move || register().boxed());
         self.handlers.push((handler, register));
         self
     }

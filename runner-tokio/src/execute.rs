@@ -20,7 +20,7 @@ use crate::run::Message;
 
 /// Registers one request handler with the service's client; called after each start, and again while it fails.
 pub(crate) type Register =
-    Box<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
+    Arc<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
 
 /// Carries out actions, and sends the answers of operations back. Dropping it ends all that is under way.
 pub(crate) struct Executor<B: Bus> {
@@ -64,11 +64,14 @@ impl<B: Bus> Executor<B> {
             } => {
                 tracing::debug!(service = self.service.name(), attempt, "start");
                 let start = async move { bus.start(id, deadline).await };
-                self.operation(id, start, move |result| Event::StartAnswered { id, result });
+                self.operation(id, deadline, start, move |result| Event::StartAnswered {
+                    id,
+                    result,
+                });
             }
             Action::SendLiveness { id, deadline } => {
                 let ask = async move { bus.send_liveness(deadline).await };
-                self.operation(id, ask, move |result| Event::LivenessAnswered {
+                self.operation(id, deadline, ask, move |result| Event::LivenessAnswered {
                     id,
                     result,
                 });
@@ -77,7 +80,7 @@ impl<B: Bus> Executor<B> {
                 id,
                 handler,
                 attempt,
-                ..
+                deadline,
             } => {
                 let name = self.service.name();
                 tracing::debug!(
@@ -86,14 +89,18 @@ impl<B: Bus> Executor<B> {
                     attempt,
                     "register"
                 );
-                let register = self.handlers[handler.index()]();
-                let answer = move |result| Event::RegistrationAnswered { id, result };
-                self.operation(id, register, answer);
+                let register = Arc::clone(&self.handlers[handler.index()]);
+                let register = async move { register().await };
+                let event = move |result| Event::RegistrationAnswered { id, result };
+                self.operation(id, deadline, register, event);
             }
             Action::Stop { id, deadline } => {
                 self.abort_all();
                 let stop = async move { bus.stop(deadline).await };
-                self.operation(id, stop, move |result| Event::StopAnswered { id, result });
+                self.operation(id, deadline, stop, move |result| Event::StopAnswered {
+                    id,
+                    result,
+                });
             }
             Action::Discard { id } => {
                 if let Some(operation) = self.operations.remove(&id) {
@@ -109,16 +116,23 @@ impl<B: Bus> Executor<B> {
     }
 
     /// Spawns `work` and sends its outcome as an event, stamped with the instant when it was there. A panic is a failure.
+    ///
+    /// The supervisor has given up at the deadline; dropping the work then only keeps it from piling up.
     fn operation(
         &mut self,
         id: OpId,
+        deadline: Instant,
         work: impl Future<Output = Result<(), Failure>> + Send + 'static,
         event: impl FnOnce(Result<(), Failure>) -> Event + Send + 'static,
     ) {
         let answers = self.answers.clone();
         let task = tokio::spawn(async move {
-            let result = AssertUnwindSafe(work).catch_unwind().await;
-            let result = result.unwrap_or(Err(FailureClass::Other.into()));
+            let work = AssertUnwindSafe(work).catch_unwind();
+            let result = match tokio::time::timeout_at(deadline.into(), work).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_panic)) => Err(FailureClass::Other.into()),
+                Err(_elapsed) => Err(FailureClass::Timeout.into()),
+            };
             // Nobody listens after the loop has ended.
             let _ = answers.unbounded_send((Instant::now(), event(result)));
         });

@@ -43,3 +43,8 @@ pub use livebus_kafka::{
 };
 pub use runtime::TokioRuntime;
 pub use serve::ServeError;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

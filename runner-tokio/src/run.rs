@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_channel::oneshot;
 use futures_util::{StreamExt, future};
-use livebus_core::{Event, Status, Supervisor};
+use livebus_core::{Event, Supervisor};
 use livebus_endpoints::Heartbeat;
 use livebus_kafka::Bus;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run<B: Bus>(
         let deadline = supervisor.poll_timeout();
         heartbeat.promise(deadline);
         let observations = executor.bus().observations();
-        observations.arm(supervisor.report().status != Status::Running);
+        observations.arm(supervisor.wants_evidence());
 
         let message = tokio::select! {
             message = inbox.next() => message,

@@ -218,6 +218,38 @@ async fn a_handler_that_fails_is_the_cause_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_is_a_failure_and_not_the_end() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let handle = builder(&bus)
+        .handler(
+            Handler::required("requests"),
+            || -> std::future::Ready<_> { panic!("as the test asked") },
+        )
+        .start()
+        .await
+        .expect("it starts");
+    let mut changes = handle.changes();
+    let failed = until(&mut changes, Status::NotReady).await;
+    assert!(
+        matches!(failed.report.cause, Cause::HandlerFailed(_, failure) if failure.class == FailureClass::Other)
+    );
+    assert_eq!(handle.shutdown().await.cause, Cause::ShutDown);
+}
+
+#[tokio::test]
+async fn operations_that_never_end_do_not_pile_up() {
+    let bus = ScriptedBus::new(Answer::Silence);
+    let handle = builder(&bus).start().await.expect("it starts");
+    let mut changes = handle.changes();
+    until(&mut changes, Status::NotReady).await;
+    while bus.asked.load(Ordering::Relaxed) < 5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // One is open, and the one before may be on its way out.
+    assert!(bus.open.load(Ordering::Relaxed) <= 2);
+}
+
+#[tokio::test]
 async fn a_shutdown_is_not_ready_first_then_stops_the_bus() {
     let bus = ScriptedBus::new(Answer::Live);
     let handle = builder(&bus).start().await.expect("it starts");

@@ -23,6 +23,8 @@ pub(crate) enum Answer {
 pub(crate) struct ScriptedBus {
     pub(crate) observations: Observations,
     pub(crate) asked: AtomicU32,
+    /// Liveness messages that are under way.
+    pub(crate) open: AtomicU32,
     pub(crate) failing_starts: AtomicU32,
     pub(crate) discarded: Mutex<Vec<OpId>>,
     pub(crate) panics_on_discard: AtomicBool,
@@ -37,6 +39,7 @@ impl ScriptedBus {
         Arc::new(Self {
             observations: Observations::new(),
             asked: AtomicU32::new(0),
+            open: AtomicU32::new(0),
             failing_starts: AtomicU32::new(0),
             discarded: Mutex::default(),
             panics_on_discard: AtomicBool::new(false),
@@ -76,6 +79,7 @@ impl Bus for Shared {
     async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
         self.0.asked.fetch_add(1, Ordering::Relaxed);
         let answer = *self.0.answer.lock().expect("nobody panics");
+        let _open = Open::begin(&self.0.open);
         match answer {
             Answer::Live => Ok(()),
             Answer::Silence => pending().await,
@@ -101,6 +105,21 @@ impl Bus for Shared {
 
     fn observations(&self) -> &Observations {
         &self.0.observations
+    }
+}
+
+struct Open<'a>(&'a AtomicU32);
+
+impl<'a> Open<'a> {
+    fn begin(open: &'a AtomicU32) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

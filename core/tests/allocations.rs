@@ -1,0 +1,211 @@
+//! The target "no allocation": after it was made, a supervisor whose actions are polled never allocates.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs one instant to count from"
+)]
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{
+    Action, Backoff, Config, Event, Failure, FailureClass, Handler, OpId, Readiness, Settings,
+    Status, Supervisor,
+};
+
+const EVENTS: u64 = 100_000;
+
+/// splitmix64: a stream of numbers that looks random.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).expect("small")
+    }
+
+    fn result(&mut self) -> Result<(), Failure> {
+        let class = FailureClass::ALL[self.below(FailureClass::ALL.len())];
+        if self.below(4) > 0 {
+            Ok(())
+        } else {
+            Err(class.into())
+        }
+    }
+}
+
+/// What is open, of each kind the newest: as much as a runner must remember, without allocating.
+#[derive(Default)]
+struct Open {
+    start: Option<OpId>,
+    liveness: Option<OpId>,
+    registrations: [Option<OpId>; 3],
+    client: Option<OpId>,
+}
+
+fn config() -> Config {
+    let backoff = Backoff {
+        first: Duration::from_millis(100),
+        max: Duration::from_secs(1),
+        jitter_percent: 20,
+    };
+    Config::new(Settings {
+        start_backoff: backoff,
+        registration_backoff: backoff,
+        recreate_after: Some(Duration::from_secs(20)),
+        handlers: vec![
+            Handler::required("a"),
+            Handler::optional("b"),
+            Handler::required("c"),
+        ],
+        ..Settings::default()
+    })
+    .expect("valid settings")
+}
+
+/// Drives 100,000 mixed events through it. Returns how often it became Running.
+fn drive(
+    supervisor: &mut Supervisor,
+    readiness: &livebus_core::ServiceHandle,
+    mut now: Instant,
+) -> u64 {
+    let mut numbers = Numbers(7);
+    let mut open = Open::default();
+    let mut ran = 0;
+    for n in 0..EVENTS {
+        while let Some(action) = supervisor.poll_action() {
+            match action {
+                Action::Start { id, .. } => open.start = Some(id),
+                Action::SendLiveness { id, .. } => open.liveness = Some(id),
+                Action::RegisterHandler { id, handler, .. } => {
+                    open.registrations[handler.index()] = Some(id);
+                }
+                Action::SetStatus(report) => {
+                    ran += u64::from(report.status == Status::Running);
+                    readiness.store(now, report);
+                }
+                Action::Renew { evidence, lease } => readiness.renew(now, evidence, lease),
+                Action::Discard { .. } | Action::Stop { .. } => {}
+            }
+        }
+        if let Some(due) = supervisor.poll_timeout()
+            && numbers.below(3) == 0
+        {
+            now = now.max(due);
+        }
+        now += Duration::from_millis(numbers.next() % 50);
+        let result = numbers.result();
+        let unknown = OpId::from_number(u64::MAX - n);
+        let event = match numbers.below(16) {
+            0..=2 => open.start.take().map(|id| {
+                open.client = Some(id);
+                Event::StartAnswered { id, result }
+            }),
+            3..=6 => open
+                .liveness
+                .take()
+                .map(|id| Event::LivenessAnswered { id, result }),
+            7..=9 => {
+                let slot = numbers.below(3);
+                open.registrations[slot]
+                    .take()
+                    .map(|id| Event::RegistrationAnswered { id, result })
+            }
+            10..=12 => Some(Event::Live { at: now }),
+            13 => result.err().map(Event::Suspicion),
+            14 if numbers.below(50) == 0 => open
+                .client
+                .zip(result.err())
+                .map(|(client, failure)| Event::ClientLost { client, failure }),
+            _ => Some(Event::LivenessAnswered {
+                id: unknown,
+                result,
+            }),
+        };
+        match event {
+            Some(event) => supervisor.handle_event(now, event),
+            None => supervisor.handle_timeout(now),
+        }
+    }
+    supervisor.handle_event(now, Event::Shutdown);
+    while let Some(due) = supervisor.poll_timeout() {
+        while let Some(action) = supervisor.poll_action() {
+            if let Action::SetStatus(report) = action {
+                readiness.store(now, report);
+            }
+        }
+        supervisor.handle_timeout(due);
+    }
+    ran
+}
+
+#[test]
+fn a_hundred_thousand_mixed_events_allocate_nothing() {
+    let now = Instant::now();
+    let readiness = Readiness::builder()
+        .required("bus")
+        .build(now)
+        .expect("one name");
+    let bus = readiness.service("bus").expect("declared");
+    let mut supervisor = Supervisor::new(config(), now);
+    let mut ran = 0;
+    let counted = allocation_counter::measure(|| ran = drive(&mut supervisor, &bus, now));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    assert!(
+        ran > 1_000,
+        "it must get somewhere: Running only {ran} times"
+    );
+    assert!(supervisor.is_stopped());
+    println!("Running {ran} times");
+}
+
+#[test]
+fn the_counter_counts() {
+    let counted = allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1))));
+    assert_eq!(counted.count_total, 1);
+}
+
+/// The worst that one call can cause with so many handlers, so that the queue never grows.
+#[test]
+fn everything_overdue_at_once_allocates_nothing() {
+    let now = Instant::now();
+    let handlers = (0..100)
+        .map(|n| Handler::required(format!("handler-{n}")))
+        .collect();
+    let settings = Settings {
+        handlers,
+        ..Settings::default()
+    };
+    let config = Config::new(settings).expect("valid settings");
+    let mut supervisor = Supervisor::new(config, now);
+    let counted = allocation_counter::measure(|| {
+        let mut now = now;
+        for step in 0..2_000_u64 {
+            let mut event = None;
+            while let Some(action) = supervisor.poll_action() {
+                let result = Ok(());
+                event = match action {
+                    Action::Start { id, .. } => Some(Event::StartAnswered { id, result }),
+                    Action::SendLiveness { id, .. } => Some(Event::LivenessAnswered { id, result }),
+                    Action::RegisterHandler { .. }
+                    | Action::Discard { .. }
+                    | Action::SetStatus(_)
+                    | Action::Renew { .. }
+                    | Action::Stop { .. } => event,
+                };
+            }
+            now += Duration::from_secs(step % 40);
+            match event {
+                Some(event) if step % 3 < 2 => supervisor.handle_event(now, event),
+                Some(_) | None => supervisor.handle_timeout(now),
+            }
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}

@@ -1,0 +1,185 @@
+//! The books over operations, kept from the log alone: which is in flight, and which answers must be stale.
+
+use std::time::Instant;
+
+use livebus_core::{Action, Config, Event, Failure, OpId};
+
+use crate::world::{Entry, Kind, operation};
+
+/// One operation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    pub(crate) id: OpId,
+    pub(crate) kind: Kind,
+    pub(crate) sent: Instant,
+    /// What the runner was told.
+    pub(crate) deadline: Instant,
+    /// The earliest instant at which the supervisor may have given up on it. Bad news and evidence may shorten what is
+    /// left of a liveness message: to `suspicion_timeout` and to `liveness_timeout`.
+    pub(crate) soft_deadline: Instant,
+    pub(crate) answered: bool,
+    /// Its client went, or a newer one took its place, or everything stops.
+    pub(crate) over: bool,
+}
+
+/// What the books say about an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It must be taken.
+    Fresh,
+    /// It must be ignored, and counted.
+    Stale,
+    /// Only the supervisor knows.
+    Either,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) operations: Vec<Operation>,
+    /// The start that made the client that is there.
+    pub(crate) client: Option<OpId>,
+}
+
+/// The operation that an event answers, and how.
+pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
+    match event {
+        Event::StartAnswered { id, result }
+        | Event::LivenessAnswered { id, result }
+        | Event::RegistrationAnswered { id, result }
+        | Event::StopAnswered { id, result } => Some((id, result)),
+        Event::Live { .. } | Event::Suspicion(_) | Event::ClientLost { .. } | Event::Shutdown => {
+            None
+        }
+    }
+}
+
+fn answers_kind(event: Event, kind: Kind) -> bool {
+    match event {
+        Event::StartAnswered { .. } => kind == Kind::Start,
+        Event::LivenessAnswered { .. } => kind == Kind::Liveness,
+        Event::RegistrationAnswered { .. } => matches!(kind, Kind::Registration(_)),
+        Event::StopAnswered { .. } => kind == Kind::Stop,
+        Event::Live { .. } | Event::Suspicion(_) | Event::ClientLost { .. } | Event::Shutdown => {
+            false
+        }
+    }
+}
+
+impl Ledger {
+    /// The operation that this entry answers, if it names one and by the right event.
+    pub(crate) fn named_by(&self, entry: &Entry) -> Option<&Operation> {
+        let event = entry.event()?;
+        let (id, _) = answered(event)?;
+        self.operations
+            .iter()
+            .find(|op| op.id == id && answers_kind(event, op.kind))
+    }
+
+    /// What the books say about an entry that answers something. To be asked before the entry is put down.
+    pub(crate) fn judge(&self, entry: &Entry) -> Option<Verdict> {
+        let _names_one = entry.event().and_then(answered)?;
+        Some(match self.named_by(entry) {
+            None => Verdict::Stale,
+            Some(op) if op.answered || op.over || op.deadline <= entry.clock => Verdict::Stale,
+            Some(op) if op.soft_deadline > entry.clock && entry.nothing_was_due() => Verdict::Fresh,
+            Some(_) => Verdict::Either,
+        })
+    }
+
+    /// Whether an operation of this kind may still be in flight at that instant, as far as the books know.
+    pub(crate) fn surely_in_flight(&self, kind: Kind, at: Instant) -> Option<&Operation> {
+        self.operations
+            .iter()
+            .find(|op| op.kind == kind && !op.answered && !op.over && op.soft_deadline > at)
+    }
+
+    /// Puts an entry down. Calls `begins` for each operation that begins, with the books as they are just before.
+    pub(crate) fn put_down<E>(
+        &mut self,
+        config: &Config,
+        entry: &Entry,
+        mut begins: impl FnMut(&Self, Operation) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(event) = entry.event() {
+            self.put_down_answer(entry, event);
+            if matches!(event, Event::Live { .. }) {
+                self.shorten(config, entry, event);
+            }
+        }
+        for action in &entry.actions {
+            if let Some((id, kind, deadline)) = operation(action) {
+                let new = Operation {
+                    id,
+                    kind,
+                    sent: entry.clock,
+                    deadline,
+                    soft_deadline: deadline,
+                    answered: false,
+                    over: false,
+                };
+                begins(self, new)?;
+                let replaced = |op: &&mut Operation| op.kind == kind || kind == Kind::Stop;
+                self.operations
+                    .iter_mut()
+                    .filter(replaced)
+                    .for_each(|op| op.over = true);
+                self.operations.push(new);
+            }
+            if let Action::Discard { id } = *action {
+                let is_client = self
+                    .operations
+                    .iter()
+                    .any(|op| op.id == id && op.kind == Kind::Start);
+                let gone = |op: &&mut Operation| op.id == id || is_client;
+                self.operations
+                    .iter_mut()
+                    .filter(gone)
+                    .for_each(|op| op.over = true);
+                self.client = self.client.filter(|client| *client != id);
+            }
+        }
+        if let Some(event @ Event::Suspicion(_)) = entry.event() {
+            self.shorten(config, entry, event);
+        }
+        if entry.event() == Some(Event::Shutdown) {
+            let ends = |op: &&mut Operation| op.kind != Kind::Stop;
+            self.operations
+                .iter_mut()
+                .filter(ends)
+                .for_each(|op| op.over = true);
+        }
+        Ok(())
+    }
+
+    fn put_down_answer(&mut self, entry: &Entry, event: Event) {
+        let Some((id, result)) = answered(event) else {
+            return;
+        };
+        let named = |op: &&mut Operation| op.id == id && answers_kind(event, op.kind);
+        if let Some(op) = self.operations.iter_mut().find(named) {
+            op.answered = true;
+            if op.kind == Kind::Start && result.is_ok() && entry.stale == 0 {
+                self.client = Some(id);
+            }
+        }
+    }
+
+    /// What was due by then began before bad news, whose turn is therefore after it; evidence comes first.
+    fn shorten(&mut self, config: &Config, entry: &Entry, event: Event) {
+        let left = match event {
+            Event::Suspicion(_) => config.settings().suspicion_timeout,
+            Event::Live { .. } => config.settings().liveness_timeout,
+            Event::StartAnswered { .. }
+            | Event::LivenessAnswered { .. }
+            | Event::RegistrationAnswered { .. }
+            | Event::StopAnswered { .. }
+            | Event::ClientLost { .. }
+            | Event::Shutdown => return,
+        };
+        for op in &mut self.operations {
+            if op.kind == Kind::Liveness {
+                op.soft_deadline = op.soft_deadline.min(entry.clock + left);
+            }
+        }
+    }
+}

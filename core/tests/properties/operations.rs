@@ -1,0 +1,227 @@
+//! Operations: at most one of each in flight, each answered once, each with a deadline.
+
+use livebus_core::{Action, Event, Status};
+use proptest::prelude::*;
+
+use crate::kept_in;
+use crate::ledger::{Ledger, Verdict, answered};
+use crate::script::{Script, any_script};
+use crate::settings;
+use crate::world::{Kind, World, operation};
+
+/// S5, S6, rule 4. For each operation that begins: no operation of its kind is in flight, that is unanswered, before
+/// its deadline, and not given up with its client.
+///
+/// Exactly: a liveness message counts as in flight up to `min(deadline, s + suspicion_timeout, l + liveness_timeout)`
+/// for bad news at `s` and evidence at `l` that came meanwhile. The runner was told `deadline`, so an operation that it
+/// still runs may have been given up by the supervisor.
+fn at_most_one_in_flight(
+    script: &Script,
+    kinds: impl Fn(Kind) -> bool,
+) -> Result<(), TestCaseError> {
+    let mut ledger = Ledger::default();
+    for entry in &World::run(script).log {
+        ledger.put_down(&script.config, entry, |books, new| {
+            let other = books.surely_in_flight(new.kind, new.sent);
+            prop_assert!(
+                !kinds(new.kind) || other.is_none(),
+                "{new:?} begins while {other:?} is in flight, at {entry:?}"
+            );
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// S10, rule 3. The answer to anything but an operation in flight does nothing that time alone would not do, but is
+/// counted; the first answer to an operation in flight is taken.
+///
+/// Exactly: for a stale answer at `now`, `handle_event(now, answer)` and `handle_timeout(now)` on a clone agree in all
+/// actions, the report and `poll_timeout`, and `stale_answers` grows by one. What is counted is what does nothing: an
+/// answer that was counted agrees with the clone as well.
+fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), TestCaseError> {
+    let mut ledger = Ledger::default();
+    let mut seen = 0;
+    World::run_watched(script, |before, world| {
+        for entry in &world.log[seen..] {
+            match ledger.judge(entry) {
+                Some(Verdict::Fresh) => prop_assert_eq!(entry.stale, 0, "{:?}", entry),
+                Some(Verdict::Stale) => prop_assert_eq!(entry.stale, 1, "{:?}", entry),
+                Some(Verdict::Either) | None => prop_assert!(entry.stale <= 1),
+            }
+            ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        }
+        seen = world.log.len();
+        let entry = world.log.last().expect("one per step");
+        if entry.stale == 1 {
+            let mut twin = before.clone();
+            twin.handle_timeout(entry.told);
+            let mut told = world.supervisor.clone();
+            prop_assert_eq!(twin.report(), told.report());
+            loop {
+                let action = told.poll_action();
+                prop_assert_eq!(twin.poll_action(), action);
+                if action.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(twin.poll_timeout(), told.poll_timeout());
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Only answers and losses of clients are ever counted as stale. A lost client is stale unless it is the one that is
+/// there.
+fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCaseError> {
+    let mut ledger = Ledger::default();
+    for entry in &World::run(script).log {
+        match entry.event() {
+            Some(Event::ClientLost { client, .. }) => {
+                if ledger.client != Some(client) {
+                    prop_assert_eq!(entry.stale, 1);
+                } else if entry.nothing_was_due()
+                    && !is_over(entry.before.status, entry.before.cause)
+                {
+                    prop_assert_eq!(entry.stale, 0, "{:?}", entry);
+                }
+            }
+            event => {
+                if event.and_then(answered).is_none() {
+                    prop_assert_eq!(entry.stale, 0);
+                }
+            }
+        }
+        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+    }
+    Ok(())
+}
+
+fn is_over(status: Status, cause: livebus_core::Cause) -> bool {
+    matches!(status, Status::Stopped | Status::Failed) || cause == livebus_core::Cause::ShuttingDown
+}
+
+/// Rule 3. Ids are 1, 2, 3 in the order in which the operations begin; none is used twice. A discard names a start or a
+/// registration that began before, and none twice.
+fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
+    let mut kinds = Vec::new();
+    let mut discarded = Vec::new();
+    for action in World::run(script)
+        .log
+        .iter()
+        .flat_map(|entry| &entry.actions)
+    {
+        if let Some((id, kind, _)) = operation(action) {
+            kinds.push(kind);
+            prop_assert_eq!(id.number(), kinds.len() as u64);
+        }
+        if let Action::Discard { id } = action {
+            let kind = usize::try_from(id.number() - 1)
+                .ok()
+                .and_then(|n| kinds.get(n));
+            prop_assert!(matches!(kind, Some(Kind::Start | Kind::Registration(_))));
+            prop_assert!(!discarded.contains(id), "discarded twice");
+            discarded.push(*id);
+        }
+    }
+    Ok(())
+}
+
+/// Rules 4 and 5. Each deadline is counted from now: `start_timeout`, `registration_timeout` and `stop_timeout` after
+/// it; a liveness message's is `liveness_timeout` or `suspicion_timeout` after it, or `not_live_interval` doubled 0 to
+/// 31 times and capped. All are later than now.
+fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> {
+    let s = script.config.settings();
+    for entry in &World::run(script).log {
+        for (_, kind, deadline) in entry.actions.iter().filter_map(operation) {
+            prop_assert!(deadline > entry.clock);
+            let left = deadline - entry.clock;
+            match kind {
+                Kind::Start => prop_assert_eq!(left, s.start_timeout),
+                Kind::Registration(_) => prop_assert_eq!(left, s.registration_timeout),
+                Kind::Stop => prop_assert_eq!(left, s.stop_timeout),
+                Kind::Liveness => {
+                    let doubled = |n: u32| s.not_live_interval.saturating_mul(1 << n);
+                    let mut intervals = (0..32).map(|n| doubled(n).min(s.not_live_interval_max));
+                    prop_assert!(
+                        left == s.liveness_timeout
+                            || left == s.suspicion_timeout
+                            || intervals.any(|interval| left == interval)
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rule 4. An answer that never comes is a failure at the deadline: after an entry whose clock has reached the deadline
+/// of an unanswered start, that start is discarded; likewise a registration.
+fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
+    let mut ledger = Ledger::default();
+    for entry in &World::run(script).log {
+        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        for op in &ledger.operations {
+            prop_assert!(
+                op.answered
+                    || op.over
+                    || op.deadline > entry.clock
+                    || op.kind == Kind::Stop && entry.stopped
+                    || op.kind == Kind::Liveness,
+                "{op:?} is still in flight at {entry:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(kept_in!("operations"))]
+
+    #[test]
+    fn s5_at_most_one_liveness_message_is_in_flight(script in any_script()) {
+        at_most_one_in_flight(&script, |kind| kind == Kind::Liveness)?;
+    }
+
+    #[test]
+    fn s6_no_second_start_comes_before_the_first_is_answered_or_overdue(script in any_script()) {
+        at_most_one_in_flight(&script, |kind| kind == Kind::Start)?;
+    }
+
+    #[test]
+    fn rule_4_at_most_one_registration_per_handler_and_one_stop_are_in_flight(script in any_script()) {
+        at_most_one_in_flight(&script, |kind| matches!(kind, Kind::Registration(_) | Kind::Stop))?;
+    }
+
+    #[test]
+    fn s10_a_stale_answer_is_counted_and_does_nothing_and_a_fresh_one_is_taken(script in any_script()) {
+        a_stale_answer_is_counted_and_does_nothing(&script)?;
+    }
+
+    #[test]
+    fn rule_3_only_what_names_an_operation_can_be_stale(script in any_script()) {
+        only_what_names_an_operation_is_stale(&script)?;
+    }
+
+    #[test]
+    fn rule_3_ids_count_up_and_nothing_is_discarded_twice(script in any_script()) {
+        ids_count_up(&script)?;
+    }
+
+    #[test]
+    fn rule_5_every_deadline_is_counted_from_now(script in any_script()) {
+        deadlines_are_counted_from_now(&script)?;
+    }
+
+    #[test]
+    fn rule_4_an_answer_that_never_comes_is_a_failure_at_its_deadline(script in any_script()) {
+        silence_is_a_failure(&script)?;
+    }
+
+    #[test]
+    fn rule_5_a_configuration_survives_its_own_check(words in proptest::array::uniform32(any::<u32>())) {
+        let config = settings::config(&words, settings::Scale::Any);
+        prop_assert_eq!(livebus_core::Config::new(config.settings().clone()), Ok(config));
+    }
+}

@@ -1,0 +1,224 @@
+//! Pace: nothing is hot, whatever the world does; back-offs stay inside their bounds and begin anew after a success.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{Action, Backoff, Cause, Config, Event, Status};
+use proptest::prelude::*;
+
+use crate::kept_in;
+use crate::ledger::{Ledger, answered};
+use crate::script::{Script, any_script};
+use crate::world::{Entry, Input, Kind, World};
+
+/// S8. A bounded number of actions per call: at most `6 + 2 x handlers`.
+fn actions_per_call_are_bounded(script: &Script) -> Result<(), TestCaseError> {
+    let most = 6 + 2 * script.config.settings().handlers.len();
+    for entry in &World::run(script).log {
+        prop_assert!(entry.actions.len() <= most, "{entry:?}");
+    }
+    Ok(())
+}
+
+/// The shortest time from one liveness message to the next but what S8 excepts.
+fn shortest_gap(config: &Config) -> Duration {
+    let s = config.settings();
+    [
+        s.live_interval,
+        s.not_live_interval,
+        s.recheck_delay,
+        s.suspicion_spacing,
+        s.suspicion_timeout,
+        s.start_backoff.first,
+    ]
+    .into_iter()
+    .min()
+    .expect("six of them")
+}
+
+/// S8. Liveness messages are spaced.
+///
+/// "At most `W / min(L, N) + 1` in any window" is too naive: a suspicion sends one after `suspicion_spacing` already, a
+/// recheck after `recheck_delay`, and bad news during a round makes the next one follow at once when that one fails.
+/// Exactly: with `g = min(L, N, recheck_delay, suspicion_spacing, suspicion_timeout, start_backoff.first)`,
+/// of any `BURST + 1` liveness messages in a row the last is sent at least `g` after the first. So in any window of length
+/// `W` there are at most `BURST x (W / g + 1)`, rounded down.
+fn liveness_messages_are_spaced(script: &Script) -> Result<(), TestCaseError> {
+    let gap = shortest_gap(&script.config);
+    let mut sent: Vec<Instant> = Vec::new();
+    for entry in &World::run(script).log {
+        for _ in 0..entry.liveness_messages() {
+            if let Some(first) = sent.len().checked_sub(BURST) {
+                prop_assert!(
+                    entry.clock - sent[first] >= gap,
+                    "{BURST} more only {:?} after one: {entry:?}",
+                    entry.clock - sent[first]
+                );
+            }
+            sent.push(entry.clock);
+        }
+    }
+    Ok(())
+}
+
+/// One that silence sent, and one that follows at once when it fails after bad news.
+const BURST: usize = 2;
+
+/// Rule 6. A jump of days gives one liveness message, not a burst: no call causes more than one.
+fn one_liveness_message_per_call(script: &Script) -> Result<(), TestCaseError> {
+    for entry in &World::run(script).log {
+        prop_assert!(entry.liveness_messages() <= 1, "{entry:?}");
+    }
+    Ok(())
+}
+
+/// S13. Within `first..=max`, and within the jitter of its doubling: `|delay - d| <= d x jitter / 100` where
+/// `d = min(first x 2^(failures - 1), max)`, and `first` for no failure.
+fn is_within(backoff: Backoff, failures: u32, delay: Duration) -> bool {
+    let doubled = backoff
+        .first
+        .saturating_mul(1 << failures.saturating_sub(1).min(31))
+        .min(backoff.max);
+    let stray = doubled.abs_diff(delay).as_nanos() * 100;
+    (backoff.first..=backoff.max).contains(&delay)
+        && stray <= doubled.as_nanos() * u128::from(backoff.jitter_percent)
+}
+
+/// S13, starts. Exactly: when a client is given up or a start fails at `t`, then `poll_timeout - t` is the delay, the
+/// next start comes not before it, its `attempt` is one more than the number of starts in a row that proved nothing,
+/// and the delay is within the back-off for that number. A start that led to Running counts as proved; one after which
+/// nothing was proved does not.
+fn starts_back_off(script: &Script) -> Result<(), TestCaseError> {
+    let backoff = script.config.settings().start_backoff;
+    let mut ledger = Ledger::default();
+    let mut attempt = 0;
+    let (mut ran, mut proved) = (false, false);
+    let mut waiting: Option<(Instant, Duration)> = None;
+    for entry in &World::run(script).log {
+        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        proved |= matches!(
+            entry.event(),
+            Some(Event::Live { .. } | Event::LivenessAnswered { .. })
+        );
+        for action in &entry.actions {
+            if let Action::Start { attempt: this, .. } = *action {
+                if let Some((since, delay)) = waiting.take() {
+                    prop_assert!(entry.clock - since >= delay, "too early: {entry:?}");
+                    prop_assert!(is_within(backoff, this - 1, delay), "{delay:?}: {entry:?}");
+                    prop_assert!(!ran || this == 1, "not counted anew: {entry:?}");
+                    prop_assert!(proved || this == attempt + 1, "not counted up: {entry:?}");
+                    prop_assert!(this == 1 || this == attempt + 1);
+                }
+                attempt = this;
+                (ran, proved) = (false, false);
+            }
+        }
+        ran |= entry
+            .reports()
+            .any(|report| report.status == Status::Running);
+        if backs_off(&ledger, entry) {
+            let until = entry.due.expect("a back-off has a deadline");
+            waiting = waiting.or(Some((entry.clock, until - entry.clock)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is neither a client nor a start under way, and another start is to come.
+fn backs_off(ledger: &Ledger, entry: &Entry) -> bool {
+    let under_way = ledger
+        .operations
+        .iter()
+        .any(|op| op.kind == Kind::Start && !op.answered && !op.over && op.deadline > entry.clock);
+    let ends = matches!(entry.report.status, Status::Failed | Status::Stopped)
+        || entry.report.cause == Cause::ShuttingDown;
+    ledger.client.is_none() && !under_way && !ends
+}
+
+/// S13, registrations. Exactly: per handler, when attempt `n` fails at `t`, or is overdue at `t`, then attempt `n + 1`
+/// comes at `u` with `u - t` within the back-off for `n` failures, unless the clock stepped over it: never before, and
+/// `poll_timeout` never beyond. With a new client the count begins at 1.
+fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
+    let backoff = script.config.settings().registration_backoff;
+    let handlers = script.config.settings().handlers.len();
+    // Per handler: the attempt and the instant of its failure, while it waits.
+    let mut failed: Vec<Option<(u32, Instant)>> = vec![None; handlers];
+    let mut under_way = vec![None; handlers];
+    for entry in &World::run(script).log {
+        let lost =
+            |id| matches!(entry.event(), Some(event) if answered(event) == Some((id, Ok(()))));
+        for (handler, slot) in under_way.iter_mut().enumerate() {
+            let Some((id, attempt)) = *slot else { continue };
+            let refused = entry.stale == 0
+                && matches!(entry.event(), Some(Event::RegistrationAnswered { id: this, result: Err(_) }) if this == id);
+            let overdue = entry.actions.contains(&Action::Discard { id });
+            if refused || overdue {
+                failed[handler] = Some((attempt, entry.clock));
+                *slot = None;
+            } else if lost(id) && entry.stale == 0 {
+                *slot = None;
+            }
+        }
+        for action in &entry.actions {
+            match *action {
+                Action::RegisterHandler {
+                    id,
+                    handler,
+                    attempt,
+                    ..
+                } => {
+                    if let Some((before, at)) = failed[handler.index()].take() {
+                        prop_assert_eq!(attempt, before + 1);
+                        let delay = entry.clock - at;
+                        let on_time =
+                            entry.due_before == Some(entry.clock) && entry.input == Input::Timeout;
+                        prop_assert!(delay >= backoff.first, "too early: {entry:?}");
+                        prop_assert!(!on_time || is_within(backoff, before, delay), "{entry:?}");
+                    } else {
+                        prop_assert_eq!(attempt, 1);
+                    }
+                    under_way[handler.index()] = Some((id, attempt));
+                }
+                // The old client's books are closed when the next one is started.
+                Action::Start { .. } => {
+                    failed.fill(None);
+                    under_way.fill(None);
+                }
+                Action::Discard { .. }
+                | Action::SendLiveness { .. }
+                | Action::SetStatus(_)
+                | Action::Renew { .. }
+                | Action::Stop { .. } => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(kept_in!("pace"))]
+
+    #[test]
+    fn s8_a_call_causes_a_bounded_number_of_actions(script in any_script()) {
+        actions_per_call_are_bounded(&script)?;
+    }
+
+    #[test]
+    fn s8_liveness_messages_are_spaced_whatever_the_world_does(script in any_script()) {
+        liveness_messages_are_spaced(&script)?;
+    }
+
+    #[test]
+    fn rule_6_no_call_sends_two_liveness_messages_not_even_after_days(script in any_script()) {
+        one_liveness_message_per_call(&script)?;
+    }
+
+    #[test]
+    fn s13_starts_back_off_within_their_bounds_and_begin_anew_after_a_success(script in any_script()) {
+        starts_back_off(&script)?;
+    }
+
+    #[test]
+    fn s13_registrations_back_off_within_their_bounds_for_each_client_anew(script in any_script()) {
+        registrations_back_off(&script)?;
+    }
+}

@@ -1,0 +1,107 @@
+//! Shutdown: from any state, twice, in the middle of anything, it ends, in order and in time.
+
+use livebus_core::{Action, Cause, Event, Status};
+use proptest::prelude::*;
+
+use crate::kept_in;
+use crate::script::{Script, any_script};
+use crate::world::{Input, World};
+
+/// S11. After a shutdown: NotReady, then the stop, then Stopped, then nothing.
+///
+/// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
+/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or CutOff)]`, at least the first of it.
+/// (What was due before comes before.)
+fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
+    let log = World::run(script).log;
+    let shutdown = Input::Event(Event::Shutdown);
+    let Some(first) = log.iter().position(|entry| entry.input == shutdown) else {
+        return Ok(());
+    };
+    let is_told =
+        |action: &Action| matches!(action, Action::SetStatus(r) if r.cause == Cause::ShuttingDown);
+    let told = log[first].actions.iter().position(is_told);
+    let told = told.expect("the first thing is to be told");
+    prop_assert!(told == 0 || !log[first].nothing_was_due());
+    let later = log[first + 1..].iter().flat_map(|entry| &entry.actions);
+    let mut rest = log[first].actions[told..].iter().chain(later);
+    let Some(Action::SetStatus(report)) = rest.next() else {
+        return Err(TestCaseError::fail("not told"));
+    };
+    prop_assert_eq!(report.status, Status::NotReady);
+    if let Some(second) = rest.next() {
+        prop_assert!(matches!(second, Action::Stop { .. }), "{second:?}");
+    }
+    if let Some(third) = rest.next() {
+        let stopped = |action: &Action| {
+            matches!(action, Action::SetStatus(report) if report.status == Status::Stopped
+                && matches!(report.cause, Cause::ShutDown | Cause::CutOff))
+        };
+        prop_assert!(stopped(third), "{third:?}");
+    }
+    prop_assert_eq!(rest.next(), None);
+    Ok(())
+}
+
+/// S11, the time. Exactly, with ideal timers and a shutdown at `t` that is never answered: the stop comes at
+/// `max(t, r + drain)` where `r` is when the status was Running last (`t` itself when it still is), at once where it
+/// never was; Stopped comes `stop_timeout` after it; so at most `shutdown_bound` after `t`.
+fn it_ends_in_time(script: &Script) -> Result<(), TestCaseError> {
+    let mut world = World::run(script);
+    let began = world.clock;
+    let first = !world
+        .log
+        .iter()
+        .any(|entry| entry.input == Input::Event(Event::Shutdown));
+    world.tell_and_drain(began, Some(Event::Shutdown));
+    let settings = script.config.settings();
+    let mut left_running = None;
+    let mut running = false;
+    for entry in &world.log {
+        for report in entry.reports() {
+            if running && report.status != Status::Running {
+                left_running = Some(entry.clock);
+            }
+            running = report.status == Status::Running;
+        }
+    }
+    while world.wait() {}
+    prop_assert!(world.supervisor.is_stopped());
+    prop_assert_eq!(world.status(), Status::Stopped);
+    prop_assert!(world.clock - began <= script.config.shutdown_bound());
+    if first {
+        let stop = left_running.map_or(began, |left| began.max(left + settings.drain));
+        prop_assert_eq!(world.clock, stop + settings.stop_timeout);
+        prop_assert_eq!(world.report().cause, Cause::CutOff);
+    }
+    Ok(())
+}
+
+/// S11, the end. Nothing is wanted any more: no call causes an action, no deadline is left.
+fn after_the_end_nothing(script: &Script) -> Result<(), TestCaseError> {
+    for pair in World::run(script).log.windows(2) {
+        let [before, after] = pair else { continue };
+        if before.stopped {
+            prop_assert!(after.stopped && after.actions.is_empty() && after.due.is_none());
+            prop_assert_eq!(after.report.status, Status::Stopped);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(kept_in!("shutdown"))]
+
+    #[test]
+    fn s11_after_a_shutdown_come_not_ready_the_stop_stopped_and_nothing(mut script in any_script(), at in 0usize..100) {
+        let at = at.min(script.steps.len() - 1);
+        script.steps[at].what = crate::script::What::Shutdown;
+        it_ends_in_order(&script)?;
+        after_the_end_nothing(&script)?;
+    }
+
+    #[test]
+    fn s11_an_unanswered_shutdown_ends_exactly_when_its_timeouts_say(script in any_script()) {
+        it_ends_in_time(&script)?;
+    }
+}

@@ -1,0 +1,391 @@
+//! A driver that tells a supervisor a story, and the log that it keeps: what was told and what came out, nothing else.
+
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use livebus_core::{Action, Config, Event, FailureClass, OpId, Report, Status, Supervisor};
+
+use crate::script::{Clock, Script, Step, What, When, Which, thousandths};
+
+/// Where every story begins: late enough that clocks can go back.
+pub(crate) static ORIGIN: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
+
+/// What one call was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Input {
+    /// `Supervisor::new`.
+    Created,
+    /// `handle_timeout`.
+    Timeout,
+    /// `handle_event`.
+    Event(Event),
+}
+
+/// One call, and everything that can be seen before and after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The instant that was told.
+    pub(crate) told: Instant,
+    /// The newest instant that was told so far, this one included.
+    pub(crate) clock: Instant,
+    pub(crate) input: Input,
+    /// The report before.
+    pub(crate) before: Report,
+    /// What would have been `poll_timeout` before, had everything been polled.
+    pub(crate) due_before: Option<Instant>,
+    /// What this call caused, in order. Where it was not polled yet, a clone was asked.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) report: Report,
+    /// `poll_timeout` before anything was polled, when anything was queued.
+    pub(crate) due_queued: Option<Instant>,
+    /// `poll_timeout` after everything was polled. Where it was not, a clone was asked.
+    pub(crate) due: Option<Instant>,
+    /// How many more answers were counted as stale.
+    pub(crate) stale: u64,
+    pub(crate) stopped: bool,
+}
+
+impl Entry {
+    /// Whether nothing was due by then, so that all actions are what the event itself caused.
+    pub(crate) fn nothing_was_due(&self) -> bool {
+        self.due_before.is_none_or(|due| due > self.clock)
+    }
+
+    pub(crate) fn event(&self) -> Option<Event> {
+        match self.input {
+            Input::Event(event) => Some(event),
+            Input::Created | Input::Timeout => None,
+        }
+    }
+
+    /// What it said about the status, in order.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::SetStatus(report) => Some(report),
+            Action::Start { .. }
+            | Action::SendLiveness { .. }
+            | Action::RegisterHandler { .. }
+            | Action::Discard { .. }
+            | Action::Renew { .. }
+            | Action::Stop { .. } => None,
+        })
+    }
+
+    pub(crate) fn liveness_messages(&self) -> usize {
+        let sends = |action: &&Action| matches!(action, Action::SendLiveness { .. });
+        self.actions.iter().filter(sends).count()
+    }
+}
+
+/// What an operation is, and so which event answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Start,
+    Liveness,
+    Registration(usize),
+    Stop,
+}
+
+/// The operation that an action begins.
+pub(crate) fn operation(action: &Action) -> Option<(OpId, Kind, Instant)> {
+    match *action {
+        Action::Start { id, deadline, .. } => Some((id, Kind::Start, deadline)),
+        Action::SendLiveness { id, deadline } => Some((id, Kind::Liveness, deadline)),
+        Action::RegisterHandler {
+            id,
+            handler,
+            deadline,
+            ..
+        } => Some((id, Kind::Registration(handler.index()), deadline)),
+        Action::Stop { id, deadline } => Some((id, Kind::Stop, deadline)),
+        Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => None,
+    }
+}
+
+/// A supervisor, the operations that its runner knows of, and the log.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) clock: Instant,
+    queued: VecDeque<Action>,
+    open: Vec<(OpId, Kind)>,
+    done: Vec<(OpId, Kind)>,
+    client: Option<OpId>,
+}
+
+impl World {
+    pub(crate) fn new(config: &Config) -> Self {
+        let clock = *ORIGIN;
+        let mut world = Self {
+            supervisor: Supervisor::new(config.clone(), clock),
+            log: Vec::new(),
+            clock,
+            queued: VecDeque::new(),
+            open: Vec::new(),
+            done: Vec::new(),
+            client: None,
+        };
+        let before = Report::unreported(clock);
+        world.record(clock, Input::Created, before, Some(clock), 0);
+        world.drain();
+        world
+    }
+
+    /// A whole story.
+    pub(crate) fn run(script: &Script) -> Self {
+        Self::run_watched(script, |_, _| Ok::<(), ()>(())).expect("nobody objects")
+    }
+
+    /// A whole story, shown step by step: the supervisor before, and the world after.
+    pub(crate) fn run_watched<E>(
+        script: &Script,
+        mut watch: impl FnMut(&Supervisor, &Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut world = Self::new(&script.config);
+        for step in &script.steps {
+            let before = world.supervisor.clone();
+            world.step(step);
+            watch(&before, &world)?;
+            if step.drain {
+                world.drain();
+            }
+        }
+        world.drain();
+        Ok(world)
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        self.supervisor.report()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.supervisor.report().status
+    }
+
+    fn config(&self) -> &Config {
+        self.supervisor.config()
+    }
+
+    /// Makes the call of a step; polls nothing.
+    fn step(&mut self, step: &Step) {
+        let told = self.instant(step.clock);
+        let event = match step.what {
+            What::Pass => None,
+            What::Answer(which, result) => self.answer(which, result),
+            What::Live(when) => Some(Event::Live {
+                at: self.observed(when, told),
+            }),
+            What::Suspicion(hint) => Some(Event::Suspicion(hint)),
+            What::ClientLost(right, failure) => Some(Event::ClientLost {
+                client: match self.client {
+                    Some(client) if right => client,
+                    Some(_) | None => OpId::from_number(u64::MAX),
+                },
+                failure,
+            }),
+            What::Shutdown => Some(Event::Shutdown),
+        };
+        self.tell(told, event);
+    }
+
+    /// Tells it an event, or that time passed; polls nothing.
+    pub(crate) fn tell(&mut self, told: Instant, event: Option<Event>) {
+        let before = *self.report();
+        let due_before = self.due();
+        let stale_before = self.supervisor.stale_answers();
+        let input = if let Some(event) = event {
+            self.note(event);
+            self.supervisor.handle_event(told, event);
+            Input::Event(event)
+        } else {
+            self.supervisor.handle_timeout(told);
+            Input::Timeout
+        };
+        self.record(told, input, before, due_before, stale_before);
+    }
+
+    /// Tells and polls.
+    pub(crate) fn tell_and_drain(&mut self, told: Instant, event: Option<Event>) {
+        self.tell(told, event);
+        self.drain();
+    }
+
+    /// Lets ideal timers fire once. False when there is nothing to wait for.
+    pub(crate) fn wait(&mut self) -> bool {
+        let due = self.supervisor.poll_timeout();
+        if let Some(due) = due {
+            self.tell_and_drain(due, None);
+        }
+        due.is_some()
+    }
+
+    /// Answers everything that is open, now, until nothing is.
+    pub(crate) fn answer_all(&mut self) {
+        while let Some((id, kind)) = self.open.pop() {
+            self.tell_and_drain(self.clock, Some(answer(id, kind, Ok(()))));
+            self.done.push((id, kind));
+        }
+    }
+
+    /// Answers the newest liveness message with this failure, now, if it is open.
+    pub(crate) fn fail_liveness(&mut self, failure: livebus_core::Failure) {
+        let newest = self.open.iter().rposition(|op| op.1 == Kind::Liveness);
+        if let Some((id, kind)) = newest.map(|index| self.open.remove(index)) {
+            self.done.push((id, kind));
+            self.tell_and_drain(self.clock, Some(answer(id, kind, Err(failure))));
+        }
+    }
+
+    /// Polls everything; the order is that of the log.
+    pub(crate) fn drain(&mut self) {
+        while let Some(action) = self.supervisor.poll_action() {
+            assert_eq!(Some(action), self.queued.pop_front(), "first in, first out");
+            if let Some((id, kind, _)) = operation(&action) {
+                self.open.push((id, kind));
+            }
+        }
+        assert!(self.queued.is_empty(), "everything comes out");
+    }
+
+    /// `poll_timeout`, as if everything had been polled.
+    fn due(&self) -> Option<Instant> {
+        if self.queued.is_empty() {
+            return self.supervisor.poll_timeout();
+        }
+        let mut drained = self.supervisor.clone();
+        while drained.poll_action().is_some() {}
+        drained.poll_timeout()
+    }
+
+    fn record(
+        &mut self,
+        told: Instant,
+        input: Input,
+        before: Report,
+        due_before: Option<Instant>,
+        stale_before: u64,
+    ) {
+        self.clock = self.clock.max(told);
+        let mut clone = self.supervisor.clone();
+        let all: Vec<Action> = std::iter::from_fn(|| clone.poll_action()).collect();
+        let actions = all[self.queued.len()..].to_vec();
+        self.queued.extend(&actions);
+        self.log.push(Entry {
+            told,
+            clock: self.clock,
+            input,
+            before,
+            due_before,
+            actions,
+            report: *self.report(),
+            due_queued: all.first().and(self.supervisor.poll_timeout()),
+            due: clone.poll_timeout(),
+            stale: self.supervisor.stale_answers() - stale_before,
+            stopped: self.supervisor.is_stopped(),
+        });
+    }
+
+    /// What the runner remembers of what it says.
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::StartAnswered { id, result: Ok(()) } => self.client = Some(id),
+            Event::StartAnswered { .. }
+            | Event::LivenessAnswered { .. }
+            | Event::RegistrationAnswered { .. }
+            | Event::StopAnswered { .. }
+            | Event::Live { .. }
+            | Event::Suspicion(_)
+            | Event::ClientLost { .. }
+            | Event::Shutdown => {}
+        }
+    }
+
+    fn instant(&self, clock: Clock) -> Instant {
+        let now = self.clock;
+        let bound = self.config().detection_bound();
+        let due = self.due().unwrap_or(now + Duration::from_secs(1)).max(now);
+        let tick = Duration::from_nanos(1);
+        match clock {
+            Clock::Stand => now,
+            Clock::Due => due,
+            Clock::AlmostDue => now.max(due.checked_sub(tick).unwrap_or(now)),
+            Clock::Towards(share) => due.min(now + thousandths(due - now, share).max(tick)),
+            Clock::Late(share) => due + thousandths(bound, share),
+            Clock::Jump(days) => now + Duration::from_hours(24) * days,
+            Clock::Back(share) => now.checked_sub(thousandths(bound, share)).unwrap_or(now),
+        }
+    }
+
+    fn observed(&self, when: When, told: Instant) -> Instant {
+        let before = |at: Instant, by: Duration| at.checked_sub(by).unwrap_or(at);
+        let known = self.report().evidence.unwrap_or(told);
+        match when {
+            When::Now => told,
+            When::JustBefore => before(told, Duration::from_nanos(1)),
+            When::Ago(share) => before(told, thousandths(self.config().detection_bound(), share)),
+            When::Future(millis) => told + Duration::from_millis(u64::from(millis)),
+            When::Known => known,
+            When::Older(nanos) => before(known, Duration::from_nanos(u64::from(nanos))),
+        }
+    }
+
+    /// The answer to that operation; nothing when there is none.
+    fn answer(&mut self, which: Which, result: Result<(), livebus_core::Failure>) -> Option<Event> {
+        match which {
+            Which::Open(n) => {
+                let index = self.open.len().checked_sub(1)?.saturating_sub(n);
+                let (id, kind) = self.open.remove(index);
+                self.done.push((id, kind));
+                Some(answer(id, kind, result))
+            }
+            Which::Done(n) => {
+                let index = self.done.len().checked_sub(1)?.saturating_sub(n);
+                let (id, kind) = self.done[index];
+                Some(answer(id, kind, result))
+            }
+            Which::Unknown(n) => {
+                let id = OpId::from_number((1 << 40) + n);
+                let kinds = [
+                    Kind::Start,
+                    Kind::Liveness,
+                    Kind::Registration(0),
+                    Kind::Stop,
+                ];
+                Some(answer(id, kinds[usize::try_from(n % 4).ok()?], result))
+            }
+            Which::OfAnotherKind => {
+                let (id, kind) = *self.open.last()?;
+                let other = match kind {
+                    Kind::Start => Kind::Liveness,
+                    Kind::Liveness => Kind::Registration(0),
+                    Kind::Registration(_) => Kind::Stop,
+                    Kind::Stop => Kind::Start,
+                };
+                Some(answer(id, other, result))
+            }
+        }
+    }
+}
+
+/// The event that answers an operation of this kind.
+pub(crate) fn answer(id: OpId, kind: Kind, result: Result<(), livebus_core::Failure>) -> Event {
+    match kind {
+        Kind::Start => Event::StartAnswered { id, result },
+        Kind::Liveness => Event::LivenessAnswered { id, result },
+        Kind::Registration(_) => Event::RegistrationAnswered { id, result },
+        Kind::Stop => Event::StopAnswered { id, result },
+    }
+}
+
+/// Written out here and not asked of the core, so that the two can disagree.
+pub(crate) const fn is_definitive(class: FailureClass) -> bool {
+    matches!(
+        class,
+        FailureClass::Tls
+            | FailureClass::Authentication
+            | FailureClass::NotEnoughReplicas
+            | FailureClass::ClientFatal
+    )
+}

@@ -1,0 +1,107 @@
+//! Faults that stories found in the core once, each as small as it gets.
+
+use livebus_core::FailureClass::{Timeout, Unreachable};
+use livebus_core::{Handler, Settings, Status};
+
+use crate::story::{Story, live, ms, not_live, not_registered, plain, suspect};
+
+/// Against the design's V1 and V6: a bus that always answers at once leads to Running.
+#[test]
+fn a_client_that_is_proving_itself_is_not_replaced() {
+    let settings = Settings {
+        successes_to_ready: 3,
+        not_live_interval_max: ms(1_000),
+        recreate_after: Some(ms(1_500)),
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.event(0, live(2), &[]);
+    story.time(1_000, &["ask #3 by 2000"]);
+    story.event(1_000, live(3), &[]);
+    story.time(2_000, &["ask #4 by 3000"]);
+    story.event(2_000, live(4), &["Running: Evidence"]);
+}
+
+/// Against `Event::Live`: "Only the newest instant counts. An older one than is known already is ignored."
+#[test]
+fn evidence_that_counted_once_does_not_count_again() {
+    let settings = Settings {
+        successes_to_ready: 2,
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.heard(20, 10, &[]);
+    story.time(1_000, &["ask #3 by 2000"]);
+    story.heard(1_010, 10, &[]);
+    assert_ne!(story.status(), Status::Running);
+}
+
+/// Against S8: a liveness message follows one at once that was sent by nobody's suspicion.
+#[test]
+fn old_evidence_does_not_send_a_liveness_message_at_once() {
+    let settings = Settings {
+        live_interval: ms(600),
+        liveness_timeout: ms(600),
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    let refused = ["NotReady: LivenessFailed(Unreachable)"];
+    story.event(0, not_live(2, Unreachable), &refused);
+    story.time(1_000, &["ask #3 by 3000"]);
+    story.event(1_000, not_live(3, Unreachable), &[]);
+    // It was also "ask #4 by 1600", at the instant of #3; bad news and a refusal then sent #5, at that instant too.
+    story.heard(1_000, 100, &["Running: Evidence"]);
+}
+
+/// Against "bad news sends a liveness message with a short deadline, and that outcome decides".
+#[test]
+fn evidence_of_the_very_instant_does_not_swallow_a_suspicion() {
+    let mut story = Story::running(plain());
+    story.time(5_000, &["ask #3 by 7000"]);
+    story.heard(5_100, 5_100, &["renew until 14600"]);
+    story.event(5_100, suspect(Unreachable), &[]);
+    // It was nothing, until 10,100.
+    story.time(5_600, &["ask #4 by 6100"]);
+    story.time(6_100, &["NotReady: LivenessFailed(Unreachable)"]);
+}
+
+/// Against "evidence during a round makes its timeout harmless", which holds while live, and while not live where the
+/// timeout is the supervisor's own.
+#[test]
+fn a_timeout_after_evidence_of_its_interval_is_harmless_whoever_reports_it() {
+    let settings = Settings {
+        successes_to_ready: 2,
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.heard(500, 500, &[]);
+    story.event(999, not_live(2, Timeout), &[]);
+    story.time(1_000, &["ask #3 by 2000"]);
+    story.event(1_010, live(3), &["Running: Evidence"]);
+}
+
+/// Against "NotReady with its cause": a failure that holds Running back is told.
+#[test]
+fn a_handler_that_fails_is_told_though_one_before_it_is_under_way() {
+    let settings = Settings {
+        handlers: vec![Handler::required("slow"), Handler::required("denied")],
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.event(0, live(2), &[]);
+    let told = ["NotReady: HandlerFailed(Unreachable)"];
+    story.event(10, not_registered(4, Unreachable), &told);
+}
+
+/// Against "green never outlives its proof": this one was over before it was told.
+#[test]
+fn evidence_that_is_older_than_the_bound_proves_nothing() {
+    let mut story = Story::started(Settings {
+        not_live_interval: ms(20_000),
+        not_live_interval_max: ms(20_000),
+        ..plain()
+    });
+    story.heard(10_000, 500, &[]);
+    assert_eq!(story.status(), Status::Prepared);
+    story.heard(10_000, 501, &["Running: Evidence"]);
+}
