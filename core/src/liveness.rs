@@ -282,8 +282,16 @@ impl Supervisor {
                 self.lose_answered(started, live, better_reason(failure, hint));
             }
             Doubt::None if failures >= enough => self.lose_answered(started, live, failure),
+            // It was asked before the bad news, and may have been lost to what ended before it: one that is asked now decides.
             Doubt::CameLater(hint) => {
-                self.ask_while_live(started, live, failures, Doubt::SentIt(hint));
+                live.round = Round::Suspected {
+                    hint,
+                    at: asking.asked,
+                    due: self
+                        .now
+                        .max(live.sent + self.config.settings().suspicion_spacing),
+                };
+                self.set_liveness(started, Liveness::Live(live));
             }
             Doubt::None => {
                 live.round = Round::Rechecking {

@@ -20,8 +20,11 @@ use livebus_tests::apache_kafka;
 
 mod context;
 mod harness;
+mod tokio;
 
 use context::Context;
+
+use self::tokio::{outages, probes, program, shutdown, topics};
 
 /// A sentence that says what is true, and the function that proves it.
 type Scenario = (&'static str, fn(&Context) -> anyhow::Result<()>);
@@ -70,6 +73,50 @@ const SCENARIOS: &[Scenario] = &[
     (
         "harness: a node outlives the thread that started it",
         harness::node_outlives_its_thread,
+    ),
+    (
+        "tokio: a bus that comes late, is killed, hangs and restarts is followed in that order",
+        outages::every_outage_is_followed,
+    ),
+    (
+        "tokio: a hang is told from a kill at the defaults",
+        outages::hang_is_told_from_a_kill_at_the_defaults,
+    ),
+    (
+        "tokio: pauses shorter than the tolerance change nothing",
+        outages::short_pauses_change_nothing,
+    ),
+    (
+        "tokio: a missing topic is a warning with a remedy until it is created",
+        topics::missing_topic_is_a_warning,
+    ),
+    (
+        "tokio: a missing topic is not ready for the strict until it is created",
+        topics::missing_topic_is_not_ready_if_strict,
+    ),
+    (
+        "tokio: a topic that livebus may create is created",
+        topics::topic_is_created_by_livebus,
+    ),
+    (
+        "tokio: by metadata no topic is needed",
+        topics::metadata_needs_no_topic,
+    ),
+    (
+        "tokio: a shutdown ends in order and within its bound in every phase",
+        shutdown::shutdown_ends_in_order_in_every_phase,
+    ),
+    (
+        "tokio: no probe is ready beyond the bound, and liveness never wavers",
+        probes::readyz_is_never_200_beyond_the_bound,
+    ),
+    (
+        "program: it tells of a killed broker and ends in order by either signal, at once by two",
+        program::program_follows_and_ends_in_order,
+    ),
+    (
+        "program: a panic leaves none behind",
+        program::panic_leaves_no_program,
     ),
 ];
 
