@@ -128,9 +128,10 @@ pub(crate) fn builder(bus: &Arc<ScriptedBus>) -> Builder<Shared> {
     Builder::new(move |_| Shared(bus)).settings(quick())
 }
 
-/// Short, so that the tests are; none of them asserts a time.
+/// Short, so that the tests are, and long enough that a busy machine does not starve a supervisor over its bound. No test
+/// asserts a time.
 pub(crate) fn quick() -> Settings {
-    let short = Duration::from_millis(50);
+    let short = Duration::from_millis(200);
     Settings {
         live_interval: short,
         liveness_timeout: short,
