@@ -1,7 +1,5 @@
 //! SIGINT and SIGTERM.
 
-use std::process;
-
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,14 +23,6 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => 130,
             _ = self.terminate.recv() => 143,
-        }
-    }
-
-    /// Waits for `ending`, and ends at once when another signal comes first.
-    pub(crate) async fn patiently<T>(&mut self, ending: impl Future<Output = T>) -> T {
-        tokio::select! {
-            ended = ending => ended,
-            code = self.next() => process::exit(code),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `livebus watch`.
 
 use std::io::{self, IsTerminal};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -38,30 +38,25 @@ pub(crate) async fn watch(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
     let writer = Writer::new(&args);
     let mut changes = bus.changes();
     let mut redraw = tokio::time::interval(REDRAW);
+    let mut ending = false;
     loop {
         tokio::select! {
             change = changes.next() => match change {
                 Some(change) if writer.change(&change)? => {}
-                // Nobody reads any more, or there is nothing more to read.
-                Some(_) | None => break,
+                // Nobody reads any more.
+                Some(_) => bus.begin_shutdown(),
+                None => break,
             },
             _ = redraw.tick(), if writer.live_line.is_some() => writer.draw(&bus)?,
-            _ = signals.next() => break,
+            code = signals.next() => {
+                if ending {
+                    process::exit(code);
+                }
+                bus.begin_shutdown();
+                ending = true;
+            }
         }
     }
-
-    bus.begin_shutdown();
-    signals
-        .patiently(async {
-            while let Some(change) = changes.next().await {
-                if !writer.change(&change)? {
-                    break;
-                }
-            }
-            bus.ended().await;
-            anyhow::Ok(())
-        })
-        .await?;
     let cause = bus.report().cause;
     anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");
     Ok(ExitCode::SUCCESS)
