@@ -119,25 +119,25 @@ impl KafkaConfig {
             .liveness_timeout
             .max(settings.not_live_interval_max);
         let record_lifetime = longest.max(Duration::from_secs(1)).as_millis();
+        let record_lifetime = record_lifetime.min(86_400_000);
+        // Longer than any record, or librdkafka would close the connection to a broker that hangs, and call it unreachable.
+        let socket_timeout = (record_lifetime + 1_000).min(300_000);
         let mut client = self.client_config();
         if client.get("acks").is_none() && client.get("request.required.acks").is_none() {
             client.set("acks", "1");
         }
         client
-            .set(
-                "message.timeout.ms",
-                record_lifetime.min(86_400_000).to_string(),
-            )
+            .set("message.timeout.ms", record_lifetime.to_string())
             .set("enable.idempotence", "false")
             .set("retries", "0")
             .set("linger.ms", "0")
             .set("compression.codec", "none")
             .set("queue.buffering.max.messages", "1000")
-            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.ms", "250")
             .set("reconnect.backoff.max.ms", "250")
             .set("retry.backoff.ms", "50")
             .set("retry.backoff.max.ms", "200")
-            .set("socket.timeout.ms", "1000")
+            .set("socket.timeout.ms", socket_timeout.to_string())
             .set("socket.connection.setup.timeout.ms", "1000")
             .set("api.version.request.timeout.ms", "1000")
             .set("topic.metadata.propagation.max.ms", "1000")

@@ -17,11 +17,13 @@ use crate::observations::Observations;
 
 pub(crate) type Producer = BaseProducer<LivenessContext>;
 
-/// How long one turn of the polling thread takes, and so at most how long a closed client lingers.
+/// How long one turn of the polling thread takes, and so at most how long a closed client lingers. What happens meanwhile is
+/// told at once all the same.
 ///
 /// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A wait of whole
-/// milliseconds *and a little* is over when the last poll returns, and leaves nothing to spin through.
-const POLL: Duration = Duration::from_micros(250_200);
+/// milliseconds *and a little* is over when the last poll returns, and leaves nothing to spin through; a turn in which
+/// something happens spins once, for less than a millisecond.
+const POLL: Duration = Duration::from_micros(1_000_200);
 
 /// A producer, and a thread that polls it until the client is dropped, and drops it then.
 ///
@@ -43,7 +45,7 @@ impl LivenessClient {
         mut config: ClientConfig,
         observations: Arc<Observations>,
     ) -> Result<Self, Failure> {
-        config.set_log_level(RDKafkaLogLevel::Info);
+        config.set_log_level(log_level());
         let context = LivenessContext {
             client: id,
             observations,
@@ -99,6 +101,15 @@ impl LivenessClient {
 impl Drop for LivenessClient {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Release);
+    }
+}
+
+/// Lines that nobody would see are not even made: each would wake the polling thread.
+fn log_level() -> RDKafkaLogLevel {
+    if tracing::enabled!(target: "librdkafka", tracing::Level::TRACE) {
+        RDKafkaLogLevel::Info
+    } else {
+        RDKafkaLogLevel::Notice
     }
 }
 

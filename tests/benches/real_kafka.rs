@@ -1,0 +1,425 @@
+//! How fast livebus notices what a real node does, how fast it comes back, and what it costs when nothing happens:
+//! `cargo bench -p livebus-tests --bench real_kafka`.
+//!
+//! Prints Markdown. All rows are of one run, on one node, with both presets side by side. How long it takes is set by
+//! `LIVEBUS_BENCH_ROUNDS` (5), `LIVEBUS_BENCH_PAUSES` (24) and `LIVEBUS_BENCH_IDLE` (60, seconds): by default six
+//! minutes. The phases of the faults are random, and the same in each run. A time below zero is that of a supervision
+//! which was faster than the independent client.
+
+#[path = "../real_kafka/tokio/http.rs"]
+#[expect(dead_code, reason = "the scenarios use all of it")]
+mod http;
+#[path = "../real_kafka/tokio/livebus.rs"]
+#[expect(dead_code, reason = "the scenarios use all of it")]
+mod livebus;
+#[path = "../real_kafka/tokio/watched.rs"]
+#[expect(dead_code, reason = "the scenarios use all of it")]
+mod watched;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use anyhow::{Context as _, anyhow};
+use livebus_tests::apache_kafka::{KafkaNode, NodeOptions, availability};
+use livebus_tokio::{Settings, Status};
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use http::{Sampler, last_ready};
+use livebus::{Process, Watch};
+use watched::{Scheduler, Watched, by_produce, fast};
+
+const TOPIC: &str = "measured";
+
+/// How long a node may take to answer after a start.
+const START: Duration = Duration::from_secs(90);
+
+/// How many supervisions sit through the pauses, their liveness messages spread over the interval.
+const SPREAD: u32 = 8;
+
+/// The argument that makes this program only what livebus is compared with.
+const BARE_PRODUCER: &str = "--bare-producer";
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, bare, servers] = &arguments[..]
+        && bare == BARE_PRODUCER
+    {
+        return bare_producer(servers);
+    }
+    availability().map_err(|reason| anyhow!(reason))?;
+    let rounds = setting("LIVEBUS_BENCH_ROUNDS", 5)?;
+    let pauses = setting("LIVEBUS_BENCH_PAUSES", 24)?;
+    let idle = Duration::from_secs(setting("LIVEBUS_BENCH_IDLE", 60)?);
+
+    let mut node = KafkaNode::new(&NodeOptions::default())?;
+    node.start()?;
+    node.wait_until_it_answers(START)?;
+    node.create_topic(TOPIC, 1)?;
+    let mut random = Random(0x6c69_7665_6275_7321);
+
+    println!("| what | unit | n | min | median | max | to reach |");
+    println!("|---|---|---|---|---|---|---|");
+    idle_cost(&mut node, idle)?;
+    outages(&mut node, rounds, &mut random)?;
+    let aim = "0";
+    false_alarms(&mut node, Duration::from_secs(1), pauses, aim, &mut random)?;
+    let aim = "(more than was asked: shorter than `liveness_timeout`)";
+    let nearly = Settings::default().liveness_timeout * 19 / 20;
+    false_alarms(&mut node, nearly, pauses / 3, aim, &mut random)
+}
+
+fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
+    match env::var(name) {
+        Ok(value) => value.parse().context(format!("{name}={value}")),
+        Err(_) => Ok(default),
+    }
+}
+
+// Outages.
+
+fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Result<()> {
+    let servers = node.bootstrap_servers();
+    let start = |name, scheduler, settings| {
+        Watched::start(name, scheduler, by_produce(&servers, TOPIC)?, settings)
+    };
+    let mut defaults = start("defaults", Scheduler::CurrentThread, Settings::default())?;
+    let mut fast = start("fast", Scheduler::MultiThread, fast())?;
+    let buses = &mut [&mut defaults, &mut fast];
+    for bus in &mut *buses {
+        bus.runs()?;
+    }
+    let bounds = buses.each_ref().map(|bus| {
+        let bound = bus.handle().config().detection_bound();
+        format!("at most {} ms", bound.as_millis())
+    });
+
+    let mut killed = Vec::new();
+    for _ in 0..rounds {
+        killed.push(outage(
+            node,
+            buses,
+            random,
+            KafkaNode::kill,
+            KafkaNode::restart,
+        )?);
+    }
+    let mut hung = Vec::new();
+    for _ in 0..rounds {
+        hung.push(outage(
+            node,
+            buses,
+            random,
+            KafkaNode::stop,
+            KafkaNode::cont,
+        )?);
+    }
+    for (kind, outages) in [("killed", &killed), ("hung", &hung)] {
+        for (index, preset) in ["defaults", "fast"].into_iter().enumerate() {
+            let of = |figure: fn(&Seen) -> f64| {
+                let seen = outages.iter().map(|outage| &outage.seen[index]);
+                seen.map(figure).collect::<Vec<_>>()
+            };
+            let notice = match (kind, preset) {
+                ("killed", _) => "under 1000",
+                (_, "defaults") => "under 10000",
+                (_, _) => "under 1000",
+            };
+            row(
+                &format!("{kind}: noticed, {preset}"),
+                "ms",
+                of(|s| s.noticed),
+                notice,
+            );
+            let what = format!("{kind}: last 200 of `/readyz` after it, {preset}");
+            row(&what, "ms", of(|s| s.last_ready), &bounds[index]);
+            let what = format!(
+                "{kind}: Running again after an independent client's first answer, {preset}"
+            );
+            row(&what, "ms", of(|s| s.recovered_after_answer), "under 1000");
+            let what =
+                format!("{kind}: Running again after the node was started or continued, {preset}");
+            row(&what, "ms", of(|s| s.recovered_after_end), "");
+        }
+    }
+    Ok(())
+}
+
+/// One outage, as each supervision saw it, in milliseconds.
+struct Outage {
+    seen: Vec<Seen>,
+}
+
+struct Seen {
+    noticed: f64,
+    last_ready: f64,
+    recovered_after_answer: f64,
+    recovered_after_end: f64,
+}
+
+type Act = fn(&mut KafkaNode) -> anyhow::Result<()>;
+
+fn outage(
+    node: &mut KafkaNode,
+    buses: &mut [&mut Watched],
+    random: &mut Random,
+    begin: Act,
+    end: Act,
+) -> anyhow::Result<Outage> {
+    thread::sleep(Duration::from_secs(1) + random.up_to(Settings::default().live_interval));
+    let samplers: Vec<Sampler> = buses
+        .iter()
+        .map(|bus| Sampler::start(bus.probes()))
+        .collect::<Result<_, _>>()?;
+    for bus in &mut *buses {
+        bus.has_said_nothing()?;
+    }
+
+    let fault = Instant::now();
+    begin(node)?;
+    let mut noticed = Vec::new();
+    for bus in &mut *buses {
+        noticed.push(bus.becomes(Status::NotReady)?.at);
+    }
+    thread::sleep(random.up_to(Duration::from_secs(3)));
+
+    let client = node.client();
+    let relief = Instant::now();
+    end(node)?;
+    let (answered, running) = thread::scope(|scope| {
+        let answer = scope.spawn(|| client.first_answer(START));
+        let running: anyhow::Result<Vec<_>> = buses.iter_mut().map(|bus| bus.runs()).collect();
+        let answered = answer.join().map_err(|_| anyhow!("the client panicked"))?;
+        anyhow::Ok((answered?, running?))
+    })?;
+
+    let mut seen = Vec::new();
+    for ((noticed, running), sampler) in noticed.into_iter().zip(running).zip(samplers) {
+        let last_ready = last_ready(&sampler.finish()?, fault, relief);
+        seen.push(Seen {
+            noticed: millis(fault, noticed),
+            last_ready: last_ready.map_or(0.0, |at| millis(fault, at)),
+            recovered_after_answer: millis(answered, running.at),
+            recovered_after_end: millis(relief, running.at),
+        });
+    }
+    Ok(Outage { seen })
+}
+
+/// How often a supervision at the defaults says that it is not ready, in pauses of the node that are too short for that.
+fn false_alarms(
+    node: &mut KafkaNode,
+    pause: Duration,
+    pauses: u64,
+    aim: &str,
+    random: &mut Random,
+) -> anyhow::Result<()> {
+    let servers = node.bootstrap_servers();
+    let mut buses = Vec::new();
+    for index in 0..SPREAD {
+        let mut bus = Watched::start(
+            &format!("defaults-{index}"),
+            Scheduler::CurrentThread,
+            by_produce(&servers, TOPIC)?,
+            Settings::default(),
+        )?;
+        bus.runs()?;
+        buses.push(bus);
+        thread::sleep(Settings::default().live_interval / SPREAD);
+    }
+    let mut alarms = vec![0.0; buses.len()];
+    for _ in 0..pauses {
+        thread::sleep(Duration::from_millis(500) + random.up_to(Duration::from_secs(1)));
+        node.stop()?;
+        thread::sleep(pause);
+        node.cont()?;
+    }
+    // What the last pause has caused is told by then.
+    thread::sleep(Settings::default().live_interval);
+    for (alarms, bus) in alarms.iter_mut().zip(&mut buses) {
+        let told = bus.unread();
+        let lost = told.iter().filter(|change| change.from == Status::Running);
+        lost.for_each(|_| *alarms += 1.0);
+        if !told.is_empty() {
+            eprintln!("{}", bus.story());
+        }
+    }
+    let what = format!(
+        "false NotReady in {pauses} pauses of {} ms, in each of {SPREAD} supervisions, defaults",
+        pause.as_millis()
+    );
+    row(&what, "number", alarms, aim);
+    Ok(())
+}
+
+// Cost.
+
+/// What an idle `livebus watch` costs, side by side with a bare producer: with the node up, then dead, then up again.
+fn idle_cost(node: &mut KafkaNode, span: Duration) -> anyhow::Result<()> {
+    let servers = node.bootstrap_servers();
+    let watch = Watch::start(&servers, &["--topic", TOPIC])?;
+    let fast = Watch::start(&servers, &["--topic", TOPIC, "--preset", "fast"])?;
+    let bare = Process::start(&env::current_exe()?, &[BARE_PRODUCER, &servers])?;
+    let processes = [
+        ("`livebus watch`, defaults", watch.process.id()),
+        ("`livebus watch`, fast", fast.process.id()),
+        ("a bare rdkafka producer", bare.id()),
+    ];
+    cost(&processes, "up", span)?;
+    node.kill()?;
+    cost(&processes, "dead", span)?;
+    node.restart()?;
+    node.wait_until_it_answers(START)?;
+    Ok(())
+}
+
+fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result<()> {
+    // What a start or a death costs at once is not meant.
+    thread::sleep(Duration::from_secs(5));
+    let begin = Instant::now();
+    let mut costs: Vec<_> = processes.iter().map(|(_, id)| Cost::new(*id)).collect();
+    while begin.elapsed() < span {
+        thread::sleep(Duration::from_millis(500));
+        for cost in &mut costs {
+            cost.look()?;
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    for ((name, _), cost) in processes.iter().zip(&costs) {
+        let target = match (name.contains("defaults"), node) {
+            (true, "up") => "at most 0.4 more than the bare one",
+            (true, _) => "at most 1",
+            (false, _) => "",
+        };
+        let per_second = cost.cpu().as_secs_f64() * 1_000.0 / seconds;
+        row(
+            &format!("CPU of {name}, idle, node {node}"),
+            "ms/s",
+            vec![per_second],
+            target,
+        );
+        let target = if name.contains("defaults") {
+            "at most 16"
+        } else {
+            ""
+        };
+        row(
+            &format!("memory of {name}, idle, node {node}"),
+            "MiB",
+            vec![cost.memory],
+            target,
+        );
+    }
+    Ok(())
+}
+
+/// What a process costs from now on.
+struct Cost {
+    process: u32,
+    /// For each thread, in nanoseconds: when it was seen first (for one that is newer: 0), and when it was seen last.
+    threads: HashMap<String, (u64, u64)>,
+    looked: bool,
+    memory: f64,
+}
+
+impl Cost {
+    fn new(process: u32) -> Self {
+        let mut cost = Self {
+            process,
+            threads: HashMap::new(),
+            looked: false,
+            memory: 0.0,
+        };
+        // The next look tells what is wrong.
+        let _ = cost.look();
+        cost
+    }
+
+    fn look(&mut self) -> anyhow::Result<()> {
+        let folder = format!("/proc/{}", self.process);
+        for thread in fs::read_dir(format!("{folder}/task"))? {
+            let thread = thread?;
+            // A thread may end in between; what it did since the last look is lost.
+            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else {
+                continue;
+            };
+            let ran: u64 = text.split(' ').next().context("no time")?.parse()?;
+            let first = if self.looked { 0 } else { ran };
+            let name = thread.file_name().to_string_lossy().into_owned();
+            self.threads.entry(name).or_insert((first, ran)).1 = ran;
+        }
+        self.looked = true;
+        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u32 = kib.context("no VmRSS")?.parse()?;
+        self.memory = self.memory.max(f64::from(kib) / 1_024.0);
+        Ok(())
+    }
+
+    fn cpu(&self) -> Duration {
+        let nanos = self.threads.values().map(|(first, last)| last - first);
+        Duration::from_nanos(nanos.sum())
+    }
+}
+
+/// What librdkafka burns by itself: a producer at its defaults that has sent one record and is polled four times a second.
+///
+/// It has nothing more to send, so it does not even connect again when the node is gone.
+fn bare_producer(servers: &str) -> anyhow::Result<()> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .create()?;
+    let record = BaseRecord::<(), [u8]>::to(TOPIC).payload(b"?");
+    producer.send(record).map_err(|(error, _)| error)?;
+    producer.flush(START)?;
+    loop {
+        // Not whole milliseconds: rdkafka spins through what is left of the last one.
+        producer.poll(Duration::from_micros(250_200));
+    }
+}
+
+// Figures.
+
+fn row(what: &str, unit: &str, mut figures: Vec<f64>, target: &str) {
+    figures.sort_by(f64::total_cmp);
+    let (Some(min), Some(max)) = (figures.first(), figures.last()) else {
+        return;
+    };
+    let middle = figures.len() / 2;
+    let median = if figures.len().is_multiple_of(2) {
+        f64::midpoint(figures[middle - 1], figures[middle])
+    } else {
+        figures[middle]
+    };
+    let digits = if unit == "ms/s" {
+        2
+    } else {
+        usize::from(unit == "MiB")
+    };
+    println!(
+        "| {what} | {unit} | {} | {min:.digits$} | {median:.digits$} | {max:.digits$} | {target} |",
+        figures.len()
+    );
+}
+
+/// From one instant to another, or back.
+fn millis(from: Instant, to: Instant) -> f64 {
+    let forth = to.saturating_duration_since(from).as_secs_f64();
+    let back = from.saturating_duration_since(to).as_secs_f64();
+    (forth - back) * 1_000.0
+}
+
+/// `SplitMix64`: the same numbers in each run.
+struct Random(u64);
+
+impl Random {
+    fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let share = u32::try_from((z ^ (z >> 31)) >> 32).expect("32 bits are left");
+        most.mul_f64(f64::from(share) / f64::from(u32::MAX))
+    }
+}

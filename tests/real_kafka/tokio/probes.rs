@@ -1,0 +1,92 @@
+//! What a kubelet sees of an outage.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
+use livebus_tokio::{Settings, Status};
+
+use super::http::{Sample, Sampler, get, last_ready};
+use super::watched::{Scheduler, Watched, by_produce, fast};
+use crate::context::Context;
+
+const TOPIC: &str = "probed";
+
+/// How much later than it was sent an answer may be taken for evidence: what a busy machine leaves librdkafka's thread
+/// waiting. What was asked within this time after the bound is not judged.
+const MARGIN: Duration = Duration::from_millis(200);
+
+/// How long an outage goes on after it was noticed: long enough for a supervision that changes its mind.
+const FURTHER: Duration = Duration::from_secs(1);
+
+pub(crate) fn readyz_is_never_200_beyond_the_bound(context: &Context) -> anyhow::Result<()> {
+    let mut node = context.own_node(&NodeOptions::default())?;
+    node.create_topic(TOPIC, 1)?;
+    let servers = node.bootstrap_servers();
+    let mut buses = Vec::new();
+    for (name, scheduler, settings) in [
+        ("fast", Scheduler::CurrentThread, fast()),
+        ("defaults", Scheduler::MultiThread, Settings::default()),
+    ] {
+        let mut bus = Watched::start(name, scheduler, by_produce(&servers, TOPIC)?, settings)?;
+        bus.runs()?;
+        buses.push(bus);
+    }
+
+    outage(&mut node, &mut buses, KafkaNode::kill, KafkaNode::restart)?;
+    outage(&mut node, &mut buses, KafkaNode::stop, KafkaNode::cont)?;
+
+    for bus in buses {
+        bus.shuts_down()?;
+    }
+    Ok(())
+}
+
+type Act = fn(&mut KafkaNode) -> anyhow::Result<()>;
+
+fn outage(node: &mut KafkaNode, buses: &mut [Watched], begin: Act, end: Act) -> anyhow::Result<()> {
+    let samplers: Vec<Sampler> = buses
+        .iter()
+        .map(|bus| Sampler::start(bus.probes()))
+        .collect::<Result<_, _>>()?;
+    begin(node)?;
+    let fault = Instant::now();
+    for bus in &mut *buses {
+        bus.becomes(Status::NotReady)?;
+        ensure!(get(bus.probes(), "/readyz")?.status == 503);
+    }
+    thread::sleep(FURTHER);
+    let relief = Instant::now();
+    end(node)?;
+    for bus in &mut *buses {
+        bus.runs()?;
+        ensure!(get(bus.probes(), "/readyz")?.status == 200);
+    }
+    for (bus, sampler) in buses.iter().zip(samplers) {
+        judge(bus, &sampler.finish()?, fault, relief)?;
+    }
+    Ok(())
+}
+
+fn judge(bus: &Watched, samples: &[Sample], fault: Instant, relief: Instant) -> anyhow::Result<()> {
+    ensure!(
+        samples.iter().all(|sample| sample.live == 200),
+        "/livez was not always 200: {}",
+        bus.story()
+    );
+    let bound = fault + bus.handle().config().detection_bound() + MARGIN;
+    ensure!(
+        last_ready(samples, bound, relief).is_none(),
+        "/readyz was 200 beyond the bound: {}",
+        bus.story()
+    );
+    let meanwhile = |sample: &&Sample| sample.asked >= fault && sample.asked < relief;
+    let asked = samples.iter().filter(meanwhile).count();
+    let refused = samples.iter().filter(meanwhile).filter(|s| s.ready == 503);
+    ensure!(
+        asked > 10 && refused.count() > 10,
+        "too few samples: {asked} during the outage"
+    );
+    Ok(())
+}
