@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Watch whether a Kafka bus really works, and tell whoever asks.
@@ -73,14 +74,12 @@ pub(crate) struct WatchArgs {
     )]
     pub(crate) bootstrap_servers: Option<String>,
 
-    /// A property of every Kafka client, as KEY=VALUE; may be repeated. In the environment: one on each line.
+    // Read from the environment by hand: on the command line a value may have lines of its own.
     #[arg(
         short = 'X',
         long = "property",
-        env = "LIVEBUS_PROPERTY",
         value_name = "KEY=VALUE",
-        value_delimiter = '\n',
-        hide_env_values = true
+        help = "A property of every Kafka client; may be repeated [env: LIVEBUS_PROPERTY, one on each line]"
     )]
     pub(crate) properties: Vec<String>,
 
@@ -98,11 +97,11 @@ pub(crate) struct WatchArgs {
     pub(crate) ask: Ask,
 
     /// The topic that liveness messages go to.
-    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_tokio::LivenessBy::DEFAULT_TOPIC)]
+    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_tokio::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
     pub(crate) topic: String,
 
     /// Create the topic when it is missing.
-    #[arg(long, env = "LIVEBUS_CREATE_TOPIC")]
+    #[arg(long, env = "LIVEBUS_CREATE_TOPIC", value_parser = BoolishValueParser::new())]
     pub(crate) create_topic: bool,
 
     /// The name of the service in probes, logs and lines.
@@ -113,7 +112,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
 
-    /// How changes are told: text (a live line too, on a terminal) or json (one object per line).
+    /// How changes are told.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 
@@ -125,7 +124,8 @@ pub(crate) struct WatchArgs {
     pub(crate) timing: TimingArgs,
 }
 
-/// Options that change the supervisor's settings; what is not given comes from the preset.
+/// Options that change the supervisor's settings. What is not given comes from the preset, cut to what is given where it
+/// must not be longer.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Timings and rules")]
 pub(crate) struct TimingArgs {
@@ -165,6 +165,10 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_SUSPICION_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) suspicion_timeout: Option<Duration>,
 
+    /// The shortest time between liveness messages that bad news sends.
+    #[arg(long, env = "LIVEBUS_SUSPICION_SPACING", value_name = "DURATION", value_parser = duration)]
+    pub(crate) suspicion_spacing: Option<Duration>,
+
     /// How long missing leaders are only a warning.
     #[arg(long, env = "LIVEBUS_PARTIAL_TOLERANCE", value_name = "DURATION", value_parser = duration)]
     pub(crate) partial_tolerance: Option<Duration>,
@@ -174,7 +178,7 @@ pub(crate) struct TimingArgs {
     pub(crate) recreate_after: Option<Duration>,
 
     /// A broker that refuses (topic missing, no right, quota) makes it NotReady instead of a warning.
-    #[arg(long, env = "LIVEBUS_STRICT")]
+    #[arg(long, env = "LIVEBUS_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
 
     /// How long to be NotReady before the end; 5s with --http, else none.
@@ -228,4 +232,14 @@ pub(crate) enum Preset {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 5s or 500ms"))
+}
+
+/// Kafka's own rule for names of topics.
+fn topic(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=249).contains(&text.len()) && text.chars().all(allowed) && text != "." && text != ".." {
+        Ok(text.to_owned())
+    } else {
+        Err("a topic's name is 1 to 249 letters, digits, dots, underscores and dashes".to_owned())
+    }
 }

@@ -11,6 +11,8 @@ use livebus_tokio::{
     StatusChange,
 };
 
+use tokio::time::sleep;
+
 use crate::args::DemoArgs;
 use crate::demo_table::Table;
 use crate::output::{print, short, text_line};
@@ -24,45 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    tokio::select! {
-        told = story(&args) => told.map(|()| ExitCode::SUCCESS),
-        code = signals.next() => std::process::exit(code),
-    }
-}
-
-async fn story(args: &DemoArgs) -> anyhow::Result<()> {
     let settings = Settings {
         drain: Duration::from_secs(1),
         ..watch::preset(args.preset)
     };
     let mut story = Story::begin(settings).await?;
-
-    story
-        .expect("no broker at the start", Status::NotReady)
-        .await?;
-    tokio::time::sleep(PEACE).await;
-    story.act("the broker appears", EmbeddedCluster::restore)?;
-    story.expect("the broker appears", Status::Running).await?;
-    tokio::time::sleep(PEACE).await;
-    story.act(
-        "the broker is killed: connections are closed and refused",
-        EmbeddedCluster::kill,
-    )?;
-    story.expect("killed", Status::NotReady).await?;
-    tokio::time::sleep(PEACE).await;
-    story.act("the broker is back", EmbeddedCluster::restore)?;
-    story.expect("back after the kill", Status::Running).await?;
-    tokio::time::sleep(PEACE).await;
-    story.act(
-        "the broker hangs: it accepts and never answers",
-        EmbeddedCluster::hang,
-    )?;
-    story.expect("hung", Status::NotReady).await?;
-    tokio::time::sleep(PEACE).await;
-    story.act("the broker is back", EmbeddedCluster::restore)?;
-    story.expect("back after the hang", Status::Running).await?;
-    tokio::time::sleep(PEACE).await;
-    story.end().await
+    tokio::select! {
+        told = story.tell() => told?,
+        _ = signals.next() => print("\n>> interrupted").map(drop)?,
+    }
+    signals.patiently(story.end()).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Story {
@@ -99,6 +73,34 @@ impl Story {
             coloured: style::coloured(&io::stdout()),
             done_at,
         })
+    }
+
+    async fn tell(&mut self) -> anyhow::Result<()> {
+        self.expect("no broker at the start", Status::NotReady)
+            .await?;
+        sleep(PEACE).await;
+        self.act("the broker appears", EmbeddedCluster::restore)?;
+        self.expect("the broker appears", Status::Running).await?;
+        sleep(PEACE).await;
+        self.act(
+            "the broker is killed: connections are closed and refused",
+            EmbeddedCluster::kill,
+        )?;
+        self.expect("killed", Status::NotReady).await?;
+        sleep(PEACE).await;
+        self.act("the broker is back", EmbeddedCluster::restore)?;
+        self.expect("back after the kill", Status::Running).await?;
+        sleep(PEACE).await;
+        self.act(
+            "the broker hangs: it accepts and never answers",
+            EmbeddedCluster::hang,
+        )?;
+        self.expect("hung", Status::NotReady).await?;
+        sleep(PEACE).await;
+        self.act("the broker is back", EmbeddedCluster::restore)?;
+        self.expect("back after the hang", Status::Running).await?;
+        sleep(PEACE).await;
+        Ok(())
     }
 
     /// Does something to the bus, and says so.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use livebus_tokio::{Failure, Report, StatusChange};
+use livebus_tokio::{Failure, Report, StatusChange, code_name};
 use serde::Serialize;
 
 use crate::style;
@@ -22,17 +22,26 @@ pub(crate) fn text_line(change: &StatusChange, coloured: bool) -> String {
         &format!("{status:<9}"),
     );
     let warning = warning.map_or_else(String::new, |warning| {
-        format!(", with a warning: {warning}; {}", warning.class.remedy())
+        format!(", with a warning: {}; {}", warning.class, explain(warning))
     });
-    let remedy = cause.failure().map_or_else(String::new, |failure| {
-        format!("; {}", failure.class.remedy())
-    });
+    let remedy = cause
+        .failure()
+        .map_or_else(String::new, |failure| format!("; {}", explain(failure)));
     let gap = match (cause.failure(), change.unproved_for()) {
         (Some(_), Some(gap)) => format!(" (last proof {} before)", short(gap)),
         (Some(_), None) | (None, _) => String::new(),
     };
     let time = wall_clock(change.at);
     format!("{time}  {mark}  {cause}{warning}{remedy}{gap}")
+}
+
+/// What a person can do about it, and what librdkafka calls it.
+fn explain(failure: Failure) -> String {
+    let remedy = failure.class.remedy();
+    match failure.code.and_then(code_name) {
+        Some(name) => format!("{remedy} [{name}]"),
+        None => remedy.to_owned(),
+    }
 }
 
 /// One object of JSON, without its line end.
@@ -76,8 +85,9 @@ struct JsonChange<'a> {
 #[derive(Serialize)]
 struct JsonFailure {
     class: &'static str,
-    /// librdkafka's number.
+    /// librdkafka's number, and what it says to that.
     code: Option<i32>,
+    code_name: Option<String>,
     remedy: &'static str,
 }
 
@@ -86,6 +96,7 @@ impl From<Failure> for JsonFailure {
         Self {
             class: failure.class.name(),
             code: failure.code,
+            code_name: failure.code.and_then(code_name),
             remedy: failure.class.remedy(),
         }
     }

@@ -1,5 +1,7 @@
 //! SIGINT and SIGTERM.
 
+use std::process;
+
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -23,6 +25,14 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => 130,
             _ = self.terminate.recv() => 143,
+        }
+    }
+
+    /// Waits for `ending`, and ends at once when another signal comes first.
+    pub(crate) async fn patiently<T>(&mut self, ending: impl Future<Output = T>) -> T {
+        tokio::select! {
+            ended = ending => ended,
+            code = self.next() => process::exit(code),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `livebus watch`.
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -68,6 +69,11 @@ fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>
     if let Some(file) = &args.config {
         properties.load(file).context(UsageError)?;
     }
+    // Empty lines do no harm: a variable often ends with one.
+    let environment = env::var("LIVEBUS_PROPERTY").unwrap_or_default();
+    for pair in environment.lines().filter(|line| !line.trim().is_empty()) {
+        properties.set_pair(pair).context(UsageError)?;
+    }
     for pair in &args.properties {
         properties.set_pair(pair).context(UsageError)?;
     }
@@ -101,38 +107,46 @@ fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>
 }
 
 pub(crate) fn preset(preset: Preset) -> Settings {
-    let settings = match preset {
+    match preset {
         Preset::Default => Settings::default(),
         Preset::Fast => Settings::fast(),
         Preset::Voltha => Settings::as_in_voltha(),
-    };
-    Settings {
-        // Many watchers of one bus shall not come back in step.
-        seed: u64::from(std::process::id()),
-        ..settings
     }
 }
 
 fn settings(args: &TimingArgs, probes: bool) -> Settings {
     let preset = preset(args.preset);
+    let live_interval = args.live_interval.unwrap_or(preset.live_interval);
+    let within_interval = |preset: Duration| preset.min(live_interval);
+    let liveness_timeout = args
+        .liveness_timeout
+        .unwrap_or(within_interval(preset.liveness_timeout));
+    let not_live_interval = args.not_live_interval.unwrap_or(preset.not_live_interval);
     let drain = if probes {
         DRAIN_WITH_PROBES
     } else {
         Duration::ZERO
     };
     Settings {
-        live_interval: args.live_interval.unwrap_or(preset.live_interval),
-        liveness_timeout: args.liveness_timeout.unwrap_or(preset.liveness_timeout),
-        recheck_delay: args.recheck_delay.unwrap_or(preset.recheck_delay),
+        live_interval,
+        liveness_timeout,
+        recheck_delay: args
+            .recheck_delay
+            .unwrap_or(within_interval(preset.recheck_delay)),
         failures_to_not_ready: args
             .failures_to_not_ready
             .unwrap_or(preset.failures_to_not_ready),
         successes_to_ready: args.successes_to_ready.unwrap_or(preset.successes_to_ready),
-        not_live_interval: args.not_live_interval.unwrap_or(preset.not_live_interval),
+        not_live_interval,
         not_live_interval_max: args
             .not_live_interval_max
-            .unwrap_or(preset.not_live_interval_max),
-        suspicion_timeout: args.suspicion_timeout.unwrap_or(preset.suspicion_timeout),
+            .unwrap_or(preset.not_live_interval_max.max(not_live_interval)),
+        suspicion_timeout: args
+            .suspicion_timeout
+            .unwrap_or(preset.suspicion_timeout.min(liveness_timeout)),
+        suspicion_spacing: args
+            .suspicion_spacing
+            .unwrap_or(within_interval(preset.suspicion_spacing)),
         partial_tolerance: args.partial_tolerance.unwrap_or(preset.partial_tolerance),
         recreate_after: args.recreate_after.or(preset.recreate_after),
         answers: if args.strict {
@@ -149,12 +163,26 @@ fn settings(args: &TimingArgs, probes: bool) -> Settings {
 /// Whatever cannot be built was asked for wrongly. A setting is named as its option.
 fn usage_error(error: BuildError) -> anyhow::Error {
     let error = if let BuildError::Config(error) = error {
-        let option = error.field.replace('_', "-");
-        anyhow::anyhow!("--{option} {}: {}", error.value, error.remedy)
+        let remedy: Vec<String> = error.remedy.split(' ').map(as_option).collect();
+        anyhow::anyhow!(
+            "{} {}: {}",
+            as_option(error.field),
+            error.value,
+            remedy.join(" ")
+        )
     } else {
         error.into()
     };
     error.context(UsageError)
+}
+
+/// A setting's name as its option; any other word as it is.
+fn as_option(word: &str) -> String {
+    if word.contains('_') {
+        format!("--{}", word.replace('_', "-"))
+    } else {
+        word.to_owned()
+    }
 }
 
 /// Writes changes in the format that was asked for.

@@ -78,13 +78,15 @@ fn a_wrong_option_is_one_line_and_exit_code_2() {
         ),
         (
             &["watch", "--liveness-timeout", "1h"],
-            "--liveness-timeout 3600s: make it at most",
+            "--liveness-timeout 3600s: make it at most --live-interval",
         ),
         (
             &["watch", "--failures-to-not-ready", "0"],
             "--failures-to-not-ready 0",
         ),
         (&["watch", "--http", "nowhere"], "--http"),
+        (&["watch", "--topic", "a b"], "a topic's name is"),
+        (&["watch", "--topic", ""], "--topic"),
         (&["watch", "--format", "xml"], "xml"),
         (&["watch", "--preset", "slow"], "slow"),
         (&["watch", "-b", "h:1", "--service", ""], "name"),
@@ -109,6 +111,62 @@ fn a_wrong_value_in_the_environment_is_refused_like_an_option() {
     assert_refused(
         livebus(&["watch", "-b", "h:1"]).env("LIVEBUS_PROPERTY", "client.id=x\nnope=1"),
         "`nope`",
+    );
+}
+
+#[test]
+fn flags_and_properties_are_taken_from_the_environment_as_people_write_them() {
+    let mut command = livebus(&["watch", "-b", "h:1", "--http", "256.0.0.1:1"]);
+    command
+        .env("LIVEBUS_STRICT", "1")
+        .env("LIVEBUS_CREATE_TOPIC", "yes");
+    // What is refused is the address, and not one of these.
+    assert_refused(
+        command.env("LIVEBUS_PROPERTY", "client.id=x\n\nclient.rack=y\n"),
+        "--http",
+    );
+    let mut command = livebus(&[
+        "watch",
+        "-b",
+        "h:1",
+        "-X",
+        "ssl.ca.pem=a\nb",
+        "-X",
+        "nope=1",
+    ]);
+    assert_refused(&mut command, "`nope`");
+}
+
+#[test]
+fn a_shorter_interval_alone_shortens_what_it_contains() {
+    let mut watch = Watch::start(&["--live-interval", "100ms"]);
+    watch.until("Running");
+}
+
+#[test]
+fn an_interrupted_demo_ends_in_order() {
+    let mut child = livebus(&["demo"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    while !line.contains("NotReady") {
+        line.clear();
+        assert_ne!(
+            lines.read_line(&mut line).expect("it writes text"),
+            0,
+            "it ended"
+        );
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("it writes text");
+    assert_eq!(child.wait().expect("it is a child").code(), Some(0));
+    assert!(
+        rest.contains("interrupted") && rest.contains("Stopped"),
+        "{rest}"
     );
 }
 

@@ -33,7 +33,7 @@ pub struct Settings {
     pub recheck_delay: Duration,
     /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000.
     pub failures_to_not_ready: u32,
-    /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one proof in the same round counts once.
+    /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one in the same interval counts once.
     pub successes_to_ready: u32,
     /// While not live, a liveness message goes out so often and stays open so long; doubled from failure to failure.
     pub not_live_interval: Duration,
@@ -63,8 +63,9 @@ pub struct Settings {
     pub drain: Duration,
     /// How long the closing may take after that.
     pub stop_timeout: Duration,
-    /// Where the jitter of the backoffs comes from: the same seed gives the same delays. Give each process its own.
-    pub seed: u64,
+    /// Where the jitter of the backoffs comes from: the same seed gives the same delays. `None`: the runner draws one, so
+    /// that many processes do not come back in step; without a runner it is 0.
+    pub seed: Option<u64>,
 }
 
 /// What a hint of the client library does while live.
@@ -125,7 +126,7 @@ impl Default for Settings {
             registration_backoff: backoff,
             drain: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(5),
-            seed: 0,
+            seed: None,
         }
     }
 }

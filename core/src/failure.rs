@@ -28,6 +28,34 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Of two failures that belong together, the one that says more; `newer` if they say as much.
+    ///
+    /// A client library that cannot log in says so once, then that no broker is reachable, then nothing until a timeout.
+    #[must_use]
+    pub fn more_telling(self, newer: Self) -> Self {
+        let says = |failure: Self| match failure.class {
+            FailureClass::Timeout => 0,
+            FailureClass::Unreachable | FailureClass::Other => 1,
+            FailureClass::NameResolution
+            | FailureClass::Tls
+            | FailureClass::Authentication
+            | FailureClass::Authorization
+            | FailureClass::TopicMissing
+            | FailureClass::NoLeader
+            | FailureClass::NotEnoughReplicas
+            | FailureClass::Throttled
+            | FailureClass::QueueFull
+            | FailureClass::ClientFatal => 2,
+        };
+        if says(newer) >= says(self) {
+            newer
+        } else {
+            self
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
@@ -141,7 +169,7 @@ impl FailureClass {
             Self::Authentication => "check the SASL mechanism, user and password",
             Self::Authorization => "allow this user to write to the liveness topic",
             Self::TopicMissing => {
-                "create the liveness topic, allow livebus to create it, or ask by metadata"
+                "create the liveness topic, or allow this user to see it; or ask by metadata"
             }
             Self::NoLeader => "wait for the election; if it does not end, look at the controller",
             Self::NotEnoughReplicas => {

@@ -108,6 +108,16 @@ impl Supervisor {
         });
     }
 
+    /// The client goes, or is not wanted any more: those under way must not succeed later.
+    pub(crate) fn give_up_registrations(&mut self) {
+        for slot in &mut self.registrations {
+            if let Registration::Registering { id, .. } = *slot {
+                self.actions.push_back(Action::Discard { id });
+            }
+            *slot = Registration::Idle;
+        }
+    }
+
     pub(crate) fn registration_due(&mut self, index: usize) {
         match self.registrations[index] {
             Registration::Registering { id, attempt, .. } => {

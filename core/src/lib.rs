@@ -148,8 +148,8 @@
 //!
 //! # Where to read on
 //!
-//! `transition.rs` owns every transition; `liveness.rs` has the rules of the bus that it calls; `state.rs` is what there is
-//! to know. The style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and
+//! `transition.rs` has every event in every state, and what time alone does; `liveness.rs` and `handlers.rs` are the rules that
+//! it goes by; `state.rs` is what there is to know. The style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and
 //! h11 (one file owns all transitions); the behaviour follows the Kafka supervision of the VOLTHA core.
 
 mod action;

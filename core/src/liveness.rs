@@ -1,13 +1,13 @@
 //! The rules of a started client's bus: when to ask whether it works, and what an answer, bad news and silence mean.
 //!
-//! `transition.rs` decides which of these applies; nothing else calls them.
+//! `transition.rs` says which event in which state leads here.
 
 use std::time::Instant;
 
 use crate::action::Action;
 use crate::config::Answers;
 use crate::failure::{Failure, FailureClass, FailureKind};
-use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Round, Standing, Started, State};
+use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Status};
 use crate::supervisor::Supervisor;
 
@@ -27,7 +27,6 @@ impl Supervisor {
             sent: self.now,
             until: deadline,
             proved: false,
-            hint: None,
             ..not_live
         };
         self.set_liveness(started, Liveness::NotLive(asking));
@@ -68,7 +67,10 @@ impl Supervisor {
     }
 
     pub(crate) fn not_live_failed(&mut self, not_live: NotLive, failure: Failure) -> NotLive {
-        self.set_status(Status::NotReady, Cause::LivenessFailed(failure));
+        let reason = not_live
+            .hint
+            .map_or(failure, |hint| hint.more_telling(failure));
+        self.set_status(Status::NotReady, Cause::LivenessFailed(reason));
         NotLive {
             successes: 0,
             failures: not_live.failures.saturating_add(1),
@@ -88,6 +90,7 @@ impl Supervisor {
         if successes < settings.successes_to_ready {
             let proved = NotLive {
                 newest: evidence,
+                hint: None,
                 proved: true,
                 successes,
                 failures: 0,
@@ -99,17 +102,17 @@ impl Supervisor {
             evidence,
             sent: not_live.sent,
             standing,
-            round: Round::Quiet { due: evidence },
+            question: Question::Quiet { due: evidence },
         };
-        live.round = match not_live.in_flight {
-            Some(id) => Round::Asking(Asking {
+        live.question = match not_live.in_flight {
+            Some(id) => Question::Asking(Asking {
                 id,
                 asked: not_live.sent,
                 deadline: not_live.until.min(self.now + settings.liveness_timeout),
                 failures: 0,
                 doubt: Doubt::None,
             }),
-            None => Round::Quiet {
+            None => Question::Quiet {
                 due: live.next_due(self.now, &self.config),
             },
         };
@@ -140,7 +143,7 @@ impl Supervisor {
         let deadline = self.now + timeout;
         let asking = Live {
             sent: self.now,
-            round: Round::Asking(Asking {
+            question: Question::Asking(Asking {
                 id,
                 asked: self.now,
                 deadline,
@@ -161,7 +164,7 @@ impl Supervisor {
             standing,
             ..live
         };
-        live.round = Round::Quiet {
+        live.question = Question::Quiet {
             due: live.next_due(self.now, &self.config),
         };
         self.set_liveness(started, Liveness::Live(live));
@@ -174,19 +177,19 @@ impl Supervisor {
             evidence: at,
             ..live
         };
-        let quiet = Round::Quiet {
+        let quiet = Question::Quiet {
             due: live.next_due(self.now, &self.config),
         };
-        live.round = match live.round {
-            Round::Quiet { due } => match live.standing {
+        live.question = match live.question {
+            Question::Quiet { due } => match live.standing {
                 Standing::Clear => quiet,
-                Standing::Warned(_) | Standing::Partial { .. } => Round::Quiet { due },
+                Standing::Warned(_) | Standing::Partial { .. } => Question::Quiet { due },
             },
-            Round::Suspected { at: suspected, .. } if at > suspected => quiet,
-            Round::Rechecking { asked, .. } if at > asked => quiet,
-            round @ (Round::Suspected { .. } | Round::Rechecking { .. } | Round::Asking(_)) => {
-                round
-            }
+            Question::Suspected { at: suspected, .. } if at > suspected => quiet,
+            Question::Rechecking { asked, .. } if at > asked => quiet,
+            question @ (Question::Suspected { .. }
+            | Question::Rechecking { .. }
+            | Question::Asking(_)) => question,
         };
         self.set_liveness(started, Liveness::Live(live));
         self.settle();
@@ -196,15 +199,15 @@ impl Supervisor {
         let now = self.now;
         let settings = self.config.settings();
         let soonest = now.max(live.sent + settings.suspicion_spacing);
-        let round = match live.round {
-            Round::Quiet { due } | Round::Rechecking { due, .. } | Round::Suspected { due, .. } => {
-                Round::Suspected {
-                    hint,
-                    at: now,
-                    due: due.min(soonest),
-                }
-            }
-            Round::Asking(asking) => Round::Asking(Asking {
+        let question = match live.question {
+            Question::Quiet { due }
+            | Question::Rechecking { due, .. }
+            | Question::Suspected { due, .. } => Question::Suspected {
+                hint,
+                at: now,
+                due: due.min(soonest),
+            },
+            Question::Asking(asking) => Question::Asking(Asking {
                 asked: now,
                 deadline: asking.deadline.min(now + settings.suspicion_timeout),
                 doubt: match asking.doubt {
@@ -214,7 +217,7 @@ impl Supervisor {
                 ..asking
             }),
         };
-        self.set_liveness(started, Liveness::Live(Live { round, ..live }));
+        self.set_liveness(started, Liveness::Live(Live { question, ..live }));
     }
 
     /// The liveness message under way failed, or is overdue.
@@ -254,7 +257,7 @@ impl Supervisor {
         {
             return self.lose_answered(started, live, failure);
         }
-        live.round = Round::Quiet {
+        live.question = Question::Quiet {
             due: live.next_due(self.now, &self.config),
         };
         self.set_liveness(started, Liveness::Live(live));
@@ -269,7 +272,7 @@ impl Supervisor {
         failure: Failure,
     ) {
         if live.evidence > asking.asked {
-            live.round = Round::Quiet {
+            live.question = Question::Quiet {
                 due: live.next_due(self.now, &self.config),
             };
             return self.set_liveness(started, Liveness::Live(live));
@@ -277,14 +280,14 @@ impl Supervisor {
         let failures = asking.failures.saturating_add(1);
         let enough = self.config.settings().failures_to_not_ready;
         match asking.doubt {
-            Doubt::SentIt(hint) => self.lose_answered(started, live, better_reason(failure, hint)),
+            Doubt::SentIt(hint) => self.lose_answered(started, live, hint.more_telling(failure)),
             Doubt::CameLater(hint) if failures >= enough => {
-                self.lose_answered(started, live, better_reason(failure, hint));
+                self.lose_answered(started, live, hint.more_telling(failure));
             }
             Doubt::None if failures >= enough => self.lose_answered(started, live, failure),
             // It was asked before the bad news, and may have been lost to what ended before it: one that is asked now decides.
             Doubt::CameLater(hint) => {
-                live.round = Round::Suspected {
+                live.question = Question::Suspected {
                     hint,
                     at: asking.asked,
                     due: self
@@ -294,7 +297,7 @@ impl Supervisor {
                 self.set_liveness(started, Liveness::Live(live));
             }
             Doubt::None => {
-                live.round = Round::Rechecking {
+                live.question = Question::Rechecking {
                     failures,
                     failure,
                     asked: asking.asked,
@@ -308,7 +311,7 @@ impl Supervisor {
     /// Not live any more, after a liveness message that is over.
     pub(crate) fn lose_answered(&mut self, started: Started, live: Live, failure: Failure) {
         let answered = Live {
-            round: Round::Quiet { due: self.now },
+            question: Question::Quiet { due: self.now },
             ..live
         };
         self.lose(started, answered, Cause::LivenessFailed(failure));
@@ -324,16 +327,16 @@ impl Supervisor {
             until: now.max(live.sent + self.config.settings().not_live_interval),
             ..NotLive::since(now)
         };
-        let not_live = match live.round {
-            Round::Asking(asking) if asking.deadline > now => NotLive {
+        let not_live = match live.question {
+            Question::Asking(asking) if asking.deadline > now => NotLive {
                 in_flight: Some(asking.id),
                 until: asking.deadline,
                 ..not_live
             },
-            Round::Asking(_)
-            | Round::Quiet { .. }
-            | Round::Suspected { .. }
-            | Round::Rechecking { .. } => not_live,
+            Question::Asking(_)
+            | Question::Quiet { .. }
+            | Question::Suspected { .. }
+            | Question::Rechecking { .. } => not_live,
         };
         self.set_liveness(started, Liveness::NotLive(not_live));
     }
@@ -367,14 +370,5 @@ impl NotLive {
             failures: 0,
             hint: None,
         }
-    }
-}
-
-/// A bare timeout says less than the bad news that came with it.
-fn better_reason(failure: Failure, hint: Failure) -> Failure {
-    if failure.class == FailureClass::Timeout {
-        hint
-    } else {
-        failure
     }
 }

@@ -1,6 +1,7 @@
 //! The readiness of a process: all its services, one verdict, read without a lock.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +44,7 @@ impl<'a> Iterator for Services<'a> {
 /// A verdict over all services.
 ///
 /// It runs whenever a service reports or a lease runs out, so let it be quick; and a service that ceases to be Running
-/// must never turn it from false to true, because nobody asks it then.
+/// must never turn it from false to true, because nobody asks it then. One that panics says no.
 pub type Predicate = fn(Services<'_>) -> bool;
 
 /// Named services with their status, and two verdicts over them.
@@ -158,11 +159,12 @@ impl Shared {
     }
 
     fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
-        predicate(Services {
+        let services = Services {
             rest: self.services.iter(),
             epoch: self.epoch,
             now,
-        })
+        };
+        catch_unwind(AssertUnwindSafe(|| predicate(services))).unwrap_or(false)
     }
 
     /// Stores one service's report and what follows from it for the whole.

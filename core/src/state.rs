@@ -60,7 +60,7 @@ pub(crate) struct NotLive {
     pub(crate) successes: u32,
     /// Intervals in a row that brought none.
     pub(crate) failures: u32,
-    /// The newest bad news of this interval: a better reason than "timeout".
+    /// The most telling bad news since anything was proved: a better reason than "timeout".
     pub(crate) hint: Option<Failure>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Live {
     /// When the newest liveness message was sent.
     pub(crate) sent: Instant,
     pub(crate) standing: Standing,
-    pub(crate) round: Round,
+    pub(crate) question: Question,
 }
 
 /// Whether a live bus lives as it should.
@@ -90,7 +90,7 @@ pub(crate) enum Standing {
 
 /// How the question "does it still work?" stands while live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Round {
+pub(crate) enum Question {
     /// Nobody asks; the next liveness message is due at `due` unless evidence comes first.
     Quiet { due: Instant },
     /// Bad news came at `at`: a liveness message goes out at `due` unless newer evidence comes first.
@@ -153,7 +153,7 @@ impl Liveness {
             Self::Live(live) => live
                 .partial_end(config)
                 .into_iter()
-                .chain([live.round.deadline()])
+                .chain([live.question.deadline()])
                 .fold(live.lease(config), Instant::min),
         }
     }
@@ -214,7 +214,7 @@ impl Standing {
     }
 }
 
-impl Round {
+impl Question {
     const fn deadline(&self) -> Instant {
         match *self {
             Self::Quiet { due } | Self::Suspected { due, .. } | Self::Rechecking { due, .. } => due,

@@ -30,6 +30,8 @@ pub struct Supervisor {
     pub(crate) registrations: Box<[Registration]>,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) report: Report,
+    /// The newest proof, reported or not.
+    pub(crate) evidence: Option<Instant>,
     /// Number of the newest start.
     pub(crate) attempt: u32,
     /// When the status was Running last, for the drain.
@@ -46,7 +48,7 @@ impl Supervisor {
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         let handlers = config.settings().handlers.len();
-        let jitter = Jitter::new(config.settings().seed);
+        let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
         let mut supervisor = Self {
             config,
             state: State::BackingOff {
@@ -58,6 +60,7 @@ impl Supervisor {
                 Self::ACTIONS_PER_STEP + Self::ACTIONS_PER_HANDLER * handlers,
             ),
             report: Report::unreported(now),
+            evidence: None,
             attempt: 0,
             left_running: None,
             now,
@@ -206,6 +209,7 @@ impl Supervisor {
             return;
         }
         report.attempt = self.attempt;
+        report.evidence = self.evidence;
         report.since = if report.status == old.status {
             old.since
         } else {

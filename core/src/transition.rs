@@ -10,7 +10,7 @@ use crate::config::{OnClientLost, OnSuspicion};
 use crate::event::Event;
 use crate::failure::{Failure, FailureClass};
 use crate::handlers::{Registration, handler_id};
-use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Round, Standing, Started, State};
+use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
 
@@ -53,15 +53,15 @@ impl Supervisor {
                 Liveness::NotLive(not_live) if not_live.in_flight == Some(answered) => {
                     self.not_live_answered(started, not_live, result);
                 }
-                Liveness::Live(live) => match live.round {
-                    Round::Asking(asking) if asking.id == answered => match result {
+                Liveness::Live(live) => match live.question {
+                    Question::Asking(asking) if asking.id == answered => match result {
                         Ok(()) => self.proved(started, live, Standing::Clear),
                         Err(failure) => self.live_failed(started, live, asking, failure),
                     },
-                    Round::Asking(_)
-                    | Round::Quiet { .. }
-                    | Round::Suspected { .. }
-                    | Round::Rechecking { .. } => self.ignore_stale(),
+                    Question::Asking(_)
+                    | Question::Quiet { .. }
+                    | Question::Suspected { .. }
+                    | Question::Rechecking { .. } => self.ignore_stale(),
                 },
                 Liveness::NotLive(_) => self.ignore_stale(),
             },
@@ -146,7 +146,7 @@ impl Supervisor {
                 Liveness::NotLive(not_live) => self.set_liveness(
                     started,
                     Liveness::NotLive(NotLive {
-                        hint: Some(hint),
+                        hint: Some(not_live.hint.map_or(hint, |old| old.more_telling(hint))),
                         ..not_live
                     }),
                 ),
@@ -188,8 +188,8 @@ impl Supervisor {
             | State::BackingOff { .. }
             | State::Started(_)
             | State::Failed => {
-                self.registrations.fill(Registration::Idle);
                 self.set_status(Status::NotReady, Cause::ShuttingDown);
+                self.give_up_registrations();
                 // The drain counts from when it could be seen that we are not ready; who never was needs none.
                 let seen = self
                     .left_running
@@ -245,8 +245,7 @@ impl Supervisor {
         {
             self.give_up_client(started);
         } else if not_live.in_flight.is_some() && !not_live.proved {
-            let failure = not_live.hint.unwrap_or(OVERDUE);
-            let failed = self.not_live_failed(not_live, failure);
+            let failed = self.not_live_failed(not_live, OVERDUE);
             self.ask_while_not_live(started, failed);
         } else {
             self.ask_while_not_live(started, not_live);
@@ -261,30 +260,32 @@ impl Supervisor {
             let failure = live.standing.warning().unwrap_or(OVERDUE);
             self.lose(started, live, Cause::LivenessFailed(failure));
         } else {
-            match live.round {
-                Round::Quiet { .. } => self.ask_while_live(started, live, 0, Doubt::None),
-                Round::Suspected { hint, .. } => {
+            match live.question {
+                Question::Quiet { .. } => self.ask_while_live(started, live, 0, Doubt::None),
+                Question::Suspected { hint, .. } => {
                     self.ask_while_live(started, live, 0, Doubt::SentIt(hint));
                 }
-                Round::Rechecking { failures, .. } => {
+                Question::Rechecking { failures, .. } => {
                     self.ask_while_live(started, live, failures, Doubt::None);
                 }
-                Round::Asking(asking) => self.live_failed(started, live, asking, OVERDUE),
+                Question::Asking(asking) => self.live_failed(started, live, asking, OVERDUE),
             }
         }
     }
 
-    /// Running was promised until now and not longer, whatever the round says.
+    /// Running was promised until now and not longer, whatever the question under way will bring.
     ///
-    /// With timers that fire on time the verdict of the last round comes at this very instant; with timers that fire
-    /// late, the last round is what is cut short. The bound is a promise, a timeout is not.
+    /// With timers that fire on time the last verdict comes at this very instant; with timers that fire
+    /// late, the last question is what is cut short. The bound is a promise, a timeout is not.
     fn lease_ran_out(&mut self, started: Started, live: Live) {
-        let cause = match live.round {
-            Round::Asking(Asking { asked, doubt, .. }) if live.evidence <= asked => {
+        let cause = match live.question {
+            Question::Asking(Asking { asked, doubt, .. }) if live.evidence <= asked => {
                 Cause::LivenessFailed(doubt.hint().unwrap_or(OVERDUE))
             }
-            Round::Rechecking { failure, .. } => Cause::LivenessFailed(failure),
-            Round::Asking(_) | Round::Quiet { .. } | Round::Suspected { .. } => Cause::Starved,
+            Question::Rechecking { failure, .. } => Cause::LivenessFailed(failure),
+            Question::Asking(_) | Question::Quiet { .. } | Question::Suspected { .. } => {
+                Cause::Starved
+            }
         };
         self.lose(started, live, cause);
     }
@@ -362,7 +363,7 @@ impl Supervisor {
     }
 
     fn discard_client(&mut self, started: Started) {
-        self.registrations.fill(Registration::Idle);
+        self.give_up_registrations();
         self.actions
             .push_back(Action::Discard { id: started.client });
     }
@@ -384,6 +385,7 @@ impl Supervisor {
         else {
             return;
         };
+        self.evidence = Some(live.evidence);
         let handlers = &self.config.settings().handlers;
         let mut missing = self
             .registrations

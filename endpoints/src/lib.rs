@@ -1,4 +1,4 @@
-//! A service's readiness as answers, for whoever asks and in whatever form: no IO, no runtime.
+//! A service's readiness as answers, for whoever asks and in whatever form. Nothing here serves, spawns or waits.
 //!
 //! - [`Probes`] answers Kubernetes' probes over HTTP: a path and a query in, a status code and a body out.
 //! - [`Heartbeat`] is what liveness means here: the runner's loop keeps its promise to wake up. Never Kafka: a broker that
@@ -14,4 +14,4 @@ mod probes;
 pub use changes::{Changes, StatusChange, Subscribers};
 pub use clock::Clock;
 pub use heartbeat::Heartbeat;
-pub use probes::{Answer, Probes};
+pub use probes::{ProbeAnswer, Probes};

@@ -22,14 +22,14 @@ pub struct Probes {
 
 /// An answer, for an HTTP server to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// 200, 404 or 503.
     pub status: u16,
     /// Plain text in UTF-8.
     pub body: String,
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// The media type of every body.
     pub const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
 }
@@ -46,19 +46,19 @@ impl Probes {
 
     /// The answer to a GET of `path` with `query` (what stands behind the `?`) at `now`.
     #[must_use]
-    pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> Answer {
+    pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> ProbeAnswer {
         let verbose = query.is_some_and(|query| has_key(query, "verbose"));
         match path {
             "/livez" => self.livez(verbose, now),
             "/readyz" => self.readyz(verbose, now),
-            _ => Answer {
+            _ => ProbeAnswer {
                 status: 404,
                 body: "not found: there are /livez and /readyz\n".to_owned(),
             },
         }
     }
 
-    fn livez(&self, verbose: bool, now: Instant) -> Answer {
+    fn livez(&self, verbose: bool, now: Instant) -> ProbeAnswer {
         let mut lines = String::from("[+]ping ok\n");
         let mut passed = true;
         for (name, heartbeat) in &self.heartbeats {
@@ -73,7 +73,7 @@ impl Probes {
         verdict("livez", passed, verbose, lines)
     }
 
-    fn readyz(&self, verbose: bool, now: Instant) -> Answer {
+    fn readyz(&self, verbose: bool, now: Instant) -> ProbeAnswer {
         let mut lines = String::new();
         for service in self.readiness.services() {
             let (mark, text) = service_line(&service, now);
@@ -115,17 +115,17 @@ fn line(lines: &mut String, mark: char, name: &str, text: &str) -> bool {
     mark == '+'
 }
 
-fn verdict(name: &str, passed: bool, verbose: bool, lines: String) -> Answer {
+fn verdict(name: &str, passed: bool, verbose: bool, lines: String) -> ProbeAnswer {
     match (passed, verbose) {
-        (true, false) => Answer {
+        (true, false) => ProbeAnswer {
             status: 200,
             body: "ok".to_owned(),
         },
-        (true, true) => Answer {
+        (true, true) => ProbeAnswer {
             status: 200,
             body: lines + name + " check passed\n",
         },
-        (false, true | false) => Answer {
+        (false, true | false) => ProbeAnswer {
             status: 503,
             body: lines + name + " check failed\n",
         },
@@ -179,7 +179,7 @@ mod tests {
         bus.store(now, running(now, now + Duration::from_secs(9)));
         assert_eq!(
             probes.answer("/readyz", None, now),
-            Answer {
+            ProbeAnswer {
                 status: 200,
                 body: "ok".into()
             }

@@ -51,6 +51,8 @@ impl KafkaConfig {
     ///
     /// # Errors
     ///
+    /// Blocks for some milliseconds, because librdkafka itself checks what it can.
+    ///
     /// [`PropertyError`] for a property that is unknown, has a bad value, contradicts another, or needs a feature that was
     /// not built in.
     pub fn new(
@@ -108,6 +110,16 @@ impl KafkaConfig {
         config
     }
 
+    /// How long the liveness client waits for a connection, unless the properties say otherwise: a slow handshake must have
+    /// its time, and one that comes to nothing must not keep the next from being tried.
+    const PATIENCE: [(&'static str, &'static str); 2] = [
+        ("socket.connection.setup.timeout.ms", "3000"),
+        ("api.version.request.timeout.ms", "3000"),
+    ];
+
+    /// Properties of clients that carry data, which the liveness client's own contradict.
+    const FOR_DATA: [&'static str; 2] = ["transactional.id", "enable.gapless.guarantee"];
+
     /// For the liveness client: the properties as they were given, but for those that make it tell the truth fast.
     ///
     /// A record lives as long as a liveness message can be open, so that the one which waits in the queue of a client
@@ -123,8 +135,17 @@ impl KafkaConfig {
         // Longer than any record, or librdkafka would close the connection to a broker that hangs, and call it unreachable.
         let socket_timeout = (record_lifetime + 1_000).min(300_000);
         let mut client = self.client_config();
-        if client.get("acks").is_none() && client.get("request.required.acks").is_none() {
+        // With `acks=0` a record counts as delivered once it is written to the socket: that proves nothing.
+        if matches!(client.get("acks"), None | Some("0")) {
             client.set("acks", "1");
+        }
+        for (key, default) in Self::PATIENCE {
+            if client.get(key).is_none() {
+                client.set(key, default);
+            }
+        }
+        for key in Self::FOR_DATA {
+            client.remove(key);
         }
         client
             .set("message.timeout.ms", record_lifetime.to_string())
@@ -138,8 +159,6 @@ impl KafkaConfig {
             .set("retry.backoff.ms", "50")
             .set("retry.backoff.max.ms", "200")
             .set("socket.timeout.ms", socket_timeout.to_string())
-            .set("socket.connection.setup.timeout.ms", "1000")
-            .set("api.version.request.timeout.ms", "1000")
             .set("topic.metadata.propagation.max.ms", "1000")
             .set("statistics.interval.ms", "0");
         client

@@ -37,10 +37,11 @@ pub(crate) async fn create_topic<R: Runtime>(
         Ok(topics) => topics.into_iter().find_map(Result::err),
     };
     match refused {
-        None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
+        None => {
             tracing::info!(topic, "the liveness topic was created");
             Ok(())
         }
+        Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
         Some((_, code)) => {
             tracing::warn!(topic, error = %KafkaError::AdminOp(code), "the liveness topic could not be created");
             Err(Failure::with_code(classify(code), code as i32))

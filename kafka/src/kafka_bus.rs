@@ -22,8 +22,15 @@ pub struct KafkaBus<R> {
     kafka: KafkaConfig,
     config: Config,
     observations: Arc<Observations>,
-    client: Mutex<Option<Arc<LivenessClient>>>,
+    client: Mutex<Slot>,
     runtime: PhantomData<fn() -> R>,
+}
+
+#[derive(Default)]
+struct Slot {
+    held: Option<Arc<LivenessClient>>,
+    /// Clients up to this one are not wanted any more, also those that are yet being made.
+    given_up: Option<OpId>,
 }
 
 /// How the newest round stands: shown, and decides nothing.
@@ -43,7 +50,7 @@ impl<R: Runtime> KafkaBus<R> {
             kafka,
             config: config.clone(),
             observations: Arc::default(),
-            client: Mutex::new(None),
+            client: Mutex::default(),
             runtime: PhantomData,
         }
     }
@@ -60,7 +67,7 @@ impl<R: Runtime> KafkaBus<R> {
     }
 
     fn client(&self) -> Option<Arc<LivenessClient>> {
-        lock(&self.client).clone()
+        lock(&self.client).held.clone()
     }
 }
 
@@ -70,7 +77,10 @@ impl<R: Runtime> Bus for KafkaBus<R> {
         let observations = Arc::clone(&self.observations);
         let made = R::spawn_blocking(move || LivenessClient::create(client, config, observations));
         let made = made.await.ok_or(Failure::from(FailureClass::Other))??;
-        *lock(&self.client) = Some(Arc::new(made));
+        let mut slot = lock(&self.client);
+        if slot.given_up < Some(client) {
+            slot.held = Some(Arc::new(made));
+        }
         Ok(())
     }
 
@@ -82,12 +92,14 @@ impl<R: Runtime> Bus for KafkaBus<R> {
     }
 
     fn discard(&self, client: OpId) {
-        let _ = lock(&self.client).take_if(|held| held.id == client);
+        let mut slot = lock(&self.client);
+        slot.given_up = slot.given_up.max(Some(client));
+        drop(slot.held.take_if(|held| held.id <= client));
     }
 
     /// The liveness client's own records are worth nothing to anyone: they are purged, not flushed.
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
-        drop(lock(&self.client).take());
+        drop(lock(&self.client).held.take());
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::observations::Observations;
 
 pub(crate) type Producer = BaseProducer<LivenessContext>;
 
-/// How long one turn of the polling thread takes, and so at most how long a closed client lingers. What happens meanwhile is
+/// How long one turn of the polling thread takes, and so how long a closed client lingers. What happens meanwhile is
 /// told at once all the same.
 ///
 /// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A wait of whole
@@ -35,7 +35,18 @@ pub(crate) struct LivenessClient {
     /// Where the leaders of the liveness topic were when somebody looked last.
     leaders: Mutex<Option<Leaders>>,
     newest_round: Mutex<Arc<Tally>>,
-    closed: Arc<AtomicBool>,
+    /// The last field: the polling thread may drop the producer only after this client has let go of it, so that it is not
+    /// this thread which waits for that.
+    _close: CloseOnDrop,
+}
+
+/// Tells the polling thread to end.
+struct CloseOnDrop(Arc<AtomicBool>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl LivenessClient {
@@ -76,7 +87,7 @@ impl LivenessClient {
             producer,
             leaders: Mutex::new(None),
             newest_round: Mutex::default(),
-            closed,
+            _close: CloseOnDrop(closed),
         })
     }
 
@@ -95,12 +106,6 @@ impl LivenessClient {
 
     pub(crate) fn set_tally(&self, tally: Arc<Tally>) {
         *lock(&self.newest_round) = tally;
-    }
-}
-
-impl Drop for LivenessClient {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::Release);
     }
 }
 

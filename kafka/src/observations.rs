@@ -12,7 +12,7 @@ use livebus_core::{Failure, OpId};
 /// A cell that client threads write and a runner reads.
 ///
 /// It coalesces, so that nothing can ever queue up or be lost that matters: of good news only the newest instant counts,
-/// of bad news only the newest, and a client is lost once. Writing never blocks for longer than another writer copies a
+/// of bad news only the most telling, and a client is lost once. Writing never blocks for longer than another writer copies a
 /// few words, so librdkafka's threads are never held up.
 ///
 /// Good news is the common case, and costs a read of the clock and one relaxed store per message. It wakes nobody while
@@ -41,7 +41,7 @@ struct BadNews {
 pub struct News {
     /// The newest good news.
     pub live: Option<Instant>,
-    /// The newest bad news.
+    /// The most telling bad news, the newest of several that say as much.
     pub suspicion: Option<Failure>,
     /// The client that was lost last, by the id of its start.
     pub lost: Option<(OpId, Failure)>,
@@ -75,7 +75,12 @@ impl Observations {
 
     /// The bus may be gone. Wakes the runner at once.
     pub fn suspicion(&self, failure: Failure) {
-        self.tell(|bad| bad.suspicion = Some(failure));
+        self.tell(|bad| {
+            bad.suspicion = Some(
+                bad.suspicion
+                    .map_or(failure, |old| old.more_telling(failure)),
+            );
+        });
     }
 
     /// The client that the start `client` made is beyond repair. Wakes the runner at once.
@@ -175,8 +180,8 @@ mod tests {
         let mut context = Context::from_waker(&waker);
         let mut changed = pin!(cell.changed());
         assert!(changed.as_mut().poll(&mut context).is_pending());
-        cell.suspicion(FailureClass::Unreachable.into());
         cell.suspicion(FailureClass::Authentication.into());
+        cell.suspicion(FailureClass::Unreachable.into());
         assert!(count.0.load(Ordering::Relaxed) > 0);
         assert!(changed.as_mut().poll(&mut context).is_ready());
         let news = cell.take();

@@ -21,39 +21,75 @@ use crate::liveness_client::{LivenessClient, Producer};
 
 /// What a record says: enough for whoever finds it in the topic.
 const PAYLOAD: &str = "livebus";
-/// How long after a record was lost on its way the next one follows: about as often as the client reconnects.
+/// How long after something was lost on its way it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long one call may block its thread: what a runtime that shuts down may have to wait for.
+const LONGEST_CALL: Duration = Duration::from_secs(1);
 
 /// Asks the bus once, until `deadline` at the latest.
+///
+/// What failed on the way, or for want of a leader, is asked again while there is time: the bus may come back meanwhile, and
+/// shall be noticed when it does.
 pub(crate) async fn ask<R: Runtime>(
     client: Arc<LivenessClient>,
     kafka: &KafkaConfig,
     deadline: Instant,
 ) -> Result<(), Failure> {
-    match kafka.question() {
-        LivenessBy::Metadata => metadata::<R>(&client, deadline).await,
-        LivenessBy::Produce { topic, create } => {
-            let leaders = match client.leaders() {
-                Some(leaders) => leaders,
-                None => find_leaders::<R>(&client, kafka, topic, *create, deadline).await?,
-            };
-            let result = produce::<R>(&client, topic, &leaders, deadline).await;
-            match result {
-                Ok(()) if leaders.are_old() => R::spawn(refresh::<R>(client, topic.clone())),
-                Ok(()) => {}
-                // They may have moved, or be gone: look before the next round.
-                Err(_) => client.set_leaders(None),
+    loop {
+        let told = match kafka.question() {
+            LivenessBy::Metadata => metadata::<R>(&client, deadline).await,
+            LivenessBy::Produce { topic, create } => {
+                produce::<R>(&client, kafka, topic, *create, deadline).await
             }
-            result
+        };
+        match told {
+            Err(failure) if may_pass(failure) && left_until(deadline) > 2 * ASK_AGAIN => {
+                R::delay_for(ASK_AGAIN).await;
+            }
+            told => return told,
         }
     }
+}
+
+/// Whether it failed on the way to the broker, or for want of a leader, rather than because a broker refused.
+fn may_pass(failure: Failure) -> bool {
+    matches!(
+        failure.class,
+        FailureClass::Unreachable
+            | FailureClass::Timeout
+            | FailureClass::NameResolution
+            | FailureClass::NoLeader
+    )
+}
+
+async fn produce<R: Runtime>(
+    client: &Arc<LivenessClient>,
+    kafka: &KafkaConfig,
+    topic: &str,
+    create: bool,
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let leaders = match client.leaders() {
+        Some(leaders) => leaders,
+        None => find_leaders::<R>(client, kafka, topic, create, deadline).await?,
+    };
+    let told = to_leaders::<R>(client, topic, &leaders, deadline).await;
+    match told {
+        Ok(()) if leaders.are_old() => R::spawn(refresh::<R>(Arc::clone(client), topic.to_owned())),
+        Ok(()) => {}
+        // Records wait for those leaders to come back.
+        Err(failure) if failure.class.kind() == FailureKind::Ambiguous => {}
+        // They may have moved, or be gone: look before asking again.
+        Err(_) => client.set_leaders(None),
+    }
+    told
 }
 
 async fn metadata<R: Runtime>(
     client: &Arc<LivenessClient>,
     deadline: Instant,
 ) -> Result<(), Failure> {
-    let timeout = left_until(deadline);
+    let timeout = left_until(deadline).min(LONGEST_CALL);
     let answer = blocking::<R, _>(client, move |producer| {
         producer.client().fetch_metadata(None, timeout).map(drop)
     });
@@ -69,10 +105,10 @@ async fn find_leaders<R: Runtime>(
     create: bool,
     deadline: Instant,
 ) -> Result<Leaders, Failure> {
-    match look_up::<R>(client, topic, left_until(deadline)).await {
+    match look_up::<R>(client, topic, left_until(deadline).min(LONGEST_CALL)).await {
         Err(failure) if failure.class == FailureClass::TopicMissing && create => {
             create_topic::<R>(kafka, topic, left_until(deadline)).await?;
-            look_up::<R>(client, topic, left_until(deadline)).await
+            look_up::<R>(client, topic, left_until(deadline).min(LONGEST_CALL)).await
         }
         found => found,
     }
@@ -95,35 +131,19 @@ async fn refresh<R: Runtime>(client: Arc<LivenessClient>, topic: String) {
     let _ = look_up::<R>(&client, &topic, Duration::from_secs(1)).await;
 }
 
-async fn produce<R: Runtime>(
+async fn to_leaders<R: Runtime>(
     client: &Arc<LivenessClient>,
     topic: &str,
     leaders: &Leaders,
     deadline: Instant,
 ) -> Result<(), Failure> {
-    let votes = pin!(votes_until_told::<R>(client, topic, leaders));
+    let votes = pin!(votes(client, topic, &leaders.partitions));
     let meanwhile = pin!(other_brokers::<R>(client, topic, deadline));
     match select(votes, meanwhile).await {
-        Either::Left((verdict, _)) => verdict,
+        Either::Left((told, _)) => told,
         Either::Right((Some(failure), _)) => Err(failure),
         // Nobody else answers either. The leaders may yet do so, until the supervisor's deadline.
         Either::Right((None, votes)) => votes.await,
-    }
-}
-
-/// Asks the leaders until one acknowledges, or they refuse for a reason that asking again will not change.
-///
-/// A record that was on its way when the connection broke has failed, and proves nothing: only a new one can.
-async fn votes_until_told<R: Runtime>(
-    client: &Arc<LivenessClient>,
-    topic: &str,
-    leaders: &Leaders,
-) -> Result<(), Failure> {
-    loop {
-        match votes(client, topic, &leaders.partitions).await {
-            Err(failure) if is_about_the_way(failure) => R::delay_for(ASK_AGAIN).await,
-            told => return told,
-        }
     }
 }
 
@@ -167,14 +187,6 @@ async fn votes(
     Err(worst.unwrap_or(FailureClass::Other.into()))
 }
 
-/// Whether it failed on the way to the broker, or back, rather than there.
-fn is_about_the_way(failure: Failure) -> bool {
-    matches!(
-        failure.class,
-        FailureClass::Unreachable | FailureClass::Timeout | FailureClass::NameResolution
-    )
-}
-
 /// What a metadata answer of another broker makes of leaders that stay silent. `None` when nobody answers, or nobody
 /// else is there to do so.
 ///
@@ -187,7 +199,7 @@ async fn other_brokers<R: Runtime>(
 ) -> Option<Failure> {
     let span = left_until(deadline);
     R::delay_for(span / 2).await;
-    let verdict = match look_up::<R>(client, topic, span * 3 / 10).await {
+    let verdict = match look_up::<R>(client, topic, (span * 3 / 10).min(LONGEST_CALL)).await {
         Ok(leaders) if leaders.others => FailureClass::NoLeader.into(),
         Ok(_) => return None,
         Err(failure) if failure.class.kind() == FailureKind::Ambiguous => return None,

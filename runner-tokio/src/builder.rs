@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -135,6 +136,7 @@ impl<B: Bus> Builder<B> {
         let (handlers, registrations) = self.handlers.into_iter().unzip();
         let config = Config::new(Settings {
             handlers,
+            seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?;
         let readiness = match self.readiness {
@@ -184,6 +186,11 @@ impl<B: Bus> Builder<B> {
             server,
         })
     }
+}
+
+/// From the randomness that the standard library gives every hash map.
+fn any_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl<B: Bus> fmt::Debug for Builder<B> {

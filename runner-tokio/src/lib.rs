@@ -35,11 +35,13 @@ pub use builder::{BuildError, Builder};
 pub use handle::{EndedError, Handle};
 pub use livebus_core::{
     Answers, Backoff, Cause, Config, ConfigError, Failure, FailureClass, FailureKind, Handler,
-    OnClientLost, OnSuspicion, Readiness, Report, ServiceHandle, Settings, Status,
+    HandlerId, OnClientLost, OnSuspicion, OpId, Predicate, Readiness, ReadinessBuilder, Report,
+    ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status, UnknownService,
 };
 pub use livebus_endpoints::{Changes, StatusChange};
 pub use livebus_kafka::{
-    Bus, EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Observations, Properties,
+    AddressError, BootstrapServers, Bus, EmbeddedCluster, EmbeddedError, KafkaBus, KafkaConfig,
+    LivenessBy, News, Observations, Properties, PropertyError, RoundTally, Runtime, code_name,
 };
 pub use runtime::TokioRuntime;
 pub use serve::ServeError;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_channel::oneshot;
-use futures_util::{StreamExt, future};
+use futures_util::{FutureExt, StreamExt, future};
 use livebus_core::{Event, Supervisor};
 use livebus_endpoints::Heartbeat;
 use livebus_kafka::Bus;
@@ -34,21 +34,22 @@ pub(crate) async fn run<B: Bus>(
         let observations = executor.bus().observations();
         observations.arm(supervisor.wants_evidence());
 
-        let message = tokio::select! {
+        let mut message = tokio::select! {
             message = inbox.next() => message,
             () = observations.changed() => None,
             () = sleep_until(deadline) => None,
             _ = &mut owner => break,
         };
 
-        // Whatever the reason to wake: first what was seen, at the instant when it was seen; then what was told; then the
-        // clock. A loop that asked its timer instead of the clock would starve under load.
+        // Whatever the reason to wake: first what was seen, at the instant when it was seen; then all that was told, each at
+        // its own instant; then the clock. A loop that asked its timer instead of the clock would starve under load.
         let news = executor.bus().observations().take();
         if let Some(at) = news.live {
             supervisor.handle_event(at, Event::Live { at });
         }
-        if let Some((at, event)) = message {
+        while let Some((at, event)) = message {
             supervisor.handle_event(at, event);
+            message = inbox.next().now_or_never().flatten();
         }
         let now = Instant::now();
         if let Some(failure) = news.suspicion {

@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use livebus_endpoints::{Answer, Probes};
+use livebus_endpoints::{ProbeAnswer, Probes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -105,7 +105,7 @@ fn respond(probes: &Probes, request: &Request<Incoming>) -> Response<Full<Bytes>
     let allowed = matches!(*request.method(), Method::GET | Method::HEAD);
     let (status, body) = if allowed {
         let uri = request.uri();
-        let Answer { status, body } = probes.answer(uri.path(), uri.query(), Instant::now());
+        let ProbeAnswer { status, body } = probes.answer(uri.path(), uri.query(), Instant::now());
         (
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             body,
@@ -119,7 +119,10 @@ fn respond(probes: &Probes, request: &Request<Incoming>) -> Response<Full<Bytes>
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(Answer::CONTENT_TYPE));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(ProbeAnswer::CONTENT_TYPE),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if !allowed {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

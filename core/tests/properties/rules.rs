@@ -135,7 +135,7 @@ fn same_inputs_same_outputs(script: &Script) -> Result<(), TestCaseError> {
 fn without_jitter_the_seed_is_nothing(script: &Script, seed: u64) -> Result<(), TestCaseError> {
     let with = |seed| {
         let mut settings = script.config.settings().clone();
-        settings.seed = seed;
+        settings.seed = Some(seed);
         settings.start_backoff.jitter_percent = 0;
         settings.registration_backoff.jitter_percent = 0;
         let config = Config::new(settings).expect("as valid as before");
@@ -180,7 +180,7 @@ fn longest(failures_to_not_ready: u32) -> Config {
         registration_backoff: backoff,
         drain: LONGEST,
         stop_timeout: LONGEST,
-        seed: u64::MAX,
+        seed: Some(u64::MAX),
     };
     Config::new(settings).expect("the longest that is allowed")
 }

@@ -139,7 +139,7 @@ pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
             _ => w.duration(scale),
         },
         stop_timeout: w.duration(scale),
-        seed: u64::from(w.next()),
+        seed: Some(u64::from(w.next())),
     };
     Config::new(settings).expect("valid by construction")
 }

@@ -10,8 +10,8 @@ use crate::world::{Input, World};
 /// S11. After a shutdown: NotReady, then the stop, then Stopped, then nothing.
 ///
 /// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
-/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or CutOff)]`, at least the first of it.
-/// (What was due before comes before.)
+/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or CutOff)]`, at least the first of it, where
+/// right after the first come the `Discard`s of registrations that are under way. (What was due before comes before.)
 fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     let log = World::run(script).log;
     let shutdown = Input::Event(Event::Shutdown);
@@ -24,11 +24,22 @@ fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     let told = told.expect("the first thing is to be told");
     prop_assert!(told == 0 || !log[first].nothing_was_due());
     let later = log[first + 1..].iter().flat_map(|entry| &entry.actions);
-    let mut rest = log[first].actions[told..].iter().chain(later);
+    let mut rest = log[first].actions[told..].iter().chain(later).peekable();
     let Some(Action::SetStatus(report)) = rest.next() else {
         return Err(TestCaseError::fail("not told"));
     };
     prop_assert_eq!(report.status, Status::NotReady);
+    let registers = |discarded| {
+        let began = |action: &Action| matches!(action, Action::RegisterHandler { id, .. } if *id == discarded);
+        log[..=first]
+            .iter()
+            .flat_map(|entry| &entry.actions)
+            .any(began)
+    };
+    while let Some(Action::Discard { id }) = rest.peek() {
+        prop_assert!(registers(*id), "{id:?} is no registration");
+        rest.next();
+    }
     if let Some(second) = rest.next() {
         prop_assert!(matches!(second, Action::Stop { .. }), "{second:?}");
     }

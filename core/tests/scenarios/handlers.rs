@@ -1,7 +1,7 @@
 //! Handlers: Running needs the required ones; each is tried again on its own.
 
 use livebus_core::FailureClass::Authorization;
-use livebus_core::{Handler, Settings, Status};
+use livebus_core::{Event, Handler, Settings, Status};
 
 use crate::story::{Story, live, lost, ms, not_registered, plain, registered, started};
 
@@ -76,4 +76,23 @@ fn a_new_client_registers_all_its_handlers_anew() {
         "register #8 handler 1 attempt 1 by 1550",
     ];
     story.event(550, started(5), &begun);
+}
+
+#[test]
+fn a_registration_under_way_goes_with_its_client() {
+    let mut story = Story::started(with(vec![Handler::required("requests")]));
+    story.event(10, live(2), &[]);
+    let gone = [
+        "NotReady: ClientLost(ClientFatal)",
+        "discard #3",
+        "discard #1",
+    ];
+    story.event(20, lost(1), &gone);
+}
+
+#[test]
+fn a_registration_under_way_is_given_up_by_a_shutdown() {
+    let mut story = Story::started(with(vec![Handler::required("requests")]));
+    let ended = ["NotReady: ShuttingDown", "discard #3", "stop #4 by 5010"];
+    story.event(10, Event::Shutdown, &ended);
 }

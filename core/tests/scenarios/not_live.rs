@@ -56,6 +56,22 @@ fn bad_news_while_not_live_is_a_better_reason_than_a_timeout() {
 }
 
 #[test]
+fn a_wrong_password_is_the_reason_though_unreachable_comes_after_it() {
+    let mut story = Story::started(plain());
+    story.event(100, suspect(Authentication), &[]);
+    story.event(101, suspect(Unreachable), &[]);
+    let refused = "NotReady: LivenessFailed(Authentication)";
+    story.event(900, not_live(2, Unreachable), &[refused]);
+    // Told once by the client, and still the reason in the next interval.
+    story.time(1_000, &["ask #3 by 3000"]);
+    story.time(3_000, &["ask #4 by 7000"]);
+    assert_eq!(
+        story.report().cause.failure().map(|f| f.class),
+        Some(Authentication)
+    );
+}
+
+#[test]
 fn a_strict_service_is_not_ready_while_its_topic_is_missing() {
     let settings = Settings {
         answers: Answers::NotLive,
