@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, FailureClass};
 use crate::handlers::HandlerId;
-use crate::readiness::saturating_nanos;
 use crate::status::{Cause, Report, Status};
 
 const WORDS: usize = 6;
@@ -157,6 +156,15 @@ fn decode_cause(number: u64, handler: u16, failure: Option<Failure>) -> Cause {
         (12, _) => Cause::Reported,
         (_, _) => Cause::Unreported,
     }
+}
+
+/// Nanoseconds as they are stored: 585 years fit.
+#[inline]
+pub(crate) fn saturating_nanos(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// An answer that did not come in time.
+pub(crate) const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
+
 /// One failure, small enough to copy into every report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Failure {

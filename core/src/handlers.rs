@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use crate::action::{Action, OpId};
-use crate::failure::Failure;
+use crate::failure::{Failure, OVERDUE};
 use crate::supervisor::Supervisor;
-use crate::transition::OVERDUE;
 
 /// A request handler as the supervisor sees it: something that must be registered with the client after each start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -161,6 +161,7 @@ mod failure;
 mod handlers;
 mod liveness;
 mod readiness;
+mod settings;
 mod state;
 mod status;
 mod supervisor;
@@ -168,7 +169,7 @@ mod transition;
 
 pub use action::{Action, OpId};
 pub use backoff::Backoff;
-pub use config::{Answers, Config, ConfigError, OnClientLost, OnSuspicion, Settings};
+pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
 pub use handlers::{Handler, HandlerId};
@@ -176,5 +177,6 @@ pub use readiness::{
     Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,
     UnknownService,
 };
+pub use settings::{Answers, OnClientLost, OnSuspicion, Settings};
 pub use status::{Cause, Report, Status};
 pub use supervisor::Supervisor;

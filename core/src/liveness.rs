@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use crate::action::Action;
-use crate::config::Answers;
 use crate::failure::{Failure, FailureClass, FailureKind};
+use crate::settings::Answers;
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Status};
 use crate::supervisor::Supervisor;

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::cell::ReportCell;
+use crate::cell::{ReportCell, saturating_nanos};
 use crate::status::{Cause, Report, Status};
 
 /// What a predicate decides on: one service as it is to be told at this instant.
@@ -379,13 +379,4 @@ fn all_required_running(mut services: Services<'_>) -> bool {
 
 fn none_failed_or_stopped(mut services: Services<'_>) -> bool {
     services.all(|service| !matches!(service.status, Status::Failed | Status::Stopped))
-}
-
-/// Nanoseconds as they are stored: 585 years fit.
-#[inline]
-pub(crate) fn saturating_nanos(duration: Duration) -> u64 {
-    duration
-        .as_secs()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(u64::from(duration.subsec_nanos()))
 }

@@ -150,11 +150,11 @@ impl Liveness {
             Self::NotLive(not_live) => not_live
                 .recreate_at(config)
                 .map_or(not_live.until, |at| at.min(not_live.until)),
-            Self::Live(live) => live
-                .partial_end(config)
-                .into_iter()
-                .chain([live.question.deadline()])
-                .fold(live.lease(config), Instant::min),
+            Self::Live(live) => {
+                let earliest = live.lease(config).min(live.question.deadline());
+                live.partial_end(config)
+                    .map_or(earliest, |end| earliest.min(end))
+            }
         }
     }
 }

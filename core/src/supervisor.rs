@@ -97,7 +97,7 @@ impl Supervisor {
             | Event::Shutdown => self.pass(now),
         }
         self.transition(event);
-        self.pass(now);
+        self.fire_due();
     }
 
     /// Lets time pass to `now`. Early, late and repeated calls are harmless.
@@ -170,9 +170,13 @@ impl Supervisor {
             .min()
     }
 
-    /// Lets time pass: fires what is due until nothing is. Everything is armed anew from `now`, so this ends.
     fn pass(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.fire_due();
+    }
+
+    /// Fires what is due until nothing is. Everything is armed anew from `now`, so this ends.
+    fn fire_due(&mut self) {
         while self.next_deadline().is_some_and(|due| due <= self.now) {
             self.fire();
         }

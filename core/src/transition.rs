@@ -6,15 +6,13 @@
 use std::time::Instant;
 
 use crate::action::{Action, OpId};
-use crate::config::{OnClientLost, OnSuspicion};
 use crate::event::Event;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, OVERDUE};
 use crate::handlers::{Registration, handler_id};
+use crate::settings::{OnClientLost, OnSuspicion};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
-
-pub(crate) const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
 
 // What happens.
 impl Supervisor {

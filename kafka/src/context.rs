@@ -8,10 +8,12 @@ use livebus_core::{Failure, OpId};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 
 use crate::error_class::failure;
 use crate::observations::Observations;
+
+pub(crate) type Producer = BaseProducer<LivenessContext>;
 
 /// Turns librdkafka's callbacks into observations, and deliveries into votes of a round.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::Producer as _;
 
+use crate::context::Producer;
 use crate::error_class::{classify, failure};
-use crate::liveness_client::Producer;
 
 /// More would prove nothing more: one answer is enough, and three can hardly all be bad luck.
 const MOST: usize = 3;

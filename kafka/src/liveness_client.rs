@@ -8,14 +8,11 @@ use std::time::Duration;
 use livebus_core::{Failure, FailureClass, OpId};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::producer::BaseProducer;
 
-use crate::context::{LivenessContext, Tally};
+use crate::context::{LivenessContext, Producer, Tally};
 use crate::error_class::failure;
 use crate::leaders::Leaders;
 use crate::observations::Observations;
-
-pub(crate) type Producer = BaseProducer<LivenessContext>;
 
 /// How long one turn of the polling thread takes, and so how long a closed client lingers. What happens meanwhile is
 /// told at once all the same.

@@ -13,11 +13,11 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::bus::Runtime;
 use crate::config::{KafkaConfig, LivenessBy};
-use crate::context::{Tally, Vote};
+use crate::context::{Producer, Tally, Vote};
 use crate::create_topic::create_topic;
 use crate::error_class::failure;
 use crate::leaders::Leaders;
-use crate::liveness_client::{LivenessClient, Producer};
+use crate::liveness_client::LivenessClient;
 
 /// What a record says: enough for whoever finds it in the topic.
 const PAYLOAD: &str = "livebus";

@@ -16,7 +16,8 @@ use livebus_endpoints::{StatusChange, Subscribers};
 use livebus_kafka::Bus;
 use tokio::task::AbortHandle;
 
-use crate::run::Message;
+/// Something that happened, and when.
+pub(crate) type Message = (Instant, Event);
 
 /// Registers one request handler with the service's client; called after each start, and again while it fails.
 pub(crate) type Register =

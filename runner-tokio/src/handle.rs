@@ -10,7 +10,7 @@ use livebus_core::{Config, Event, Readiness, Report, ServiceHandle, Status};
 use livebus_endpoints::{Changes, Clock, Heartbeat, Subscribers};
 use livebus_kafka::{Bus, KafkaBus};
 
-use crate::run::Message;
+use crate::execute::Message;
 use crate::runtime::TokioRuntime;
 use crate::serve::Server;
 

@@ -9,10 +9,7 @@ use livebus_core::{Event, Supervisor};
 use livebus_endpoints::Heartbeat;
 use livebus_kafka::Bus;
 
-use crate::execute::Executor;
-
-/// Something that happened, and when.
-pub(crate) type Message = (Instant, Event);
+use crate::execute::{Executor, Message};
 
 /// Drives `supervisor` to its end, or until `owner` is dropped.
 pub(crate) async fn run<B: Bus>(

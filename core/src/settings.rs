@@ -1,0 +1,171 @@
+//! Every timing and rule of a supervisor, as it is written down.
+
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::handlers::Handler;
+
+/// Every timing and rule, as it is written down. [`Config::new`](crate::Config::new) makes sure that they make sense together.
+///
+/// ```
+/// use livebus_core::{Config, Settings};
+/// use std::time::Duration;
+///
+/// let config = Config::new(Settings {
+///     live_interval: Duration::from_secs(2),
+///     ..Settings::default()
+/// })?;
+/// assert_eq!(config.detection_bound(), Duration::from_millis(2_000 + 2 * 2_000 + 500));
+/// # Ok::<(), livebus_core::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// How long one start may take.
+    pub start_timeout: Duration,
+    /// How long to wait after a start that failed or a client that was lost.
+    pub start_backoff: Backoff,
+    /// Silence that is allowed while live: after so long without evidence a liveness message goes out.
+    pub live_interval: Duration,
+    /// How long a liveness message may take while live. At most `live_interval`.
+    pub liveness_timeout: Duration,
+    /// After an ambiguous failure while live: how long until the next liveness message. At most `live_interval`.
+    pub recheck_delay: Duration,
+    /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000.
+    pub failures_to_not_ready: u32,
+    /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one in the same interval counts once.
+    pub successes_to_ready: u32,
+    /// While not live, a liveness message goes out so often and stays open so long; doubled from failure to failure.
+    pub not_live_interval: Duration,
+    /// Where the doubling of `not_live_interval` ends.
+    pub not_live_interval_max: Duration,
+    /// What a hint of the client library does.
+    pub on_suspicion: OnSuspicion,
+    /// How long a liveness message may take that a suspicion sent. At most `liveness_timeout`.
+    pub suspicion_timeout: Duration,
+    /// The shortest time from one liveness message to the next that a suspicion sends. At most `live_interval`.
+    pub suspicion_spacing: Duration,
+    /// How long the service stays Running, with a warning, while only the leaders asked are missing. Zero: not at all.
+    pub partial_tolerance: Duration,
+    /// What an answer proves that refuses for a reason of ours: a missing topic, a missing right, a quota.
+    pub answers: Answers,
+    /// What a fatally broken client leads to.
+    pub on_client_lost: OnClientLost,
+    /// Replace the client when nothing proved it to be of any use for so long. Longer than `not_live_interval_max`.
+    pub recreate_after: Option<Duration>,
+    /// What must be registered after each start. Names are not empty and differ.
+    pub handlers: Vec<Handler>,
+    /// How long one registration may take.
+    pub registration_timeout: Duration,
+    /// How long to wait after a registration that failed.
+    pub registration_backoff: Backoff,
+    /// At a shutdown: how long to be NotReady before anything is closed, so that load balancers see it. Zero: not at all.
+    pub drain: Duration,
+    /// How long the closing may take after that.
+    pub stop_timeout: Duration,
+    /// Where the jitter of the backoffs comes from: the same seed gives the same delays. `None`: the runner draws one, so
+    /// that many processes do not come back in step; without a runner it is 0.
+    pub seed: Option<u64>,
+}
+
+/// What a hint of the client library does while live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnSuspicion {
+    /// Ask the bus now, with `suspicion_timeout`; the outcome decides alone.
+    Ask,
+    /// Believe it: NotReady at once.
+    NotReady,
+}
+
+/// What a refusal for a reason of ours proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answers {
+    /// The bus lives: it answered. Running, with a warning.
+    Live,
+    /// Strict: what we asked was not done. NotReady.
+    NotLive,
+}
+
+/// What a fatally broken client leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnClientLost {
+    /// Discard it and start another.
+    Recreate,
+    /// Failed, for ever.
+    Fail,
+}
+
+impl Default for Settings {
+    /// A killed bus is noticed in under a second, a hung one in under ten; an idle one costs one small message in five
+    /// seconds.
+    fn default() -> Self {
+        let backoff = Backoff {
+            first: Duration::from_millis(500),
+            max: Duration::from_secs(30),
+            jitter_percent: 20,
+        };
+        Self {
+            start_timeout: Duration::from_secs(10),
+            start_backoff: backoff,
+            live_interval: Duration::from_secs(5),
+            liveness_timeout: Duration::from_secs(2),
+            recheck_delay: Duration::from_millis(500),
+            failures_to_not_ready: 2,
+            successes_to_ready: 1,
+            not_live_interval: Duration::from_secs(1),
+            not_live_interval_max: Duration::from_secs(5),
+            on_suspicion: OnSuspicion::Ask,
+            suspicion_timeout: Duration::from_millis(500),
+            suspicion_spacing: Duration::from_millis(200),
+            partial_tolerance: Duration::from_secs(15),
+            answers: Answers::Live,
+            on_client_lost: OnClientLost::Recreate,
+            recreate_after: None,
+            handlers: Vec::new(),
+            registration_timeout: Duration::from_secs(10),
+            registration_backoff: backoff,
+            drain: Duration::from_secs(5),
+            stop_timeout: Duration::from_secs(5),
+            seed: None,
+        }
+    }
+}
+
+impl Settings {
+    /// A hung bus is noticed in under a second; an idle one costs four small messages a second.
+    #[must_use]
+    pub fn fast() -> Self {
+        Self {
+            live_interval: Duration::from_millis(250),
+            liveness_timeout: Duration::from_millis(250),
+            recheck_delay: Duration::from_millis(50),
+            not_live_interval: Duration::from_millis(500),
+            suspicion_timeout: Duration::from_millis(250),
+            suspicion_spacing: Duration::from_millis(100),
+            ..Self::default()
+        }
+    }
+
+    /// The timings and the simpler rules of the VOLTHA core, whose Kafka supervision livebus follows: a fixed delay
+    /// between starts, a minute of silence while live, five seconds while not, every piece of bad news believed at once,
+    /// no warnings, and no second client.
+    ///
+    /// What a liveness message may take is a minute here; the original waits for it without end. `docs/differences.md`
+    /// lists what else differs, and why.
+    #[must_use]
+    pub fn as_in_voltha() -> Self {
+        Self {
+            start_backoff: Backoff::fixed(Duration::from_secs(2)),
+            live_interval: Duration::from_mins(1),
+            liveness_timeout: Duration::from_mins(1),
+            failures_to_not_ready: 1,
+            not_live_interval: Duration::from_secs(5),
+            not_live_interval_max: Duration::from_secs(5),
+            on_suspicion: OnSuspicion::NotReady,
+            partial_tolerance: Duration::ZERO,
+            answers: Answers::NotLive,
+            on_client_lost: OnClientLost::Fail,
+            drain: Duration::ZERO,
+            ..Self::default()
+        }
+    }
+}
