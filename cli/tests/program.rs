@@ -397,6 +397,21 @@ fn a_bus_that_is_not_there_is_told_with_its_class_and_remedy() {
 }
 
 #[test]
+fn a_name_that_does_not_resolve_is_told_as_such() {
+    let args = [
+        "-b",
+        "no-such-host.invalid:9092",
+        "--preset",
+        "fast",
+        "--format",
+        "json",
+    ];
+    let mut watch = Watch::start(&args);
+    let lost: Value = serde_json::from_str(&watch.until("\"NotReady\"")).expect("it is JSON");
+    assert_eq!(lost["failure"]["class"], "NameResolution", "{lost}");
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     for (signal, code) in [
         (rustix::process::Signal::INT, 130),

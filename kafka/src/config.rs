@@ -164,3 +164,71 @@ impl KafkaConfig {
         client
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use livebus_core::Settings;
+
+    use super::*;
+
+    fn liveness_client(pairs: &[&str], settings: Settings) -> ClientConfig {
+        let servers = "127.0.0.1:9092".parse().expect("it is an address");
+        let properties = Properties::parse(pairs).expect("they are pairs");
+        let kafka = KafkaConfig::new(servers, properties).expect("they are properties");
+        let config = Config::new(settings).expect("they are valid");
+        kafka.liveness_client_config(&config)
+    }
+
+    #[test]
+    fn a_liveness_message_is_always_acknowledged() {
+        let acks = |pairs: &[&str]| {
+            let client = liveness_client(pairs, Settings::default());
+            client.get("acks").map(str::to_owned)
+        };
+        assert_eq!(acks(&[]).as_deref(), Some("1"));
+        assert_eq!(acks(&["acks=0"]).as_deref(), Some("1"));
+        assert_eq!(acks(&["request.required.acks=0"]).as_deref(), Some("1"));
+        assert_eq!(acks(&["acks=all"]).as_deref(), Some("all"));
+    }
+
+    #[test]
+    fn what_a_client_for_data_needs_does_not_keep_the_liveness_client_from_being_made() {
+        let pairs = [
+            "transactional.id=orders",
+            "enable.idempotence=true",
+            "acks=all",
+        ];
+        let client = liveness_client(&pairs, Settings::default());
+        assert!(client.create_native_config().is_ok());
+        assert_eq!(client.get("transactional.id"), None);
+        assert_eq!(client.get("enable.idempotence"), Some("false"));
+    }
+
+    #[test]
+    fn a_connection_outlives_any_record() {
+        for settings in [
+            Settings::default(),
+            Settings::fast(),
+            Settings::as_in_voltha(),
+        ] {
+            let client = liveness_client(&[], settings);
+            let number = |key| client.get(key).and_then(|value| value.parse::<u64>().ok());
+            assert!(number("socket.timeout.ms") > number("message.timeout.ms"));
+            assert!(number("message.timeout.ms").is_some());
+        }
+    }
+
+    #[test]
+    fn a_slow_handshake_is_given_the_time_that_the_properties_ask_for() {
+        let key = "socket.connection.setup.timeout.ms";
+        let asked = liveness_client(
+            &["socket.connection.setup.timeout.ms=20000"],
+            Settings::default(),
+        );
+        assert_eq!(asked.get(key), Some("20000"));
+        assert_eq!(
+            liveness_client(&[], Settings::default()).get(key),
+            Some("3000")
+        );
+    }
+}
