@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::action::Action;
+use crate::backoff::Backoff;
 use crate::failure::{Failure, FailureClass, FailureKind};
 use crate::settings::Answers;
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
@@ -16,11 +17,12 @@ impl Supervisor {
     pub(crate) fn ask_while_not_live(&mut self, started: Started, not_live: NotLive) {
         let id = self.next_id();
         let settings = self.config.settings();
-        let doublings = not_live.failures.min(31);
-        let interval = settings
-            .not_live_interval
-            .saturating_mul(1 << doublings)
-            .min(settings.not_live_interval_max);
+        let interval = Backoff {
+            first: settings.not_live_interval,
+            max: settings.not_live_interval_max,
+            jitter_percent: 0,
+        }
+        .doubled(not_live.failures.saturating_add(1));
         let deadline = self.now + interval;
         let asking = NotLive {
             in_flight: Some(id),
@@ -198,7 +200,7 @@ impl Supervisor {
     pub(crate) fn suspect(&mut self, started: Started, live: Live, hint: Failure) {
         let now = self.now;
         let settings = self.config.settings();
-        let soonest = now.max(live.sent + settings.suspicion_spacing);
+        let soonest = live.spaced(now, &self.config);
         let question = match live.question {
             Question::Quiet { due }
             | Question::Rechecking { due, .. }
@@ -290,9 +292,7 @@ impl Supervisor {
                 live.question = Question::Suspected {
                     hint,
                     at: asking.asked,
-                    due: self
-                        .now
-                        .max(live.sent + self.config.settings().suspicion_spacing),
+                    due: live.spaced(self.now, &self.config),
                 };
                 self.set_liveness(started, Liveness::Live(live));
             }

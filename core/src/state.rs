@@ -195,13 +195,17 @@ impl Live {
         let settings = config.settings();
         match self.standing {
             Standing::Clear => {
-                let due = self.evidence + settings.live_interval;
                 // Evidence that was told late may be due at once, right after a message that nobody answered yet.
-                due.max(self.sent + settings.suspicion_spacing)
+                self.spaced(self.evidence + settings.live_interval, config)
             }
             Standing::Warned(_) => now + settings.live_interval,
             Standing::Partial { .. } => now + settings.not_live_interval,
         }
+    }
+
+    /// `due`, or as much later as the newest liveness message demands.
+    pub(crate) fn spaced(&self, due: Instant, config: &Config) -> Instant {
+        due.max(self.sent + config.settings().suspicion_spacing)
     }
 }
 

@@ -202,15 +202,15 @@ impl Supervisor {
         });
     }
 
-    /// Reports, if it says anything new to a reader.
-    pub(crate) fn set_report(&mut self, mut report: Report) {
+    /// Reports, if it says anything new to a reader, and tells whether it did.
+    pub(crate) fn set_report(&mut self, mut report: Report) -> bool {
         let old = &self.report;
         let class = |report: &Report| report.warning.map(|failure| failure.class);
         if report.status == old.status
             && report.cause.same_reason(old.cause)
             && class(&report) == class(old)
         {
-            return;
+            return false;
         }
         report.attempt = self.attempt;
         report.evidence = self.evidence;
@@ -224,5 +224,6 @@ impl Supervisor {
         }
         self.report = report;
         self.actions.push_back(Action::SetStatus(report));
+        true
     }
 }

@@ -417,10 +417,7 @@ impl Supervisor {
             lease: Some(live.lease(&self.config)),
             ..self.report
         };
-        let before = self.actions.len();
-        self.set_report(running);
-        let nothing_new = self.actions.len() == before;
-        if nothing_new && self.report.lease != running.lease {
+        if !self.set_report(running) && self.report.lease != running.lease {
             self.report.evidence = running.evidence;
             self.report.lease = running.lease;
             self.actions.push_back(Action::Renew {

@@ -69,7 +69,7 @@ impl Leaders {
     }
 }
 
-pub(crate) const fn missing() -> Failure {
+const fn missing() -> Failure {
     Failure::with_code(
         FailureClass::TopicMissing,
         RDKafkaErrorCode::UnknownTopicOrPartition as i32,

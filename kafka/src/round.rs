@@ -105,10 +105,10 @@ async fn find_leaders<R: Runtime>(
     create: bool,
     deadline: Instant,
 ) -> Result<Leaders, Failure> {
-    match look_up::<R>(client, topic, left_until(deadline).min(LONGEST_CALL)).await {
+    match look_up::<R>(client, topic, left_until(deadline)).await {
         Err(failure) if failure.class == FailureClass::TopicMissing && create => {
             create_topic::<R>(kafka, topic, left_until(deadline)).await?;
-            look_up::<R>(client, topic, left_until(deadline).min(LONGEST_CALL)).await
+            look_up::<R>(client, topic, left_until(deadline)).await
         }
         found => found,
     }
@@ -120,6 +120,7 @@ async fn look_up<R: Runtime>(
     timeout: Duration,
 ) -> Result<Leaders, Failure> {
     let topic = topic.to_owned();
+    let timeout = timeout.min(LONGEST_CALL);
     let look_up = move |producer: &Producer| Leaders::look_up(producer, &topic, timeout);
     let leaders = blocking::<R, _>(client, look_up).await??;
     client.set_leaders(Some(leaders.clone()));
@@ -128,7 +129,7 @@ async fn look_up<R: Runtime>(
 
 async fn refresh<R: Runtime>(client: Arc<LivenessClient>, topic: String) {
     // Failing is no news: the next round notices whatever it means.
-    let _ = look_up::<R>(&client, &topic, Duration::from_secs(1)).await;
+    let _ = look_up::<R>(&client, &topic, LONGEST_CALL).await;
 }
 
 async fn to_leaders<R: Runtime>(
@@ -147,7 +148,7 @@ async fn to_leaders<R: Runtime>(
     }
 }
 
-/// Sends the records and gives the first acknowledgement, or the most telling failure once all have failed.
+/// Sends the records and gives the first acknowledgement, or the most decisive failure once all have failed.
 async fn votes(
     client: &Arc<LivenessClient>,
     topic: &str,
@@ -180,7 +181,7 @@ async fn votes(
         match outcome {
             Ok(()) => return Ok(()),
             Err(failure) => {
-                worst = Some(worst.map_or(failure, |worst| more_telling(worst, failure)));
+                worst = Some(worst.map_or(failure, |worst| more_decisive(worst, failure)));
             }
         }
     }
@@ -199,7 +200,7 @@ async fn other_brokers<R: Runtime>(
 ) -> Option<Failure> {
     let span = left_until(deadline);
     R::delay_for(span / 2).await;
-    let verdict = match look_up::<R>(client, topic, (span * 3 / 10).min(LONGEST_CALL)).await {
+    let verdict = match look_up::<R>(client, topic, span * 3 / 10).await {
         Ok(leaders) if leaders.others => FailureClass::NoLeader.into(),
         Ok(_) => return None,
         Err(failure) if failure.class.kind() == FailureKind::Ambiguous => return None,
@@ -218,8 +219,8 @@ async fn blocking<R: Runtime, T: Send + 'static>(
     done.ok_or(FailureClass::Other.into())
 }
 
-/// A definitive failure says more than a refusal, a refusal more than a missing leader, and anything more than silence.
-fn more_telling(a: Failure, b: Failure) -> Failure {
+/// A definitive failure decides over a refusal, a refusal over a missing leader, and anything over silence.
+fn more_decisive(a: Failure, b: Failure) -> Failure {
     let rank = |failure: Failure| match failure.class.kind() {
         FailureKind::Definitive => 3,
         FailureKind::Answer => 2,
