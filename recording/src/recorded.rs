@@ -1,0 +1,113 @@
+//! A supervisor with somebody who looks on.
+
+use std::fmt;
+use std::time::Instant;
+
+use livebus_core::{Action, Event, Supervisor};
+
+/// Something that went into a supervisor or came out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// [`Supervisor::handle_event`] was called.
+    Event(Event),
+    /// [`Supervisor::handle_timeout`] was called, and something was due.
+    Timeout,
+    /// [`Supervisor::poll_action`] gave this.
+    Action(Action),
+}
+
+/// Who looks on. Called in the loop, so it must be quick and never wait.
+pub trait Record: Send + 'static {
+    /// Takes one entry. `at` is the instant that the supervisor was told; of an action, the newest that it was told.
+    ///
+    /// Feeding the same inputs at the same instants to an equal supervisor gives the same actions.
+    fn record(&mut self, at: Instant, entry: Entry);
+}
+
+/// A [`Supervisor`] by the same four calls, each told to a [`Record`], if there is one.
+pub struct RecordedSupervisor {
+    supervisor: Supervisor,
+    record: Option<Box<dyn Record>>,
+    newest: Instant,
+    /// The newest call of `handle_timeout` at which nothing was due, while nobody was told of it.
+    idle: Option<Instant>,
+}
+
+impl RecordedSupervisor {
+    /// `supervisor` was made at `now` and told nothing yet.
+    #[must_use]
+    pub fn new(supervisor: Supervisor, now: Instant, record: Option<Box<dyn Record>>) -> Self {
+        Self {
+            supervisor,
+            record,
+            newest: now,
+            idle: None,
+        }
+    }
+
+    /// As [`Supervisor::handle_event`].
+    pub fn handle_event(&mut self, at: Instant, event: Event) {
+        self.newest = self.newest.max(at);
+        if let Some(record) = &mut self.record {
+            // Time does not go back: the supervisor takes this event as of the idle call.
+            if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
+                record.record(idle, Entry::Timeout);
+            }
+            record.record(at, Entry::Event(event));
+        }
+        self.supervisor.handle_event(at, event);
+    }
+
+    /// As [`Supervisor::handle_timeout`].
+    ///
+    /// A loop calls it on every wake. One at which nothing is due says nothing that the next input does not say better,
+    /// and is not recorded.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.newest = self.newest.max(now);
+        if let Some(record) = &mut self.record {
+            if self.supervisor.poll_timeout().is_some_and(|due| due <= now) {
+                self.idle = None;
+                record.record(now, Entry::Timeout);
+            } else {
+                self.idle = self.idle.max(Some(now));
+            }
+        }
+        self.supervisor.handle_timeout(now);
+    }
+
+    /// As [`Supervisor::poll_action`].
+    pub fn poll_action(&mut self) -> Option<Action> {
+        let action = self.supervisor.poll_action()?;
+        if let Some(record) = &mut self.record {
+            record.record(self.newest, Entry::Action(action));
+        }
+        Some(action)
+    }
+
+    /// As [`Supervisor::poll_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.supervisor.poll_timeout()
+    }
+
+    /// As [`Supervisor::wants_evidence`].
+    #[must_use]
+    pub fn wants_evidence(&self) -> bool {
+        self.supervisor.wants_evidence()
+    }
+
+    /// As [`Supervisor::is_stopped`].
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.supervisor.is_stopped()
+    }
+}
+
+impl fmt::Debug for RecordedSupervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedSupervisor")
+            .field("supervisor", &self.supervisor)
+            .field("recorded", &self.record.is_some())
+            .finish_non_exhaustive()
+    }
+}
