@@ -23,15 +23,22 @@ pub struct Probes {
 /// An answer, for an HTTP server to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeAnswer {
-    /// 200, 404 or 503.
+    /// 200, 404, 405 or 503.
     pub status: u16,
-    /// Plain text in UTF-8.
+    /// Plain text in UTF-8. A server leaves it out where the method is HEAD.
     pub body: String,
 }
 
 impl ProbeAnswer {
-    /// The media type of every body.
-    pub const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
+    /// The headers that go with it: names in lower case, and values.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
+        let allow = (self.status == 405).then_some(("allow", "GET, HEAD"));
+        let always = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("cache-control", "no-store"),
+        ];
+        always.into_iter().chain(allow)
+    }
 }
 
 impl Probes {
@@ -44,7 +51,25 @@ impl Probes {
         }
     }
 
-    /// The answer to a GET of `path` with `query` (what stands behind the `?`) at `now`.
+    /// The answer to a request at `now`: its method, its path, and its query (what stands behind the `?`).
+    #[must_use]
+    pub fn respond(
+        &self,
+        method: &str,
+        path: &str,
+        query: Option<&str>,
+        now: Instant,
+    ) -> ProbeAnswer {
+        match method {
+            "GET" | "HEAD" => self.answer(path, query, now),
+            _ => ProbeAnswer {
+                status: 405,
+                body: "only GET and HEAD\n".to_owned(),
+            },
+        }
+    }
+
+    /// The answer to a GET of `path` with `query` at `now`.
     #[must_use]
     pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> ProbeAnswer {
         let verbose = query.is_some_and(|query| has_key(query, "verbose"));

@@ -63,7 +63,12 @@ impl Observations {
 
     /// The bus did its work, just now: a delivery was acknowledged, a record fetched, a request answered.
     pub fn live(&self) {
-        let nanos = self.epoch.elapsed().as_nanos();
+        self.live_at(Instant::now());
+    }
+
+    /// The bus did its work at `at`, which was not long ago.
+    pub fn live_at(&self, at: Instant) {
+        let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         let word = u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1;
         // Relaxed: the instant is all there is to see. Should the runner arm the cell at this very moment and miss this
         // message, its own deadline or the next message makes up for it.

@@ -18,33 +18,25 @@
 //! }
 //! ```
 //!
-//! The decisions are [`livebus_core`]'s, what they mean on Kafka is [`livebus_kafka`]'s, the probes are
-//! [`livebus_endpoints`]'s. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), the serving
-//! (`serve.rs`), and what rdkafka needs of a runtime (`runtime.rs`).
+//! The decisions are `livebus-core`'s, what they mean on Kafka is `livebus-kafka`'s, the probes are `livebus-endpoints`',
+//! and what every runner shares is [`livebus_runner`]'s. What is left for a runtime is here: the loop (`run.rs`), the
+//! spawning (`execute.rs`), the serving (`serve.rs`), and what rdkafka and the loop need of a runtime (`runtime.rs`).
 //!
-//! Works on the current-thread and on the multi-thread scheduler.
+//! A builder must be started inside a tokio runtime with its time and IO enabled; either scheduler will do.
 
-mod builder;
 mod execute;
-mod handle;
 mod run;
 mod runtime;
 mod serve;
 
-pub use builder::{BuildError, Builder};
-pub use handle::{EndedError, Handle};
-pub use livebus_core::{
-    Answers, Backoff, Cause, Config, ConfigError, Failure, FailureClass, FailureKind, Handler,
-    HandlerId, OnClientLost, OnSuspicion, OpId, Predicate, Readiness, ReadinessBuilder, Report,
-    ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status, UnknownService,
-};
-pub use livebus_endpoints::{Changes, StatusChange};
-pub use livebus_kafka::{
-    AddressError, BootstrapServers, Bus, EmbeddedCluster, EmbeddedError, KafkaBus, KafkaConfig,
-    LivenessBy, News, Observations, Properties, PropertyError, RoundTally, Runtime, code_name,
-};
+pub use livebus_runner::*;
 pub use runtime::TokioRuntime;
-pub use serve::ServeError;
+
+/// Builds the supervision of one bus on tokio.
+pub type Builder<B = KafkaBus<TokioRuntime>> = livebus_runner::Builder<TokioRuntime, B>;
+
+/// A supervision that runs on tokio.
+pub type Handle<B = KafkaBus<TokioRuntime>> = livebus_runner::Handle<B>;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

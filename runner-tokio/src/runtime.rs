@@ -1,12 +1,19 @@
 //! What tokio does for rdkafka and for livebus.
 
-use std::future::Future;
-use std::time::Duration;
+use std::future::{self, Future};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use livebus_kafka::Runtime;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use livebus_kafka::rdkafka::util::AsyncRuntime;
+use livebus_kafka::{Bus, Runtime};
+use livebus_runner::{Runner, Supervision, Time};
 
-/// tokio, as rdkafka's [`AsyncRuntime`] and livebus's [`Runtime`]. Name it wherever rdkafka has a type parameter for it.
+use crate::run::run;
+
+/// tokio, as rdkafka's [`AsyncRuntime`] and livebus's [`Runtime`] and [`Runner`]. Name it wherever rdkafka has a type
+/// parameter for it.
 ///
 /// Everything it does must happen inside a tokio runtime.
 #[derive(Debug, Clone, Copy)]
@@ -29,5 +36,30 @@ impl Runtime for TokioRuntime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         tokio::task::spawn_blocking(work).await.ok()
+    }
+}
+
+impl Runner for TokioRuntime {
+    fn time() -> Arc<dyn Time> {
+        Arc::new(TokioTime)
+    }
+
+    fn launch<B: Bus>(supervision: Supervision<B>) {
+        tokio::spawn(run(supervision));
+    }
+}
+
+struct TokioTime;
+
+impl Time for TokioTime {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).boxed(),
+            None => future::pending().boxed(),
+        }
     }
 }

@@ -1,83 +1,46 @@
 //! The probes over HTTP.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use futures_channel::oneshot;
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use livebus_endpoints::{ProbeAnswer, Probes};
+use livebus_endpoints::Probes;
+use livebus_runner::{Serve, ServeError, Server};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
+
+use crate::runtime::TokioRuntime;
 
 /// How long a client may take to send its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait when the system cannot accept a connection (out of descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A server of probes. Dropping it ends it and its connections.
-#[derive(Debug)]
-pub(crate) struct Server {
-    address: SocketAddr,
-    accepting: JoinHandle<()>,
-}
-
-/// The probes cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Somebody else listens there.
-    #[error("the port is in use: {address}; choose another for the probes, or 0 for any")]
-    InUse {
-        /// The address that was asked for.
-        address: SocketAddr,
-    },
-    /// The system does not let us listen there.
-    #[error("cannot listen on {address} for the probes: {source}")]
-    Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl Server {
-    pub(crate) async fn start(address: SocketAddr, probes: Probes) -> Result<Self, ServeError> {
-        let refused = |source: io::Error| {
-            if source.kind() == io::ErrorKind::AddrInUse {
-                ServeError::InUse { address }
-            } else {
-                ServeError::Listen { address, source }
-            }
-        };
+impl Serve for TokioRuntime {
+    async fn serve(address: SocketAddr, probes: Probes) -> Result<Server, ServeError> {
+        let refused = |source| ServeError::new(address, source);
         let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let accepting = tokio::spawn(accept(listener, probes));
-        tracing::info!(%address, "serving /livez and /readyz");
-        Ok(Self { address, accepting })
-    }
-
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+        let (server, owner) = Server::new(listener.local_addr().map_err(refused)?);
+        tokio::spawn(accept(listener, probes, owner));
+        Ok(server)
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, probes: Probes) {
+async fn accept(listener: TcpListener, probes: Probes, mut owner: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut owner => break,
+        };
+        match accepted {
             Ok((stream, _)) => drop(connections.spawn(connection(stream, probes.clone()))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -101,31 +64,17 @@ async fn connection(stream: TcpStream, probes: Probes) {
     let _ = served.await;
 }
 
-fn respond(probes: &Probes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let allowed = matches!(*request.method(), Method::GET | Method::HEAD);
-    let (status, body) = if allowed {
-        let uri = request.uri();
-        let ProbeAnswer { status, body } = probes.answer(uri.path(), uri.query(), Instant::now());
-        (
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            body,
-        )
-    } else {
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD\n".to_owned(),
-        )
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(ProbeAnswer::CONTENT_TYPE),
-    );
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if !allowed {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+fn respond(probes: &Probes, request: &Request<Incoming>) -> Response<String> {
+    let (method, uri) = (request.method().as_str(), request.uri());
+    let answer = probes.respond(method, uri.path(), uri.query(), Instant::now());
+    let headers = answer.headers();
+    let mut response = Response::new(answer.body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

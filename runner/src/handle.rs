@@ -1,5 +1,6 @@
 //! What a service holds while it is supervised.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,15 +9,14 @@ use futures_channel::oneshot;
 use futures_util::StreamExt;
 use livebus_core::{Config, Event, Readiness, Report, ServiceHandle, Status};
 use livebus_endpoints::{Changes, Clock, Heartbeat, Subscribers};
-use livebus_kafka::{Bus, KafkaBus};
+use livebus_kafka::Bus;
 
-use crate::execute::Message;
-use crate::runtime::TokioRuntime;
+use crate::effects::Message;
 use crate::serve::Server;
+use crate::time::Time;
 
 /// A supervision that runs. Dropping it ends everything at once; [`shutdown`](Self::shutdown) does so in order.
-#[derive(Debug)]
-pub struct Handle<B: Bus = KafkaBus<TokioRuntime>> {
+pub struct Handle<B: Bus> {
     pub(crate) bus: Arc<B>,
     pub(crate) config: Config,
     pub(crate) readiness: Readiness,
@@ -28,6 +28,7 @@ pub struct Handle<B: Bus = KafkaBus<TokioRuntime>> {
     /// Held and never used: the loop ends when it is dropped.
     pub(crate) _owner: oneshot::Sender<()>,
     pub(crate) server: Option<Server>,
+    pub(crate) time: Arc<dyn Time>,
 }
 
 /// The supervision ended before the service was ready.
@@ -102,7 +103,7 @@ impl<B: Bus> Handle<B> {
         // A loop that has ended already needs no telling.
         let _ = self
             .events
-            .unbounded_send((Instant::now(), Event::Shutdown));
+            .unbounded_send((self.time.now(), Event::Shutdown));
     }
 
     /// Waits until the supervision has ended.
@@ -133,5 +134,15 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     pub fn http_address(&self) -> Option<std::net::SocketAddr> {
         self.server.as_ref().map(Server::address)
+    }
+}
+
+impl<B: Bus> fmt::Debug for Handle<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("service", &self.service.name())
+            .field("report", &self.report())
+            .field("http", &self.http_address())
+            .finish_non_exhaustive()
     }
 }

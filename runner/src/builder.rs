@@ -3,35 +3,43 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_channel::{mpsc, oneshot};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use livebus_core::{
     Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
     UnknownService,
 };
 use livebus_endpoints::{Clock, Heartbeat, Probes, Subscribers};
-use livebus_kafka::{Bus, KafkaBus, KafkaConfig};
+use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
+use livebus_recording::{Record, RecordedSupervisor};
 
-use crate::execute::{Executor, Register};
+use crate::effects::{Effects, Register};
 use crate::handle::Handle;
-use crate::run::run;
-use crate::runtime::TokioRuntime;
-use crate::serve::{ServeError, Server};
+use crate::publish::Publisher;
+use crate::runner::{Runner, Supervision};
+use crate::serve::{Serve, ServeError, Server};
+use crate::time::Time;
 
-/// Builds the supervision of one bus.
+/// Builds the supervision of one bus, to be run by `R`.
 #[must_use = "nothing runs until it is started"]
-pub struct Builder<B: Bus = KafkaBus<TokioRuntime>> {
+pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
     service: String,
     readiness: Option<Readiness>,
     handlers: Vec<(Handler, Register)>,
-    http: Option<SocketAddr>,
+    serve: Option<StartServer>,
+    record: Option<Box<dyn Record>>,
+    time: Arc<dyn Time>,
+    runner: PhantomData<fn() -> R>,
 }
+
+type StartServer = Box<dyn FnOnce(Probes) -> BoxFuture<'static, Result<Server, ServeError>> + Send>;
 
 /// A supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +63,14 @@ pub enum BuildError {
     Serve(#[from] ServeError),
 }
 
-impl Builder {
+impl<R: Runner + Runtime> Builder<R, KafkaBus<R>> {
     /// For a Kafka bus.
     pub fn kafka(kafka: KafkaConfig) -> Self {
         Self::new(move |config| KafkaBus::new(kafka, config))
     }
 }
 
-impl<B: Bus> Builder<B> {
+impl<R: Runner, B: Bus> Builder<R, B> {
     /// The name that the service has unless it is given one.
     pub const DEFAULT_SERVICE: &'static str = "message-bus";
 
@@ -74,7 +82,10 @@ impl<B: Bus> Builder<B> {
             service: Self::DEFAULT_SERVICE.to_owned(),
             readiness: None,
             handlers: Vec::new(),
-            http: None,
+            serve: None,
+            record: None,
+            time: R::time(),
+            runner: PhantomData,
         }
     }
 
@@ -103,10 +114,10 @@ impl<B: Bus> Builder<B> {
     /// is not Running before every required one is registered.
     ///
     /// A registration that takes too long, or whose client is lost, is dropped.
-    pub fn handler<F, R>(mut self, handler: Handler, register: F) -> Self
+    pub fn handler<F, T>(mut self, handler: Handler, register: F) -> Self
     where
-        F: Fn() -> R + Send + Sync + 'static,
-        R: Future<Output = Result<(), Failure>> + Send + 'static,
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let register: Register = Arc::new(move || register().boxed());
         self.handlers.push((handler, register));
@@ -114,22 +125,38 @@ impl<B: Bus> Builder<B> {
     }
 
     /// Serves `/livez` and `/readyz` here. Port 0 is any that is free.
-    pub fn http(self, address: SocketAddr) -> Self {
+    pub fn http(self, address: SocketAddr) -> Self
+    where
+        R: Serve,
+    {
         Self {
-            http: Some(address),
+            serve: Some(Box::new(move |probes| R::serve(address, probes).boxed())),
             ..self
         }
     }
 
+    /// Has somebody look on at all that the supervisor is told and does.
+    pub fn looked_on_by(self, record: impl Record) -> Self {
+        Self {
+            record: Some(Box::new(record)),
+            ..self
+        }
+    }
+
+    /// Replaces the clock and the timer of the loop, for tests: probes and [`Handle::is_ready`] keep to the real clock.
+    pub fn time(self, time: Arc<dyn Time>) -> Self {
+        Self { time, ..self }
+    }
+
     /// Starts. Returns as soon as the supervision runs, whatever the bus does.
     ///
-    /// Must be called inside a tokio runtime with its time and IO enabled; either scheduler will do.
+    /// Must be called where the runner says that it can launch: inside its runtime.
     ///
     /// # Errors
     ///
     /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, or the probes cannot be served.
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
-        let now = Instant::now();
+        let now = self.time.now();
         if let Some(handler) = self.settings.handlers.first() {
             return Err(BuildError::NoRegistration(handler.name.clone()));
         }
@@ -145,10 +172,10 @@ impl<B: Bus> Builder<B> {
         };
         let service = readiness.service(&self.service)?;
         let heartbeat = Heartbeat::new(now);
-        let server = match self.http {
-            Some(address) => {
+        let server = match self.serve {
+            Some(serve) => {
                 let heartbeats = vec![(self.service, heartbeat.clone())];
-                Some(Server::start(address, Probes::new(readiness.clone(), heartbeats)).await?)
+                Some(serve(Probes::new(readiness.clone(), heartbeats)).await?)
             }
             None => None,
         };
@@ -164,15 +191,21 @@ impl<B: Bus> Builder<B> {
         let subscribers = Subscribers::new();
         let (events, inbox) = mpsc::unbounded();
         let (owner, dropped) = oneshot::channel();
-        let executor = Executor::new(
-            Arc::clone(&bus),
-            registrations,
-            service.clone(),
-            subscribers.clone(),
-            events.clone(),
-        );
         let supervisor = Supervisor::new(config.clone(), now);
-        tokio::spawn(run(supervisor, executor, inbox, dropped, heartbeat.clone()));
+        R::launch(Supervision {
+            supervisor: RecordedSupervisor::new(supervisor, now, self.record),
+            effects: Effects::new(
+                Arc::clone(&bus),
+                registrations,
+                Publisher::new(service.clone(), subscribers.clone()),
+                events.clone(),
+                Arc::clone(&self.time),
+            ),
+            inbox,
+            owner: dropped,
+            heartbeat: heartbeat.clone(),
+            time: Arc::clone(&self.time),
+        });
         Ok(Handle {
             bus,
             config,
@@ -184,6 +217,7 @@ impl<B: Bus> Builder<B> {
             events,
             _owner: owner,
             server,
+            time: self.time,
         })
     }
 }
@@ -193,12 +227,11 @@ fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-impl<B: Bus> fmt::Debug for Builder<B> {
+impl<R, B> fmt::Debug for Builder<R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("service", &self.service)
             .field("settings", &self.settings)
-            .field("http", &self.http)
             .finish_non_exhaustive()
     }
 }

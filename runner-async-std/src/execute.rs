@@ -1,0 +1,74 @@
+//! From an action to what it means: operations are spawned, everything else is done at once.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use async_std::task::{self, JoinHandle};
+use futures_util::FutureExt;
+use livebus_core::{Action, OpId};
+use livebus_kafka::Bus;
+use livebus_runner::{Effects, Operation};
+
+/// The operations under way. Dropping it ends them.
+#[derive(Default)]
+pub(crate) struct Operations {
+    tasks: HashMap<OpId, (Instant, Task)>,
+}
+
+impl Operations {
+    pub(crate) fn execute<B: Bus>(&mut self, action: Action, effects: &Effects<B>, now: Instant) {
+        match action {
+            Action::Start {
+                id,
+                attempt,
+                deadline,
+            } => self.spawn(id, deadline, now, effects.start(id, attempt, deadline)),
+            Action::SendLiveness { id, deadline } => {
+                self.spawn(id, deadline, now, effects.send_liveness(id, deadline));
+            }
+            Action::RegisterHandler {
+                id,
+                handler,
+                attempt,
+                deadline,
+            } => self.spawn(
+                id,
+                deadline,
+                now,
+                effects.register_handler(id, handler, attempt),
+            ),
+            Action::Stop { id, deadline } => {
+                self.tasks.clear();
+                self.spawn(id, deadline, now, effects.stop(id, deadline));
+            }
+            Action::Discard { id } => {
+                self.tasks.remove(&id);
+                effects.discard(id);
+            }
+            Action::SetStatus(report) => effects.set_status(report),
+            Action::Renew { evidence, lease } => effects.renew(evidence, lease),
+        }
+    }
+
+    /// Spawns an operation, and drops those that the supervisor has given up, so that they do not pile up.
+    fn spawn(&mut self, id: OpId, deadline: Instant, now: Instant, operation: Operation) {
+        self.tasks.retain(|_, (deadline, _)| *deadline > now);
+        self.tasks.insert(id, (deadline, Task::spawn(operation)));
+    }
+}
+
+/// A task that ends when it is dropped.
+struct Task(Option<JoinHandle<()>>);
+
+impl Task {
+    fn spawn(operation: Operation) -> Self {
+        Self(Some(task::spawn(operation)))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // Cancelling takes effect with the first poll; the rest of it would wait for the end.
+        self.0.take().map(|task| task.cancel().now_or_never());
+    }
+}

@@ -1,0 +1,39 @@
+//! livebus on async-std: a service's readiness, kept true to its Kafka bus.
+//!
+//! ```
+//! use livebus_async_std::{Builder, EmbeddedCluster, KafkaConfig};
+//!
+//! #[async_std::main]
+//! async fn main() -> anyhow::Result<()> {
+//!     let cluster = EmbeddedCluster::start(1)?; // or KafkaConfig::new("localhost:9092".parse()?, Properties::new())?
+//!     cluster.create_topic("livebus-liveness", 1)?;
+//!     let bus = Builder::kafka(KafkaConfig::embedded(&cluster)?)
+//!         .http("127.0.0.1:0".parse()?) // /livez and /readyz
+//!         .start()
+//!         .await?;
+//!     bus.ready().await?; // from now on `bus.is_ready()` follows the bus
+//!     # assert!(bus.is_ready());
+//!     bus.shutdown().await; // NotReady first, then the drain, then the end
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The decisions are `livebus-core`'s, what they mean on Kafka is `livebus-kafka`'s, the probes are `livebus-endpoints`',
+//! and what every runner shares is [`livebus_runner`]'s. What is left for a runtime is here: the loop (`run.rs`), the
+//! spawning (`execute.rs`), the serving (`serve.rs`), and what rdkafka and the loop need of a runtime (`runtime.rs`).
+//!
+//! A builder may be started anywhere: async-std has one executor for the whole process, with threads of its own.
+
+mod execute;
+mod run;
+mod runtime;
+mod serve;
+
+pub use livebus_runner::*;
+pub use runtime::AsyncStdRuntime;
+
+/// Builds the supervision of one bus on async-std.
+pub type Builder<B = KafkaBus<AsyncStdRuntime>> = livebus_runner::Builder<AsyncStdRuntime, B>;
+
+/// A supervision that runs on async-std.
+pub type Handle<B = KafkaBus<AsyncStdRuntime>> = livebus_runner::Handle<B>;

@@ -1,0 +1,60 @@
+//! The loop.
+
+use futures_util::{FutureExt, StreamExt, select};
+use livebus_core::Event;
+use livebus_kafka::Bus;
+use livebus_runner::Supervision;
+
+use crate::execute::Operations;
+
+/// Drives a supervision until its supervisor has stopped or its owner is gone.
+pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
+    let Supervision {
+        mut supervisor,
+        effects,
+        mut inbox,
+        mut owner,
+        heartbeat,
+        time,
+    } = it;
+    let observations = effects.bus().observations();
+    let mut operations = Operations::default();
+    loop {
+        while let Some(action) = supervisor.poll_action() {
+            operations.execute(action, &effects, time.now());
+        }
+        if supervisor.is_stopped() {
+            break;
+        }
+        let deadline = supervisor.poll_timeout();
+        heartbeat.promise(deadline);
+        observations.arm(supervisor.wants_evidence());
+
+        let mut message = select! {
+            message = inbox.next() => message,
+            () = observations.changed().fuse() => None,
+            () = time.sleep_until(deadline).fuse() => None,
+            _ = &mut owner => break,
+        };
+
+        // Whatever the reason to wake: first what was seen, at the instant when it was seen; then all that was told, each at
+        // its own instant; then the clock. A loop that asked its timer instead of the clock would starve under load.
+        let news = observations.take();
+        if let Some(at) = news.live {
+            supervisor.handle_event(at, Event::Live { at });
+        }
+        while let Some((at, event)) = message.or_else(|| inbox.next().now_or_never().flatten()) {
+            supervisor.handle_event(at, event);
+            message = None;
+        }
+        let now = time.now();
+        if let Some(failure) = news.suspicion {
+            supervisor.handle_event(now, Event::Suspicion(failure));
+        }
+        if let Some((client, failure)) = news.lost {
+            supervisor.handle_event(now, Event::ClientLost { client, failure });
+        }
+        supervisor.handle_timeout(now);
+    }
+    heartbeat.promise(None);
+}

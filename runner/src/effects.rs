@@ -1,0 +1,148 @@
+//! What actions mean: operations become futures, everything else is done at once.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_channel::mpsc::UnboundedSender;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use livebus_core::{Event, Failure, FailureClass, HandlerId, OpId, Report};
+use livebus_kafka::Bus;
+
+use crate::publish::Publisher;
+use crate::time::Time;
+
+/// Something that happened, and when.
+pub type Message = (Instant, Event);
+
+/// What takes time: to be spawned, and dropped when it is given up. It answers by itself.
+pub type Operation = BoxFuture<'static, ()>;
+
+/// Registers one request handler with the service's client; called after each start, and again while it fails.
+pub(crate) type Register =
+    Arc<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
+
+/// What each action means, by a method of its name.
+///
+/// A runner spawns an [`Operation`], never awaits it in the loop, and keeps it by its id until the supervisor has given it up:
+/// by [`discard`](Self::discard), at its deadline, at the stop. Then it is dropped. Its answer comes to the supervision's inbox
+/// with the instant at which the outcome was there; a panic is a failure.
+///
+/// Dropping it tells everyone, unless the supervisor did, that nobody watches any more.
+pub struct Effects<B: Bus> {
+    bus: Arc<B>,
+    handlers: Vec<Register>,
+    publisher: Publisher,
+    answers: UnboundedSender<Message>,
+    time: Arc<dyn Time>,
+}
+
+impl<B: Bus> Effects<B> {
+    pub(crate) fn new(
+        bus: Arc<B>,
+        handlers: Vec<Register>,
+        publisher: Publisher,
+        answers: UnboundedSender<Message>,
+        time: Arc<dyn Time>,
+    ) -> Self {
+        Self {
+            bus,
+            handlers,
+            publisher,
+            answers,
+            time,
+        }
+    }
+
+    /// The bus, for its observations.
+    #[must_use]
+    pub fn bus(&self) -> &B {
+        &self.bus
+    }
+
+    /// [`Action::Start`](livebus_core::Action::Start).
+    #[must_use = "an operation is to be spawned"]
+    pub fn start(&self, id: OpId, attempt: u32, deadline: Instant) -> Operation {
+        tracing::debug!(service = self.publisher.name(), attempt, "start");
+        let bus = Arc::clone(&self.bus);
+        let start = async move { bus.start(id, deadline).await };
+        self.answered(start, move |result| Event::StartAnswered { id, result })
+    }
+
+    /// [`Action::SendLiveness`](livebus_core::Action::SendLiveness).
+    #[must_use = "an operation is to be spawned"]
+    pub fn send_liveness(&self, id: OpId, deadline: Instant) -> Operation {
+        let bus = Arc::clone(&self.bus);
+        let ask = async move { bus.send_liveness(deadline).await };
+        self.answered(ask, move |result| Event::LivenessAnswered { id, result })
+    }
+
+    /// [`Action::RegisterHandler`](livebus_core::Action::RegisterHandler).
+    #[must_use = "an operation is to be spawned"]
+    pub fn register_handler(&self, id: OpId, handler: HandlerId, attempt: u32) -> Operation {
+        let (service, handler) = (self.publisher.name(), handler.index());
+        tracing::debug!(service, handler, attempt, "register");
+        let register = Arc::clone(&self.handlers[handler]);
+        let register = async move { register().await };
+        self.answered(register, move |result| Event::RegistrationAnswered {
+            id,
+            result,
+        })
+    }
+
+    /// [`Action::Stop`](livebus_core::Action::Stop).
+    #[must_use = "an operation is to be spawned"]
+    pub fn stop(&self, id: OpId, deadline: Instant) -> Operation {
+        let bus = Arc::clone(&self.bus);
+        let stop = async move { bus.stop(deadline).await };
+        self.answered(stop, move |result| Event::StopAnswered { id, result })
+    }
+
+    /// [`Action::Discard`](livebus_core::Action::Discard), once the operation of that id was dropped.
+    pub fn discard(&self, id: OpId) {
+        self.bus.discard(id);
+    }
+
+    /// [`Action::SetStatus`](livebus_core::Action::SetStatus).
+    pub fn set_status(&self, report: Report) {
+        self.publisher.set_status(self.time.now(), report);
+    }
+
+    /// [`Action::Renew`](livebus_core::Action::Renew).
+    pub fn renew(&self, evidence: Instant, lease: Instant) {
+        self.publisher.renew(self.time.now(), evidence, lease);
+    }
+
+    fn answered(
+        &self,
+        work: impl Future<Output = Result<(), Failure>> + Send + 'static,
+        event: impl FnOnce(Result<(), Failure>) -> Event + Send + 'static,
+    ) -> Operation {
+        let (answers, time) = (self.answers.clone(), Arc::clone(&self.time));
+        let answered = async move {
+            let outcome = AssertUnwindSafe(work).catch_unwind().await;
+            let result = outcome.unwrap_or_else(|_panic| Err(FailureClass::Other.into()));
+            // Nobody listens after the loop has ended.
+            let _ = answers.unbounded_send((time.now(), event(result)));
+        };
+        answered.boxed()
+    }
+}
+
+impl<B: Bus> Drop for Effects<B> {
+    fn drop(&mut self) {
+        self.publisher.close(self.time.now());
+    }
+}
+
+impl<B: Bus> fmt::Debug for Effects<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effects")
+            .field("service", &self.publisher.name())
+            .field("handlers", &self.handlers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+//! What a runner brings, and what it is handed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_channel::mpsc::UnboundedReceiver;
+use futures_channel::oneshot;
+use livebus_endpoints::Heartbeat;
+use livebus_kafka::Bus;
+use livebus_recording::RecordedSupervisor;
+
+use crate::effects::{Effects, Message};
+use crate::time::Time;
+
+/// A way to run supervisions: an async runtime's, or any other.
+pub trait Runner: Send + Sync + 'static {
+    /// The clock and the timer that its loops wait by.
+    fn time() -> Arc<dyn Time>;
+
+    /// Drives the supervision, in the background, until the supervisor has stopped or the owner is gone.
+    fn launch<B: Bus>(supervision: Supervision<B>);
+}
+
+/// One supervision that is ready to run.
+///
+/// The loop is always this. Poll the actions and carry each out by [`effects`](Self::effects), spawning what takes time. If
+/// the supervisor has stopped, end. Poll the timeout and promise it to the heartbeat. Arm the bus's observations. Wait for a
+/// message, an observation, the deadline, or the end of the owner. Then tell the supervisor, in this order: good news, at the
+/// instant when it was seen; all messages that are there, each at its own; bad news; that time has passed.
+///
+/// Whatever ends the loop, dropping this tells everyone that nobody watches any more.
+pub struct Supervision<B: Bus> {
+    /// What decides.
+    pub supervisor: RecordedSupervisor,
+    /// What its actions mean.
+    pub effects: Effects<B>,
+    /// What was told from outside: answers of operations, and the shutdown.
+    pub inbox: UnboundedReceiver<Message>,
+    /// Ends, with or without a word, when the owner of the supervision is gone.
+    pub owner: oneshot::Receiver<()>,
+    /// Where the loop promises when it will be back.
+    pub heartbeat: Heartbeat,
+    /// The clock that it reads on every wake, and the timer that it waits by.
+    pub time: Arc<dyn Time>,
+}
+
+impl<B: Bus> fmt::Debug for Supervision<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervision")
+            .field("supervisor", &self.supervisor)
+            .finish_non_exhaustive()
+    }
+}
