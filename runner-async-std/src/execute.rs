@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use async_std::task::{self, JoinHandle};
+use async_std::task::JoinHandle;
 use futures_util::FutureExt;
 use livebus_core::{Action, OpId};
 use livebus_kafka::Bus;
@@ -62,7 +62,7 @@ struct Task(Option<JoinHandle<()>>);
 
 impl Task {
     fn spawn(operation: Operation) -> Self {
-        Self(Some(task::spawn(operation)))
+        Self(Some(async_std::task::spawn(operation)))
     }
 }
 

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_std::task;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use livebus_kafka::rdkafka::util::AsyncRuntime;
@@ -22,12 +21,12 @@ pub struct AsyncStdRuntime;
 impl AsyncRuntime for AsyncStdRuntime {
     type Delay = BoxFuture<'static, ()>;
 
-    fn spawn<T: Future<Output = ()> + Send + 'static>(future: T) {
-        task::spawn(future);
+    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
+        async_std::task::spawn(task);
     }
 
     fn delay_for(duration: Duration) -> Self::Delay {
-        task::sleep(duration).boxed()
+        async_std::task::sleep(duration).boxed()
     }
 }
 
@@ -35,7 +34,7 @@ impl Runtime for AsyncStdRuntime {
     async fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        task::spawn_blocking(|| catch_unwind(AssertUnwindSafe(work)).ok()).await
+        async_std::task::spawn_blocking(|| catch_unwind(AssertUnwindSafe(work)).ok()).await
     }
 }
 
@@ -45,7 +44,7 @@ impl Runner for AsyncStdRuntime {
     }
 
     fn launch<B: Bus>(supervision: Supervision<B>) {
-        task::spawn(run(supervision));
+        async_std::task::spawn(run(supervision));
     }
 }
 
@@ -58,7 +57,10 @@ impl Time for AsyncStdTime {
 
     fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
         match deadline {
-            Some(deadline) => task::sleep(deadline.saturating_duration_since(self.now())).boxed(),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(self.now());
+                async_std::task::sleep(left).boxed()
+            }
             None => future::pending().boxed(),
         }
     }

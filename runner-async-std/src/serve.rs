@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_std::net::{TcpListener, TcpStream};
-use async_std::task;
 use futures_channel::oneshot;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, future, select};
@@ -27,7 +26,7 @@ impl Serve for AsyncStdRuntime {
         let refused = |source| ServeError::new(address, source);
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let (server, owner) = Server::new(listener.local_addr().map_err(refused)?);
-        task::spawn(accept(listener, probes, owner));
+        async_std::task::spawn(accept(listener, probes, owner));
         Ok(server)
     }
 }
@@ -44,7 +43,7 @@ async fn accept(listener: TcpListener, probes: Probes, mut owner: oneshot::Recei
             Ok((stream, _)) => connections.push(connection(stream, probes.clone())),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                task::sleep(ACCEPT_PAUSE).await;
+                async_std::task::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -60,7 +59,7 @@ async fn connection(stream: TcpStream, probes: Probes) {
         let mut before = None;
         while before != Some(requests.load(Ordering::Relaxed)) {
             before = Some(requests.load(Ordering::Relaxed));
-            task::sleep(REQUEST_TIMEOUT).await;
+            async_std::task::sleep(REQUEST_TIMEOUT).await;
         }
     };
     // A client that goes away, or is silent, is none of the service's troubles.

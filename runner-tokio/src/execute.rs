@@ -52,13 +52,18 @@ impl Operations {
     /// Spawns an operation, and drops those that the supervisor has given up, so that they do not pile up.
     fn spawn(&mut self, id: OpId, deadline: Instant, now: Instant, operation: Operation) {
         self.tasks.retain(|_, (deadline, _)| *deadline > now);
-        self.tasks
-            .insert(id, (deadline, Task(tokio::spawn(operation))));
+        self.tasks.insert(id, (deadline, Task::spawn(operation)));
     }
 }
 
 /// A task that ends when it is dropped.
 struct Task(JoinHandle<()>);
+
+impl Task {
+    fn spawn(operation: Operation) -> Self {
+        Self(tokio::spawn(operation))
+    }
+}
 
 impl Drop for Task {
     fn drop(&mut self) {
