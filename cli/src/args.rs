@@ -60,7 +60,8 @@ Exit codes: see `livebus --help`.";
 const DEMO_EXAMPLES: &str = "\
 Examples:
   livebus demo                  the defaults: a hung broker is noticed within ten seconds
-  livebus demo --preset fast    a hung broker is noticed within one second";
+  livebus demo --preset fast    a hung broker is noticed within one second
+  livebus demo --runtime async-std";
 
 /// Options of `livebus watch`.
 #[derive(Debug, clap::Args)]
@@ -97,7 +98,7 @@ pub(crate) struct WatchArgs {
     pub(crate) ask: Ask,
 
     /// The topic that liveness messages go to.
-    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_tokio::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
+    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_runner::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
     pub(crate) topic: String,
 
     /// Create the topic when it is missing.
@@ -115,6 +116,15 @@ pub(crate) struct WatchArgs {
     /// How changes are told.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
+
+    /// The async runtime that it runs on.
+    #[arg(
+        long,
+        env = "LIVEBUS_RUNTIME",
+        value_name = "NAME",
+        default_value = "tokio"
+    )]
+    pub(crate) runtime: RuntimeName,
 
     /// Write a log of this level to standard error: error, warn, info, debug or trace.
     #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
@@ -197,6 +207,15 @@ pub(crate) struct DemoArgs {
     #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
     pub(crate) preset: Preset,
 
+    /// The async runtime that it runs on.
+    #[arg(
+        long,
+        env = "LIVEBUS_RUNTIME",
+        value_name = "NAME",
+        default_value = "tokio"
+    )]
+    pub(crate) runtime: RuntimeName,
+
     /// Write a log of this level to standard error: error, warn, info, debug or trace.
     #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
     pub(crate) log: Option<tracing::Level>,
@@ -228,6 +247,14 @@ pub(crate) enum Preset {
     Fast,
     /// The timings and the simpler rules of the VOLTHA core
     Voltha,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeName {
+    /// What nearly everybody runs
+    Tokio,
+    /// Discontinued (RUSTSEC-2025-0052); still here for those who run it
+    AsyncStd,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

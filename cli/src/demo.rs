@@ -5,17 +5,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use futures_util::StreamExt;
-use livebus_tokio::{
-    Builder, Changes, EmbeddedCluster, Handle, KafkaConfig, LivenessBy, Settings, Status,
+use futures_util::{FutureExt, StreamExt, select};
+use livebus_runner::{
+    Builder, Changes, EmbeddedCluster, Handle, KafkaBus, KafkaConfig, LivenessBy, Settings, Status,
     StatusChange,
 };
-
-use tokio::time::sleep;
 
 use crate::args::DemoArgs;
 use crate::demo_table::Table;
 use crate::output::{print, short, text_line};
+use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
 use crate::{style, watch};
 
@@ -24,24 +23,24 @@ const PEACE: Duration = Duration::from_secs(2);
 /// How much longer than promised a step may take before the demo says that it failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn demo<R: CommandRuntime>(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let settings = Settings {
         drain: Duration::from_secs(1),
         ..watch::preset(args.preset)
     };
-    let mut story = Story::begin(settings).await?;
-    tokio::select! {
-        told = story.tell() => told?,
-        _ = signals.next() => print("\n>> interrupted").map(drop)?,
+    let mut story = Story::<R>::begin(settings).await?;
+    select! {
+        told = story.tell().fuse() => told?,
+        _ = signals.next().fuse() => print("\n>> interrupted").map(drop)?,
     }
     signals.patiently(story.end()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-struct Story {
+struct Story<R: CommandRuntime> {
     cluster: EmbeddedCluster,
-    bus: Handle,
+    bus: Handle<KafkaBus<R>>,
     changes: Changes,
     table: Table,
     coloured: bool,
@@ -49,13 +48,13 @@ struct Story {
     done_at: Instant,
 }
 
-impl Story {
+impl<R: CommandRuntime> Story<R> {
     async fn begin(settings: Settings) -> anyhow::Result<Self> {
         let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
         cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
         cluster.kill()?;
         let done_at = Instant::now();
-        let bus = Builder::kafka(KafkaConfig::embedded(&cluster)?)
+        let bus = Builder::<R, _>::kafka(KafkaConfig::embedded(&cluster)?)
             .settings(settings)
             .start()
             .await?;
@@ -78,28 +77,28 @@ impl Story {
     async fn tell(&mut self) -> anyhow::Result<()> {
         self.expect("no broker at the start", Status::NotReady)
             .await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         self.act("the broker appears", EmbeddedCluster::restore)?;
         self.expect("the broker appears", Status::Running).await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         self.act(
             "the broker is killed: connections are closed and refused",
             EmbeddedCluster::kill,
         )?;
         self.expect("killed", Status::NotReady).await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         self.act("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the kill", Status::Running).await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         self.act(
             "the broker hangs: it accepts and never answers",
             EmbeddedCluster::hang,
         )?;
         self.expect("hung", Status::NotReady).await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         self.act("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the hang", Status::Running).await?;
-        sleep(PEACE).await;
+        R::delay_for(PEACE).await;
         Ok(())
     }
 
@@ -121,9 +120,12 @@ impl Story {
     /// Waits until livebus says `status`, and notes how long that took.
     async fn expect(&mut self, step: &str, status: Status) -> anyhow::Result<()> {
         let bound = self.bus.config().detection_bound() + PATIENCE;
-        let noticed = tokio::time::timeout(bound, self.until(status)).await;
-        let change =
-            noticed.with_context(|| format!("{step}: not {status} within {}", short(bound)))??;
+        let change = select! {
+            change = self.until(status).fuse() => change?,
+            () = R::delay_for(bound).fuse() => {
+                anyhow::bail!("{step}: not {status} within {}", short(bound))
+            }
+        };
         let took = change.at.saturating_duration_since(self.done_at);
         print(&format!("   noticed after {}", short(took)))?;
         self.table.row(step, status, took);

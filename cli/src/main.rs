@@ -4,6 +4,7 @@ mod args;
 mod demo;
 mod demo_table;
 mod output;
+mod runtime;
 mod signals;
 mod style;
 mod terminal;
@@ -14,8 +15,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
+use livebus_async_std::AsyncStdRuntime;
+use livebus_tokio::TokioRuntime;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, RuntimeName};
+use crate::demo::demo;
+use crate::runtime::CommandRuntime;
+use crate::watch::watch;
 
 /// A wrong option, address, property or file.
 const EXIT_USAGE: u8 = 2;
@@ -54,26 +60,21 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Man { command } => man(command.as_deref()),
-        Command::Watch(watch) => {
-            start_log(watch.log);
-            block_on(watch::watch(watch))
+        Command::Watch(args) => {
+            start_log(args.log);
+            match args.runtime {
+                RuntimeName::Tokio => TokioRuntime::block_on(watch::<TokioRuntime>(args)),
+                RuntimeName::AsyncStd => AsyncStdRuntime::block_on(watch::<AsyncStdRuntime>(args)),
+            }
         }
-        Command::Demo(demo) => {
-            start_log(demo.log);
-            block_on(demo::demo(demo))
+        Command::Demo(args) => {
+            start_log(args.log);
+            match args.runtime {
+                RuntimeName::Tokio => TokioRuntime::block_on(demo::<TokioRuntime>(args)),
+                RuntimeName::AsyncStd => AsyncStdRuntime::block_on(demo::<AsyncStdRuntime>(args)),
+            }
         }
     }
-}
-
-fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("no runtime")?;
-    let code = runtime.block_on(command);
-    // A blocked call of librdkafka must not keep a program from ending.
-    runtime.shutdown_background();
-    code
 }
 
 fn start_log(level: Option<tracing::Level>) {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use livebus_tokio::{Failure, Report, StatusChange, code_name};
+use livebus_runner::{Failure, Report, StatusChange, code_name};
 use serde::Serialize;
 
 use crate::style;

@@ -1,38 +1,50 @@
 //! SIGINT and SIGTERM.
 
-use std::process;
+use std::future;
+use std::{process, thread};
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use futures_channel::mpsc::{self, UnboundedReceiver};
+use futures_util::{FutureExt, StreamExt, select};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator;
 
-/// Listens from the moment it is made.
+/// Listens from the moment it is made, on a thread of its own: no runtime is asked.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    codes: UnboundedReceiver<i32>,
 }
 
 impl Signals {
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be listened to");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
+        const REFUSED: &str = "signals cannot be listened to";
+        let mut signals = iterator::Signals::new([SIGINT, SIGTERM]).context(REFUSED)?;
+        let (sender, codes) = mpsc::unbounded();
+        let forward = move || {
+            for signal in signals.forever() {
+                // After the command's end nobody listens any more.
+                let _ = sender.unbounded_send(128 + signal);
+            }
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(forward)
+            .context(REFUSED)?;
+        Ok(Self { codes })
     }
 
     /// Waits for one. Gives the exit code of a program that it ends.
     pub(crate) async fn next(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.interrupt.recv() => 130,
-            _ = self.terminate.recv() => 143,
+        match self.codes.next().await {
+            Some(code) => code,
+            None => future::pending().await,
         }
     }
 
     /// Waits for `ending`, and ends at once when another signal comes first.
     pub(crate) async fn patiently<T>(&mut self, ending: impl Future<Output = T>) -> T {
-        tokio::select! {
-            ended = ending => ended,
-            code = self.next() => process::exit(code),
+        select! {
+            ended = ending.fuse() => ended,
+            code = self.next().fuse() => process::exit(code),
         }
     }
 }

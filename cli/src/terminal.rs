@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use livebus_tokio::{Handle, Status};
+use livebus_runner::{Handle, KafkaBus, Runtime, Status};
 
 use crate::output::short;
 use crate::style;
@@ -26,7 +26,7 @@ impl LiveLine {
     }
 
     /// Draws how things stand now over what was drawn last.
-    pub(crate) fn draw(&self, bus: &Handle) -> io::Result<()> {
+    pub(crate) fn draw<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         write!(out, "{CLEAR_LINE}{NO_WRAP}{}{WRAP}", self.text(bus))?;
         out.flush()
@@ -39,7 +39,7 @@ impl LiveLine {
         out.flush()
     }
 
-    fn text(&self, bus: &Handle) -> String {
+    fn text<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> String {
         let now = Instant::now();
         let (status, report) = (bus.status(), bus.report());
         let style = style::of(status, report.warning.is_some());

@@ -1,18 +1,20 @@
 //! `livebus watch`.
 
 use std::env;
+use std::future;
 use std::io::{self, IsTerminal};
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::StreamExt;
-use livebus_tokio::{
-    Answers, BuildError, Builder, Cause, Config, EmbeddedCluster, Handle, KafkaConfig, LivenessBy,
-    Properties, Settings, StatusChange,
+use futures_util::{FutureExt, StreamExt, select};
+use livebus_runner::{
+    Answers, BuildError, Builder, Cause, Config, EmbeddedCluster, Handle, KafkaBus, KafkaConfig,
+    LivenessBy, Properties, Runtime, Settings, StatusChange,
 };
 
 use crate::args::{Ask, Format, Preset, TimingArgs, WatchArgs};
+use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
 use crate::terminal::{LiveLine, REDRAW};
 use crate::{UsageError, output, style};
@@ -20,12 +22,12 @@ use crate::{UsageError, output, style};
 /// What `--drain` is when probes are served: long enough for a probe of every few seconds to see it.
 const DRAIN_WITH_PROBES: Duration = Duration::from_secs(5);
 
-pub(crate) async fn watch(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
+pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let settings = settings(&args.timing, args.http.is_some());
     Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
     let (kafka, _cluster) = bus(&args)?;
-    let mut builder = Builder::kafka(kafka)
+    let mut builder = Builder::<R, _>::kafka(kafka)
         .settings(settings)
         .service(&args.service);
     if let Some(address) = args.http {
@@ -38,18 +40,18 @@ pub(crate) async fn watch(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
 
     let writer = Writer::new(&args);
     let mut changes = bus.changes();
-    let mut redraw = tokio::time::interval(REDRAW);
     let mut ending = false;
     loop {
-        tokio::select! {
-            change = changes.next() => match change {
+        writer.draw(&bus)?;
+        select! {
+            change = changes.next().fuse() => match change {
                 Some(change) if writer.change(&change)? => {}
                 // Nobody reads any more.
                 Some(_) => bus.begin_shutdown(),
                 None => break,
             },
-            _ = redraw.tick(), if writer.live_line.is_some() => writer.draw(&bus)?,
-            code = signals.next() => {
+            () = writer.redraw::<R>().fuse() => {}
+            code = signals.next().fuse() => {
                 if ending {
                     process::exit(code);
                 }
@@ -205,11 +207,19 @@ impl Writer {
         }
     }
 
-    fn draw(&self, bus: &Handle) -> anyhow::Result<()> {
+    fn draw<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> anyhow::Result<()> {
         if let Some(live_line) = &self.live_line {
             live_line.draw(bus)?;
         }
         Ok(())
+    }
+
+    /// Waits until the live line is to be drawn anew; without one, for ever.
+    async fn redraw<R: Runtime>(&self) {
+        match self.live_line {
+            Some(_) => R::delay_for(REDRAW).await,
+            None => future::pending().await,
+        }
     }
 
     /// `false` when nobody reads any more.

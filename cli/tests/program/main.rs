@@ -1,0 +1,19 @@
+//! The program as its users run it: options, exit codes, output, signals. On the embedded cluster; no Kafka is needed.
+
+mod demo;
+mod livebus;
+mod usage;
+mod watch;
+
+/// Makes tests of functions that take the name of a runtime: one on each.
+macro_rules! on_each_runtime {
+    ($($test:ident),+ $(,)?) => {
+        mod on_tokio {
+            $(#[test] fn $test() { super::$test("tokio"); })+
+        }
+        mod on_async_std {
+            $(#[test] fn $test() { super::$test("async-std"); })+
+        }
+    };
+}
+use on_each_runtime;

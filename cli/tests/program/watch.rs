@@ -1,0 +1,169 @@
+//! `livebus watch`, on the embedded cluster.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::livebus::{Watch, livebus};
+use crate::on_each_runtime;
+
+on_each_runtime![
+    without_servers_it_watches_an_embedded_cluster_and_says_so,
+    a_second_signal_ends_at_once,
+    a_reader_that_goes_away_ends_it_in_order,
+    the_probes_answer_and_follow_the_shutdown,
+    a_bus_that_never_answers_does_not_keep_it_from_ending,
+    no_other_runtime_is_started,
+];
+
+#[test]
+fn a_shorter_interval_alone_shortens_what_it_contains() {
+    let mut watch = Watch::start(&["--live-interval", "100ms"]);
+    watch.until("Running");
+}
+
+fn without_servers_it_watches_an_embedded_cluster_and_says_so(runtime: &str) {
+    let mut watch = Watch::start(&["--runtime", runtime]);
+    let running = watch.until("Running");
+    assert!(running.contains("the bus works"), "{running}");
+    assert!(
+        !running.contains('\x1b'),
+        "a pipe gets no colours: {running:?}"
+    );
+    watch.signal(rustix::process::Signal::INT);
+    watch.until("shutting down");
+    watch.until("Stopped");
+    let (code, errors) = watch.end();
+    assert_eq!(code, Some(0));
+    assert!(
+        errors.contains("watching an embedded cluster at 127.0.0.1:"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn json_is_one_object_per_line() {
+    let mut watch = Watch::start(&["--format", "json", "--service", "bus"]);
+    let running: Value = serde_json::from_str(&watch.until("\"Running\"")).expect("it is JSON");
+    assert_eq!(running["service"], "bus");
+    assert_eq!(running["from"], "Prepared");
+    assert_eq!(running["cause"], "Evidence");
+    assert_eq!(running["failure"], Value::Null);
+    watch.signal(rustix::process::Signal::TERM);
+    let stopped: Value = serde_json::from_str(&watch.until("\"Stopped\"")).expect("it is JSON");
+    assert_eq!(stopped["cause"], "ShutDown");
+    assert_eq!(watch.end().0, Some(0));
+}
+
+#[test]
+fn a_bus_that_is_not_there_is_told_with_its_class_and_remedy() {
+    // A port that nobody listens on: it was ours a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let servers = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let mut watch = Watch::start(&["-b", &servers, "--preset", "fast", "--format", "json"]);
+    let lost: Value = serde_json::from_str(&watch.until("\"NotReady\"")).expect("it is JSON");
+    assert_eq!(lost["failure"]["class"], "Unreachable");
+    assert!(
+        lost["failure"]["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains("bootstrap servers"))
+    );
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_told_as_such() {
+    let args = [
+        "-b",
+        "no-such-host.invalid:9092",
+        "--preset",
+        "fast",
+        "--format",
+        "json",
+    ];
+    let mut watch = Watch::start(&args);
+    let lost: Value = serde_json::from_str(&watch.until("\"NotReady\"")).expect("it is JSON");
+    assert_eq!(lost["failure"]["class"], "NameResolution", "{lost}");
+}
+
+fn a_second_signal_ends_at_once(runtime: &str) {
+    for (signal, code) in [
+        (rustix::process::Signal::INT, 130),
+        (rustix::process::Signal::TERM, 143),
+    ] {
+        let mut watch = Watch::start(&["--runtime", runtime, "--drain", "1h"]);
+        watch.until("Running");
+        watch.signal(signal);
+        watch.until("shutting down");
+        watch.signal(signal);
+        assert_eq!(watch.end().0, Some(code));
+    }
+}
+
+fn a_reader_that_goes_away_ends_it_in_order(runtime: &str) {
+    let mut child = livebus(&["watch", "--runtime", runtime])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program was built");
+    // Nobody will read the first line.
+    drop(child.stdout.take());
+    let status = child.wait().expect("it is a child");
+    assert_eq!(status.code(), Some(0));
+}
+
+fn a_bus_that_never_answers_does_not_keep_it_from_ending(runtime: &str) {
+    // Connections are made, and nobody takes them.
+    let hung = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let servers = hung.local_addr().expect("it is bound").to_string();
+    let args = ["--runtime", runtime, "-b", &servers, "--preset", "fast"];
+    let mut watch = Watch::start(&args);
+    watch.until("NotReady");
+    watch.signal(rustix::process::Signal::INT);
+    watch.until("Stopped");
+    assert_eq!(watch.end().0, Some(0));
+}
+
+fn no_other_runtime_is_started(runtime: &str) {
+    let mut watch = Watch::start(&["--runtime", runtime]);
+    watch.until("Running");
+    let threads = watch.threads();
+    for (name, threads_of_it) in [("tokio", "tokio-"), ("async-std", "async-std")] {
+        let started = threads.iter().any(|name| name.starts_with(threads_of_it));
+        assert_eq!(started, name == runtime, "{threads:?}");
+    }
+}
+
+fn the_probes_answer_and_follow_the_shutdown(runtime: &str) {
+    let args = [
+        "--runtime",
+        runtime,
+        "--http",
+        "127.0.0.1:0",
+        "--drain",
+        "1h",
+    ];
+    let mut watch = Watch::start(&args);
+    let address = watch.probes();
+    watch.until("Running");
+    assert!(get(&address, "/readyz").starts_with("HTTP/1.1 200 "));
+    watch.signal(rustix::process::Signal::TERM);
+    watch.until("shutting down");
+    assert!(get(&address, "/readyz?verbose").contains("[-]message-bus failed: NotReady"));
+    assert!(get(&address, "/livez").starts_with("HTTP/1.1 200 "));
+    watch.signal(rustix::process::Signal::TERM);
+    assert_eq!(watch.end().0, Some(143));
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .expect("it takes requests");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it answers");
+    response
+}
