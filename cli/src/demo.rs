@@ -54,10 +54,9 @@ impl<R: CommandRuntime> Story<R> {
         cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
         cluster.kill()?;
         let done_at = Instant::now();
-        let bus = Builder::<R, _>::kafka(KafkaConfig::embedded(&cluster)?)
-            .settings(settings)
-            .start()
-            .await?;
+        let builder = Builder::<R, _>::kafka(KafkaConfig::embedded(&cluster)?).settings(settings);
+        let changes = builder.changes();
+        let bus = builder.start().await?;
         let bound = bus.config().detection_bound();
         print(&format!(
             "An embedded Kafka at {}, without a broker yet. Whatever happens to it, it is noticed within {}.",
@@ -66,7 +65,7 @@ impl<R: CommandRuntime> Story<R> {
         ))?;
         Ok(Self {
             cluster,
-            changes: bus.changes(),
+            changes,
             bus,
             table: Table::default(),
             coloured: style::coloured(&io::stdout()),

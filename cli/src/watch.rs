@@ -33,13 +33,13 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
     if let Some(address) = args.http {
         builder = builder.http(address);
     }
+    let mut changes = builder.changes();
     let bus = builder.start().await.map_err(usage_error)?;
     if let Some(address) = bus.http_address() {
         eprintln!("livebus: probes on http://{address}/livez and http://{address}/readyz");
     }
 
     let writer = Writer::new(&args);
-    let mut changes = bus.changes();
     let mut ending = false;
     loop {
         writer.draw(&bus)?;

@@ -14,7 +14,7 @@ use livebus_core::{
     Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
     UnknownService,
 };
-use livebus_endpoints::{Clock, Heartbeat, Probes, Subscribers};
+use livebus_endpoints::{Changes, Clock, Heartbeat, Probes, Subscribers};
 use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
 use livebus_recording::{Record, RecordedSupervisor};
 
@@ -35,6 +35,7 @@ pub struct Builder<R, B> {
     handlers: Vec<(Handler, Register)>,
     serve: Option<StartServer>,
     record: Option<Box<dyn Record>>,
+    subscribers: Subscribers,
     time: Arc<dyn Time>,
     runner: PhantomData<fn() -> R>,
 }
@@ -84,6 +85,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             handlers: Vec::new(),
             serve: None,
             record: None,
+            subscribers: Subscribers::new(),
             time: R::time(),
             runner: PhantomData,
         }
@@ -143,6 +145,16 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
+    /// Every change of status from the first on, with its cause. The stream ends with the supervision, also if that never
+    /// starts.
+    ///
+    /// Where a runtime has several threads, the loop may have told the first changes before [`start`](Self::start) returns:
+    /// [`Handle::changes`] begins after them.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.subscribers.subscribe()
+    }
+
     /// Replaces the clock and the timer of the loop, for tests: probes and [`Handle::is_ready`] keep to the real clock.
     pub fn time(self, time: Arc<dyn Time>) -> Self {
         Self { time, ..self }
@@ -188,7 +200,6 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         );
 
         let bus = Arc::new((self.make_bus)(&config));
-        let subscribers = Subscribers::new();
         let (events, inbox) = mpsc::unbounded();
         let (owner, dropped) = oneshot::channel();
         let supervisor = Supervisor::new(config.clone(), now);
@@ -197,7 +208,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             effects: Effects::new(
                 Arc::clone(&bus),
                 registrations,
-                Publisher::new(service.clone(), subscribers.clone()),
+                Publisher::new(service.clone(), self.subscribers.clone()),
                 events.clone(),
                 Arc::clone(&self.time),
             ),
@@ -211,7 +222,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             config,
             readiness,
             service,
-            subscribers,
+            subscribers: self.subscribers,
             clock: Clock::new(),
             heartbeat,
             events,
