@@ -161,6 +161,12 @@ impl FailureClass {
         }
     }
 
+    /// The class with this [name](Self::name), for recordings that are read back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// What a person can do about it, as one imperative sentence without a full stop.
     #[must_use]
     pub const fn remedy(self) -> &'static str {

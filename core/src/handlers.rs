@@ -45,6 +45,12 @@ impl HandlerId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The handler at this place, for recordings that are read back.
+    #[must_use]
+    pub const fn from_index(index: u16) -> Self {
+        Self(index)
+    }
 }
 
 /// How far the registration of one handler has got.

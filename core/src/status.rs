@@ -52,6 +52,12 @@ impl Status {
             Self::Failed => "Failed",
         }
     }
+
+    /// The status with this [name](Self::name), for recordings that are read back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
 }
 
 impl fmt::Display for Status {
