@@ -44,7 +44,7 @@ impl Backoff {
 
 /// A small generator of numbers (splitmix64): the same seed gives the same delays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Jitter(u64);
+pub(crate) struct Jitter(pub(crate) u64);
 
 impl Jitter {
     pub(crate) const fn new(seed: u64) -> Self {

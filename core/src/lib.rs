@@ -162,6 +162,7 @@ mod handlers;
 mod liveness;
 mod readiness;
 mod settings;
+mod snapshot;
 mod state;
 mod status;
 mod supervisor;

@@ -17,7 +17,8 @@ use crate::status::{Cause, Report, Status};
 /// - what it is told: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
 /// - what it wants: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
 /// - what it knows: [`report`](Self::report), [`wants_evidence`](Self::wants_evidence), [`is_stopped`](Self::is_stopped),
-///   [`stale_answers`](Self::stale_answers), [`config`](Self::config).
+///   [`stale_answers`](Self::stale_answers), [`config`](Self::config); all of it at once, to go on elsewhere:
+///   [`snapshot`](Self::snapshot), [`restore`](Self::restore).
 ///
 /// After each call of the first kind, and once after [`new`](Self::new): poll actions until there are none, then ask for
 /// the timeout and wait for it or for an event. The crate's documentation has the rules, and a complete runner.
@@ -39,8 +40,8 @@ pub struct Supervisor {
     /// The latest instant it was told of: time does not go back.
     pub(crate) now: Instant,
     pub(crate) jitter: Jitter,
-    operations: u64,
-    stale_answers: u64,
+    pub(crate) operations: u64,
+    pub(crate) stale_answers: u64,
 }
 
 impl Supervisor {
@@ -56,9 +57,7 @@ impl Supervisor {
                 until: now,
             },
             registrations: vec![Registration::Idle; handlers].into_boxed_slice(),
-            actions: VecDeque::with_capacity(
-                Self::ACTIONS_PER_STEP + Self::ACTIONS_PER_HANDLER * handlers,
-            ),
+            actions: Self::queue(handlers),
             report: Report::unreported(now),
             evidence: None,
             attempt: 0,
@@ -77,6 +76,10 @@ impl Supervisor {
     // The most actions of one step: the queue never grows while it is drained after each.
     const ACTIONS_PER_STEP: usize = 8;
     const ACTIONS_PER_HANDLER: usize = 4;
+
+    pub(crate) fn queue(handlers: usize) -> VecDeque<Action> {
+        VecDeque::with_capacity(Self::ACTIONS_PER_STEP + Self::ACTIONS_PER_HANDLER * handlers)
+    }
 
     /// Takes what happened, at `now`.
     ///

@@ -23,6 +23,7 @@ mod rules;
 mod script;
 mod settings;
 mod shutdown;
+mod snapshot;
 mod status;
 mod timing;
 mod world;

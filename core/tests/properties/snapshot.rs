@@ -1,0 +1,154 @@
+//! A supervisor that is written down and restored goes on as if nothing had been.
+
+use livebus_core::{OpId, Supervisor};
+use proptest::prelude::*;
+
+use crate::kept_in;
+use crate::script::{Script, any_script};
+use crate::world::{Entry, Input, ORIGIN, World, answer, operation};
+
+fn restored(supervisor: &Supervisor) -> Option<Supervisor> {
+    let words = supervisor.snapshot(*ORIGIN);
+    Supervisor::restore(supervisor.config().clone(), *ORIGIN, &words)
+}
+
+fn tell(supervisor: &mut Supervisor, entry: &Entry) {
+    match entry.input {
+        Input::Created | Input::Timeout => supervisor.handle_timeout(entry.told),
+        Input::Event(event) => supervisor.handle_event(entry.told, event),
+    }
+}
+
+/// At every moment, with whatever is queued: the restored one is equal, and is equal in the end when it is told the rest.
+fn restored_is_equal(script: &Script) -> Result<(), TestCaseError> {
+    let log = World::run(script).log;
+    let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
+    let mut restless = original.clone();
+    for (n, entry) in log[1..].iter().enumerate() {
+        tell(&mut original, entry);
+        tell(&mut restless, entry);
+        if n % 3 == 2 {
+            while original.poll_action().is_some() {}
+            while restless.poll_action().is_some() {}
+        }
+        restless = restored(&restless).expect("a snapshot is restored");
+        prop_assert_eq!(&restless, &original);
+        prop_assert_eq!(restless.poll_timeout(), original.poll_timeout());
+    }
+    Ok(())
+}
+
+/// Words that were changed are refused, or make a supervisor that takes anything without panic, and whose timers end.
+fn wrong_words_do_no_harm(
+    script: &Script,
+    changes: &[(prop::sample::Index, u64)],
+) -> Result<(), TestCaseError> {
+    let log = World::run(script).log;
+    let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
+    let (first, rest) = log[1..].split_at(log.len() / 2);
+    for entry in first {
+        tell(&mut original, entry);
+        while original.poll_action().is_some() {}
+    }
+    let mut words = original.snapshot(*ORIGIN);
+    for (place, word) in changes {
+        let place = place.index(words.len());
+        words[place] = *word;
+    }
+    let Some(mut hostile) = Supervisor::restore(script.config.clone(), *ORIGIN, &words) else {
+        return Ok(());
+    };
+    let mut clock = *ORIGIN;
+    for entry in rest {
+        clock = clock.max(entry.told);
+        tell(&mut hostile, entry);
+        while let Some(action) = hostile.poll_action() {
+            if let Some((id, kind, _)) = operation(&action) {
+                hostile.handle_event(clock, answer(id, kind, Ok(())));
+            }
+        }
+        let Some(due) = hostile.poll_timeout() else {
+            continue;
+        };
+        hostile.handle_timeout(due);
+        while hostile.poll_action().is_some() {}
+        prop_assert!(hostile.poll_timeout().is_none_or(|next| next > due));
+    }
+    Ok(())
+}
+
+/// As many words as there are, no fewer and no more.
+fn no_other_length(script: &Script, surplus: u64) -> Result<(), TestCaseError> {
+    let world = World::run(script);
+    let mut words = world.supervisor.snapshot(*ORIGIN);
+    for length in 0..words.len() {
+        let cut = Supervisor::restore(script.config.clone(), *ORIGIN, &words[..length]);
+        prop_assert_eq!(cut, None, "{} of {}", length, words.len());
+    }
+    words.push(surplus);
+    let longer = Supervisor::restore(script.config.clone(), *ORIGIN, &words);
+    prop_assert_eq!(longer, None);
+    Ok(())
+}
+
+/// Small numbers are tags, flags and counts; the others are instants, near and far.
+fn any_word() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        0_u64..16,
+        any::<u64>(),
+        any::<i32>().prop_map(|n| i64::from(n).cast_unsigned()),
+        Just(u64::MAX),
+        Just(u64::from(u32::MAX)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(kept_in!("snapshot"))]
+
+    #[test]
+    fn a_restored_supervisor_is_equal_and_goes_on_equal(script in any_script()) {
+        restored_is_equal(&script)?;
+    }
+
+    #[test]
+    fn wrong_words_are_refused_or_harmless(
+        script in any_script(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any_word()), 1..4),
+    ) {
+        wrong_words_do_no_harm(&script, &changes)?;
+    }
+
+    #[test]
+    fn words_of_another_length_are_refused(script in any_script(), surplus in any::<u64>()) {
+        no_other_length(&script, surplus)?;
+    }
+}
+
+#[test]
+fn another_number_of_handlers_is_refused() {
+    let config = |handlers| {
+        let settings = livebus_core::Settings {
+            handlers,
+            ..livebus_core::Settings::default()
+        };
+        livebus_core::Config::new(settings).expect("valid")
+    };
+    let one = config(vec![livebus_core::Handler::required("one")]);
+    let words = Supervisor::new(one.clone(), *ORIGIN).snapshot(*ORIGIN);
+    assert!(Supervisor::restore(one, *ORIGIN, &words).is_some());
+    assert_eq!(
+        Supervisor::restore(config(Vec::new()), *ORIGIN, &words),
+        None
+    );
+}
+
+#[test]
+fn counters_that_would_overflow_are_refused() {
+    let config = livebus_core::Config::new(livebus_core::Settings::default()).expect("valid");
+    let supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    let mut words = supervisor.snapshot(*ORIGIN);
+    let operations = words.len() - 2;
+    assert_eq!(words[operations], OpId::from_number(1).number());
+    words[operations] = u64::MAX;
+    assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
+}
