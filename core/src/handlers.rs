@@ -46,10 +46,10 @@ impl HandlerId {
         self.0 as usize
     }
 
-    /// The handler at this place, for recordings that are read back.
+    /// The handler at this place, for recordings that are read back; `None` beyond the 65,535 that there can be.
     #[must_use]
-    pub const fn from_index(index: u16) -> Self {
-        Self(index)
+    pub fn from_index(index: usize) -> Option<Self> {
+        u16::try_from(index).ok().map(Self)
     }
 }
 
