@@ -1,0 +1,128 @@
+//! The first line: whose recording it is, and what its supervisor was told once.
+
+use std::io;
+use std::time::Instant;
+
+use livebus_core::{Config, Settings, Supervisor};
+use serde::{Deserialize, Serialize};
+
+use crate::epoch::Epoch;
+use crate::line::{Damage, object};
+use crate::settings::SettingsLine;
+
+/// The version of the format that this crate writes, and the only one that it reads.
+pub const VERSION: u64 = 1;
+
+/// The first line of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The service's name, for people.
+    pub service: String,
+    /// When the supervisor was made by the wall clock, in milliseconds since 1970. Decides nothing.
+    pub began_unix_ms: i64,
+    /// What the supervisor was told once, with the seed that was drawn.
+    pub config: Config,
+    /// Where the supervisor stood, in a file that goes on where another ended.
+    pub standing: Option<Standing>,
+}
+
+/// Where a supervisor stood when a file began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The newest instant that it was told, in nanoseconds since it was made.
+    pub ns: i64,
+    /// Its [`Supervisor::snapshot`].
+    pub state: Vec<u64>,
+}
+
+impl Header {
+    /// Appends it to `into` with its line break.
+    ///
+    /// # Errors
+    ///
+    /// None that a header can cause; the formatter has the right to one.
+    pub fn encode(&self, into: &mut Vec<u8>) -> io::Result<()> {
+        let wire = Wire {
+            livebus: VERSION,
+            service: self.service.clone(),
+            began_unix_ms: self.began_unix_ms,
+            settings: self.config.settings().clone(),
+            ns: self.standing.as_ref().map(|standing| standing.ns),
+            state: self
+                .standing
+                .as_ref()
+                .map(|standing| standing.state.clone()),
+        };
+        serde_json::to_writer(&mut *into, &wire)?;
+        into.push(b'\n');
+        Ok(())
+    }
+
+    /// Reads it back, with or without its line break.
+    ///
+    /// # Errors
+    ///
+    /// [`Damage`] if it is not the first line of a recording of this version.
+    pub fn decode(text: &[u8]) -> Result<Self, Damage> {
+        let wire: Wire = serde_json::from_slice(object(text)?)?;
+        let standing = match (wire.ns, wire.state) {
+            (None, None) => None,
+            (Some(ns), Some(state)) => Some(Standing { ns, state }),
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(Damage::new(
+                    "it has one of `ns` and `state` without the other",
+                ));
+            }
+        };
+        Ok(Self {
+            service: wire.service,
+            began_unix_ms: wire.began_unix_ms,
+            config: Config::new(wire.settings).map_err(|error| Damage::new(error.to_string()))?,
+            standing,
+        })
+    }
+
+    /// The version that a first line speaks of; `None` if it is not of a recording.
+    pub(crate) fn version_of(text: &[u8]) -> Option<u64> {
+        let version: Version = serde_json::from_slice(object(text).ok()?).ok()?;
+        Some(version.livebus)
+    }
+
+    /// The supervisor as it stood when the file began, and the newest instant that it was told.
+    pub(crate) fn supervisor(&self, epoch: Epoch) -> Result<(Supervisor, Instant), Damage> {
+        let config = self.config.clone();
+        match &self.standing {
+            None => Ok((Supervisor::new(config, epoch.began()), epoch.began())),
+            Some(Standing { ns, state }) => {
+                let newest = epoch
+                    .instant(*ns)
+                    .ok_or_else(|| Damage::new("`ns` is more than 100 years from the start"))?;
+                let supervisor = Supervisor::restore(config, epoch.began(), state)
+                    .ok_or_else(|| Damage::new("`state` is no state of a supervisor"))?;
+                Ok((supervisor, newest))
+            }
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    livebus: u64,
+    service: String,
+    began_unix_ms: i64,
+    #[serde(with = "SettingsLine")]
+    settings: Settings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<Vec<u64>>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    livebus: u64,
+}
+
+#[cfg(test)]
+mod tests;

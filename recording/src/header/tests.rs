@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use livebus_core::{Answers, Backoff, Handler, OnClientLost, OnSuspicion};
+
+use super::*;
+
+fn header(settings: Settings) -> Header {
+    Header {
+        service: "message \"bus\"".to_owned(),
+        began_unix_ms: 1_760_000_000_123,
+        config: Config::new(settings).expect("valid"),
+        standing: None,
+    }
+}
+
+/// Settings of which no two fields are alike, so that none can stand for another.
+fn all_different() -> Settings {
+    let ms = Duration::from_millis;
+    Settings {
+        start_timeout: ms(11_001),
+        start_backoff: Backoff {
+            first: ms(12),
+            max: ms(13),
+            jitter_percent: 14,
+        },
+        live_interval: ms(9_015),
+        liveness_timeout: ms(2_016),
+        recheck_delay: Duration::from_nanos(17),
+        failures_to_not_ready: 18,
+        successes_to_ready: 19,
+        not_live_interval: ms(1_020),
+        not_live_interval_max: ms(21_000),
+        on_suspicion: OnSuspicion::NotReady,
+        suspicion_timeout: ms(22),
+        suspicion_spacing: ms(23),
+        partial_tolerance: ms(24),
+        answers: Answers::NotLive,
+        on_client_lost: OnClientLost::Fail,
+        recreate_after: Some(ms(25_000)),
+        handlers: vec![
+            Handler::required("orders\nof all kinds"),
+            Handler::optional("α"),
+        ],
+        registration_timeout: ms(26),
+        registration_backoff: Backoff::fixed(ms(27)),
+        drain: ms(28),
+        stop_timeout: Config::LONGEST,
+        seed: Some(u64::MAX),
+    }
+}
+
+#[test]
+fn every_setting_comes_back_as_it_was() {
+    for settings in [
+        all_different(),
+        Settings::default(),
+        Settings::fast(),
+        Settings::as_in_voltha(),
+    ] {
+        let header = header(settings);
+        let mut text = Vec::new();
+        header.encode(&mut text).expect("it can be written");
+        assert_eq!(Header::decode(&text), Ok(header));
+        assert_eq!(
+            text.iter().position(|byte| *byte == b'\n'),
+            Some(text.len() - 1)
+        );
+        assert!(text.starts_with(crate::reader::FIRST_BYTES));
+    }
+}
+
+#[test]
+fn where_the_supervisor_stood_comes_back() {
+    let epoch = Epoch::to_read_by();
+    let mut header = header(all_different());
+    let supervisor = Supervisor::new(header.config.clone(), epoch.began());
+    header.standing = Some(Standing {
+        ns: 0,
+        state: supervisor.snapshot(epoch.began()),
+    });
+    let mut text = Vec::new();
+    header.encode(&mut text).expect("it can be written");
+    let read = Header::decode(&text).expect("as it was written");
+    assert_eq!(read, header);
+    assert_eq!(read.supervisor(epoch), Ok((supervisor, epoch.began())));
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    let mut text = Vec::new();
+    header(Settings::default())
+        .encode(&mut text)
+        .expect("it can be written");
+    let text = String::from_utf8(text).expect("JSON");
+    let zero = text.replace(r#""drain":5000000000"#, r#""drain":0"#);
+    assert!(Header::decode(zero.as_bytes()).is_ok());
+    let zero = text.replace(r#""stop_timeout":5000000000"#, r#""stop_timeout":0"#);
+    let damage = Header::decode(zero.as_bytes()).expect_err("nothing stops at once");
+    assert_eq!(damage.what, "stop_timeout = 0ns: make it longer than zero");
+    let more = text.replace(r#""drain""#, r#""rain":1,"drain""#);
+    assert!(Header::decode(more.as_bytes()).is_err());
+}

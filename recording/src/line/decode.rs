@@ -1,0 +1,207 @@
+//! From its fields to a line. Each field is taken out; one that is left does not belong there.
+
+use std::time::Instant;
+
+use livebus_core::{Action, Cause, Event, Failure, FailureClass, HandlerId, OpId, Report, Status};
+
+use super::{Content, Damage, End, Line, Wire};
+use crate::epoch::Epoch;
+use crate::recorded::Entry;
+
+impl Wire<'_> {
+    pub(super) fn into_line(mut self, epoch: Epoch) -> Result<Line, Damage> {
+        let ns = std::mem::take(&mut self.ns);
+        let at = instant("ns", Some(ns), epoch)?;
+        let content = match (self.event.take(), self.action.take(), self.end.take()) {
+            (Some(event), None, None) => Content::Entry(self.take_event(event, epoch)?),
+            (None, Some(action), None) => {
+                Content::Entry(Entry::Action(self.take_action(action, epoch)?))
+            }
+            (None, None, Some(end)) => Content::End(self.take_end(&end)?),
+            (None, None, None) => {
+                return Err(Damage::new("it has no `event`, no `action` and no `end`"));
+            }
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                return Err(Damage::new(
+                    "it has more than one of `event`, `action` and `end`",
+                ));
+            }
+        };
+        if self == Wire::default() {
+            Ok(Line { at, content })
+        } else {
+            Err(Damage::new("it has a field that is none of its kind"))
+        }
+    }
+
+    fn take_event(&mut self, event: &str, epoch: Epoch) -> Result<Entry, Damage> {
+        Ok(Entry::Event(match event {
+            "Timeout" => return Ok(Entry::Timeout),
+            "StartAnswered" => Event::StartAnswered {
+                id: self.take_id()?,
+                result: self.take_result()?,
+            },
+            "LivenessAnswered" => Event::LivenessAnswered {
+                id: self.take_id()?,
+                result: self.take_result()?,
+            },
+            "RegistrationAnswered" => Event::RegistrationAnswered {
+                id: self.take_id()?,
+                result: self.take_result()?,
+            },
+            "StopAnswered" => Event::StopAnswered {
+                id: self.take_id()?,
+                result: self.take_result()?,
+            },
+            "Live" => Event::Live {
+                at: instant("at", self.at.take(), epoch)?,
+            },
+            "Suspicion" => Event::Suspicion(self.take_failure()?),
+            "ClientLost" => Event::ClientLost {
+                client: OpId::from_number(present("client", self.client.take())?),
+                failure: self.take_failure()?,
+            },
+            "Shutdown" => Event::Shutdown,
+            _ => return Err(unknown("event", event)),
+        }))
+    }
+
+    fn take_action(&mut self, action: &str, epoch: Epoch) -> Result<Action, Damage> {
+        Ok(match action {
+            "Start" => Action::Start {
+                id: self.take_id()?,
+                attempt: self.take_attempt()?,
+                deadline: self.take_deadline(epoch)?,
+            },
+            "SendLiveness" => Action::SendLiveness {
+                id: self.take_id()?,
+                deadline: self.take_deadline(epoch)?,
+            },
+            "RegisterHandler" => Action::RegisterHandler {
+                id: self.take_id()?,
+                handler: self.take_handler()?,
+                attempt: self.take_attempt()?,
+                deadline: self.take_deadline(epoch)?,
+            },
+            "Discard" => Action::Discard {
+                id: self.take_id()?,
+            },
+            "SetStatus" => Action::SetStatus(self.take_report(epoch)?),
+            "Renew" => Action::Renew {
+                evidence: instant("evidence", self.evidence.take(), epoch)?,
+                lease: instant("lease", self.lease.take(), epoch)?,
+            },
+            "Stop" => Action::Stop {
+                id: self.take_id()?,
+                deadline: self.take_deadline(epoch)?,
+            },
+            _ => return Err(unknown("action", action)),
+        })
+    }
+
+    fn take_end(&mut self, end: &str) -> Result<End, Damage> {
+        Ok(match end {
+            "stopped" => End::Stopped,
+            "cut off" => End::CutOff,
+            "continued" => End::Continued {
+                queued: present("queued", self.queued.take())?,
+            },
+            "too slow" => End::TooSlow,
+            _ => match end.strip_prefix("failed: ") {
+                Some(reason) => End::Failed(reason.to_owned()),
+                None => return Err(unknown("end", end)),
+            },
+        })
+    }
+
+    fn take_report(&mut self, epoch: Epoch) -> Result<Report, Damage> {
+        let status = present("status", self.status.take())?;
+        let warning = match self.warning.take() {
+            Some(class) => Some(failure("warning", class, self.warning_code.take())?),
+            None => None,
+        };
+        let optional = |name, nanos: Option<i64>| {
+            nanos
+                .map(|nanos| instant(name, Some(nanos), epoch))
+                .transpose()
+        };
+        Ok(Report {
+            status: Status::from_name(status).ok_or_else(|| unknown("status", status))?,
+            cause: self.take_cause()?,
+            warning,
+            since: instant("since", self.since.take(), epoch)?,
+            evidence: optional("evidence", self.evidence.take())?,
+            lease: optional("lease", self.lease.take())?,
+            attempt: self.take_attempt()?,
+        })
+    }
+
+    fn take_cause(&mut self) -> Result<Cause, Damage> {
+        let cause = present("cause", self.cause.take())?;
+        Ok(match cause {
+            "Unreported" => Cause::Unreported,
+            "Configured" => Cause::Configured,
+            "Starting" => Cause::Starting,
+            "Evidence" => Cause::Evidence,
+            "StartFailed" => Cause::StartFailed(self.take_failure()?),
+            "LivenessFailed" => Cause::LivenessFailed(self.take_failure()?),
+            "ClientLost" => Cause::ClientLost(self.take_failure()?),
+            "HandlerFailed" => Cause::HandlerFailed(self.take_handler()?, self.take_failure()?),
+            "Starved" => Cause::Starved,
+            "ShuttingDown" => Cause::ShuttingDown,
+            "ShutDown" => Cause::ShutDown,
+            "CutOff" => Cause::CutOff,
+            "Reported" => Cause::Reported,
+            _ => return Err(unknown("cause", cause)),
+        })
+    }
+
+    fn take_id(&mut self) -> Result<OpId, Damage> {
+        present("id", self.id.take()).map(OpId::from_number)
+    }
+
+    fn take_attempt(&mut self) -> Result<u32, Damage> {
+        present("attempt", self.attempt.take())
+    }
+
+    fn take_handler(&mut self) -> Result<HandlerId, Damage> {
+        HandlerId::from_index(present("handler", self.handler.take())?)
+            .ok_or_else(|| Damage::new("`handler` is more than there can be"))
+    }
+
+    fn take_deadline(&mut self, epoch: Epoch) -> Result<Instant, Damage> {
+        instant("deadline", self.deadline.take(), epoch)
+    }
+
+    fn take_result(&mut self) -> Result<Result<(), Failure>, Damage> {
+        if self.failure.is_some() {
+            self.take_failure().map(Err)
+        } else {
+            Ok(Ok(()))
+        }
+    }
+
+    fn take_failure(&mut self) -> Result<Failure, Damage> {
+        let class = present("failure", self.failure.take())?;
+        failure("failure", class, self.code.take())
+    }
+}
+
+fn failure(field: &str, class: &str, code: Option<i32>) -> Result<Failure, Damage> {
+    let class = FailureClass::from_name(class).ok_or_else(|| unknown(field, class))?;
+    Ok(Failure { class, code })
+}
+
+fn instant(field: &str, nanos: Option<i64>, epoch: Epoch) -> Result<Instant, Damage> {
+    epoch
+        .instant(present(field, nanos)?)
+        .ok_or_else(|| Damage::new(format!("`{field}` is more than 100 years from the start")))
+}
+
+fn present<T>(field: &str, value: Option<T>) -> Result<T, Damage> {
+    value.ok_or_else(|| Damage::new(format!("`{field}` is missing")))
+}
+
+fn unknown(field: &str, value: &str) -> Damage {
+    Damage::new(format!("`{field}` is {value:?}, which there is not"))
+}

@@ -1,0 +1,192 @@
+//! From a line to its fields.
+
+use std::borrow::Cow;
+
+use livebus_core::{Action, Cause, Event, Failure, OpId, Report};
+
+use super::{Content, End, Line, Wire};
+use crate::epoch::Epoch;
+use crate::recorded::Entry;
+
+impl Wire<'static> {
+    pub(super) fn from_line(line: &Line, epoch: Epoch) -> Self {
+        let empty = Self {
+            ns: epoch.nanos(line.at),
+            ..Self::default()
+        };
+        match &line.content {
+            Content::Entry(Entry::Timeout) => Self {
+                event: Some("Timeout"),
+                ..empty
+            },
+            Content::Entry(Entry::Event(event)) => empty.with_event(*event, epoch),
+            Content::Entry(Entry::Action(action)) => empty.with_action(*action, epoch),
+            Content::End(end) => Self {
+                end: Some(match end {
+                    End::Stopped => Cow::Borrowed("stopped"),
+                    End::CutOff => Cow::Borrowed("cut off"),
+                    End::Continued { .. } => Cow::Borrowed("continued"),
+                    End::TooSlow => Cow::Borrowed("too slow"),
+                    End::Failed(_) => Cow::Owned(end.to_string()),
+                }),
+                queued: match end {
+                    End::Continued { queued } => Some(*queued),
+                    End::Stopped | End::CutOff | End::TooSlow | End::Failed(_) => None,
+                },
+                ..empty
+            },
+        }
+    }
+
+    fn with_event(self, event: Event, epoch: Epoch) -> Self {
+        match event {
+            Event::StartAnswered { id, result } => self.with_answer("StartAnswered", id, result),
+            Event::LivenessAnswered { id, result } => {
+                self.with_answer("LivenessAnswered", id, result)
+            }
+            Event::RegistrationAnswered { id, result } => {
+                self.with_answer("RegistrationAnswered", id, result)
+            }
+            Event::StopAnswered { id, result } => self.with_answer("StopAnswered", id, result),
+            Event::Live { at } => Self {
+                event: Some("Live"),
+                at: Some(epoch.nanos(at)),
+                ..self
+            },
+            Event::Suspicion(failure) => Self {
+                event: Some("Suspicion"),
+                ..self.with_failure(failure)
+            },
+            Event::ClientLost { client, failure } => Self {
+                event: Some("ClientLost"),
+                client: Some(client.number()),
+                ..self.with_failure(failure)
+            },
+            Event::Shutdown => Self {
+                event: Some("Shutdown"),
+                ..self
+            },
+        }
+    }
+
+    fn with_answer(self, event: &'static str, id: OpId, result: Result<(), Failure>) -> Self {
+        let answer = Self {
+            event: Some(event),
+            id: Some(id.number()),
+            ..self
+        };
+        match result {
+            Ok(()) => answer,
+            Err(failure) => answer.with_failure(failure),
+        }
+    }
+
+    fn with_action(self, action: Action, epoch: Epoch) -> Self {
+        match action {
+            Action::Start {
+                id,
+                attempt,
+                deadline,
+            } => Self {
+                action: Some("Start"),
+                id: Some(id.number()),
+                attempt: Some(attempt),
+                deadline: Some(epoch.nanos(deadline)),
+                ..self
+            },
+            Action::SendLiveness { id, deadline } => Self {
+                action: Some("SendLiveness"),
+                id: Some(id.number()),
+                deadline: Some(epoch.nanos(deadline)),
+                ..self
+            },
+            Action::RegisterHandler {
+                id,
+                handler,
+                attempt,
+                deadline,
+            } => Self {
+                action: Some("RegisterHandler"),
+                id: Some(id.number()),
+                handler: Some(handler.index()),
+                attempt: Some(attempt),
+                deadline: Some(epoch.nanos(deadline)),
+                ..self
+            },
+            Action::Discard { id } => Self {
+                action: Some("Discard"),
+                id: Some(id.number()),
+                ..self
+            },
+            Action::SetStatus(report) => self.with_report(report, epoch),
+            Action::Renew { evidence, lease } => Self {
+                action: Some("Renew"),
+                evidence: Some(epoch.nanos(evidence)),
+                lease: Some(epoch.nanos(lease)),
+                ..self
+            },
+            Action::Stop { id, deadline } => Self {
+                action: Some("Stop"),
+                id: Some(id.number()),
+                deadline: Some(epoch.nanos(deadline)),
+                ..self
+            },
+        }
+    }
+
+    fn with_report(self, report: Report, epoch: Epoch) -> Self {
+        let Report {
+            status,
+            cause,
+            warning,
+            since,
+            evidence,
+            lease,
+            attempt,
+        } = report;
+        Self {
+            action: Some("SetStatus"),
+            status: Some(status.name()),
+            warning: warning.map(|failure| failure.class.name()),
+            warning_code: warning.and_then(|failure| failure.code),
+            since: Some(epoch.nanos(since)),
+            evidence: evidence.map(|at| epoch.nanos(at)),
+            lease: lease.map(|at| epoch.nanos(at)),
+            attempt: Some(attempt),
+            ..self.with_cause(cause)
+        }
+    }
+
+    fn with_cause(self, cause: Cause) -> Self {
+        let named = Self {
+            cause: Some(cause.name()),
+            ..self
+        };
+        match cause {
+            Cause::StartFailed(failure)
+            | Cause::LivenessFailed(failure)
+            | Cause::ClientLost(failure) => named.with_failure(failure),
+            Cause::HandlerFailed(handler, failure) => Self {
+                handler: Some(handler.index()),
+                ..named.with_failure(failure)
+            },
+            Cause::Unreported
+            | Cause::Configured
+            | Cause::Starting
+            | Cause::Evidence
+            | Cause::Starved
+            | Cause::ShuttingDown
+            | Cause::ShutDown
+            | Cause::CutOff
+            | Cause::Reported => named,
+        }
+    }
+
+    fn with_failure(self, failure: Failure) -> Self {
+        Self {
+            failure: Some(failure.class.name()),
+            code: failure.code,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use std::time::Instant;
+
+use livebus_core::{Action, Cause, Event, Failure, FailureClass, HandlerId, OpId, Report, Status};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+fn epoch() -> Epoch {
+    static EPOCH: std::sync::LazyLock<Epoch> = std::sync::LazyLock::new(Epoch::to_read_by);
+    *EPOCH
+}
+
+fn instants() -> impl Strategy<Value = Instant> + Clone {
+    let farthest = epoch().nanos(epoch().began() + Epoch::FARTHEST);
+    prop_oneof![-farthest..=farthest, -1_000_i64..1_000_000_000_000]
+        .prop_map(|nanos| epoch().instant(nanos).expect("near enough"))
+}
+
+fn failures() -> impl Strategy<Value = Failure> + Clone {
+    (0..FailureClass::ALL.len(), option::of(any::<i32>())).prop_map(|(class, code)| Failure {
+        class: FailureClass::ALL[class],
+        code,
+    })
+}
+
+fn results() -> impl Strategy<Value = Result<(), Failure>> {
+    option::of(failures()).prop_map(|failure| failure.map_or(Ok(()), Err))
+}
+
+fn ids() -> impl Strategy<Value = OpId> {
+    any::<u64>().prop_map(OpId::from_number)
+}
+
+fn handlers() -> impl Strategy<Value = HandlerId> {
+    any::<u16>().prop_map(|n| HandlerId::from_index(usize::from(n)).expect("in range"))
+}
+
+fn causes() -> impl Strategy<Value = Cause> {
+    let plain = [
+        Cause::Unreported,
+        Cause::Configured,
+        Cause::Starting,
+        Cause::Evidence,
+        Cause::Starved,
+        Cause::ShuttingDown,
+        Cause::ShutDown,
+        Cause::CutOff,
+        Cause::Reported,
+    ];
+    prop_oneof![
+        (0..plain.len()).prop_map(move |n| plain[n]),
+        failures().prop_map(Cause::StartFailed),
+        failures().prop_map(Cause::LivenessFailed),
+        failures().prop_map(Cause::ClientLost),
+        (handlers(), failures()).prop_map(|(handler, f)| Cause::HandlerFailed(handler, f)),
+    ]
+}
+
+fn reports() -> impl Strategy<Value = Report> {
+    (
+        0..Status::ALL.len(),
+        causes(),
+        option::of(failures()),
+        instants(),
+        option::of(instants()),
+        option::of(instants()),
+        any::<u32>(),
+    )
+        .prop_map(
+            |(status, cause, warning, since, evidence, lease, attempt)| Report {
+                status: Status::ALL[status],
+                cause,
+                warning,
+                since,
+                evidence,
+                lease,
+                attempt,
+            },
+        )
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (ids(), results()).prop_map(|(id, result)| Event::StartAnswered { id, result }),
+        (ids(), results()).prop_map(|(id, result)| Event::LivenessAnswered { id, result }),
+        (ids(), results()).prop_map(|(id, result)| Event::RegistrationAnswered { id, result }),
+        (ids(), results()).prop_map(|(id, result)| Event::StopAnswered { id, result }),
+        instants().prop_map(|at| Event::Live { at }),
+        failures().prop_map(Event::Suspicion),
+        (ids(), failures()).prop_map(|(client, failure)| Event::ClientLost { client, failure }),
+        Just(Event::Shutdown),
+    ]
+}
+
+fn actions() -> impl Strategy<Value = Action> {
+    let attempts = any::<u32>;
+    prop_oneof![
+        (ids(), attempts(), instants()).prop_map(|(id, attempt, deadline)| Action::Start {
+            id,
+            attempt,
+            deadline
+        }),
+        (ids(), instants()).prop_map(|(id, deadline)| Action::SendLiveness { id, deadline }),
+        (ids(), handlers(), attempts(), instants()).prop_map(|(id, handler, attempt, deadline)| {
+            Action::RegisterHandler {
+                id,
+                handler,
+                attempt,
+                deadline,
+            }
+        }),
+        ids().prop_map(|id| Action::Discard { id }),
+        reports().prop_map(Action::SetStatus),
+        (instants(), instants()).prop_map(|(evidence, lease)| Action::Renew { evidence, lease }),
+        (ids(), instants()).prop_map(|(id, deadline)| Action::Stop { id, deadline }),
+    ]
+}
+
+fn ends() -> impl Strategy<Value = End> {
+    prop_oneof![
+        Just(End::Stopped),
+        Just(End::CutOff),
+        any::<u64>().prop_map(|queued| End::Continued { queued }),
+        Just(End::TooSlow),
+        any::<String>().prop_map(End::Failed),
+    ]
+}
+
+fn lines() -> impl Strategy<Value = Line> {
+    let contents = prop_oneof![
+        1 => Just(Content::Entry(Entry::Timeout)),
+        4 => events().prop_map(|event| Content::Entry(Entry::Event(event))),
+        4 => actions().prop_map(|action| Content::Entry(Entry::Action(action))),
+        1 => ends().prop_map(Content::End),
+    ];
+    (instants(), contents).prop_map(|(at, content)| Line { at, content })
+}
+
+fn encoded(line: &Line) -> Vec<u8> {
+    let mut text = Vec::new();
+    line.encode(epoch(), &mut text)
+        .expect("every line can be written");
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_line_comes_back_as_it_was(line in lines()) {
+        let text = encoded(&line);
+        prop_assert_eq!(text.iter().position(|byte| *byte == b'\n'), Some(text.len() - 1));
+        prop_assert_eq!(Line::decode(&text, epoch()), Ok(line));
+    }
+
+    #[test]
+    fn a_field_of_another_kind_is_refused(line in lines(), surplus in 0_usize..4) {
+        let name = ["lease", "queued", "client", "warning_code"][surplus];
+        let mut text = String::from_utf8(encoded(&line)).expect("JSON");
+        prop_assume!(!text.contains(&format!("\"{name}\":")) && !text.contains("SetStatus"));
+        text.truncate(text.len() - 2);
+        let text = format!("{text},\"{name}\":1}}");
+        prop_assert!(Line::decode(text.as_bytes(), epoch()).is_err());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_said() {
+    for (text, what) in [
+        ("{}", "missing field `ns`"),
+        (r#"{"ns":1}"#, "it has no `event`, no `action` and no `end`"),
+        (
+            r#"{"ns":1,"event":"Timeout","end":"stopped"}"#,
+            "it has more than one of `event`, `action` and `end`",
+        ),
+        (
+            r#"{"ns":1,"event":"Nap"}"#,
+            r#"`event` is "Nap", which there is not"#,
+        ),
+        (r#"{"ns":1,"event":"StartAnswered"}"#, "`id` is missing"),
+        (
+            r#"{"ns":1,"event":"Timeout","id":1}"#,
+            "it has a field that is none of its kind",
+        ),
+        (
+            r#"{"ns":3153600000000000001,"event":"Timeout"}"#,
+            "`ns` is more than 100 years from the start",
+        ),
+        (
+            r#"{"ns":1,"action":"RegisterHandler","id":1,"handler":65536,"attempt":1,"deadline":1}"#,
+            "`handler` is more than there can be",
+        ),
+    ] {
+        let damage = Line::decode(text.as_bytes(), epoch()).expect_err(text);
+        assert_eq!(damage.what, what, "{text}");
+    }
+}
+
+#[test]
+fn where_a_line_is_not_json_is_said() {
+    let damage = Line::decode(br#"{"ns":1,"event":Timeout}"#, epoch()).expect_err("no JSON");
+    assert_eq!(damage.column, Some(17), "{damage}");
+    assert!(!damage.what.contains("column"), "{damage}");
+}

@@ -1,0 +1,241 @@
+//! A recording, read line by line.
+
+use std::io::{self, BufRead, Read};
+
+use livebus_core::{Action, Cause, HandlerId};
+
+use crate::epoch::Epoch;
+use crate::header::{Header, VERSION};
+use crate::line::{Content, Damage, Line};
+use crate::recorded::Entry;
+
+/// The longest line of a recording, in bytes.
+pub const LONGEST_LINE: usize = 1 << 20;
+
+/// What every recording begins with.
+pub(crate) const FIRST_BYTES: &[u8] = br#"{"livebus":"#;
+
+/// Reads a recording: the header at once, then each line with its number. Holds one line at a time.
+///
+/// A last line that was cut by a crash is not given; [`was_cut`](Self::was_cut) tells. After an error comes nothing.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    text: Vec<u8>,
+    number: u64,
+    header: Header,
+    epoch: Epoch,
+    was_cut: bool,
+    /// The last line was given, or an error.
+    over: bool,
+    /// The line that says why the recording ended was given.
+    ended: bool,
+}
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is nothing in it.
+    #[error("there is nothing in it")]
+    Empty,
+    /// It is something else.
+    #[error("it is not a livebus recording")]
+    NotARecording,
+    /// It is of a version that this crate does not read.
+    #[error("it is of version {0} of the format; this program reads version {VERSION}")]
+    OtherVersion(u64),
+    /// Its first line was cut by a crash.
+    #[error("its first line was cut off, so there is nothing to replay")]
+    HeaderCut,
+    /// A line is not as it was written.
+    #[error("line {line}{}: {}", place(.damage.column), .damage.what)]
+    Damaged {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// A line is not text.
+    #[error("line {line}: it is not UTF-8")]
+    NotUtf8 {
+        /// The line, from 1.
+        line: u64,
+    },
+    /// A line is longer than any that is ever written.
+    #[error("line {line}: it is longer than {LONGEST_LINE} bytes")]
+    TooLong {
+        /// The line, from 1.
+        line: u64,
+    },
+    /// Reading failed.
+    #[error("line {line}: {source}")]
+    Io {
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the first line.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ReadError`]: what there is has to be a recording of this version.
+    pub fn new(mut source: R) -> Result<Self, ReadError> {
+        let mut text = Vec::new();
+        let whole = read_line(&mut source, 1, &mut text)?.ok_or(ReadError::Empty)?;
+        Ok(Self {
+            header: header(&text, whole)?,
+            source,
+            text,
+            number: 1,
+            epoch: Epoch::to_read_by(),
+            was_cut: false,
+            over: false,
+            ended: false,
+        })
+    }
+
+    fn read(&mut self) -> Result<Option<(u64, Line)>, ReadError> {
+        let number = self.number + 1;
+        let Some(whole) = read_line(&mut self.source, number, &mut self.text)? else {
+            return Ok(None);
+        };
+        self.number = number;
+        let line = match Line::decode(&self.text, self.epoch) {
+            Ok(line) => line,
+            Err(_) if !whole => {
+                self.was_cut = true;
+                return Ok(None);
+            }
+            Err(damage) => return Err(damaged(&self.text, number, damage)),
+        };
+        let damage = |what| ReadError::Damaged {
+            line: number,
+            damage: Damage::new(what),
+        };
+        if self.ended {
+            return Err(damage("it comes after the end"));
+        }
+        let handlers = self.header.config.settings().handlers.len();
+        if handler(&line).is_some_and(|handler| handler.index() >= handlers) {
+            return Err(damage("`handler` is more than there are"));
+        }
+        self.ended = matches!(line.content, Content::End(_));
+        Ok(Some((number, line)))
+    }
+}
+
+impl<R> Reader<R> {
+    /// The first line.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What the instants of the lines are counted from.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whether the last line was cut by a crash, once all lines were read.
+    #[must_use]
+    pub const fn was_cut(&self) -> bool {
+        self.was_cut
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<(u64, Line), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let item = self.read().transpose();
+        self.over = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// Reads one line into `text`, and tells whether it has its line break; `None` at the end.
+fn read_line(
+    source: &mut impl BufRead,
+    line: u64,
+    text: &mut Vec<u8>,
+) -> Result<Option<bool>, ReadError> {
+    text.clear();
+    source
+        .take(LONGEST_LINE as u64 + 1)
+        .read_until(b'\n', text)
+        .map_err(|source| ReadError::Io { line, source })?;
+    let whole = text.last() == Some(&b'\n');
+    if text.len() > LONGEST_LINE {
+        return Err(ReadError::TooLong { line });
+    }
+    Ok((!text.is_empty()).then_some(whole))
+}
+
+fn header(text: &[u8], whole: bool) -> Result<Header, ReadError> {
+    match Header::version_of(text) {
+        Some(VERSION) => Header::decode(text).map_err(|damage| damaged(text, 1, damage)),
+        Some(other) => Err(ReadError::OtherVersion(other)),
+        None if whole && text.starts_with(FIRST_BYTES) => {
+            let damage = Damage::new("it is not JSON");
+            Err(damaged(
+                text,
+                1,
+                Header::decode(text).err().unwrap_or(damage),
+            ))
+        }
+        None if !whole && (text.starts_with(FIRST_BYTES) || FIRST_BYTES.starts_with(text)) => {
+            Err(ReadError::HeaderCut)
+        }
+        None => Err(ReadError::NotARecording),
+    }
+}
+
+fn damaged(text: &[u8], line: u64, damage: Damage) -> ReadError {
+    if std::str::from_utf8(text).is_err() {
+        ReadError::NotUtf8 { line }
+    } else {
+        ReadError::Damaged { line, damage }
+    }
+}
+
+/// The handler that a line names.
+fn handler(line: &Line) -> Option<HandlerId> {
+    let Content::Entry(Entry::Action(action)) = line.content else {
+        return None;
+    };
+    match action {
+        Action::RegisterHandler { handler, .. } => Some(handler),
+        Action::SetStatus(report) => match report.cause {
+            Cause::HandlerFailed(handler, _) => Some(handler),
+            Cause::Unreported
+            | Cause::Configured
+            | Cause::Starting
+            | Cause::Evidence
+            | Cause::StartFailed(_)
+            | Cause::LivenessFailed(_)
+            | Cause::ClientLost(_)
+            | Cause::Starved
+            | Cause::ShuttingDown
+            | Cause::ShutDown
+            | Cause::CutOff
+            | Cause::Reported => None,
+        },
+        Action::Start { .. }
+        | Action::SendLiveness { .. }
+        | Action::Discard { .. }
+        | Action::Renew { .. }
+        | Action::Stop { .. } => None,
+    }
+}
+
+fn place(column: Option<usize>) -> String {
+    column.map_or_else(String::new, |column| format!(", column {column}"))
+}

@@ -1,0 +1,157 @@
+//! What a crash, a disk or a person did to a recording is said, and nothing of it panics.
+
+use std::io::BufReader;
+
+use livebus_recording::{LONGEST_LINE, Outcome, ReadError, Replay};
+
+use crate::memory::{lines, recording, replay};
+use crate::story::Numbers;
+
+#[test]
+fn cut_anywhere_it_is_the_same_as_far_as_it_goes() {
+    let text = recording(8, 25);
+    let first = lines(&text)[0].len();
+    let breaks: Vec<usize> = (0..text.len()).filter(|at| text[*at] == b'\n').collect();
+    for length in 0..text.len() {
+        let whole = breaks.iter().any(|at| length == *at || length == at + 1);
+        match replay(&text[..length]) {
+            Ok(Outcome::Same(summary)) => {
+                assert!(length >= first - 1, "{length}");
+                assert_eq!(summary.was_cut, !whole, "{length}");
+                assert_eq!(summary.end.is_some(), length == text.len() - 1, "{length}");
+            }
+            Ok(Outcome::Different(difference)) => panic!("{length}: {difference}"),
+            Err(ReadError::Empty) => assert_eq!(length, 0),
+            Err(ReadError::HeaderCut) => assert!(length > 0 && length < first - 1, "{length}"),
+            Err(error) => panic!("{length}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_garbled_is_named() {
+    let text = recording(5, 25);
+    let lines = lines(&text);
+    for index in 1..lines.len() {
+        let garbled = b"{\"ns\":1,\"event\n";
+        let text = [&lines[..index], &[garbled], &lines[index + 1..]].concat();
+        match replay(&text.concat()) {
+            Err(ReadError::Damaged { line, damage }) => {
+                assert_eq!(line, index as u64 + 1);
+                assert!(damage.column.is_some(), "{damage}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn whatever_byte_is_changed_nothing_panics_and_errors_name_their_line() {
+    let text = recording(6, 25);
+    let mut numbers = Numbers(1);
+    let line_of = |at: usize| lines(&text[..=at]).len() as u64;
+    for at in 0..text.len() {
+        let mut text = text.clone();
+        text[at] ^= 1 << numbers.below(8);
+        match replay(&text) {
+            Ok(Outcome::Same(_)) => {}
+            Ok(Outcome::Different(difference)) => assert!(difference.line >= line_of(at)),
+            Err(ReadError::Damaged { line, .. } | ReadError::NotUtf8 { line }) => {
+                assert_eq!(line, line_of(at), "{at}");
+            }
+            Err(ReadError::OtherVersion(_) | ReadError::NotARecording) => {
+                assert_eq!(line_of(at), 1);
+            }
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+}
+
+fn error_of(text: &[u8]) -> String {
+    replay(text).expect_err("not to be read").to_string()
+}
+
+#[test]
+fn what_is_no_recording_is_said() {
+    assert_eq!(error_of(b""), "there is nothing in it");
+    for other in [
+        &b"hello"[..],
+        b"\n",
+        b"{}\n",
+        b"[1]\n",
+        b"\xff\xfe\n",
+        b"{\"a\":1}\n",
+    ] {
+        assert_eq!(error_of(other), "it is not a livebus recording");
+    }
+    let version = br#"{"livebus":2,"novelty":true}"#;
+    assert_eq!(
+        error_of(version),
+        "it is of version 2 of the format; this program reads version 1"
+    );
+    assert_eq!(
+        error_of(b"{\"livebus\":1}\n"),
+        "line 1, column 13: missing field `service`"
+    );
+    assert_eq!(
+        error_of(b"{\"livebus\":1,,}\n"),
+        "line 1, column 14: key must be a string"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_said() {
+    let text = recording(7, 10);
+    let lines = lines(&text);
+    let with = |line: &[u8]| error_of(&[lines[0], line, b"\n", lines[1]].concat());
+    assert_eq!(with(b"\xff"), "line 2: it is not UTF-8");
+    assert_eq!(with(b"{\"ns\":\"\xff\"}"), "line 2: it is not UTF-8");
+    assert_eq!(with(b""), "line 2: it is no JSON object");
+    assert_eq!(
+        with(&vec![b' '; LONGEST_LINE + 1]),
+        "line 2: it is longer than 1048576 bytes"
+    );
+    let handler =
+        br#"{"ns":0,"action":"RegisterHandler","id":1,"handler":9,"attempt":1,"deadline":1}"#;
+    assert_eq!(with(handler), "line 2: `handler` is more than there are");
+    let end = br#"{"ns":0,"end":"too slow"}"#;
+    assert_eq!(
+        error_of(&[lines[0], end, b"\n", lines[1]].concat()),
+        "line 3: it comes after the end"
+    );
+}
+
+#[test]
+fn a_state_that_is_none_is_refused() {
+    let text = recording(7, 10);
+    let header = std::str::from_utf8(lines(&text)[0])
+        .expect("text")
+        .trim_end();
+    let open = header.strip_suffix('}').expect("an object");
+    let with = |more: &str| error_of(format!("{open},{more}}}\n").as_bytes());
+    assert_eq!(
+        with(r#""ns":0,"state":[1,2,3]"#),
+        "line 1: `state` is no state of a supervisor"
+    );
+    assert_eq!(
+        with(r#""ns":3153600000000000001,"state":[1]"#),
+        "line 1: `ns` is more than 100 years from the start"
+    );
+    assert_eq!(
+        with(r#""ns":0"#),
+        "line 1: it has one of `ns` and `state` without the other"
+    );
+}
+
+#[test]
+fn a_reader_that_fails_is_said() {
+    #[derive(Debug)]
+    struct Failing;
+    impl std::io::Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("no such luck"))
+        }
+    }
+    let error = Replay::new(BufReader::new(Failing)).expect_err("it fails");
+    assert_eq!(error.to_string(), "line 1: no such luck");
+}

@@ -1,0 +1,60 @@
+//! A recording in memory.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use livebus_recording::{Content, End, Entry, Epoch, Header, Line, Outcome, Record, Replay};
+
+use crate::story::{Story, config};
+
+/// Keeps all that it is told.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<(Instant, Entry)>>>);
+
+impl Record for Memory {
+    fn record(&mut self, at: Instant, entry: Entry) {
+        self.0.lock().expect("nobody panics").push((at, entry));
+    }
+}
+
+/// The recording of the story of this seed, as the text of a file.
+pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
+    let began = Instant::now();
+    let memory = Memory::default();
+    let story = Story::new(seed, began, Box::new(memory.clone())).run(steps);
+    let end = if story.supervisor.is_stopped() {
+        End::Stopped
+    } else {
+        End::CutOff
+    };
+    let header = Header {
+        service: "message-bus".to_owned(),
+        began_unix_ms: 0,
+        config: config(seed),
+        standing: None,
+    };
+    let entries = memory.0.lock().expect("nobody panics");
+    let newest = entries.iter().map(|(at, _)| *at).max();
+    let lines = entries
+        .iter()
+        .map(|(at, entry)| (*at, Content::Entry(*entry)))
+        .chain([(newest.unwrap_or(began), Content::End(end))]);
+    let mut text = Vec::new();
+    header.encode(&mut text).expect("it can be written");
+    for (at, content) in lines {
+        Line { at, content }
+            .encode(Epoch::new(began), &mut text)
+            .expect("it can be written");
+    }
+    text
+}
+
+/// Replays a text.
+pub(crate) fn replay(text: &[u8]) -> Result<Outcome, livebus_recording::ReadError> {
+    Replay::new(text)?.run(|_, _| {})
+}
+
+/// The lines of a text, each with its line break.
+pub(crate) fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').collect()
+}

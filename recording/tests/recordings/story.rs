@@ -1,0 +1,214 @@
+//! Random stories from a seed: whatever can happen to a supervisor does, and clocks misbehave.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{
+    Action, Answers, Config, Event, Failure, FailureClass, Handler, OnClientLost, OnSuspicion,
+    OpId, Settings, Supervisor,
+};
+use livebus_recording::{Record, RecordedSupervisor};
+
+/// splitmix64: a stream of numbers that looks random.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).expect("small")
+    }
+
+    fn failure(&mut self) -> Failure {
+        let class = match self.below(3) {
+            // What leads to warnings.
+            0 => [FailureClass::TopicMissing, FailureClass::NoLeader][self.below(2)],
+            _ => FailureClass::ALL[self.below(FailureClass::ALL.len())],
+        };
+        match self.below(2) {
+            0 => Failure::new(class),
+            _ => Failure::with_code(class, -195),
+        }
+    }
+
+    fn result(&mut self) -> Result<(), Failure> {
+        if self.below(4) > 0 {
+            Ok(())
+        } else {
+            Err(self.failure())
+        }
+    }
+
+    fn millis(&mut self, n: usize) -> Duration {
+        Duration::from_micros(self.next() % (n as u64 * 1_000))
+    }
+}
+
+/// Any of the rules that there are.
+pub(crate) fn config(seed: u64) -> Config {
+    let mut numbers = Numbers(seed);
+    let handlers = (0..numbers.below(4)).map(|n| match n {
+        1 => Handler::optional("optional"),
+        _ => Handler::required(format!("handler {n}")),
+    });
+    let mut settings = Settings {
+        handlers: handlers.collect(),
+        seed: Some(seed),
+        ..match numbers.below(4) {
+            0 => Settings::default(),
+            1 => Settings::as_in_voltha(),
+            _ => Settings::fast(),
+        }
+    };
+    settings.successes_to_ready = [1, 1, 2][numbers.below(3)];
+    settings.on_suspicion = [OnSuspicion::Ask, OnSuspicion::NotReady][numbers.below(2)];
+    settings.answers = [Answers::Live, Answers::NotLive][numbers.below(2)];
+    settings.on_client_lost = [OnClientLost::Recreate, OnClientLost::Fail][numbers.below(4) / 3];
+    settings.recreate_after = [None, Some(Duration::from_secs(7))][numbers.below(2)];
+    Config::new(settings).expect("valid by construction")
+}
+
+/// The operation that an action begins, as the event that answers it.
+type Answer = fn(OpId, Result<(), Failure>) -> Event;
+
+/// A supervisor that is recorded, and the operations that its runner knows of.
+pub(crate) struct Story {
+    pub(crate) supervisor: RecordedSupervisor,
+    numbers: Numbers,
+    clock: Instant,
+    open: Vec<(OpId, Answer)>,
+    client: OpId,
+    /// One in so many steps asks it to stop.
+    shutdowns: usize,
+}
+
+impl Story {
+    pub(crate) fn new(seed: u64, began: Instant, record: Box<dyn Record>) -> Self {
+        let supervisor = Supervisor::new(config(seed), began);
+        let mut story = Self {
+            supervisor: RecordedSupervisor::new(supervisor, began, Some(record)),
+            numbers: Numbers(!seed),
+            clock: began,
+            open: Vec::new(),
+            client: OpId::from_number(0),
+            shutdowns: 100,
+        };
+        story.drain();
+        story
+    }
+
+    /// One that nobody asks to stop.
+    pub(crate) fn without_end(seed: u64, began: Instant, record: Box<dyn Record>) -> Self {
+        Self {
+            shutdowns: usize::MAX,
+            ..Self::new(seed, began, record)
+        }
+    }
+
+    /// Up to so many steps.
+    pub(crate) fn run(mut self, steps: usize) -> Self {
+        for _ in 0..steps {
+            self.step();
+        }
+        self.drain();
+        self
+    }
+
+    /// To its end.
+    pub(crate) fn stop(mut self) {
+        self.supervisor.handle_event(self.clock, Event::Shutdown);
+        self.drain();
+        while let Some(due) = self.supervisor.poll_timeout() {
+            self.supervisor.handle_timeout(due);
+            self.drain();
+        }
+        assert!(self.supervisor.is_stopped());
+    }
+
+    /// A wake of the loop: some events, each at its own instant, then the clock, then, mostly, the actions.
+    pub(crate) fn step(&mut self) {
+        let now = self.later();
+        for _ in 0..self.numbers.below(3) {
+            let told = match self.numbers.below(4) {
+                0 => now.checked_sub(self.numbers.millis(50)).unwrap_or(now),
+                _ => now,
+            };
+            let event = self.event(told);
+            self.supervisor.handle_event(told, event);
+        }
+        self.supervisor.handle_timeout(now);
+        if self.numbers.below(16) > 0 {
+            self.drain();
+        }
+    }
+
+    fn later(&mut self) -> Instant {
+        let due = self.supervisor.poll_timeout().unwrap_or(self.clock);
+        let now = match self.numbers.below(8) {
+            0 => self.clock,
+            1 => due + self.numbers.millis(20_000),
+            2 | 3 => self.clock + self.numbers.millis(300),
+            4 => self
+                .clock
+                .checked_sub(self.numbers.millis(100))
+                .unwrap_or(self.clock),
+            _ => due,
+        };
+        self.clock = self.clock.max(now);
+        now
+    }
+
+    fn event(&mut self, told: Instant) -> Event {
+        match self.numbers.below(16) {
+            0 => Event::Suspicion(self.numbers.failure()),
+            1 if self.numbers.below(4) == 0 => Event::ClientLost {
+                client: self.client,
+                failure: self.numbers.failure(),
+            },
+            2 if self.numbers.below(self.shutdowns) == 0 => Event::Shutdown,
+            3 => Event::LivenessAnswered {
+                id: OpId::from_number(self.numbers.next()),
+                result: Ok(()),
+            },
+            4..=6 => Event::Live {
+                at: told.checked_sub(self.numbers.millis(50)).unwrap_or(told),
+            },
+            _ if self.open.is_empty() => Event::Live { at: told },
+            _ => {
+                let index = self.numbers.below(self.open.len());
+                let (id, answer) = self.open.swap_remove(index);
+                answer(id, self.numbers.result())
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.supervisor.poll_action() {
+            match action {
+                Action::Start { id, .. } => {
+                    self.client = id;
+                    let answer = |id, result| Event::StartAnswered { id, result };
+                    self.open.push((id, answer));
+                }
+                Action::SendLiveness { id, .. } => {
+                    let answer = |id, result| Event::LivenessAnswered { id, result };
+                    self.open.push((id, answer));
+                }
+                Action::RegisterHandler { id, .. } => {
+                    let answer = |id, result| Event::RegistrationAnswered { id, result };
+                    self.open.push((id, answer));
+                }
+                Action::Stop { id, .. } => {
+                    let answer = |id, result| Event::StopAnswered { id, result };
+                    self.open.push((id, answer));
+                }
+                Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => {}
+            }
+        }
+    }
+}
