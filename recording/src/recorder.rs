@@ -1,0 +1,193 @@
+//! Who looks on and has it written down, without ever keeping the loop waiting.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+use std::{io, mem};
+
+use livebus_core::Config;
+
+use crate::epoch::Epoch;
+use crate::header::Header;
+use crate::line::End;
+use crate::options::{RecordError, RecordOptions};
+use crate::recorded::{Entry, Record};
+use crate::writer::Writer;
+
+/// Writes a recording: a queue of bounded length, and a thread at its other end.
+///
+/// The loop never waits for it. When the queue is full, because the disk is slow, or when writing fails, because the disk
+/// is full, the recording ends, a warning says so once, and what comes later costs nothing.
+///
+/// Dropped, it leaves to the thread what is queued, and does not wait; [`Recording::wait`] does.
+#[derive(Debug)]
+pub struct Recorder {
+    queue: Option<SyncSender<Told>>,
+    recording: Recording,
+}
+
+/// A recording under way, for whoever wants to know how it ends. Its clones are one.
+#[derive(Debug, Clone)]
+pub struct Recording(Arc<Shared>);
+
+impl Recorder {
+    /// Begins to record the supervisor that is made with `config` at `began`, and is told nothing yet. Its settings
+    /// have the seed that it goes by.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] when there is no room for the settings, when the file cannot be made, and when another is there
+    /// that is no recording. A pipe or a device is opened later, by the thread, since that may take for ever.
+    pub fn begin(
+        options: &RecordOptions,
+        service: impl Into<String>,
+        config: &Config,
+        began: Instant,
+    ) -> Result<(Self, Recording), RecordError> {
+        let header = Header {
+            service: service.into(),
+            began_unix_ms: unix_ms(began),
+            config: config.clone(),
+            standing: None,
+        };
+        let writer = Writer::open(options, header, Epoch::new(began))?;
+        let (queue, told) = sync_channel(options.queue.get());
+        let recording = Recording(Arc::new(Shared {
+            path: options.path.display().to_string(),
+            progress: Mutex::default(),
+            written: Condvar::new(),
+        }));
+        let shared = Arc::clone(&recording.0);
+        thread::Builder::new()
+            .name("livebus-recorder".to_owned())
+            .spawn(move || write_all(writer, told, &shared))
+            .map_err(RecordError::Thread)?;
+        let recorder = Self {
+            queue: Some(queue),
+            recording: recording.clone(),
+        };
+        Ok((recorder, recording))
+    }
+}
+
+impl Record for Recorder {
+    fn record(&mut self, at: Instant, entry: Entry) {
+        let Some(queue) = &self.queue else {
+            return;
+        };
+        match queue.try_send(Told { at, entry }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                self.recording.0.ended(End::TooSlow);
+                self.queue = None;
+            }
+            // The thread has said why.
+            Err(TrySendError::Disconnected(_)) => self.queue = None,
+        }
+    }
+}
+
+impl Recording {
+    /// Why nothing more is recorded; `None` while the recording goes on. What is queued may not be written yet.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.0.lock().end.clone()
+    }
+
+    /// Waits until the last line is written, and tells why it was the last; `None` if that takes longer than `timeout`.
+    ///
+    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that has it.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> Option<End> {
+        let shared = &self.0;
+        let (progress, _timed_out) = shared
+            .written
+            .wait_timeout_while(shared.lock(), timeout, |progress| !progress.written)
+            .unwrap_or_else(PoisonError::into_inner);
+        progress.end.clone().filter(|_| progress.written)
+    }
+}
+
+/// What passes through the queue.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    at: Instant,
+    entry: Entry,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: String,
+    progress: Mutex<Progress>,
+    /// The last line was written, or nothing more can be.
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    end: Option<End>,
+    written: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The recording ended for this reason, unless it did for another before.
+    fn ended(&self, end: End) -> End {
+        let mut progress = self.lock();
+        let first = progress.end.is_none();
+        let end = progress.end.get_or_insert(end).clone();
+        drop(progress);
+        if first && !end.is_in_order() {
+            tracing::warn!(file = self.path, reason = %end, "nothing more is recorded");
+        }
+        end
+    }
+}
+
+/// The thread.
+fn write_all(mut writer: Writer, told: Receiver<Told>, shared: &Shared) {
+    let result = write_queued(&mut writer, &told).and_then(|()| {
+        let end = shared.ended(writer.natural_end());
+        writer.end(end)
+    });
+    if let Err(error) = result {
+        let end = shared.ended(End::Failed(error.to_string()));
+        // The loop sees that nobody is there any more.
+        mem::drop(told);
+        // A disk that was full before may well be full now.
+        let _end_line = writer.end_failed(end);
+    }
+    shared.lock().written = true;
+    shared.written.notify_all();
+}
+
+/// Writes until the recorder is gone and its queue is empty; what is written reaches the file whenever nothing waits.
+fn write_queued(writer: &mut Writer, told: &Receiver<Told>) -> io::Result<()> {
+    writer.begin()?;
+    loop {
+        let next = match told.try_recv() {
+            Err(TryRecvError::Empty) => {
+                writer.flush()?;
+                told.recv().ok()
+            }
+            Ok(next) => Some(next),
+            Err(TryRecvError::Disconnected) => None,
+        };
+        let Some(Told { at, entry }) = next else {
+            return Ok(());
+        };
+        writer.write(at, entry)?;
+    }
+}
+
+fn unix_ms(began: Instant) -> i64 {
+    let wall = SystemTime::now().checked_sub(began.elapsed());
+    let since = wall.and_then(|wall| wall.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}

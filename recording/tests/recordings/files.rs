@@ -1,0 +1,248 @@
+//! Files: how a recording ends in them, and how they follow each other.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use livebus_core::{Config, Handler, Settings};
+use livebus_recording::{
+    Content, End, Entry, Outcome, Reader, RecordError, RecordOptions, Recorder, Recording, Summary,
+};
+
+use crate::memory::{lines, replay};
+use crate::story::{Story, config};
+
+/// Long enough for any disk that works; nothing waits so long.
+const LONG: Duration = Duration::from_mins(1);
+
+/// Small files, and a queue that is never full.
+fn options(path: &Path) -> RecordOptions {
+    RecordOptions {
+        path: path.to_owned(),
+        max_bytes: RecordOptions::LEAST_BYTES,
+        queue: NonZeroUsize::new(100_000).expect("not zero"),
+    }
+}
+
+fn begin(options: &RecordOptions, seed: u64) -> (Recorder, Recording, Instant) {
+    let began = Instant::now();
+    let (recorder, recording) =
+        Recorder::begin(options, "message-bus", &config(seed), began).expect("it can begin");
+    (recorder, recording, began)
+}
+
+fn same(path: &Path) -> Summary {
+    let text = fs::read(path).expect("a file");
+    match replay(&text) {
+        Ok(Outcome::Same(summary)) => summary,
+        other => panic!("{}: {other:?}", path.display()),
+    }
+}
+
+fn moved(path: &Path) -> PathBuf {
+    path.with_extension("1")
+}
+
+#[test]
+fn a_recorder_that_is_dropped_writes_all_that_it_was_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (seed, end) in [(1, End::Stopped), (2, End::CutOff)] {
+        let path = folder.path().join(seed.to_string());
+        let (recorder, recording, began) = begin(&options(&path), seed);
+        let story = Story::without_end(seed, began, Box::new(recorder)).run(60);
+        assert_eq!(recording.end(), None);
+        assert_eq!(recording.wait(Duration::ZERO), None);
+        if end == End::Stopped {
+            story.stop();
+        } else {
+            drop(story);
+        }
+        assert_eq!(recording.wait(LONG), Some(end.clone()));
+        assert_eq!(recording.end(), Some(end.clone()));
+        let summary = same(&path);
+        assert_eq!(summary.end, Some(end));
+        assert!(summary.inputs > 50, "{summary:?}");
+        assert!(!moved(&path).exists());
+    }
+}
+
+#[test]
+fn a_full_file_is_moved_and_each_can_be_replayed_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for seed in 0..30 {
+        let path = folder.path().join(seed.to_string());
+        let options = options(&path);
+        let (recorder, recording, began) = begin(&options, seed);
+        drop(Story::without_end(seed, began, Box::new(recorder)).run(1_500));
+        assert_eq!(recording.wait(LONG), Some(End::CutOff));
+        let (older, newer) = (same(&moved(&path)), same(&path));
+        assert!(
+            matches!(older.end, Some(End::Continued { .. })),
+            "{older:?}"
+        );
+        assert_eq!(newer.end, Some(End::CutOff));
+        for path in [&path, &moved(&path)] {
+            let bytes = fs::metadata(path).expect("a file").len();
+            assert!(bytes <= options.max_bytes / 2, "{bytes}");
+        }
+        no_gap(&moved(&path), &path);
+    }
+}
+
+/// What follows in the next file is what follows in the story: told to the supervisor of the older file, after all of
+/// that, the newer one's lines give the same.
+fn no_gap(older: &Path, newer: &Path) {
+    let (older, newer) = (
+        fs::read(older).expect("a file"),
+        fs::read(newer).expect("a file"),
+    );
+    let (older, newer) = (lines(&older), lines(&newer));
+    let ends = std::str::from_utf8(older[older.len() - 1]).expect("text");
+    assert!(ends.contains(r#""end":"continued""#), "{ends}");
+    let unbroken = [&older[..older.len() - 1], &newer[1..]].concat().concat();
+    let outcome = replay(&unbroken).expect("it can be read");
+    assert!(matches!(outcome, Outcome::Same(_)), "{outcome:?}");
+}
+
+#[test]
+fn files_are_cut_between_an_input_and_its_actions_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut queued = 0;
+    for seed in 0..30 {
+        let path = folder.path().join(seed.to_string());
+        let (recorder, recording, began) = begin(&options(&path), seed);
+        drop(Story::without_end(seed, began, Box::new(recorder)).run(400));
+        assert_eq!(recording.wait(LONG), Some(End::CutOff));
+        if !moved(&path).exists() {
+            continue;
+        }
+        if let Some(End::Continued { queued: n @ 1.. }) = same(&moved(&path)).end {
+            let text = fs::read(&path).expect("a file");
+            let reader = Reader::new(&text[..]).expect("a recording");
+            let actions = reader.map_while(|line| match line.expect("whole").1.content {
+                Content::Entry(entry @ Entry::Action(_)) => Some(entry),
+                Content::Entry(Entry::Event(_) | Entry::Timeout) | Content::End(_) => None,
+            });
+            assert!(actions.count() as u64 <= n);
+            queued += 1;
+        }
+    }
+    assert!(queued > 3, "{queued} files begin with actions");
+}
+
+#[test]
+fn a_restart_moves_what_was_recorded_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    let mut first = None;
+    for seed in 1..3 {
+        let (recorder, recording, began) = begin(&options(&path), seed);
+        drop(Story::without_end(seed, began, Box::new(recorder)).run(20));
+        recording.wait(LONG).expect("it is written");
+        same(&path);
+        let text = fs::read(&path).expect("a file");
+        if let Some(first) = first.replace(text) {
+            assert!(fs::read(moved(&path)).expect("it was moved") == first);
+        }
+    }
+}
+
+#[test]
+fn a_crash_leaves_a_file_that_is_moved_and_replayed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    let text = crate::memory::recording(9, 30);
+    fs::write(&path, &text[..text.len() - 40]).expect("written");
+    let (recorder, recording, began) = begin(&options(&path), 9);
+    drop(Story::without_end(9, began, Box::new(recorder)).run(20));
+    recording.wait(LONG).expect("it is written");
+    assert!(same(&moved(&path)).was_cut);
+    same(&path);
+}
+
+#[test]
+fn an_empty_file_is_used_and_nothing_is_moved_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    fs::write(&path, "").expect("written");
+    let (recorder, recording, _) = begin(&options(&path), 1);
+    drop(recorder);
+    recording.wait(LONG).expect("it is written");
+    assert!(!moved(&path).exists());
+    assert!(fs::metadata(&path).expect("a file").len() > 0);
+}
+
+fn refused(options: &RecordOptions, config: &Config) -> RecordError {
+    Recorder::begin(options, "message-bus", config, Instant::now()).expect_err("it cannot begin")
+}
+
+#[test]
+fn what_is_no_recording_is_never_touched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    let foreign = "{\"live\":\"music\"}";
+    for other in [&path, &moved(&path)] {
+        fs::write(other, foreign).expect("written");
+        let error = refused(&options(&path), &config(1));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{} is there already and is not a livebus recording: name another file, or move this one away",
+                other.display()
+            )
+        );
+        assert_eq!(fs::read_to_string(other).expect("it is there"), foreign);
+        fs::remove_file(other).expect("removed");
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_an_error_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("none").join("bus");
+    let error = refused(&options(&missing), &config(1));
+    assert!(matches!(error, RecordError::Io { .. }), "{error}");
+    assert!(
+        error.to_string().contains("a folder that exists"),
+        "{error}"
+    );
+    let error = refused(&options(folder.path()), &config(1));
+    assert!(matches!(error, RecordError::Folder { .. }), "{error}");
+}
+
+#[test]
+fn what_is_too_small_says_what_would_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut options = options(&folder.path().join("bus"));
+    options.max_bytes = RecordOptions::LEAST_BYTES - 1;
+    let error = refused(&options, &config(1)).to_string();
+    assert_eq!(error, "max_bytes = 65535: make it at least 65536");
+
+    let with = |handlers: usize| {
+        let name = |n| Handler::required(format!("a handler with a name, number {n}"));
+        let settings = Settings {
+            handlers: (0..handlers).map(name).collect(),
+            ..Settings::default()
+        };
+        Config::new(settings).expect("valid")
+    };
+    let RecordError::TooSmall { value, least } = refused(&options, &with(1_000)) else {
+        panic!("a thousand handlers do not fit");
+    };
+    assert_eq!(value, options.max_bytes);
+    options.max_bytes = least - 1;
+    assert!(matches!(
+        refused(&options, &with(1_000)),
+        RecordError::TooSmall { .. }
+    ));
+    let error = refused(&options, &with(10_000));
+    assert!(
+        matches!(error, RecordError::TooManyHandlers { .. }),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+    options.max_bytes = least;
+    Recorder::begin(&options, "message-bus", &with(1_000), Instant::now()).expect("it can begin");
+}
