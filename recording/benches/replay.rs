@@ -90,7 +90,7 @@ fn story() -> (Config, Instant, Entries) {
     let began = Instant::now();
     let memory = Memory::default();
     let supervisor = Supervisor::new(config.clone(), began);
-    let mut supervisor = RecordedSupervisor::new(supervisor, began, Some(Box::new(memory.clone())));
+    let mut supervisor = RecordedSupervisor::new(supervisor, began, vec![Box::new(memory.clone())]);
     let mut open = drain(&mut supervisor, None);
     for n in 0..EVENTS {
         let now = began + STEP * u32::try_from(n).expect("small");

@@ -24,10 +24,10 @@ pub trait Record: Send + 'static {
     fn record(&mut self, at: Instant, entry: Entry);
 }
 
-/// A [`Supervisor`] by the same four calls, each told to a [`Record`], if there is one.
+/// A [`Supervisor`] by the same four calls, each told to all who look on.
 pub struct RecordedSupervisor {
     supervisor: Supervisor,
-    record: Option<Box<dyn Record>>,
+    records: Vec<Box<dyn Record>>,
     newest: Instant,
     /// The newest call of `handle_timeout` at which nothing was due, while nobody was told of it.
     idle: Option<Instant>,
@@ -36,10 +36,10 @@ pub struct RecordedSupervisor {
 impl RecordedSupervisor {
     /// `supervisor` was made at `now` and told nothing yet.
     #[must_use]
-    pub fn new(supervisor: Supervisor, now: Instant, record: Option<Box<dyn Record>>) -> Self {
+    pub fn new(supervisor: Supervisor, now: Instant, records: Vec<Box<dyn Record>>) -> Self {
         Self {
             supervisor,
-            record,
+            records,
             newest: now,
             idle: None,
         }
@@ -48,13 +48,11 @@ impl RecordedSupervisor {
     /// As [`Supervisor::handle_event`].
     pub fn handle_event(&mut self, at: Instant, event: Event) {
         self.newest = self.newest.max(at);
-        if let Some(record) = &mut self.record {
-            // Time does not go back: the supervisor takes this event as of the idle call.
-            if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
-                record.record(idle, Entry::Timeout);
-            }
-            record.record(at, Entry::Event(event));
+        // Time does not go back: the supervisor takes this event as of the idle call.
+        if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
+            self.tell(idle, Entry::Timeout);
         }
+        self.tell(at, Entry::Event(event));
         self.supervisor.handle_event(at, event);
     }
 
@@ -64,13 +62,11 @@ impl RecordedSupervisor {
     /// and is not recorded.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.newest = self.newest.max(now);
-        if let Some(record) = &mut self.record {
-            if self.supervisor.poll_timeout().is_some_and(|due| due <= now) {
-                self.idle = None;
-                record.record(now, Entry::Timeout);
-            } else {
-                self.idle = self.idle.max(Some(now));
-            }
+        if self.supervisor.poll_timeout().is_some_and(|due| due <= now) {
+            self.idle = None;
+            self.tell(now, Entry::Timeout);
+        } else {
+            self.idle = self.idle.max(Some(now));
         }
         self.supervisor.handle_timeout(now);
     }
@@ -78,9 +74,7 @@ impl RecordedSupervisor {
     /// As [`Supervisor::poll_action`].
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.supervisor.poll_action()?;
-        if let Some(record) = &mut self.record {
-            record.record(self.newest, Entry::Action(action));
-        }
+        self.tell(self.newest, Entry::Action(action));
         Some(action)
     }
 
@@ -101,13 +95,19 @@ impl RecordedSupervisor {
     pub const fn is_stopped(&self) -> bool {
         self.supervisor.is_stopped()
     }
+
+    fn tell(&mut self, at: Instant, entry: Entry) {
+        for record in &mut self.records {
+            record.record(at, entry);
+        }
+    }
 }
 
 impl fmt::Debug for RecordedSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedSupervisor")
             .field("supervisor", &self.supervisor)
-            .field("recorded", &self.record.is_some())
+            .field("records", &self.records.len())
             .finish_non_exhaustive()
     }
 }

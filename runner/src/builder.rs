@@ -16,7 +16,7 @@ use livebus_core::{
 };
 use livebus_endpoints::{Changes, Clock, Heartbeat, Probes, Subscribers};
 use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
-use livebus_recording::{Record, RecordedSupervisor};
+use livebus_recording::{Record, RecordError, RecordOptions, RecordedSupervisor, Recorder};
 
 use crate::effects::{Effects, Register};
 use crate::handle::Handle;
@@ -34,7 +34,8 @@ pub struct Builder<R, B> {
     readiness: Option<Readiness>,
     handlers: Vec<(Handler, Register)>,
     serve: Option<StartServer>,
-    record: Option<Box<dyn Record>>,
+    looks_on: Vec<Box<dyn Record>>,
+    record: Option<RecordOptions>,
     subscribers: Subscribers,
     time: Arc<dyn Time>,
     runner: PhantomData<fn() -> R>,
@@ -62,6 +63,9 @@ pub enum BuildError {
     /// The probes cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The recording cannot begin.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 impl<R: Runner + Runtime> Builder<R, KafkaBus<R>> {
@@ -84,6 +88,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             readiness: None,
             handlers: Vec::new(),
             serve: None,
+            looks_on: Vec::new(),
             record: None,
             subscribers: Subscribers::new(),
             time: R::time(),
@@ -137,12 +142,19 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Has somebody look on at all that the supervisor is told and does.
-    pub fn looked_on_by(self, record: impl Record) -> Self {
+    /// Writes down all that the supervisor is told and does, to be replayed later. Never a payload, a property or a secret:
+    /// the supervisor is told none. [`Handle::recording`] knows how it goes.
+    pub fn record(self, options: RecordOptions) -> Self {
         Self {
-            record: Some(Box::new(record)),
+            record: Some(options),
             ..self
         }
+    }
+
+    /// Has somebody look on at all that the supervisor is told and does.
+    pub fn looked_on_by(mut self, record: impl Record) -> Self {
+        self.looks_on.push(Box::new(record));
+        self
     }
 
     /// Every change of status from the first on, with its cause. The stream ends with the supervision, also if that never
@@ -166,7 +178,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, or the probes cannot be served.
+    /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, the probes cannot be served, or the recording
+    /// cannot begin.
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
         let now = self.time.now();
         if let Some(handler) = self.settings.handlers.first() {
@@ -191,6 +204,13 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             }
             None => None,
         };
+        // Last of what can fail: a start that is refused leaves an earlier recording where it is.
+        let (mut looks_on, mut recording) = (self.looks_on, None);
+        if let Some(options) = self.record {
+            let (recorder, begun) = Recorder::begin(&options, service.name(), &config, now)?;
+            looks_on.push(Box::new(recorder));
+            recording = Some(begun);
+        }
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -204,7 +224,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let (owner, dropped) = oneshot::channel();
         let supervisor = Supervisor::new(config.clone(), now);
         R::launch(Supervision {
-            supervisor: RecordedSupervisor::new(supervisor, now, self.record),
+            supervisor: RecordedSupervisor::new(supervisor, now, looks_on),
             effects: Effects::new(
                 Arc::clone(&bus),
                 registrations,
@@ -228,6 +248,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             events,
             _owner: owner,
             server,
+            recording,
             time: self.time,
         })
     }

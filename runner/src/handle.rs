@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use livebus_core::{Config, Event, Readiness, Report, ServiceHandle, Status};
 use livebus_endpoints::{Changes, Clock, Heartbeat, Subscribers};
 use livebus_kafka::Bus;
+use livebus_recording::Recording;
 
 use crate::effects::Message;
 use crate::serve::Server;
@@ -28,6 +29,7 @@ pub struct Handle<B: Bus> {
     /// Held and never used: the loop ends when it is dropped.
     pub(crate) _owner: oneshot::Sender<()>,
     pub(crate) server: Option<Server>,
+    pub(crate) recording: Option<Recording>,
     pub(crate) time: Arc<dyn Time>,
 }
 
@@ -134,6 +136,12 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     pub fn http_address(&self) -> Option<std::net::SocketAddr> {
         self.server.as_ref().map(Server::address)
+    }
+
+    /// The recording, if there is one: how it ended, and until when it is all on the disk.
+    #[must_use]
+    pub const fn recording(&self) -> Option<&Recording> {
+        self.recording.as_ref()
     }
 }
 

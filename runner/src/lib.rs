@@ -30,7 +30,9 @@ pub use livebus_kafka::{
     AddressError, BootstrapServers, Bus, EmbeddedCluster, EmbeddedError, KafkaBus, KafkaConfig,
     LivenessBy, News, Observations, Properties, PropertyError, RoundTally, Runtime, code_name,
 };
-pub use livebus_recording::{Entry, Record, RecordedSupervisor};
+pub use livebus_recording::{
+    End, Entry, Record, RecordError, RecordOptions, RecordedSupervisor, Recorder, Recording,
+};
 pub use runner::{Runner, Supervision};
 pub use serve::{Serve, ServeError, Server};
 pub use time::Time;

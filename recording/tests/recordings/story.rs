@@ -91,7 +91,7 @@ impl Story {
     pub(crate) fn new(seed: u64, began: Instant, record: Box<dyn Record>) -> Self {
         let supervisor = Supervisor::new(config(seed), began);
         let mut story = Self {
-            supervisor: RecordedSupervisor::new(supervisor, began, Some(record)),
+            supervisor: RecordedSupervisor::new(supervisor, began, vec![record]),
             numbers: Numbers(!seed),
             clock: began,
             open: Vec::new(),
