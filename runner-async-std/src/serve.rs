@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_std::net::{TcpListener, TcpStream};
-use futures_channel::oneshot;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, future, select};
 use livebus_endpoints::Probes;
-use livebus_runner::{Serve, ServeError, Server};
+use livebus_runner::{OwnerGone, Serve, ServeError, Server};
 use trillium_http::{Conn, HttpContext};
 
 use crate::runtime::AsyncStdRuntime;
@@ -31,7 +30,7 @@ impl Serve for AsyncStdRuntime {
     }
 }
 
-async fn accept(listener: TcpListener, probes: Probes, mut owner: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, probes: Probes, mut owner: OwnerGone) {
     let mut connections = FuturesUnordered::new();
     loop {
         let accepted = select! {

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
@@ -12,7 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use livebus_endpoints::Probes;
-use livebus_runner::{Serve, ServeError, Server};
+use livebus_runner::{OwnerGone, Serve, ServeError, Server};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -33,7 +32,7 @@ impl Serve for TokioRuntime {
     }
 }
 
-async fn accept(listener: TcpListener, probes: Probes, mut owner: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, probes: Probes, mut owner: OwnerGone) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_channel::{mpsc, oneshot};
+use futures_channel::mpsc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use livebus_core::{
@@ -20,6 +20,7 @@ use livebus_recording::{Record, RecordError, RecordOptions, RecordedSupervisor, 
 
 use crate::effects::{Effects, Register};
 use crate::handle::Handle;
+use crate::owner::owner;
 use crate::publish::Publisher;
 use crate::runner::{Runner, Supervision};
 use crate::serve::{Serve, ServeError, Server};
@@ -221,7 +222,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
 
         let bus = Arc::new((self.make_bus)(&config));
         let (events, inbox) = mpsc::unbounded();
-        let (owner, dropped) = oneshot::channel();
+        let (owner, dropped) = owner();
         let supervisor = Supervisor::new(config.clone(), now);
         R::launch(Supervision {
             supervisor: RecordedSupervisor::new(supervisor, now, looks_on),

@@ -12,6 +12,7 @@
 mod builder;
 mod effects;
 mod handle;
+mod owner;
 mod publish;
 mod runner;
 mod serve;
@@ -33,6 +34,7 @@ pub use livebus_kafka::{
 pub use livebus_recording::{
     End, Entry, Record, RecordError, RecordOptions, RecordedSupervisor, Recorder, Recording,
 };
+pub use owner::OwnerGone;
 pub use runner::{Runner, Supervision};
 pub use serve::{Serve, ServeError, Server};
 pub use time::Time;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_channel::mpsc::UnboundedReceiver;
-use futures_channel::oneshot;
 use livebus_endpoints::Heartbeat;
 use livebus_kafka::Bus;
 use livebus_recording::RecordedSupervisor;
 
 use crate::effects::{Effects, Message};
+use crate::owner::OwnerGone;
 use crate::time::Time;
 
 /// A way to run supervisions: an async runtime's, or any other.
@@ -36,8 +36,8 @@ pub struct Supervision<B: Bus> {
     pub effects: Effects<B>,
     /// What was told from outside: answers of operations, and the shutdown.
     pub inbox: UnboundedReceiver<Message>,
-    /// Ends, with or without a word, when the owner of the supervision is gone.
-    pub owner: oneshot::Receiver<()>,
+    /// Ends when the owner of the supervision is gone.
+    pub owner: OwnerGone,
     /// Where the loop promises when it will be back.
     pub heartbeat: Heartbeat,
     /// The clock that it reads on every wake, and the timer that it waits by.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use futures_channel::oneshot;
 use livebus_endpoints::Probes;
 
+use crate::owner::{OwnerGone, owner};
 use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
@@ -32,9 +33,9 @@ pub struct Server {
 
 impl Server {
     /// A server that listens on `address`, and what ends when it is to end.
-    pub fn new(address: SocketAddr) -> (Self, oneshot::Receiver<()>) {
+    pub fn new(address: SocketAddr) -> (Self, OwnerGone) {
         tracing::info!(%address, "serving /livez and /readyz");
-        let (owner, dropped) = oneshot::channel();
+        let (owner, dropped) = owner();
         let server = Self {
             address,
             _owner: owner,

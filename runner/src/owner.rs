@@ -1,0 +1,17 @@
+//! When the owner is gone.
+
+use futures_channel::oneshot;
+use futures_util::FutureExt;
+use futures_util::future::Fuse;
+
+/// Ends, with or without a word, when the owner of a supervision or of a server is gone.
+///
+/// Fused, because a receiver whose sender is gone calls itself terminated, and the `select!` of `futures` passes over what
+/// is: nobody would ever learn of it.
+pub type OwnerGone = Fuse<oneshot::Receiver<()>>;
+
+/// What an owner holds, and what ends when it is dropped.
+pub(crate) fn owner() -> (oneshot::Sender<()>, OwnerGone) {
+    let (owner, dropped) = oneshot::channel();
+    (owner, dropped.fuse())
+}
