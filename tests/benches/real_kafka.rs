@@ -6,29 +6,20 @@
 //! minutes. The phases of the faults are random, and the same in each run. A time below zero is that of a supervision
 //! which was faster than the independent client.
 
-#[path = "../real_kafka/tokio/http.rs"]
-#[expect(dead_code, reason = "the scenarios use all of it")]
-mod http;
-#[path = "../real_kafka/tokio/livebus.rs"]
-#[expect(dead_code, reason = "the scenarios use all of it")]
-mod livebus;
-#[path = "../real_kafka/tokio/watched.rs"]
-#[expect(dead_code, reason = "the scenarios use all of it")]
-mod watched;
-
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use anyhow::{Context as _, anyhow};
+use livebus_runner::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions, availability};
-use livebus_tokio::{Settings, Status};
+use livebus_tests::child_process::ChildProcess;
+use livebus_tests::cost::Cost;
+use livebus_tests::host::Host;
+use livebus_tests::http::{Sampler, last_ready};
+use livebus_tests::program::Watch;
+use livebus_tests::watched::{Label, Watched, by_produce, fast};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-
-use http::{Sampler, last_ready};
-use livebus::{Process, Watch};
-use watched::{Scheduler, Watched, by_produce, fast};
 
 const TOPIC: &str = "measured";
 
@@ -81,11 +72,13 @@ fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
 
 fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
-    let start = |name, scheduler, settings| {
-        Watched::start(name, scheduler, by_produce(&servers, TOPIC)?, settings)
-    };
-    let mut defaults = start("defaults", Scheduler::CurrentThread, Settings::default())?;
-    let mut fast = start("fast", Scheduler::MultiThread, fast())?;
+    let mut defaults = watch(
+        "defaults",
+        Host::TokioCurrentThread,
+        &servers,
+        Settings::default(),
+    )?;
+    let mut fast = watch("fast", Host::TokioMultiThread, &servers, fast())?;
     let buses = &mut [&mut defaults, &mut fast];
     for bus in &mut *buses {
         bus.runs()?;
@@ -144,6 +137,15 @@ fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+fn watch(service: &str, host: Host, servers: &str, settings: Settings) -> anyhow::Result<Watched> {
+    let label = Label {
+        scenario: "benchmark",
+        service,
+        host,
+    };
+    Watched::start(label, by_produce(servers, TOPIC)?, settings)
 }
 
 /// One outage, as each supervision saw it, in milliseconds.
@@ -218,12 +220,9 @@ fn false_alarms(
     let servers = node.bootstrap_servers();
     let mut buses = Vec::new();
     for index in 0..SPREAD {
-        let mut bus = Watched::start(
-            &format!("defaults-{index}"),
-            Scheduler::CurrentThread,
-            by_produce(&servers, TOPIC)?,
-            Settings::default(),
-        )?;
+        let service = format!("defaults-{index}");
+        let host = Host::TokioCurrentThread;
+        let mut bus = watch(&service, host, &servers, Settings::default())?;
         bus.runs()?;
         buses.push(bus);
         thread::sleep(Settings::default().live_interval / SPREAD);
@@ -260,7 +259,7 @@ fn idle_cost(node: &mut KafkaNode, span: Duration) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
     let watch = Watch::start(&servers, &["--topic", TOPIC])?;
     let fast = Watch::start(&servers, &["--topic", TOPIC, "--preset", "fast"])?;
-    let bare = Process::start(&env::current_exe()?, &[BARE_PRODUCER, &servers])?;
+    let bare = ChildProcess::start(&env::current_exe()?, &[BARE_PRODUCER, &servers])?;
     let processes = [
         ("`livebus watch`, defaults", watch.process.id()),
         ("`livebus watch`, fast", fast.process.id()),
@@ -278,25 +277,26 @@ fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result
     // What a start or a death costs at once is not meant.
     thread::sleep(Duration::from_secs(5));
     let begin = Instant::now();
-    let mut costs: Vec<_> = processes.iter().map(|(_, id)| Cost::new(*id)).collect();
+    let mut costs: Vec<_> = processes
+        .iter()
+        .map(|(_, id)| Cost::new(*id))
+        .collect::<Result<_, _>>()?;
     while begin.elapsed() < span {
         thread::sleep(Duration::from_millis(500));
         for cost in &mut costs {
             cost.look()?;
         }
     }
-    let seconds = begin.elapsed().as_secs_f64();
     for ((name, _), cost) in processes.iter().zip(&costs) {
         let target = match (name.contains("defaults"), node) {
             (true, "up") => "at most 0.4 more than the bare one",
             (true, _) => "at most 1",
             (false, _) => "",
         };
-        let per_second = cost.cpu().as_secs_f64() * 1_000.0 / seconds;
         row(
             &format!("CPU of {name}, idle, node {node}"),
             "ms/s",
-            vec![per_second],
+            vec![cost.cpu()],
             target,
         );
         let target = if name.contains("defaults") {
@@ -307,61 +307,11 @@ fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result
         row(
             &format!("memory of {name}, idle, node {node}"),
             "MiB",
-            vec![cost.memory],
+            vec![cost.memory()],
             target,
         );
     }
     Ok(())
-}
-
-/// What a process costs from now on.
-struct Cost {
-    process: u32,
-    /// For each thread, in nanoseconds: when it was seen first (for one that is newer: 0), and when it was seen last.
-    threads: HashMap<String, (u64, u64)>,
-    looked: bool,
-    memory: f64,
-}
-
-impl Cost {
-    fn new(process: u32) -> Self {
-        let mut cost = Self {
-            process,
-            threads: HashMap::new(),
-            looked: false,
-            memory: 0.0,
-        };
-        // The next look tells what is wrong.
-        let _ = cost.look();
-        cost
-    }
-
-    fn look(&mut self) -> anyhow::Result<()> {
-        let folder = format!("/proc/{}", self.process);
-        for thread in fs::read_dir(format!("{folder}/task"))? {
-            let thread = thread?;
-            // A thread may end in between; what it did since the last look is lost.
-            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else {
-                continue;
-            };
-            let ran: u64 = text.split(' ').next().context("no time")?.parse()?;
-            let first = if self.looked { 0 } else { ran };
-            let name = thread.file_name().to_string_lossy().into_owned();
-            self.threads.entry(name).or_insert((first, ran)).1 = ran;
-        }
-        self.looked = true;
-        let status = fs::read_to_string(format!("{folder}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kib: u32 = kib.context("no VmRSS")?.parse()?;
-        self.memory = self.memory.max(f64::from(kib) / 1_024.0);
-        Ok(())
-    }
-
-    fn cpu(&self) -> Duration {
-        let nanos = self.threads.values().map(|(first, last)| last - first);
-        Duration::from_nanos(nanos.sum())
-    }
 }
 
 /// What librdkafka burns by itself: a producer at its defaults that has sent one record and is polled four times a second.

@@ -4,7 +4,7 @@
 //! in the environment as failed.
 //!
 //! To add a scenario, write `pub(crate) fn name(context: &Context) -> anyhow::Result<()>` in a file beside this one, and a
-//! line with its sentence in [`SCENARIOS`]. It takes one of two kinds of node from its [`Context`]:
+//! line with its sentence in the table of its kind. It runs on each of the [`Context::hosts`], or on a choice of them, and takes one of two kinds of node from its [`Context`]:
 //!
 //! - [`Context::shared_node`], if it is gentle: it only produces, consumes, and has topics with names of its own. The
 //!   node is started by the first who asks and used by all, which saves each of them some five seconds. Nobody can
@@ -17,105 +17,120 @@ use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use livebus_tests::apache_kafka;
+use livebus_tests::host::Host;
 
 mod context;
 mod harness;
-mod tokio;
+mod outages;
+mod probes;
+mod program;
+mod shutdown;
+mod topics;
 
-use context::Context;
-
-use self::tokio::{outages, probes, program, shutdown, topics};
+use context::{Context, SharedNode};
 
 /// A sentence that says what is true, and the function that proves it.
 type Scenario = (&'static str, fn(&Context) -> anyhow::Result<()>);
 
-const SCENARIOS: &[Scenario] = &[
+/// Whether the harness keeps its word.
+const HARNESS: &[Scenario] = &[
     (
-        "harness: a message of an independent client is acknowledged",
+        "a message of an independent client is acknowledged",
         harness::message_is_acknowledged,
     ),
     (
-        "harness: without auto-creation an unknown topic is refused",
+        "without auto-creation an unknown topic is refused",
         harness::unknown_topic_is_refused,
     ),
     (
-        "harness: with auto-creation an unknown topic is created",
+        "with auto-creation an unknown topic is created",
         harness::unknown_topic_is_created,
     ),
     (
-        "harness: a created topic has its partitions until it is deleted",
+        "a created topic has its partitions until it is deleted",
         harness::topic_is_created_and_deleted,
     ),
     (
-        "harness: a killed node answers again at the same address",
+        "a killed node answers again at the same address",
         harness::killed_node_comes_back,
     ),
     (
-        "harness: a stopped node is silent until it continues",
+        "a stopped node is silent until it continues",
         harness::stopped_node_is_silent,
     ),
     (
-        "harness: a terminated node ends by itself and can be started again",
+        "a terminated node ends by itself and can be started again",
         harness::terminated_node_ends,
     ),
     (
-        "harness: a node that cannot start says why",
+        "a node that cannot start says why",
         harness::failed_start_says_why,
     ),
     (
-        "harness: a panic leaves neither process nor folder",
+        "a panic leaves neither process nor folder",
         harness::panic_leaves_nothing,
     ),
     (
-        "harness: a killed test process leaves neither process nor folder",
+        "a killed test process leaves neither process nor folder",
         harness::killed_test_leaves_nothing,
     ),
     (
-        "harness: a node outlives the thread that started it",
+        "a node outlives the thread that started it",
         harness::node_outlives_its_thread,
     ),
+];
+
+/// Each runner on one real node.
+///
+/// Asserted are the order of the changes, their causes and their warnings, and never how long one took: but for what livebus
+/// promises to keep within a bound.
+const RUNNER: &[Scenario] = &[
     (
-        "tokio: a bus that comes late, is killed, hangs and restarts is followed in that order",
+        "a bus that comes late, is killed, hangs and restarts is followed in that order",
         outages::every_outage_is_followed,
     ),
     (
-        "tokio: a hang is told from a kill at the defaults",
+        "a hang is told from a kill at the defaults",
         outages::hang_is_told_from_a_kill_at_the_defaults,
     ),
     (
-        "tokio: pauses shorter than the tolerance change nothing",
+        "pauses shorter than the tolerance change nothing",
         outages::short_pauses_change_nothing,
     ),
     (
-        "tokio: a missing topic is a warning with a remedy until it is created",
+        "a missing topic is a warning with a remedy until it is created",
         topics::missing_topic_is_a_warning,
     ),
     (
-        "tokio: a missing topic is not ready for the strict until it is created",
+        "a missing topic is not ready for the strict until it is created",
         topics::missing_topic_is_not_ready_if_strict,
     ),
     (
-        "tokio: a topic that livebus may create is created",
+        "a topic that livebus may create is created",
         topics::topic_is_created_by_livebus,
     ),
     (
-        "tokio: by metadata no topic is needed",
+        "by metadata no topic is needed",
         topics::metadata_needs_no_topic,
     ),
     (
-        "tokio: a shutdown ends in order and within its bound in every phase",
+        "a shutdown ends in order and within its bound in every phase",
         shutdown::shutdown_ends_in_order_in_every_phase,
     ),
     (
-        "tokio: no probe is ready beyond the bound, and liveness never wavers",
+        "no probe is ready beyond the bound, and liveness never wavers",
         probes::readyz_is_never_200_beyond_the_bound,
     ),
+];
+
+/// The program, as its users run it.
+const PROGRAM: &[Scenario] = &[
     (
-        "program: it tells of a killed broker and ends in order by either signal, at once by two",
+        "it tells of a killed broker and ends in order by either signal, at once by two",
         program::program_follows_and_ends_in_order,
     ),
     (
-        "program: a panic leaves none behind",
+        "a panic leaves none behind",
         program::panic_leaves_no_program,
     ),
 ];
@@ -132,21 +147,30 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TEST_THREADS);
 
-    // The trials own the context: when all of them have run, the shared node is gone, before the process exits.
-    let context = Arc::new(Context::default());
-    let trials = SCENARIOS
-        .iter()
-        .map(|&scenario| trial(scenario, Arc::clone(&context)))
-        .collect();
-    drop(context);
+    // The trials own the shared node: when all of them have run it is gone, before the process exits.
+    let shared = Arc::new(SharedNode::default());
+    let kinds = [
+        ("harness", HARNESS, &[][..]),
+        ("tokio", RUNNER, Host::TOKIO),
+        ("async-std", RUNNER, Host::ASYNC_STD),
+        ("program", PROGRAM, &[]),
+    ];
+    let mut trials = Vec::new();
+    for (kind, scenarios, hosts) in kinds {
+        trials.extend(scenarios.iter().map(|&(sentence, scenario)| {
+            let context = Context::new(sentence, hosts, Arc::clone(&shared));
+            trial(format!("{kind}: {sentence}"), scenario, context)
+        }));
+    }
+    drop(shared);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial((sentence, scenario): Scenario, context: Arc<Context>) -> Trial {
+fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Context) -> Trial {
     // Asked once, and only when a scenario is about to run: `--list` needs no Java.
     static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(apache_kafka::availability);
 
-    Trial::ignorable_test(sentence, move || match &*AVAILABILITY {
+    Trial::ignorable_test(name, move || match &*AVAILABILITY {
         Ok(()) => match scenario(&context) {
             Ok(()) => Ok(Completion::Completed),
             Err(error) => Err(Failed::from(format!("{error:?}"))),

@@ -1,3 +1,14 @@
-//! The suite of livebus: a real Apache Kafka for tests, and what needs more than one crate.
+//! The suite of livebus: a real Apache Kafka for tests, the runtimes that livebus runs on, and what needs more than one crate.
+
+use std::time::Duration;
 
 pub mod apache_kafka;
+pub mod child_process;
+pub mod cost;
+pub mod host;
+pub mod http;
+pub mod program;
+pub mod watched;
+
+/// How long to wait for what must come: many times what it takes.
+pub const PATIENCE: Duration = Duration::from_mins(1);

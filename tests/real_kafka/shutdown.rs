@@ -4,10 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use livebus_runner::{FailureClass, Settings, Status};
+use livebus_tests::PATIENCE;
 use livebus_tests::apache_kafka::NodeOptions;
-use livebus_tokio::{FailureClass, Settings, Status};
+use livebus_tests::watched::{Watched, by_produce, fast};
 
-use super::watched::{PATIENCE, Scheduler, Watched, by_produce, fast};
 use crate::context::{Context, START};
 
 const TOPIC: &str = "shut-down";
@@ -22,20 +23,13 @@ pub(crate) fn shutdown_ends_in_order_in_every_phase(context: &Context) -> anyhow
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
     let servers = node.bootstrap_servers();
-    let both = |phase: &str, settings: &Settings| -> anyhow::Result<Vec<Watched>> {
-        let start = |scheduler| {
-            let name = format!("{phase}, {scheduler:?}");
-            Watched::start(
-                &name,
-                scheduler,
-                by_produce(&servers, TOPIC)?,
-                settings.clone(),
-            )
+    let each = |phase: &str, settings: &Settings| -> anyhow::Result<Vec<Watched>> {
+        let start = |&host| {
+            let service = format!("{phase}, {host}");
+            let kafka = by_produce(&servers, TOPIC)?;
+            context.watch(&service, host, kafka, settings.clone())
         };
-        [Scheduler::CurrentThread, Scheduler::MultiThread]
-            .into_iter()
-            .map(start)
-            .collect()
+        context.hosts().iter().map(start).collect()
     };
     // A liveness message that is not answered stays open long enough to be met by a shutdown.
     let patient = Settings {
@@ -48,9 +42,9 @@ pub(crate) fn shutdown_ends_in_order_in_every_phase(context: &Context) -> anyhow
         ..fast()
     };
 
-    let mut ready = both("ready", &fast())?;
-    ready.extend(both("ready, with a drain", &drained)?);
-    let mut killed = both("killed", &fast())?;
+    let mut ready = each("ready", &fast())?;
+    ready.extend(each("ready, with a drain", &drained)?);
+    let mut killed = each("killed", &fast())?;
     for bus in ready.iter_mut().chain(&mut killed) {
         bus.runs()?;
     }
@@ -61,8 +55,8 @@ pub(crate) fn shutdown_ends_in_order_in_every_phase(context: &Context) -> anyhow
     }
     all_end_in_time(killed)?;
 
-    all_end_in_time(both("just started, with the broker absent", &fast())?)?;
-    let mut starting = both("starting, with the broker absent", &fast())?;
+    all_end_in_time(each("just started, with the broker absent", &fast())?)?;
+    let mut starting = each("starting, with the broker absent", &fast())?;
     for bus in &mut starting {
         bus.becomes(Status::NotReady)?;
     }
@@ -70,8 +64,8 @@ pub(crate) fn shutdown_ends_in_order_in_every_phase(context: &Context) -> anyhow
 
     node.restart()?;
     node.wait_until_it_answers(START)?;
-    let mut hung = both("hung", &fast())?;
-    let mut in_a_round = both("in the middle of a round", &patient)?;
+    let mut hung = each("hung", &fast())?;
+    let mut in_a_round = each("in the middle of a round", &patient)?;
     for bus in hung.iter_mut().chain(&mut in_a_round) {
         bus.runs()?;
     }
@@ -93,7 +87,7 @@ fn all_end_in_time(buses: Vec<Watched>) -> anyhow::Result<()> {
 fn wait_for_a_round_that_is_not_answered(bus: &Watched) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let open = || {
-        let round = bus.handle().bus().newest_round();
+        let round = bus.handle().newest_round();
         round.is_some_and(|round| round.answered < round.asked)
     };
     while !open() {

@@ -1,6 +1,6 @@
-//! A supervision on a runtime of its own, and what it tells.
+//! A supervision of a Kafka bus on a runtime of its own, and what it tells.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -8,36 +8,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use futures_util::StreamExt as _;
-use livebus_tokio::{
-    BuildError, Builder, Cause, Changes, FailureClass, Handle, KafkaConfig, LivenessBy, Properties,
-    Settings, Status, StatusChange,
+use livebus_async_std::AsyncStdRuntime;
+use livebus_runner::{
+    BuildError, Builder, Cause, Changes, Config, FailureClass, Handle, KafkaBus, KafkaConfig,
+    LivenessBy, Properties, RoundTally, Runtime, Settings, Status, StatusChange,
 };
-use tokio::runtime::{self, Runtime};
+use livebus_tokio::TokioRuntime;
 
-/// How long to wait for a change that must come: many times what it takes.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
-/// tokio has two.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Scheduler {
-    CurrentThread,
-    MultiThread,
-}
-
-impl Scheduler {
-    fn runtime(self) -> std::io::Result<Runtime> {
-        match self {
-            Self::CurrentThread => runtime::Builder::new_current_thread().enable_all().build(),
-            Self::MultiThread => runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build(),
-        }
-    }
-}
+use crate::PATIENCE;
+use crate::host::{FullRunner, Host};
 
 /// The bus at `servers`, asked by producing to `topic`.
-pub(crate) fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConfig> {
+///
+/// # Errors
+///
+/// When these are no servers.
+pub fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConfig> {
     by(
         servers,
         LivenessBy::Produce {
@@ -48,22 +34,38 @@ pub(crate) fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConf
 }
 
 /// The bus at `servers`, asked as `liveness_by` says.
-pub(crate) fn by(servers: &str, liveness_by: LivenessBy) -> anyhow::Result<KafkaConfig> {
+///
+/// # Errors
+///
+/// When these are no servers.
+pub fn by(servers: &str, liveness_by: LivenessBy) -> anyhow::Result<KafkaConfig> {
     Ok(KafkaConfig::new(servers.parse()?, Properties::new())?.liveness_by(liveness_by))
 }
 
 /// The fast preset, without a drain.
-pub(crate) fn fast() -> Settings {
+#[must_use]
+pub fn fast() -> Settings {
     Settings {
         drain: Duration::ZERO,
         ..Settings::fast()
     }
 }
 
+/// Which supervision it is. No two have the same label.
+#[derive(Debug, Clone, Copy)]
+pub struct Label<'a> {
+    /// What it is started for: a scenario's sentence.
+    pub scenario: &'a str,
+    /// The name of the service, which tells it from the others of its scenario.
+    pub service: &'a str,
+    /// Where it runs.
+    pub host: Host,
+}
+
 /// One supervision, driven by a thread of its own: whatever the scenario's thread waits for, the supervision goes on.
-pub(crate) struct Watched {
+pub struct Watched {
     name: String,
-    handle: Option<Handle>,
+    handle: Option<Box<dyn AnyHandle>>,
     changes: Receiver<StatusChange>,
     history: Vec<StatusChange>,
     began: Instant,
@@ -71,30 +73,35 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Starts with probes on a port of its own, and waits until it is Prepared.
-    pub(crate) fn start(
-        name: &str,
-        scheduler: Scheduler,
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, or is something else before.
+    pub fn start(label: Label<'_>, kafka: KafkaConfig, settings: Settings) -> anyhow::Result<Self> {
+        match label.host {
+            Host::TokioCurrentThread | Host::TokioMultiThread => {
+                Self::start_on::<TokioRuntime>(label, kafka, settings)
+            }
+            Host::AsyncStd => Self::start_on::<AsyncStdRuntime>(label, kafka, settings),
+        }
+    }
+
+    fn start_on<R: FullRunner>(
+        label: Label<'_>,
         kafka: KafkaConfig,
         settings: Settings,
     ) -> anyhow::Result<Self> {
+        let builder = builder::<R>(label, kafka, settings);
+        let host = label.host;
         let (told, changes) = mpsc::channel();
         let (started, starts) = mpsc::channel();
-        let builder = Builder::kafka(kafka)
-            .settings(settings)
-            .service(name)
-            .http(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let runtime = scheduler.runtime()?;
         thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                runtime.block_on(drive(builder, started, told));
-                // A blocked call of librdkafka must not keep a scenario from ending.
-                runtime.shutdown_background();
-            })?;
+            .name(label.service.to_owned())
+            .spawn(move || host.block_on(drive(builder, started, told)))?;
         let handle = starts.recv().context("the runtime's thread ended")??;
         let mut watched = Self {
-            name: name.to_owned(),
-            handle: Some(handle),
+            name: format!("{} on {}", label.service, label.host),
+            handle: Some(Box::new(handle)),
             changes,
             history: Vec::new(),
             began: Instant::now(),
@@ -105,31 +112,46 @@ impl Watched {
     }
 
     /// What the service holds.
-    pub(crate) fn handle(&self) -> &Handle {
-        self.handle.as_ref().expect("it is held until the drop")
+    ///
+    /// # Panics
+    ///
+    /// Never: it is held until the end.
+    #[must_use]
+    pub fn handle(&self) -> &dyn AnyHandle {
+        self.handle.as_deref().expect("it is held until the drop")
     }
 
     /// Where the probes are.
-    pub(crate) fn probes(&self) -> SocketAddr {
+    ///
+    /// # Panics
+    ///
+    /// Never: it is started with probes.
+    #[must_use]
+    pub fn probes(&self) -> SocketAddr {
         let address = self.handle().http_address();
         address.expect("it was started with probes")
     }
 
     /// Everything that was told so far and nobody has looked at.
-    pub(crate) fn unread(&mut self) -> Vec<StatusChange> {
+    pub fn unread(&mut self) -> Vec<StatusChange> {
         let unread: Vec<_> = self.changes.try_iter().collect();
         self.history.extend(&unread);
         unread
     }
 
     /// The status that was told last and that somebody has looked at.
-    pub(crate) fn told(&self) -> Status {
+    #[must_use]
+    pub fn told(&self) -> Status {
         let last = self.history.last();
         last.map_or(Status::Unknown, |change| change.report.status)
     }
 
     /// Whatever is told next.
-    pub(crate) fn next(&mut self) -> anyhow::Result<StatusChange> {
+    ///
+    /// # Errors
+    ///
+    /// When nothing is told, or it does not go on from what was told last.
+    pub fn next_change(&mut self) -> anyhow::Result<StatusChange> {
         let Ok(change) = self.changes.recv_timeout(PATIENCE) else {
             bail!("nothing was told for {PATIENCE:?}: {}", self.story());
         };
@@ -147,9 +169,13 @@ impl Watched {
     /// Waits until the status is another, which must be `expected`, without a warning.
     ///
     /// Passes over what says no more than that it is still not ready, for another reason.
-    pub(crate) fn becomes(&mut self, expected: Status) -> anyhow::Result<StatusChange> {
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn becomes(&mut self, expected: Status) -> anyhow::Result<StatusChange> {
         loop {
-            let change = self.next()?;
+            let change = self.next_change()?;
             let still = change.from == change.report.status;
             if still && change.from == Status::NotReady {
                 continue;
@@ -164,7 +190,11 @@ impl Watched {
     }
 
     /// Waits until it is not ready, because liveness messages fail as one of `classes`.
-    pub(crate) fn loses(&mut self, classes: &[FailureClass]) -> anyhow::Result<StatusChange> {
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn loses(&mut self, classes: &[FailureClass]) -> anyhow::Result<StatusChange> {
         let change = self.becomes(Status::NotReady)?;
         ensure!(
             matches!(change.report.cause, Cause::LivenessFailed(failure) if classes.contains(&failure.class)),
@@ -175,15 +205,23 @@ impl Watched {
     }
 
     /// Waits until it is Running, by evidence.
-    pub(crate) fn runs(&mut self) -> anyhow::Result<StatusChange> {
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn runs(&mut self) -> anyhow::Result<StatusChange> {
         let change = self.becomes(Status::Running)?;
         ensure!(change.report.cause == Cause::Evidence, "{}", self.story());
         Ok(change)
     }
 
     /// Waits for the next change, which must be Running, with that warning or with none.
-    pub(crate) fn runs_with(&mut self, warning: Option<FailureClass>) -> anyhow::Result<()> {
-        let report = self.next()?.report;
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn runs_with(&mut self, warning: Option<FailureClass>) -> anyhow::Result<()> {
+        let report = self.next_change()?.report;
         ensure!(
             report.status == Status::Running
                 && report.warning.map(|failure| failure.class) == warning,
@@ -194,7 +232,11 @@ impl Watched {
     }
 
     /// Nothing was told since somebody looked last.
-    pub(crate) fn has_said_nothing(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn has_said_nothing(&mut self) -> anyhow::Result<()> {
         let unread = self.unread();
         ensure!(
             unread.is_empty(),
@@ -205,12 +247,16 @@ impl Watched {
     }
 
     /// Shuts down: not ready first, then Stopped in order, and nothing after that.
-    pub(crate) fn shuts_down(mut self) -> anyhow::Result<StatusChange> {
+    ///
+    /// # Errors
+    ///
+    /// When it is otherwise, with all that was told.
+    pub fn shuts_down(mut self) -> anyhow::Result<StatusChange> {
         self.handle().begin_shutdown();
-        let mut change = self.next()?;
+        let mut change = self.next_change()?;
         while change.report.status == Status::NotReady && change.report.cause != Cause::ShuttingDown
         {
-            change = self.next()?;
+            change = self.next_change()?;
         }
         ensure!(
             change.report.status == Status::NotReady,
@@ -233,7 +279,8 @@ impl Watched {
     }
 
     /// All that was told, for whoever has to find out why.
-    pub(crate) fn story(&self) -> String {
+    #[must_use]
+    pub fn story(&self) -> String {
         let mut story = format!("{}, after the start:", self.name);
         for change in &self.history {
             let at = change.at.saturating_duration_since(self.began);
@@ -254,6 +301,12 @@ impl Watched {
     }
 }
 
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.story())
+    }
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
         drop(self.handle.take());
@@ -262,25 +315,72 @@ impl Drop for Watched {
     }
 }
 
-type Started = Sender<Result<Handle, BuildError>>;
+/// What a scenario asks of a [`Handle`], whatever runtime its bus is on.
+pub trait AnyHandle: Send {
+    /// [`Handle::config`].
+    fn config(&self) -> &Config;
+    /// [`Handle::status`].
+    fn status(&self) -> Status;
+    /// [`Handle::next_deadline`].
+    fn next_deadline(&self) -> Option<Instant>;
+    /// [`Handle::http_address`].
+    fn http_address(&self) -> Option<SocketAddr>;
+    /// [`Handle::begin_shutdown`].
+    fn begin_shutdown(&self);
+    /// [`KafkaBus::newest_round`].
+    fn newest_round(&self) -> Option<RoundTally>;
+}
+
+impl<R: Runtime> AnyHandle for Handle<KafkaBus<R>> {
+    fn config(&self) -> &Config {
+        self.config()
+    }
+
+    fn status(&self) -> Status {
+        self.status()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.next_deadline()
+    }
+
+    fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address()
+    }
+
+    fn begin_shutdown(&self) {
+        self.begin_shutdown();
+    }
+
+    fn newest_round(&self) -> Option<RoundTally> {
+        self.bus().newest_round()
+    }
+}
+
+/// Here, and nowhere else, the supervision of a scenario is put together.
+fn builder<R: FullRunner>(
+    label: Label<'_>,
+    kafka: KafkaConfig,
+    settings: Settings,
+) -> Builder<R, KafkaBus<R>> {
+    Builder::kafka(kafka)
+        .settings(settings)
+        .service(label.service)
+        .http(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+type Started<R> = Sender<Result<Handle<KafkaBus<R>>, BuildError>>;
 
 /// Starts what `builder` says, and hands on what it tells until there is nothing more to tell.
-async fn drive(builder: Builder, started: Started, told: Sender<StatusChange>) {
-    // In a task, because a task that is spawned by a task runs after it has yielded: nothing is told before the
-    // subscription.
-    let start = tokio::spawn(async move {
-        let handle = builder.start().await?;
-        let changes = handle.changes();
-        Ok((handle, changes))
-    });
-    match start.await.expect("starting does not panic") {
-        Ok((handle, changes)) => {
-            // Whoever does not listen any more has dropped the handle, and ends the stream by that.
-            let _ = started.send(Ok(handle));
-            hand_on(changes, &told).await;
-        }
-        Err(error) => drop(started.send(Err(error))),
-    }
+async fn drive<R: FullRunner>(
+    builder: Builder<R, KafkaBus<R>>,
+    started: Started<R>,
+    told: Sender<StatusChange>,
+) {
+    let changes = builder.changes();
+    // Whoever does not listen any more has dropped the handle, and ends the stream by that.
+    let _ = started.send(builder.start().await);
+    hand_on(changes, &told).await;
 }
 
 async fn hand_on(mut changes: Changes, told: &Sender<StatusChange>) {

@@ -4,11 +4,11 @@ use std::panic::{self, AssertUnwindSafe};
 
 use anyhow::{Context as _, ensure};
 use livebus_tests::apache_kafka::{NodeOptions, is_running};
+use livebus_tests::http::get;
+use livebus_tests::program::Watch;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::http::get;
-use super::livebus::Watch;
 use crate::context::Context;
 
 const TOPIC: &str = "programmed";

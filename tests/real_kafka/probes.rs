@@ -4,11 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use livebus_runner::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
-use livebus_tokio::{Settings, Status};
+use livebus_tests::http::{Sample, Sampler, get, last_ready};
+use livebus_tests::watched::{Watched, by_produce, fast};
 
-use super::http::{Sample, Sampler, get, last_ready};
-use super::watched::{Scheduler, Watched, by_produce, fast};
 use crate::context::Context;
 
 const TOPIC: &str = "probed";
@@ -25,11 +25,12 @@ pub(crate) fn readyz_is_never_200_beyond_the_bound(context: &Context) -> anyhow:
     node.create_topic(TOPIC, 1)?;
     let servers = node.bootstrap_servers();
     let mut buses = Vec::new();
-    for (name, scheduler, settings) in [
-        ("fast", Scheduler::CurrentThread, fast()),
-        ("defaults", Scheduler::MultiThread, Settings::default()),
+    for (service, host, settings) in [
+        ("fast", context.host(), fast()),
+        ("defaults", context.other_host(), Settings::default()),
     ] {
-        let mut bus = Watched::start(name, scheduler, by_produce(&servers, TOPIC)?, settings)?;
+        let kafka = by_produce(&servers, TOPIC)?;
+        let mut bus = context.watch(service, host, kafka, settings)?;
         bus.runs()?;
         buses.push(bus);
     }

@@ -1,20 +1,19 @@
 //! The liveness topic: missing, created by somebody, created by livebus, and not needed.
 
 use anyhow::ensure;
-use livebus_tests::apache_kafka::KafkaNode;
-use livebus_tokio::{Answers, FailureClass, LivenessBy, Settings};
+use livebus_runner::{Answers, FailureClass, LivenessBy, Settings};
+use livebus_tests::host::Host;
+use livebus_tests::http::get;
+use livebus_tests::watched::{by, by_produce, fast};
 
-use super::http::get;
-use super::watched::{Scheduler, Watched, by, by_produce, fast};
 use crate::context::Context;
-
-const BOTH: [Scheduler; 2] = [Scheduler::CurrentThread, Scheduler::MultiThread];
 
 pub(crate) fn missing_topic_is_a_warning(context: &Context) -> anyhow::Result<()> {
     let node = context.shared_node()?;
-    for (scheduler, topic) in BOTH.into_iter().zip(["warned-1", "warned-2"]) {
+    for &host in context.hosts() {
+        let topic = &format!("warned-{host}");
         let kafka = by_produce(&node.bootstrap_servers(), topic)?;
-        let mut bus = Watched::start(topic, scheduler, kafka, fast())?;
+        let mut bus = context.watch(topic, host, kafka, fast())?;
         bus.runs_with(Some(FailureClass::TopicMissing))?;
         let verbose = get(bus.probes(), "/readyz?verbose")?;
         let remedy = FailureClass::TopicMissing.remedy();
@@ -39,13 +38,14 @@ pub(crate) fn missing_topic_is_a_warning(context: &Context) -> anyhow::Result<()
 
 pub(crate) fn missing_topic_is_not_ready_if_strict(context: &Context) -> anyhow::Result<()> {
     let node = context.shared_node()?;
-    for (scheduler, topic) in BOTH.into_iter().zip(["strict-1", "strict-2"]) {
+    for &host in context.hosts() {
+        let topic = &format!("strict-{host}");
         let kafka = by_produce(&node.bootstrap_servers(), topic)?;
         let strict = Settings {
             answers: Answers::NotLive,
             ..fast()
         };
-        let mut bus = Watched::start(topic, scheduler, kafka, strict)?;
+        let mut bus = context.watch(topic, host, kafka, strict)?;
         bus.loses(&[FailureClass::TopicMissing])?;
         let answer = get(bus.probes(), "/readyz")?;
         let remedy = FailureClass::TopicMissing.remedy();
@@ -63,16 +63,13 @@ pub(crate) fn missing_topic_is_not_ready_if_strict(context: &Context) -> anyhow:
 
 pub(crate) fn topic_is_created_by_livebus(context: &Context) -> anyhow::Result<()> {
     let node = context.shared_node()?;
-    for (scheduler, topic) in BOTH.into_iter().zip(["created-1", "created-2"]) {
-        runs_from_the_start(
-            node,
-            topic,
-            scheduler,
-            LivenessBy::Produce {
-                topic: topic.to_owned(),
-                create: true,
-            },
-        )?;
+    for &host in context.hosts() {
+        let topic = &format!("created-{host}");
+        let created = LivenessBy::Produce {
+            topic: topic.clone(),
+            create: true,
+        };
+        runs_from_the_start(context, host, created)?;
         // It is there, or this would not be acknowledged.
         node.client()
             .produce(topic, std::time::Duration::from_secs(10))?;
@@ -81,22 +78,20 @@ pub(crate) fn topic_is_created_by_livebus(context: &Context) -> anyhow::Result<(
 }
 
 pub(crate) fn metadata_needs_no_topic(context: &Context) -> anyhow::Result<()> {
-    let node = context.shared_node()?;
-    for (scheduler, name) in BOTH.into_iter().zip(["metadata-1", "metadata-2"]) {
-        runs_from_the_start(node, name, scheduler, LivenessBy::Metadata)?;
+    for &host in context.hosts() {
+        runs_from_the_start(context, host, LivenessBy::Metadata)?;
     }
     Ok(())
 }
 
 /// Prepared, Running, and then nothing until the shutdown.
 fn runs_from_the_start(
-    node: &KafkaNode,
-    name: &str,
-    scheduler: Scheduler,
+    context: &Context,
+    host: Host,
     liveness_by: LivenessBy,
 ) -> anyhow::Result<()> {
-    let kafka = by(&node.bootstrap_servers(), liveness_by)?;
-    let mut bus = Watched::start(name, scheduler, kafka, fast())?;
+    let kafka = by(&context.shared_node()?.bootstrap_servers(), liveness_by)?;
+    let mut bus = context.watch(host.name(), host, kafka, fast())?;
     bus.runs()?;
     ensure!(get(bus.probes(), "/readyz")?.body == "ok");
     bus.has_said_nothing()?;

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use livebus_runner::{FailureClass, LivenessBy, Settings, Status, StatusChange};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
-use livebus_tokio::{FailureClass, LivenessBy, Settings, Status, StatusChange};
+use livebus_tests::watched::{Watched, by, by_produce, fast};
 
-use super::watched::{Scheduler, Watched, by, by_produce, fast};
 use crate::context::{Context, START};
 
 const TOPIC: &str = "followed";
@@ -24,26 +24,13 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(crate) fn every_outage_is_followed(context: &Context) -> anyhow::Result<()> {
     let mut node = absent_node_with_topic(context)?;
     let servers = node.bootstrap_servers();
-    let mut buses = [
-        Watched::start(
-            "current-thread",
-            Scheduler::CurrentThread,
-            by_produce(&servers, TOPIC)?,
-            fast(),
-        )?,
-        Watched::start(
-            "multi-thread",
-            Scheduler::MultiThread,
-            by_produce(&servers, TOPIC)?,
-            fast(),
-        )?,
-        Watched::start(
-            "metadata",
-            Scheduler::MultiThread,
-            by(&servers, LivenessBy::Metadata)?,
-            fast(),
-        )?,
-    ];
+    let mut buses = Vec::new();
+    for &host in context.hosts() {
+        let kafka = by_produce(&servers, TOPIC)?;
+        buses.push(context.watch(&format!("produce, {host}"), host, kafka, fast())?);
+    }
+    let kafka = by(&servers, LivenessBy::Metadata)?;
+    buses.push(context.watch("metadata", context.other_host(), kafka, fast())?);
 
     all_lose(&mut buses, DEAD)?;
     node.restart()?;
@@ -80,12 +67,9 @@ pub(crate) fn every_outage_is_followed(context: &Context) -> anyhow::Result<()> 
 pub(crate) fn hang_is_told_from_a_kill_at_the_defaults(context: &Context) -> anyhow::Result<()> {
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
-    let mut bus = Watched::start(
-        "defaults",
-        Scheduler::MultiThread,
-        by_produce(&node.bootstrap_servers(), TOPIC)?,
-        Settings::default(),
-    )?;
+    let kafka = by_produce(&node.bootstrap_servers(), TOPIC)?;
+    let host = context.other_host();
+    let mut bus = context.watch("defaults", host, kafka, Settings::default())?;
     bus.runs()?;
     node.stop()?;
     bus.loses(HUNG)?;
@@ -103,12 +87,8 @@ pub(crate) fn short_pauses_change_nothing(context: &Context) -> anyhow::Result<(
 
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
-    let mut bus = Watched::start(
-        "defaults",
-        Scheduler::CurrentThread,
-        by_produce(&node.bootstrap_servers(), TOPIC)?,
-        Settings::default(),
-    )?;
+    let kafka = by_produce(&node.bootstrap_servers(), TOPIC)?;
+    let mut bus = context.watch("defaults", context.host(), kafka, Settings::default())?;
     bus.runs()?;
     for _ in 0..PAUSES {
         // Just before the next liveness message, so that the pause meets it.
@@ -159,7 +139,7 @@ fn stay_idle(buses: &mut [Watched]) -> anyhow::Result<()> {
 fn ends_up_running(bus: &mut Watched) -> anyhow::Result<()> {
     let mut told = bus.unread();
     while bus.told() != Status::Running {
-        told.push(bus.next()?);
+        told.push(bus.next_change()?);
     }
     let left = |change: &&StatusChange| {
         change.from == Status::Running && change.report.status != Status::Running

@@ -1,0 +1,119 @@
+//! A program that runs beside us and does not outlive us.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::PATIENCE;
+
+/// A process that is killed and waited for when dropped, and by the kernel when we are killed (Linux with `setpriv`).
+///
+/// The kernel takes the *thread* that started it for its parent, so it must not outlive that thread.
+#[derive(Debug)]
+pub struct ChildProcess(Child);
+
+impl ChildProcess {
+    /// Starts `program` with its standard output and error piped.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not start it.
+    pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let piped = |mut command: Command| {
+            command
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+        };
+        let mut bound = Command::new("setpriv");
+        bound.args(["--pdeathsig", "KILL"]).arg(program);
+        match piped(bound) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => piped(Command::new(program)),
+            spawned => spawned,
+        }
+        .map(Self)
+    }
+
+    /// The lines of its standard output, to be asked for once.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread to read them.
+    pub fn lines(&mut self) -> anyhow::Result<Receiver<String>> {
+        lines_of(self.0.stdout.take())
+    }
+
+    /// The lines of its standard error, to be asked for once.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread to read them.
+    pub fn errors(&mut self) -> anyhow::Result<Receiver<String>> {
+        lines_of(self.0.stderr.take())
+    }
+
+    /// The process's id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended already.
+    pub fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        if let Some(status) = self.0.try_wait()? {
+            bail!("it has ended already: {status}");
+        }
+        Ok(kill_process(Pid::from_child(&self.0), signal)?)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(Instant::now() < deadline, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for ChildProcess {
+    fn drop(&mut self) {
+        // An error could only mean that it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads lines in a thread, so that the process is never held up and a line can be waited for with patience.
+fn lines_of(output: Option<impl Read + Send + 'static>) -> anyhow::Result<Receiver<String>> {
+    let output = BufReader::new(output.context("it was piped")?);
+    let (sender, lines) = mpsc::channel();
+    thread::Builder::new()
+        .name("lines".to_owned())
+        .spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // Read to the end, whether or not somebody listens.
+                let _ = sender.send(line);
+            }
+        })?;
+    Ok(lines)
+}
