@@ -1,15 +1,14 @@
-//! A bus whose every answer the test decides, and waiting for changes.
-#![allow(dead_code, reason = "each test target uses its part of it")]
+//! A bus whose every answer the case decides.
 
 use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use livebus_core::{Backoff, Failure, FailureClass, OpId, Status};
-use livebus_kafka::{Bus, Observations};
-use livebus_tokio::{Builder, Changes, Settings, StatusChange};
+use livebus_runner::{
+    Backoff, Builder, Bus, Failure, FailureClass, Observations, OpId, Runner, Settings,
+};
 
 /// How a liveness message ends.
 #[derive(Debug, Clone, Copy)]
@@ -51,15 +50,50 @@ impl ScriptedBus {
     }
 
     pub(crate) fn answer(&self, answer: Answer) {
-        *self.answer.lock().expect("nobody panics") = answer;
+        *lock(&self.answer) = answer;
     }
 
-    pub(crate) fn client(&self) -> Option<OpId> {
-        *self.client.lock().expect("nobody panics")
+    /// The client that was started last.
+    pub(crate) fn client(&self) -> OpId {
+        lock(&self.client).expect("one was started")
+    }
+
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
     }
 }
 
-/// The runner owns its bus; the test keeps the other end.
+/// A supervision of `bus`, with [`quick`] settings.
+pub(crate) fn builder<R: Runner>(bus: &Arc<ScriptedBus>) -> Builder<R, Shared> {
+    let bus = Arc::clone(bus);
+    Builder::new(move |_| Shared(bus)).settings(quick())
+}
+
+/// Short, so that the cases are, and long enough that a busy machine does not starve a supervisor over its bound. No case
+/// asserts a time.
+pub(crate) fn quick() -> Settings {
+    let short = Duration::from_millis(200);
+    Settings {
+        live_interval: short,
+        liveness_timeout: short,
+        recheck_delay: Duration::from_millis(5),
+        not_live_interval: short,
+        suspicion_timeout: short,
+        suspicion_spacing: Duration::from_millis(1),
+        start_backoff: Backoff::fixed(Duration::from_millis(5)),
+        registration_backoff: Backoff::fixed(Duration::from_millis(5)),
+        drain: short,
+        stop_timeout: short,
+        ..Settings::fast()
+    }
+}
+
+/// A panic that no hook reports: it is part of the case.
+pub(crate) fn panic_quietly() -> ! {
+    resume_unwind(Box::new("as the case asked"))
+}
+
+/// The runner owns its bus; the case keeps the other end.
 #[derive(Debug)]
 pub(crate) struct Shared(Arc<ScriptedBus>);
 
@@ -72,27 +106,26 @@ impl Bus for Shared {
         {
             return Err(FailureClass::Unreachable.into());
         }
-        *self.0.client.lock().expect("nobody panics") = Some(client);
+        *lock(&self.0.client) = Some(client);
         Ok(())
     }
 
     async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
         self.0.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = *self.0.answer.lock().expect("nobody panics");
+        let answer = *lock(&self.0.answer);
         let _open = Open::begin(&self.0.open);
         match answer {
             Answer::Live => Ok(()),
             Answer::Silence => pending().await,
-            Answer::Panic => panic!("as the test asked"),
+            Answer::Panic => panic_quietly(),
         }
     }
 
     fn discard(&self, client: OpId) {
-        assert!(
-            !self.0.panics_on_discard.load(Ordering::Relaxed),
-            "as the test asked"
-        );
-        self.0.discarded.lock().expect("nobody panics").push(client);
+        if self.0.panics_on_discard.load(Ordering::Relaxed) {
+            panic_quietly();
+        }
+        lock(&self.0.discarded).push(client);
     }
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
@@ -123,43 +156,7 @@ impl Drop for Open<'_> {
     }
 }
 
-pub(crate) fn builder(bus: &Arc<ScriptedBus>) -> Builder<Shared> {
-    let bus = Arc::clone(bus);
-    Builder::new(move |_| Shared(bus)).settings(quick())
-}
-
-/// Short, so that the tests are, and long enough that a busy machine does not starve a supervisor over its bound. No test
-/// asserts a time.
-pub(crate) fn quick() -> Settings {
-    let short = Duration::from_millis(200);
-    Settings {
-        live_interval: short,
-        liveness_timeout: short,
-        recheck_delay: Duration::from_millis(5),
-        not_live_interval: short,
-        suspicion_timeout: short,
-        suspicion_spacing: Duration::from_millis(1),
-        start_backoff: Backoff::fixed(Duration::from_millis(5)),
-        registration_backoff: Backoff::fixed(Duration::from_millis(5)),
-        drain: short,
-        stop_timeout: Duration::from_millis(200),
-        ..Settings::fast()
-    }
-}
-
-/// The next change; a supervision that ends instead fails the test.
-pub(crate) async fn next(changes: &mut Changes) -> StatusChange {
-    let patience = Duration::from_secs(30);
-    let change = tokio::time::timeout(patience, changes.next()).await;
-    change.expect("a change comes").expect("the stream goes on")
-}
-
-/// The first change to `status`.
-pub(crate) async fn until(changes: &mut Changes, status: Status) -> StatusChange {
-    loop {
-        let change = next(changes).await;
-        if change.report.status == status {
-            return change;
-        }
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Panics are part of some cases, and leave these values whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

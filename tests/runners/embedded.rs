@@ -1,0 +1,35 @@
+//! The embedded cluster, to be broken on purpose, and its supervision.
+
+use std::time::Duration;
+
+use livebus_runner::{Builder, EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Settings};
+use livebus_tests::host::FullRunner;
+
+pub(crate) const TOPIC: &str = LivenessBy::DEFAULT_TOPIC;
+
+/// Without the topic.
+pub(crate) fn cluster(brokers: u8) -> EmbeddedCluster {
+    EmbeddedCluster::start(brokers).expect("librdkafka has a mock cluster")
+}
+
+/// Of one broker, with the topic.
+pub(crate) fn small() -> EmbeddedCluster {
+    let cluster = cluster(1);
+    cluster.create_topic(TOPIC, 1).expect("it can be created");
+    cluster
+}
+
+pub(crate) fn fast() -> Settings {
+    Settings {
+        drain: Duration::ZERO,
+        ..Settings::fast()
+    }
+}
+
+pub(crate) fn supervise<R: FullRunner>(cluster: &EmbeddedCluster) -> Builder<R, KafkaBus<R>> {
+    Builder::kafka(config(cluster)).settings(fast())
+}
+
+pub(crate) fn config(cluster: &EmbeddedCluster) -> KafkaConfig {
+    KafkaConfig::embedded(cluster).expect("its address is one")
+}

@@ -1,0 +1,70 @@
+//! The end: in order, cut off, and before anything began.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use futures_util::future::join;
+use livebus_runner::{Cause, Status};
+use livebus_tests::host::FullRunner;
+
+use crate::scripted_bus::{Answer, ScriptedBus, builder};
+use crate::watch::{Watch, eventually, start};
+
+pub(crate) async fn a_shutdown_is_not_ready_first_then_stops_the_bus<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (handle, _watch) = start(builder::<R>(&bus)).await;
+    handle.ready().await.expect("the bus answers");
+    let mut watch = Watch::<R>::new(handle.changes());
+    let readiness = handle.readiness().clone();
+    let report = handle.shutdown().await;
+    assert_eq!(
+        (report.status, report.cause),
+        (Status::Stopped, Cause::ShutDown)
+    );
+    assert_eq!(watch.next().await.cause, Cause::ShuttingDown);
+    assert_eq!(watch.next().await.cause, Cause::ShutDown);
+    watch.ends().await;
+    assert!(bus.stopped.load(Ordering::Relaxed));
+    assert!(!readiness.is_ready(Instant::now()));
+}
+
+pub(crate) async fn a_shutdown_whose_bus_does_not_stop_ends_all_the_same<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    bus.stops.store(false, Ordering::Relaxed);
+    let (handle, _watch) = start(builder::<R>(&bus)).await;
+    handle.ready().await.expect("the bus answers");
+    assert_eq!(handle.shutdown().await.cause, Cause::CutOff);
+}
+
+pub(crate) async fn a_shutdown_before_anything_was_proved_ends_and_twice_is_once<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Silence);
+    let (handle, _watch) = start(builder::<R>(&bus)).await;
+    handle.begin_shutdown();
+    handle.begin_shutdown();
+    assert_eq!(handle.shutdown().await.cause, Cause::ShutDown);
+}
+
+pub(crate) async fn dropping_the_handle_ends_everything<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (handle, mut watch) = start(builder::<R>(&bus)).await;
+    watch.until(Status::Running).await;
+    let readiness = handle.readiness().clone();
+    drop(handle);
+    assert_eq!(watch.next().await.cause, Cause::CutOff);
+    watch.ends().await;
+    assert!(!readiness.is_ready(Instant::now()));
+    // The loop held the only other one.
+    eventually::<R>("the end of the loop", || Arc::strong_count(&bus) == 1).await;
+}
+
+pub(crate) async fn waiting_for_ready_ends_when_the_supervision_does<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Silence);
+    let (handle, _watch) = start(builder::<R>(&bus)).await;
+    let (ended, ()) = join(handle.ready(), async { handle.begin_shutdown() }).await;
+    let report = ended.expect_err("it was never ready").0;
+    assert!(
+        matches!(report.status, Status::NotReady | Status::Stopped),
+        "{report:?}"
+    );
+}

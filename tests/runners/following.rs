@@ -1,0 +1,100 @@
+//! The status follows a bus of our making: nothing here needs Kafka.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use livebus_runner::{Cause, FailureClass, Readiness, Status};
+use livebus_tests::host::FullRunner;
+
+use crate::scripted_bus::{Answer, ScriptedBus, builder};
+use crate::watch::{eventually, start};
+
+pub(crate) async fn a_bus_that_answers_makes_the_service_running<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (handle, mut watch) = start(builder::<R>(&bus)).await;
+    handle.ready().await.expect("the bus answers");
+    assert!(handle.is_ready());
+    let seen = [watch.next().await, watch.next().await, watch.next().await];
+    assert_eq!(
+        seen.map(|report| report.status),
+        [Status::Preparing, Status::Prepared, Status::Running]
+    );
+    assert_eq!(handle.shutdown().await.cause, Cause::ShutDown);
+}
+
+pub(crate) async fn a_bus_that_ceases_to_answer_is_not_ready_and_recovers<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (handle, mut watch) = start(builder::<R>(&bus)).await;
+    watch.until(Status::Running).await;
+    bus.answer(Answer::Silence);
+    let lost = watch.until(Status::NotReady).await;
+    assert_eq!(
+        lost.cause,
+        Cause::LivenessFailed(FailureClass::Timeout.into())
+    );
+    assert!(!handle.is_ready());
+    bus.answer(Answer::Live);
+    watch.until(Status::Running).await;
+    assert!(handle.is_ready());
+}
+
+pub(crate) async fn a_start_that_fails_is_tried_again<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    bus.failing_starts.store(3, Ordering::Relaxed);
+    let (_handle, mut watch) = start(builder::<R>(&bus)).await;
+    let failed = watch.until(Status::NotReady).await;
+    assert_eq!(
+        failed.cause,
+        Cause::StartFailed(FailureClass::Unreachable.into())
+    );
+    let running = watch.until(Status::Running).await;
+    assert_eq!(running.attempt, 4);
+}
+
+pub(crate) async fn a_lost_client_is_discarded_and_replaced<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (_handle, mut watch) = start(builder::<R>(&bus)).await;
+    watch.until(Status::Running).await;
+    let client = bus.client();
+    bus.observations
+        .lost(client, FailureClass::ClientFatal.into());
+    let lost = watch.until(Status::NotReady).await;
+    assert_eq!(
+        lost.cause,
+        Cause::ClientLost(FailureClass::ClientFatal.into())
+    );
+    watch.until(Status::Running).await;
+    assert_ne!(bus.client(), client);
+    assert_eq!(*bus.discarded.lock().expect("nobody panics"), [client]);
+}
+
+pub(crate) async fn operations_that_never_end_do_not_pile_up<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Silence);
+    let (_handle, mut watch) = start(builder::<R>(&bus)).await;
+    watch.until(Status::NotReady).await;
+    eventually::<R>("another message", || bus.asked() >= 5).await;
+    // One is open, and the one before may be on its way out.
+    assert!(bus.open.load(Ordering::Relaxed) <= 2);
+}
+
+pub(crate) async fn two_buses_make_one_readiness<R: FullRunner>() {
+    let readiness = Readiness::builder()
+        .required("orders")
+        .required("audit")
+        .build(Instant::now())
+        .expect("the names differ");
+    let (orders, audit) = (
+        ScriptedBus::new(Answer::Live),
+        ScriptedBus::new(Answer::Live),
+    );
+    let one = builder::<R>(&orders)
+        .service("orders")
+        .readiness(readiness.clone());
+    let one = one.start().await.expect("it starts");
+    one.ready().await.expect("the bus answers");
+    assert!(!one.is_ready(), "the other is missing");
+    let other = builder::<R>(&audit).service("audit").readiness(readiness);
+    let other = other.start().await.expect("it starts");
+    other.ready().await.expect("the bus answers");
+    assert!(one.is_ready() && other.is_ready());
+}
