@@ -1,5 +1,6 @@
 //! The documentation keeps its word: what it points at is there.
 
+mod dependencies;
 mod runners;
 
 use std::fs;

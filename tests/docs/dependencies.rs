@@ -1,0 +1,103 @@
+//! What may depend on what: no runtime where none is named, and none of another's.
+
+use std::process::Command;
+
+use crate::root;
+
+/// The names of the packages of a dependency tree, each once.
+fn packages(package: &str, arguments: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = tree(&[&["-p", package, "--prefix", "none"], arguments].concat())
+        .lines()
+        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+        .collect();
+    names.sort();
+    names.dedup();
+    assert!(names.iter().any(|name| name == package), "{names:?}");
+    names
+}
+
+fn tree(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked"])
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("cargo is there: it runs this test");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("names are text")
+}
+
+/// What a program gets that depends on `package`: with no features and with all.
+fn shipped(package: &str) -> [Vec<String>; 2] {
+    let kinds = ["-e", "normal,build"];
+    [
+        packages(package, &kinds),
+        packages(package, &[&kinds[..], &["--all-features"]].concat()),
+    ]
+}
+
+fn parts_of_tokio(name: &str) -> bool {
+    name.starts_with("tokio") || name.contains("-tokio") || ["mio", "hyper"].contains(&name)
+}
+
+fn parts_of_async_std(name: &str) -> bool {
+    name.contains("async-std") || ["async-global-executor", "async-io", "smol"].contains(&name)
+}
+
+#[test]
+fn a_runner_brings_only_its_own_runtime() {
+    for names in shipped("livebus-async-std") {
+        let strangers: Vec<_> = names.iter().filter(|name| parts_of_tokio(name)).collect();
+        assert!(strangers.is_empty(), "{strangers:?}");
+        assert!(names.iter().any(|name| name == "async-std"), "{names:?}");
+    }
+    for names in shipped("livebus-tokio") {
+        let strangers: Vec<_> = names
+            .iter()
+            .filter(|name| parts_of_async_std(name))
+            .collect();
+        assert!(strangers.is_empty(), "{strangers:?}");
+        assert!(names.iter().any(|name| name == "tokio"), "{names:?}");
+    }
+}
+
+#[test]
+fn what_the_runners_share_brings_no_runtime() {
+    for package in [
+        "livebus-runner",
+        "livebus-kafka",
+        "livebus-endpoints",
+        "livebus-recording",
+    ] {
+        for names in shipped(package) {
+            let runtimes: Vec<_> = names
+                .iter()
+                .filter(|name| parts_of_tokio(name) || parts_of_async_std(name))
+                .collect();
+            assert!(runtimes.is_empty(), "{package}: {runtimes:?}");
+        }
+    }
+}
+
+#[test]
+fn the_core_depends_on_nothing() {
+    for names in shipped("livebus-core") {
+        assert_eq!(names, ["livebus-core"]);
+    }
+}
+
+/// Which runtime `DefaultRuntime` is would depend on them, for every crate of a build at once.
+#[test]
+fn nobody_gives_rdkafka_a_default_runtime() {
+    let whole = ["--workspace", "--all-features", "-e", "features"];
+    let tree = tree(&[&whole[..], &["-i", "rdkafka", "--prefix", "none"]].concat());
+    let features: Vec<&str> = tree
+        .lines()
+        .filter_map(|line| line.strip_prefix("rdkafka feature \"")?.split('"').next())
+        .collect();
+    // `--all-features` is worth nothing if it misses those that there are.
+    assert!(features.contains(&"ssl"), "{tree}");
+    for feature in ["default", "tokio", "naive-runtime"] {
+        assert!(!features.contains(&feature), "{feature}: {tree}");
+    }
+}
