@@ -1,0 +1,132 @@
+//! From a hint of the client library to what the supervisor does about it, with the loop asleep before.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use futures_util::StreamExt as _;
+use futures_util::future::pending;
+use livebus_runner::{
+    Builder, Bus as _, Changes, FailureClass, Handle, OnSuspicion, Settings, Status,
+};
+use livebus_tests::host::{FullRunner, Host};
+use pollster::block_on;
+
+use crate::bus::PromptBus;
+
+pub(crate) const SUSPICION: &str = "a suspicion to its liveness message";
+pub(crate) const GOOD_NEWS: &str = "good news to Running";
+
+/// How long everybody sleeps before a hint.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Measures one of them from this thread, as a client's own thread would hint, and prints what came out.
+pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> anyhow::Result<()> {
+    let (asked, messages) = unbounded();
+    let bus = PromptBus::telling(asked);
+    let (settings, measured): (_, fn(&mut Running) -> anyhow::Result<Duration>) = match what {
+        SUSPICION => (quiet(OnSuspicion::Ask), Running::suspicion),
+        GOOD_NEWS => (quiet(OnSuspicion::NotReady), Running::good_news),
+        _ => bail!("there is no {what}"),
+    };
+    let (handle, changes) = start::<R>(host, &bus, settings)?;
+    let mut running = Running {
+        bus,
+        messages,
+        changes,
+        _handle: handle,
+    };
+    for status in [Status::Preparing, Status::Prepared, Status::Running] {
+        running.becomes(status)?;
+    }
+    block_on(running.messages.next()).context("it was Running without a message")?;
+    let mut took: Vec<Duration> = (0..rounds)
+        .map(|_| measured(&mut running))
+        .collect::<Result<_, _>>()?;
+    took.sort();
+    let at = |percent: usize| {
+        let took = took.get((took.len() * percent / 100).min(took.len().saturating_sub(1)));
+        took.map_or(f64::NAN, |took| took.as_secs_f64() * 1e6)
+    };
+    println!("{rounds} | {:.1} | {:.1} | {:.1}", at(0), at(50), at(99));
+    Ok(())
+}
+
+/// A supervision that is Running, before each measurement and after it.
+struct Running {
+    bus: PromptBus,
+    /// When each liveness message began.
+    messages: UnboundedReceiver<Instant>,
+    changes: Changes,
+    _handle: Handle<PromptBus>,
+}
+
+impl Running {
+    fn suspicion(&mut self) -> anyhow::Result<Duration> {
+        let hint = self.suspect();
+        let asked = block_on(self.messages.next()).context("the supervision ended")?;
+        Ok(asked.saturating_duration_since(hint))
+    }
+
+    /// To the instant at which the status is stored for everyone to see: to spin until it is would keep a processor from the
+    /// runtime's threads.
+    fn good_news(&mut self) -> anyhow::Result<Duration> {
+        self.bus.fall_silent();
+        self.suspect();
+        self.becomes(Status::NotReady)?;
+        thread::sleep(PAUSE);
+        let hint = Instant::now();
+        self.bus.observations().live();
+        let running = self.becomes(Status::Running)?;
+        Ok(running.saturating_duration_since(hint))
+    }
+
+    fn suspect(&self) -> Instant {
+        thread::sleep(PAUSE);
+        let hint = Instant::now();
+        let failure = FailureClass::Unreachable.into();
+        self.bus.observations().suspicion(failure);
+        hint
+    }
+
+    fn becomes(&mut self, status: Status) -> anyhow::Result<Instant> {
+        let change = block_on(self.changes.next()).context("the supervision ended")?;
+        ensure!(change.report.status == status, "{change:?}");
+        Ok(change.at)
+    }
+}
+
+/// Nothing is due for an hour, so that all that happens is what was hinted at.
+fn quiet(on_suspicion: OnSuspicion) -> Settings {
+    let hour = Duration::from_hours(1);
+    Settings {
+        live_interval: hour,
+        not_live_interval: hour,
+        not_live_interval_max: hour,
+        suspicion_spacing: Duration::from_nanos(1),
+        on_suspicion,
+        ..Settings::default()
+    }
+}
+
+/// Starts on a thread that drives the runtime from then on.
+fn start<R: FullRunner>(
+    host: Host,
+    bus: &PromptBus,
+    settings: Settings,
+) -> anyhow::Result<(Handle<PromptBus>, Changes)> {
+    let bus = bus.clone();
+    let builder = Builder::<R, _>::new(move |_| bus).settings(settings);
+    let changes = builder.changes();
+    let (started, starts) = mpsc::channel();
+    thread::spawn(move || {
+        host.block_on(async {
+            // The one who asked waits for it.
+            let _ = started.send(builder.start().await);
+            pending::<()>().await;
+        });
+    });
+    Ok((starts.recv()??, changes))
+}

@@ -1,0 +1,29 @@
+//! Supervisors with nothing to do but to ask now and then.
+
+use std::future::pending;
+
+use livebus_runner::{Builder, Settings};
+use livebus_tests::host::FullRunner;
+
+use crate::bus::PromptBus;
+
+pub(crate) const QUIET: &str = "quiet";
+
+/// Starts so many supervisors, at the defaults, spread over the interval of their messages; says so when all are Running;
+/// and stays.
+pub(crate) async fn stay<R: FullRunner>(supervisors: u32) -> anyhow::Result<()> {
+    let settings = Settings::default();
+    let mut handles = Vec::new();
+    for _ in 0..supervisors {
+        let builder = Builder::<R, _>::new(|_| PromptBus::default());
+        handles.push(builder.settings(settings.clone()).start().await?);
+        R::delay_for(settings.live_interval / supervisors).await;
+    }
+    for handle in &handles {
+        handle.ready().await?;
+    }
+    // The runtime alone has at least been used.
+    R::spawn(async {});
+    println!("all are Running");
+    pending().await
+}
