@@ -124,6 +124,13 @@ impl Supervisor {
             .map_or_else(|| self.next_deadline(), |_| Some(self.now))
     }
 
+    /// Whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.next_deadline()
+            .is_some_and(|due| due <= now.max(self.now))
+    }
+
     /// What is known: what the [`Action::SetStatus`] and [`Action::Renew`] so far add up to.
     #[must_use]
     pub const fn report(&self) -> &Report {

@@ -18,7 +18,7 @@ pub enum Entry {
 
 /// Who looks on. Called in the loop, so it must be quick and never wait.
 pub trait Record: Send + 'static {
-    /// Takes one entry. `at` is the instant that the supervisor was told; of an action, the newest that it was told.
+    /// Takes one entry. `at` is the instant that the supervisor was told; of an action, the newest of those.
     ///
     /// Feeding the same inputs at the same instants to an equal supervisor gives the same actions.
     fn record(&mut self, at: Instant, entry: Entry);
@@ -47,7 +47,6 @@ impl RecordedSupervisor {
 
     /// As [`Supervisor::handle_event`].
     pub fn handle_event(&mut self, at: Instant, event: Event) {
-        self.newest = self.newest.max(at);
         // Time does not go back: the supervisor takes this event as of the idle call.
         if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
             self.tell(idle, Entry::Timeout);
@@ -61,8 +60,7 @@ impl RecordedSupervisor {
     /// A loop calls it on every wake. One at which nothing is due says nothing that the next input does not say better,
     /// and is not recorded.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.newest = self.newest.max(now);
-        if self.supervisor.poll_timeout().is_some_and(|due| due <= now) {
+        if self.supervisor.is_due(now) {
             self.idle = None;
             self.tell(now, Entry::Timeout);
         } else {
@@ -97,6 +95,7 @@ impl RecordedSupervisor {
     }
 
     fn tell(&mut self, at: Instant, entry: Entry) {
+        self.newest = self.newest.max(at);
         for record in &mut self.records {
             record.record(at, entry);
         }

@@ -8,6 +8,7 @@ pub mod cost;
 pub mod host;
 pub mod http;
 pub mod program;
+pub mod recordings;
 pub mod watched;
 
 /// How long to wait for what must come: many times what it takes.

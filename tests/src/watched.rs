@@ -15,8 +15,8 @@ use livebus_runner::{
 };
 use livebus_tokio::TokioRuntime;
 
-use crate::PATIENCE;
 use crate::host::{FullRunner, Host};
+use crate::{PATIENCE, recordings};
 
 /// The bus at `servers`, asked by producing to `topic`.
 ///
@@ -91,7 +91,7 @@ impl Watched {
         kafka: KafkaConfig,
         settings: Settings,
     ) -> anyhow::Result<Self> {
-        let builder = builder::<R>(label, kafka, settings);
+        let builder = builder::<R>(label, kafka, settings)?;
         let host = label.host;
         let (told, changes) = mpsc::channel();
         let (started, starts) = mpsc::channel();
@@ -362,11 +362,15 @@ fn builder<R: FullRunner>(
     label: Label<'_>,
     kafka: KafkaConfig,
     settings: Settings,
-) -> Builder<R, KafkaBus<R>> {
-    Builder::kafka(kafka)
+) -> anyhow::Result<Builder<R, KafkaBus<R>>> {
+    let builder = Builder::kafka(kafka)
         .settings(settings)
         .service(label.service)
-        .http(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .http(SocketAddr::from(([127, 0, 0, 1], 0)));
+    Ok(match recordings::wanted(label)? {
+        Some(options) => builder.record(options),
+        None => builder,
+    })
 }
 
 type Started<R> = Sender<Result<Handle<KafkaBus<R>>, BuildError>>;

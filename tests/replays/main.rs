@@ -1,0 +1,150 @@
+//! Every recording in `tests/recordings/`, made on a real Kafka, replays to the byte.
+//!
+//! A core that decides otherwise than it did shows here. If that is meant,
+//! `LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p livebus-tests --test replays` keeps what happened and writes down what it does
+//! now, so that the change can be read as a diff; and
+//! `LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka` records them anew.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use livebus_core::{Action, Supervisor};
+use livebus_recording::{
+    Content, Entry, Header, Line, Outcome, Reader, Record, RecordedSupervisor, Replay,
+};
+use livebus_tests::recordings::{self, slug};
+
+/// All recordings: the scenario's folder, and the file.
+fn recordings() -> Vec<(String, PathBuf)> {
+    let list = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("a folder can be listed");
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("a folder can be listed").path())
+            .collect();
+        paths.sort();
+        paths
+    };
+    let scenarios = list(&recordings::folder()).into_iter();
+    let files = |scenario: PathBuf| {
+        let name = scenario
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let name = name.expect("a listed folder has a name");
+        list(&scenario)
+            .into_iter()
+            .map(move |file| (name.clone(), file))
+    };
+    scenarios.flat_map(files).collect()
+}
+
+/// The sentences of the scenarios that are run by a runner on a real Kafka.
+fn scenarios() -> Vec<String> {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("real_kafka/main.rs");
+    let source = fs::read_to_string(table).expect("the scenarios are there");
+    let table = source
+        .split("const RUNNER")
+        .nth(1)
+        .expect("their table is there");
+    let table = table.split("];").next().expect("a table has an end");
+    let sentences = table.split('"').skip(1).step_by(2);
+    sentences.map(str::to_owned).collect()
+}
+
+/// What the supervisor of today makes of a recording's inputs, as a recording.
+fn replayed(recording: &[u8]) -> Vec<u8> {
+    #[derive(Clone, Default)]
+    struct Seen(Arc<Mutex<Vec<(Instant, Entry)>>>);
+
+    impl Record for Seen {
+        fn record(&mut self, at: Instant, entry: Entry) {
+            let mut seen = self.0.lock().expect("nobody panics");
+            seen.push((at, entry));
+        }
+    }
+
+    let mut reader = Reader::new(recording).expect("it is a recording");
+    let (header, epoch): (Header, _) = (reader.header().clone(), reader.epoch());
+    let mut text = Vec::new();
+    header.encode(&mut text).expect("a line can be written");
+
+    let seen = Seen::default();
+    let supervisor = Supervisor::new(header.config, epoch.began());
+    let records: Vec<Box<dyn Record>> = vec![Box::new(seen.clone())];
+    let mut supervisor = RecordedSupervisor::new(supervisor, epoch.began(), records);
+    let mut end = None;
+    // Actions are polled where the recording has some, as the loop did that was recorded.
+    let drain = |supervisor: &mut RecordedSupervisor| {
+        let _drained: Vec<Action> = std::iter::from_fn(|| supervisor.poll_action()).collect();
+    };
+    for item in &mut reader {
+        let (_, line) = item.expect("it is whole");
+        match line.content {
+            Content::Entry(Entry::Event(event)) => supervisor.handle_event(line.at, event),
+            Content::Entry(Entry::Timeout) => supervisor.handle_timeout(line.at),
+            Content::Entry(Entry::Action(_)) => drain(&mut supervisor),
+            Content::End(_) => end = Some(line),
+        }
+    }
+    drain(&mut supervisor);
+    let entries = seen.0.lock().expect("nobody panics");
+    let lines = entries.iter().map(|&(at, entry)| Line {
+        at,
+        content: Content::Entry(entry),
+    });
+    for line in lines.chain(end) {
+        line.encode(epoch, &mut text)
+            .expect("a line can be written");
+    }
+    text
+}
+
+#[test]
+fn every_recording_replays_the_same() {
+    let rewrite = env::var_os("LIVEBUS_REWRITE_RECORDINGS").is_some_and(|value| value == "1");
+    for (_, path) in recordings() {
+        let text = fs::read(&path).expect("it can be read");
+        let now = replayed(&text);
+        if rewrite {
+            fs::write(&path, &now).expect("it can be written");
+            continue;
+        }
+        let replay = Replay::new(text.as_slice()).expect("it is a recording");
+        match replay.run(|_, _| {}).expect("it is whole") {
+            Outcome::Same(summary) => {
+                assert!(summary.inputs > 0, "{} is empty", path.display());
+                assert!(summary.end.is_some(), "{} was cut", path.display());
+            }
+            Outcome::Different(difference) => panic!("{}: {difference}", path.display()),
+        }
+        assert!(text == now, "{}: not the same bytes", path.display());
+    }
+}
+
+#[test]
+fn every_scenario_has_its_recordings_on_both_runtimes() {
+    let (recordings, scenarios) = (recordings(), scenarios());
+    assert!(scenarios.len() > 5, "only {scenarios:?}");
+    for scenario in scenarios {
+        for runtime in ["tokio", "async-std"] {
+            let is_one = |(folder, file): &&(String, PathBuf)| {
+                let name = file.file_name().map(|name| name.to_string_lossy());
+                *folder == slug(&scenario) && name.is_some_and(|name| name.starts_with(runtime))
+            };
+            assert!(
+                recordings.iter().any(|it| is_one(&it)),
+                "{scenario}: no recording on {runtime}"
+            );
+        }
+    }
+}
+
+#[test]
+fn recordings_are_small() {
+    for (_, path) in recordings() {
+        let bytes = fs::metadata(&path).expect("it is there").len();
+        assert!(bytes < 64 << 10, "{} has {bytes} bytes", path.display());
+    }
+}
