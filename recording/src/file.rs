@@ -164,3 +164,30 @@ fn only_recordings(path: &Path) -> Result<(), RecordError> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_by_half_is_cut_off_before_the_last_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = RecordOptions::new(folder.path().join("bus"));
+        let mut file = RecordFile::open(&options).expect("it can be made");
+        assert!(!file.give_up_unwritten().expect("nothing was written"));
+        file.push(b"whole\n").expect("there is room");
+        file.flush().expect("there is room");
+        let half = file
+            .file
+            .as_mut()
+            .expect("open")
+            .write_all(b"half of a longer line");
+        half.expect("there is room");
+        file.push(b"never\n").expect("there is room");
+        assert!(file.give_up_unwritten().expect("it can be cut"));
+        file.push(b"last\n").expect("there is room");
+        file.flush().expect("there is room");
+        let text = fs::read_to_string(&options.path).expect("text");
+        assert_eq!(text, "whole\nlast\n");
+    }
+}
