@@ -1,5 +1,7 @@
 //! The liveness topic: missing, created by somebody, created by livebus, and not needed.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use livebus_runner::{Answers, FailureClass, LivenessBy, Settings};
 use livebus_tests::host::Host;
@@ -71,8 +73,7 @@ pub(crate) fn topic_is_created_by_livebus(context: &Context) -> anyhow::Result<(
         };
         runs_from_the_start(context, host, created)?;
         // It is there, or this would not be acknowledged.
-        node.client()
-            .produce(topic, std::time::Duration::from_secs(10))?;
+        node.client().produce(topic, Duration::from_secs(10))?;
     }
     Ok(())
 }
@@ -91,7 +92,12 @@ fn runs_from_the_start(
     liveness_by: LivenessBy,
 ) -> anyhow::Result<()> {
     let kafka = by(&context.shared_node()?.bootstrap_servers(), liveness_by)?;
-    let mut bus = context.watch(host.name(), host, kafka, fast())?;
+    // Patient, so that a busy machine does not look like a bus that is away.
+    let patient = Settings {
+        not_live_interval: Duration::from_secs(5),
+        ..fast()
+    };
+    let mut bus = context.watch(host.name(), host, kafka, patient)?;
     bus.runs()?;
     ensure!(get(bus.probes(), "/readyz")?.body == "ok");
     bus.has_said_nothing()?;
