@@ -20,6 +20,7 @@ Exit codes:
   0    ended in order: shut down by SIGINT or SIGTERM, or the demo is over
   1    something went wrong while running
   2    a wrong option, address, property or file
+  3    a replay did something else than its recording
   130  ended at once by a second SIGINT (143: by a second SIGTERM)
 
 Every option can be given in the environment too: --live-interval as LIVEBUS_LIVE_INTERVAL.
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     /// Tell the story of a broker that is missing, comes, is killed, comes back, hangs and comes back, in half a minute.
     #[command(after_long_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
+    /// Tell a recording to the supervisor again: its timeline, and whether every action is the same.
+    #[command(after_long_help = REPLAY_HELP)]
+    Replay(ReplayArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -62,6 +66,21 @@ Examples:
   livebus demo                  the defaults: a hung broker is noticed within ten seconds
   livebus demo --preset fast    a hung broker is noticed within one second
   livebus demo --runtime async-std";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  livebus watch --record bus.jsonl              make a recording
+  livebus replay bus.jsonl                      what happened, and that it happens again
+  livebus replay bus.jsonl --svg bus.svg        a picture of it
+  livebus replay bus.jsonl --format json | jq .
+
+A last line that a crash cut off is left out, and a recording that is being written has no end yet: both are said, and
+are no error.
+
+Exit codes:
+  0  the same
+  3  different: the first difference is shown
+  2  a file that is missing, damaged or no recording: the line is named";
 
 /// Options of `livebus watch`.
 #[derive(Debug, clap::Args)]
@@ -131,7 +150,22 @@ pub(crate) struct WatchArgs {
     pub(crate) log: Option<tracing::Level>,
 
     #[command(flatten)]
+    pub(crate) record: RecordArgs,
+
+    #[command(flatten)]
     pub(crate) timing: TimingArgs,
+}
+
+/// Options of a recording, for [`Command::Replay`].
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordArgs {
+    /// Write down what the supervisor is told and does, for `livebus replay`. No property and no secret is in it.
+    #[arg(long, env = "LIVEBUS_RECORD", value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// How large FILE and the FILE.1 that it is moved to when it is full may be together, like 64MiB, 10MB or 500KiB.
+    #[arg(long, env = "LIVEBUS_RECORD_MAX_SIZE", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(crate) record_max_size: u64,
 }
 
 /// Options that change the supervisor's settings. What is not given comes from the preset, cut to what is given where it
@@ -219,6 +253,24 @@ pub(crate) struct DemoArgs {
     /// Write a log of this level to standard error: error, warn, info, debug or trace.
     #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
     pub(crate) log: Option<tracing::Level>,
+
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
+}
+
+/// Options of `livebus replay`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// The recording.
+    pub(crate) file: PathBuf,
+
+    /// Draw it, into this file.
+    #[arg(long, env = "LIVEBUS_SVG", value_name = "OUT")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// How changes are told.
+    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -259,6 +311,27 @@ pub(crate) enum RuntimeName {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 5s or 500ms"))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let bytes = match unit.trim_start() {
+        "B" => Some(1),
+        "KB" | "kB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .zip(bytes)
+        .and_then(|(number, bytes)| number.checked_mul(bytes))
+        .ok_or_else(|| "write a whole number and a unit, like 64MiB, 10MB or 500KiB".to_owned())
 }
 
 /// Kafka's own rule for names of topics.

@@ -11,12 +11,12 @@ use livebus_runner::{
     StatusChange,
 };
 
-use crate::args::DemoArgs;
+use crate::args::{DemoArgs, RecordArgs};
 use crate::demo_table::Table;
-use crate::output::{print, short, text_line};
+use crate::output::{print, short, text_line, wall_clock};
 use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
-use crate::{style, watch};
+use crate::{record, style, watch};
 
 /// How long the bus is left in peace between two steps.
 const PEACE: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ pub(crate) async fn demo<R: CommandRuntime>(args: DemoArgs) -> anyhow::Result<Ex
         drain: Duration::from_secs(1),
         ..watch::preset(args.preset)
     };
-    let mut story = Story::<R>::begin(settings).await?;
+    let mut story = Story::<R>::begin(settings, &args.record).await?;
     select! {
         told = story.tell().fuse() => told?,
         _ = signals.next().fuse() => print("\n>> interrupted").map(drop)?,
@@ -49,14 +49,16 @@ struct Story<R: CommandRuntime> {
 }
 
 impl<R: CommandRuntime> Story<R> {
-    async fn begin(settings: Settings) -> anyhow::Result<Self> {
+    async fn begin(settings: Settings, record: &RecordArgs) -> anyhow::Result<Self> {
         let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
         cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
         cluster.kill()?;
         let done_at = Instant::now();
-        let builder = Builder::<R, _>::kafka(KafkaConfig::embedded(&cluster)?).settings(settings);
+        let kafka = KafkaConfig::embedded(&cluster)?;
+        let builder = Builder::<R, _>::kafka(kafka).settings(settings);
         let changes = builder.changes();
-        let bus = builder.start().await?;
+        let bus = record.apply(builder).start().await;
+        let bus = bus.map_err(watch::usage_error)?;
         let bound = bus.config().detection_bound();
         print(&format!(
             "An embedded Kafka at {}, without a broker yet. Whatever happens to it, it is noticed within {}.",
@@ -138,7 +140,7 @@ impl<R: CommandRuntime> Story<R> {
                 .next()
                 .await
                 .context("the supervision ended early")?;
-            print(&text_line(&change, self.coloured))?;
+            print(&text_line(&wall_clock(change.at), &change, self.coloured))?;
             if change.report.status == status {
                 return Ok(change);
             }
@@ -152,6 +154,7 @@ impl<R: CommandRuntime> Story<R> {
         self.expect("shutdown begins", Status::NotReady).await?;
         self.expect("shutdown ends, after the drain", Status::Stopped)
             .await?;
+        record::finish(&self.bus);
         print("")?;
         print(&self.table.to_string())?;
         Ok(())

@@ -4,9 +4,13 @@ mod args;
 mod demo;
 mod demo_table;
 mod output;
+mod record;
+mod recorded_time;
+mod replay;
 mod runtime;
 mod signals;
 mod style;
+mod svg;
 mod terminal;
 mod watch;
 
@@ -20,11 +24,14 @@ use livebus_tokio::TokioRuntime;
 
 use crate::args::{Args, Command, RuntimeName};
 use crate::demo::demo;
+use crate::replay::replay;
 use crate::runtime::CommandRuntime;
 use crate::watch::watch;
 
 /// A wrong option, address, property or file.
 const EXIT_USAGE: u8 = 2;
+/// A replay did something else than its recording.
+const EXIT_DIFFERENT: u8 = 3;
 
 /// A mistake of whoever called: one line, and exit code 2.
 #[derive(Debug)]
@@ -59,6 +66,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Args::command(), "livebus", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Replay(args) => replay(&args),
         Command::Man { command } => man(command.as_deref()),
         Command::Watch(args) => {
             start_log(args.log);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::style;
 
 /// One line of text: when, the status, why, and how long it took to notice.
-pub(crate) fn text_line(change: &StatusChange, coloured: bool) -> String {
+pub(crate) fn text_line(time: &str, change: &StatusChange, coloured: bool) -> String {
     let Report {
         status,
         cause,
@@ -31,7 +31,6 @@ pub(crate) fn text_line(change: &StatusChange, coloured: bool) -> String {
         (Some(_), Some(gap)) => format!(" (last proof {} before)", short(gap)),
         (Some(_), None) | (None, _) => String::new(),
     };
-    let time = wall_clock(change.at);
     format!("{time}  {mark}  {cause}{warning}{remedy}{gap}")
 }
 
@@ -44,8 +43,13 @@ fn explain(failure: Failure) -> String {
     }
 }
 
-/// One object of JSON, without its line end.
-pub(crate) fn json_line(service: &str, change: &StatusChange) -> io::Result<String> {
+/// One object of JSON, without its line end. A change that is replayed has the time since its recording began, too.
+pub(crate) fn json_line(
+    service: &str,
+    time: &str,
+    elapsed: Option<Duration>,
+    change: &StatusChange,
+) -> io::Result<String> {
     let Report {
         status,
         cause,
@@ -54,7 +58,8 @@ pub(crate) fn json_line(service: &str, change: &StatusChange) -> io::Result<Stri
         ..
     } = change.report;
     let line = JsonChange {
-        time: wall_clock(change.at),
+        time,
+        elapsed_ms: elapsed.map(milliseconds),
         service,
         status: status.name(),
         from: change.from.name(),
@@ -70,7 +75,9 @@ pub(crate) fn json_line(service: &str, change: &StatusChange) -> io::Result<Stri
 #[derive(Serialize)]
 struct JsonChange<'a> {
     /// RFC 3339, UTC, milliseconds.
-    time: String,
+    time: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed_ms: Option<f64>,
     service: &'a str,
     status: &'static str,
     from: &'static str,
@@ -124,11 +131,29 @@ pub(crate) fn short(duration: Duration) -> String {
 }
 
 /// To the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn wall_clock(at: Instant) -> String {
+/// The wall clock's time of an instant that is past, as RFC 3339 in UTC.
+pub(crate) fn wall_clock(at: Instant) -> String {
     let time = SystemTime::now() - at.elapsed();
     humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// Time since a beginning, always as wide for the first day: `00:00:07.250`, `3d 12:00:00.000`.
+pub(crate) fn since_begin(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let days = if days > 0 {
+        format!("{days}d ")
+    } else {
+        String::new()
+    };
+    format!(
+        "{days}{hours:02}:{:02}:{:02}.{:03}",
+        seconds / 60 % 60,
+        seconds % 60,
+        elapsed.subsec_millis()
+    )
 }

@@ -10,14 +10,14 @@ use anyhow::Context;
 use futures_util::{FutureExt, StreamExt, select};
 use livebus_runner::{
     Answers, BuildError, Builder, Cause, Config, EmbeddedCluster, Handle, KafkaBus, KafkaConfig,
-    LivenessBy, Properties, Runtime, Settings, StatusChange,
+    LivenessBy, Properties, RecordError, Runtime, Settings, StatusChange,
 };
 
 use crate::args::{Ask, Format, Preset, TimingArgs, WatchArgs};
 use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
 use crate::terminal::{LiveLine, REDRAW};
-use crate::{UsageError, output, style};
+use crate::{UsageError, output, record, style};
 
 /// What `--drain` is when probes are served: long enough for a probe of every few seconds to see it.
 const DRAIN_WITH_PROBES: Duration = Duration::from_secs(5);
@@ -34,7 +34,8 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
         builder = builder.http(address);
     }
     let mut changes = builder.changes();
-    let bus = builder.start().await.map_err(usage_error)?;
+    let bus = args.record.apply(builder).start().await;
+    let bus = bus.map_err(usage_error)?;
     if let Some(address) = bus.http_address() {
         eprintln!("livebus: probes on http://{address}/livez and http://{address}/readyz");
     }
@@ -60,6 +61,7 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
             }
         }
     }
+    record::finish(&bus);
     let cause = bus.report().cause;
     anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");
     Ok(ExitCode::SUCCESS)
@@ -163,17 +165,21 @@ fn settings(args: &TimingArgs, probes: bool) -> Settings {
 }
 
 /// Whatever cannot be built was asked for wrongly. A setting is named as its option.
-fn usage_error(error: BuildError) -> anyhow::Error {
-    let error = if let BuildError::Config(error) = error {
-        let remedy: Vec<String> = error.remedy.split(' ').map(as_option).collect();
-        anyhow::anyhow!(
-            "{} {}: {}",
-            as_option(error.field),
-            error.value,
-            remedy.join(" ")
-        )
-    } else {
-        error.into()
+pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
+    let error = match error {
+        BuildError::Config(error) => {
+            let remedy: Vec<String> = error.remedy.split(' ').map(as_option).collect();
+            let (option, remedy) = (as_option(error.field), remedy.join(" "));
+            anyhow::anyhow!("{option} {}: {remedy}", error.value)
+        }
+        BuildError::Record(RecordError::TooSmall { value, least }) => {
+            anyhow::anyhow!("--record-max-size {value}B: make it at least {least}B")
+        }
+        error @ (BuildError::UnknownService(_)
+        | BuildError::ServiceName(_)
+        | BuildError::NoRegistration(_)
+        | BuildError::Serve(_)
+        | BuildError::Record(_)) => error.into(),
     };
     error.context(UsageError)
 }
@@ -224,10 +230,11 @@ impl Writer {
 
     /// `false` when nobody reads any more.
     fn change(&self, change: &StatusChange) -> anyhow::Result<bool> {
+        let time = output::wall_clock(change.at);
         let line = if self.json {
-            output::json_line(&self.service, change)?
+            output::json_line(&self.service, &time, None, change)?
         } else {
-            output::text_line(change, self.coloured)
+            output::text_line(&time, change, self.coloured)
         };
         if self.live_line.is_some() {
             LiveLine::clear()?;

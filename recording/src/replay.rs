@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Supervisor};
+use livebus_core::{Action, Report, Supervisor};
 
 use crate::epoch::Epoch;
 use crate::header::Header;
@@ -191,6 +191,13 @@ impl<R> Replay<R> {
     #[must_use]
     pub const fn header(&self) -> &Header {
         self.reader.header()
+    }
+
+    /// Where the supervisor stands before it is told anything: not at the beginning in a file that goes on where another
+    /// ended.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        self.supervisor.report()
     }
 
     /// What the instants of the lines are counted from.

@@ -1,0 +1,292 @@
+//! What is drawn: collected line by line, one small record for each thing that has a place in the picture.
+
+use std::time::Instant;
+
+use livebus_core::{Action, Event, Failure, OpId, Report, Status};
+use livebus_recording::{Content, Entry, Line, Replay};
+
+use crate::recorded_time::RecordedTime;
+
+/// A recording, as far as it is drawn.
+#[derive(Debug)]
+pub(crate) struct History {
+    pub(super) service: String,
+    pub(super) time: RecordedTime,
+    pub(super) begin: Instant,
+    /// The newest instant of any line.
+    pub(super) end: Instant,
+    /// In their order; each stands until the next.
+    pub(super) reports: Vec<Told>,
+    pub(super) losses: Vec<Loss>,
+    /// What is known of the lease from when; none when it was withdrawn.
+    pub(super) leases: Vec<Lease>,
+    pub(super) proofs: Vec<Instant>,
+    pub(super) messages: Operations,
+    pub(super) starts: Operations,
+    pub(super) registrations: Operations,
+    pub(super) stops: Operations,
+    pub(super) hints: Vec<Hint>,
+}
+
+/// What was known from an instant on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) at: Instant,
+    pub(super) report: Report,
+}
+
+/// A Running that ended by a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    /// The newest proof before.
+    pub(super) proved: Instant,
+    pub(super) noticed: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lease {
+    pub(super) at: Instant,
+    pub(super) until: Option<Instant>,
+}
+
+/// Something that came by itself and is no proof.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hint {
+    pub(super) at: Instant,
+    pub(super) kind: HintKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HintKind {
+    Suspicion(Failure),
+    ClientLost(Failure),
+    Shutdown,
+}
+
+/// Operations of one kind, in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Operations(Vec<Operation>);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operation {
+    id: OpId,
+    pub(super) began: Instant,
+    deadline: Instant,
+    /// While it is under way, its deadline.
+    ended: Instant,
+    ending: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Done,
+    Failed(Failure),
+    /// The supervisor gave up on it.
+    GivenUp,
+    /// It was under way when the recording ended.
+    Open,
+}
+
+impl History {
+    pub(crate) fn begin<R: std::io::BufRead>(replay: &Replay<R>) -> Self {
+        let header = replay.header();
+        let time = RecordedTime::new(header, replay.epoch());
+        let standing = header.standing.as_ref();
+        let begin = standing.and_then(|standing| replay.epoch().instant(standing.ns));
+        let begin = begin.unwrap_or_else(|| time.began());
+        let mut reports = Vec::new();
+        let mut leases = Vec::new();
+        let mut proofs = Vec::new();
+        // A file that goes on where another ended.
+        if standing.is_some() {
+            let report = *replay.report();
+            reports.push(Told { at: begin, report });
+            leases.extend(report.lease.map(|until| Lease {
+                at: begin,
+                until: Some(until),
+            }));
+            proofs.extend(report.evidence);
+        }
+        Self {
+            service: header.service.clone(),
+            time,
+            begin,
+            end: begin,
+            reports,
+            losses: Vec::new(),
+            leases,
+            proofs,
+            messages: Operations::default(),
+            starts: Operations::default(),
+            registrations: Operations::default(),
+            stops: Operations::default(),
+            hints: Vec::new(),
+        }
+    }
+
+    pub(crate) fn tell(&mut self, line: &Line) {
+        self.end = self.end.max(line.at);
+        match &line.content {
+            Content::Entry(Entry::Event(event)) => self.tell_event(line.at, *event),
+            Content::Entry(Entry::Action(action)) => self.tell_action(line.at, *action),
+            Content::Entry(Entry::Timeout) | Content::End(_) => {}
+        }
+    }
+
+    /// The status that is drawn last.
+    pub(super) fn status(&self) -> Status {
+        self.reports
+            .last()
+            .map_or(Status::Unknown, |told| told.report.status)
+    }
+
+    fn tell_event(&mut self, at: Instant, event: Event) {
+        match event {
+            Event::StartAnswered { id, result } => self.starts.answered(id, at, result),
+            Event::LivenessAnswered { id, result } => self.messages.answered(id, at, result),
+            Event::RegistrationAnswered { id, result } => {
+                self.registrations.answered(id, at, result);
+            }
+            Event::StopAnswered { id, result } => self.stops.answered(id, at, result),
+            Event::Live { at } => self.proved(at),
+            Event::Suspicion(failure) => self.hint(at, HintKind::Suspicion(failure)),
+            Event::ClientLost { failure, .. } => self.hint(at, HintKind::ClientLost(failure)),
+            Event::Shutdown => self.hint(at, HintKind::Shutdown),
+        }
+    }
+
+    fn tell_action(&mut self, at: Instant, action: Action) {
+        match action {
+            Action::Start { id, deadline, .. } => {
+                self.starts.give_up(at);
+                self.starts.begin(id, at, deadline);
+            }
+            Action::SendLiveness { id, deadline } => {
+                self.messages.give_up(at);
+                self.messages.begin(id, at, deadline);
+            }
+            Action::RegisterHandler { id, deadline, .. } => {
+                self.registrations.begin(id, at, deadline);
+            }
+            Action::Discard { id } => {
+                self.starts.discard(id, at);
+                self.registrations.discard(id, at);
+            }
+            Action::SetStatus(report) => self.set_status(at, report),
+            Action::Renew { evidence, lease } => {
+                self.proved(evidence);
+                self.leases.push(Lease {
+                    at,
+                    until: Some(lease),
+                });
+            }
+            Action::Stop { id, deadline } => {
+                for operations in [
+                    &mut self.messages,
+                    &mut self.starts,
+                    &mut self.registrations,
+                ] {
+                    operations.give_up(at);
+                }
+                self.stops.begin(id, at, deadline);
+            }
+        }
+    }
+
+    fn set_status(&mut self, at: Instant, report: Report) {
+        if let Some(evidence) = report.evidence {
+            self.proved(evidence);
+            let was_lost = self.status() == Status::Running
+                && report.status != Status::Running
+                && report.cause.failure().is_some();
+            if was_lost {
+                self.messages.give_up(at);
+                self.losses.push(Loss {
+                    proved: evidence,
+                    noticed: at,
+                });
+            }
+        }
+        self.leases.push(Lease {
+            at,
+            until: report.lease,
+        });
+        self.reports.push(Told { at, report });
+    }
+
+    fn proved(&mut self, at: Instant) {
+        if self.proofs.last().is_none_or(|newest| *newest < at) {
+            self.proofs.push(at);
+        }
+    }
+
+    fn hint(&mut self, at: Instant, kind: HintKind) {
+        self.hints.push(Hint { at, kind });
+    }
+}
+
+impl Operations {
+    pub(super) fn all(&self) -> &[Operation] {
+        &self.0
+    }
+
+    fn begin(&mut self, id: OpId, began: Instant, deadline: Instant) {
+        self.0.push(Operation {
+            id,
+            began,
+            deadline,
+            ended: deadline,
+            ending: Ending::Open,
+        });
+    }
+
+    fn answered(&mut self, id: OpId, at: Instant, result: Result<(), Failure>) {
+        let ending = result.map_or_else(Ending::Failed, |()| Ending::Done);
+        self.end(id, at, ending);
+    }
+
+    fn discard(&mut self, id: OpId, at: Instant) {
+        self.end(id, at, Ending::GivenUp);
+    }
+
+    /// Gives up all that is under way.
+    fn give_up(&mut self, at: Instant) {
+        let open = |operation: &&mut Operation| operation.ending == Ending::Open;
+        // What began long ago is over: a few, one for each handler, may be under way.
+        for operation in self.0.iter_mut().rev().take_while(open) {
+            operation.end(at, Ending::GivenUp);
+        }
+    }
+
+    /// Ends the one with this id, if it is there. Ids only grow.
+    fn end(&mut self, id: OpId, at: Instant, ending: Ending) {
+        let mut newest_first = self.0.iter_mut().rev().skip_while(|it| it.id > id);
+        if let Some(operation) = newest_first.next().filter(|it| it.id == id) {
+            operation.end(at, ending);
+        }
+    }
+}
+
+impl Operation {
+    /// An answer that comes after its deadline, or to what was given up, is none.
+    fn end(&mut self, at: Instant, ending: Ending) {
+        if self.ending != Ending::Open {
+            return;
+        }
+        self.ended = at.min(self.deadline);
+        self.ending = if at > self.deadline {
+            Ending::GivenUp
+        } else {
+            ending
+        };
+    }
+
+    /// When it ended, and how, as far as a recording that ends at `end` knows.
+    pub(super) fn by(&self, end: Instant) -> (Instant, Ending) {
+        match self.ending {
+            Ending::Open if self.deadline <= end => (self.deadline, Ending::GivenUp),
+            Ending::Open => (end, Ending::Open),
+            Ending::Done | Ending::Failed(_) | Ending::GivenUp => (self.ended, self.ending),
+        }
+    }
+}

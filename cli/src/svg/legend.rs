@@ -1,0 +1,91 @@
+//! What the colours mean: those that are there.
+
+use livebus_core::Status;
+
+use super::canvas::{Anchor, Area, Canvas, width_of};
+use super::history::{Ending, HintKind, History};
+use super::{MARGIN, WIDTH};
+
+const SWATCH: f64 = 12.0;
+const LINE: f64 = 20.0;
+
+/// Draws it from `y` on, and gives where it ends.
+pub(super) fn draw(canvas: &mut Canvas, history: &History, y: f64) -> f64 {
+    let (mut x, mut y) = (MARGIN, y);
+    for (class, text) in entries(history) {
+        let width = SWATCH + 6.0 + width_of(text, 11.0);
+        if x + width > WIDTH - MARGIN {
+            (x, y) = (MARGIN, y + LINE);
+        }
+        let area = Area {
+            x,
+            y: y - 10.0,
+            width: SWATCH,
+            height: SWATCH,
+        };
+        if class == "loss" {
+            let (right, middle) = (x + SWATCH, y - 4.0);
+            let data = format!("M{x:.1} {:.1}v6m0 -3H{right:.1}m0 -3v6", middle - 3.0);
+            canvas.path(class, &data, "");
+        } else {
+            canvas.rect(class, area, 2.0, "");
+        }
+        canvas.text("tick", Anchor::Start, (x + SWATCH + 6.0, y), text);
+        x += width + 14.0;
+    }
+    y
+}
+
+fn entries(history: &History) -> Vec<(&'static str, &'static str)> {
+    let statuses = Status::ALL.into_iter().filter(|status| {
+        let mut reports = history.reports.iter();
+        reports.any(|told| told.report.status == *status)
+    });
+    let mut entries: Vec<_> = statuses.map(|it| (it.name(), it.name())).collect();
+
+    let operations = [
+        &history.messages,
+        &history.starts,
+        &history.registrations,
+        &history.stops,
+    ];
+    let ended = |is: fn(Ending) -> bool| {
+        let mut all = operations.iter().flat_map(|it| it.all());
+        all.any(|it| is(it.by(history.end).1))
+    };
+    let told = |is: fn(HintKind) -> bool| history.hints.iter().any(|hint| is(hint.kind));
+    let warned = history.reports.iter().any(|it| it.report.warning.is_some());
+    let leased = history.leases.iter().any(|lease| lease.until.is_some());
+    let others = [
+        (warned, "warning", "warning"),
+        (!history.proofs.is_empty(), "proof", "proof"),
+        (leased, "lease", "lease left"),
+        (!history.losses.is_empty(), "loss", "unproved before a loss"),
+        (ended(|it| it == Ending::Done), "done", "answered"),
+        (
+            ended(|it| matches!(it, Ending::Failed(_))),
+            "failed",
+            "failed",
+        ),
+        (ended(|it| it == Ending::GivenUp), "givenup", "given up"),
+        (ended(|it| it == Ending::Open), "open", "under way"),
+        (
+            told(|it| matches!(it, HintKind::Suspicion(_))),
+            "suspicion",
+            "suspicion",
+        ),
+        (
+            told(|it| matches!(it, HintKind::ClientLost(_))),
+            "lost",
+            "client lost",
+        ),
+        (
+            told(|it| it == HintKind::Shutdown),
+            "shutdown",
+            "shutdown asked for",
+        ),
+    ];
+    let there = others.into_iter().filter(|(is_there, ..)| *is_there);
+    entries.extend(there.map(|(_, class, text)| (class, text)));
+    entries
+}
