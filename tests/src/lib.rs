@@ -4,11 +4,13 @@ use std::time::Duration;
 
 pub mod apache_kafka;
 pub mod child_process;
+pub mod conformance;
 pub mod cost;
 pub mod host;
 pub mod http;
 pub mod program;
 pub mod recordings;
+pub mod threads;
 pub mod watched;
 
 /// How long to wait for what must come: many times what it takes.

@@ -1,0 +1,78 @@
+//! The runner on plain threads, by the real clock: nothing here turns one, and nothing here measures.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use livebus_runner::{Builder, Bus, Cause, Failure, FailureClass, Observations, OpId, Settings};
+use livebus_tests::threads::Threads;
+
+use crate::Single;
+
+pub(crate) const TRIAL: Single = (
+    "threads: by the real clock, a bus that works, hangs and works again is followed to its shutdown",
+    follows_by_the_real_clock,
+);
+
+fn follows_by_the_real_clock() -> Result<(), String> {
+    let settings = Settings {
+        live_interval: Duration::from_millis(200),
+        liveness_timeout: Duration::from_millis(200),
+        recheck_delay: Duration::from_millis(5),
+        not_live_interval: Duration::from_millis(50),
+        suspicion_timeout: Duration::from_millis(50),
+        drain: Duration::from_millis(20),
+        ..Settings::fast()
+    };
+    let builder = Builder::<Threads, _>::new(|_| Switched::default()).settings(settings);
+    let handle = pollster::block_on(builder.start()).map_err(|error| error.to_string())?;
+    let mut changes = handle.changes();
+    let mut next = |cause: Cause| {
+        let found = pollster::block_on(changes.by_ref().any(async |it| it.report.cause == cause));
+        found
+            .then_some(())
+            .ok_or_else(|| format!("it ended without {cause:?}"))
+    };
+    next(Cause::Evidence)?;
+    handle.bus().hangs.store(true, Ordering::Relaxed);
+    next(Cause::LivenessFailed(FailureClass::Timeout.into()))?;
+    handle.bus().hangs.store(false, Ordering::Relaxed);
+    next(Cause::Evidence)?;
+    let last = pollster::block_on(handle.shutdown());
+    if last.cause == Cause::ShutDown {
+        Ok(())
+    } else {
+        Err(format!("it ended by {:?}", last.cause))
+    }
+}
+
+/// Answers at once, or never.
+#[derive(Default)]
+struct Switched {
+    hangs: AtomicBool,
+    observations: Observations,
+}
+
+impl Bus for Switched {
+    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
+        if self.hangs.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    fn discard(&self, _client: OpId) {}
+
+    async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+}

@@ -1,0 +1,111 @@
+//! One step of a story: what comes, when, and what is expected of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use livebus_core::{Failure, OpId};
+
+use super::trace::{Scene, millis};
+use super::world::Outcome;
+
+/// One thing that comes to a supervision while its loop waits, and what the core, driven by hand, makes of it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What the clock says when the loop gets to run, since the beginning.
+    pub now: Duration,
+    /// What comes.
+    pub stimulus: Stimulus,
+    /// What it leads to.
+    pub scene: Scene,
+    /// The operations that are under way then.
+    pub(super) under_way: Vec<String>,
+    /// Whether the supervision has ended then.
+    pub(super) ended: bool,
+    /// What the case claims: the changes of status and the looks, and when a liveness message went out.
+    pub(super) claims: Vec<String>,
+    pub(super) asks: Vec<Duration>,
+}
+
+/// What comes to a supervision while its loop waits.
+#[derive(Debug, Clone)]
+pub enum Stimulus {
+    /// The supervision is started.
+    Start,
+    /// Something happens.
+    Poke(Poke),
+    /// An operation ends by itself.
+    Answer {
+        /// Which.
+        operation: String,
+        /// How.
+        outcome: Outcome,
+        /// When; the loop gets to run at the step's instant, which may be later.
+        at: Duration,
+    },
+    /// The deadline of the loop is there.
+    Timer,
+    /// All of this happens while the executor does not get to run, until the step's instant.
+    Blocked(Vec<(Duration, Poke)>),
+}
+
+/// Something that happens outside of the loop.
+#[derive(Debug, Clone, Copy)]
+pub enum Poke {
+    /// Good news.
+    Live,
+    /// Bad news.
+    Suspicion(Failure),
+    /// The client of this start is lost.
+    Lost(OpId, Failure),
+    /// The service calls for the shutdown.
+    Shutdown,
+    /// The service drops its handle.
+    Drop,
+    /// Somebody asks whether the service is ready.
+    Look,
+}
+
+impl fmt::Display for Stimulus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("start of the supervision"),
+            Self::Poke(poke) => poke.fmt(f),
+            Self::Answer {
+                operation,
+                outcome,
+                at,
+            } => {
+                let at = millis(*at);
+                match outcome {
+                    Outcome::Returns(Ok(())) => write!(f, "{operation} succeeded at {at}"),
+                    Outcome::Returns(Err(failure)) => {
+                        write!(f, "{operation} failed at {at}: {failure}")
+                    }
+                    Outcome::Panics => write!(f, "{operation} panicked at {at}"),
+                }
+            }
+            Self::Timer => f.write_str("deadline"),
+            Self::Blocked(pokes) => {
+                f.write_str("blocked until now")?;
+                pokes
+                    .iter()
+                    .try_for_each(|(at, poke)| write!(f, ", {poke} at {}", millis(*at)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Poke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live => f.write_str("good news"),
+            Self::Suspicion(failure) => write!(f, "bad news ({failure})"),
+            Self::Lost(client, failure) => {
+                write!(f, "client #{} lost ({failure})", client.number())
+            }
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::Drop => f.write_str("handle dropped"),
+            Self::Look => f.write_str("look"),
+        }
+    }
+}

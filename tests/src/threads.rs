@@ -1,0 +1,135 @@
+//! A runner on plain threads, without any async runtime: the example of `docs/write-a-runner.md`.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::iter::from_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::task::{Context, Poll, Wake};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+use futures_util::future::{BoxFuture, select};
+use futures_util::{FutureExt, StreamExt, select};
+use livebus_core::Action::{
+    self, Discard, RegisterHandler, Renew, SendLiveness, SetStatus, Start, Stop,
+};
+use livebus_core::{Event, OpId};
+use livebus_runner::{Bus, Effects, Runner, Supervision, Time};
+
+/// Plain threads: one for each supervision, and one for each operation under way.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads;
+
+impl Runner for Threads {
+    fn time() -> Arc<dyn Time> {
+        Arc::new(Self)
+    }
+
+    fn launch<B: Bus>(supervision: Supervision<B>) {
+        thread::spawn(|| block_on(run(supervision)));
+    }
+}
+
+async fn run<B: Bus>(mut it: Supervision<B>) {
+    let mut under_way = Operations::new();
+    loop {
+        while let Some(action) = it.supervisor.poll_action() {
+            execute(action, &it.effects, it.time.now(), &mut under_way);
+        }
+        let deadline = it.supervisor.poll_timeout();
+        it.heartbeat.promise(deadline);
+        if it.supervisor.is_stopped() {
+            return;
+        }
+        let observations = it.effects.bus().observations();
+        observations.arm(it.supervisor.wants_evidence());
+        let message = select! {
+            message = it.inbox.next() => message,
+            () = observations.changed().fuse() => None,
+            () = it.time.sleep_until(deadline).fuse() => None,
+            _ = &mut it.owner => return it.heartbeat.promise(None),
+        };
+
+        // Whatever the reason to wake: what was seen, all that was told, what is feared, and what time it is.
+        let (news, now) = (observations.take(), it.time.now());
+        let mut told = Vec::from_iter(news.live.map(|at| (at, Event::Live { at })));
+        told.extend(message);
+        told.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
+        told.extend(news.suspicion.map(|hint| (now, Event::Suspicion(hint))));
+        let gone = |(client, failure)| (now, Event::ClientLost { client, failure });
+        told.extend(news.lost.map(gone));
+        for (at, event) in told {
+            it.supervisor.handle_event(at, event);
+        }
+        it.supervisor.handle_timeout(now);
+    }
+}
+
+/// The deadline of each operation under way, and what ends its thread when it is dropped.
+type Operations = HashMap<OpId, (Instant, oneshot::Sender<()>)>;
+
+fn execute<B: Bus>(action: Action, effects: &Effects<B>, now: Instant, under_way: &mut Operations) {
+    #[rustfmt::skip] // A table: one action, one line.
+    let (id, deadline, operation) = match action {
+        Start { id, attempt, deadline } => (id, deadline, effects.start(id, attempt, deadline)),
+        SendLiveness { id, deadline } => (id, deadline, effects.send_liveness(id, deadline)),
+        RegisterHandler { id, handler, attempt, deadline } =>
+            (id, deadline, effects.register_handler(id, handler, attempt)),
+        Stop { id, deadline } => { under_way.clear(); (id, deadline, effects.stop(id, deadline)) }
+        Discard { id } => { under_way.remove(&id); return effects.discard(id); }
+        SetStatus(report) => return effects.set_status(report),
+        Renew { evidence, lease } => return effects.renew(evidence, lease),
+    };
+    let (owner, dropped) = oneshot::channel();
+    under_way.retain(|_, (deadline, _)| *deadline > now);
+    under_way.insert(id, (deadline, owner));
+    thread::spawn(|| block_on(select(operation, dropped)));
+}
+
+impl Time for Threads {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
+        let poll = move |_: &mut Context<'_>| {
+            ALARM.set(deadline);
+            let due = deadline.filter(|deadline| *deadline <= Instant::now());
+            due.map_or(Poll::Pending, |_| Poll::Ready(()))
+        };
+        poll_fn(poll).boxed()
+    }
+}
+
+thread_local! {
+    /// When this thread must look again, if nobody rings before.
+    static ALARM: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Wakes a thread that waits. One ring is as good as many.
+struct Bell(SyncSender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.try_send(());
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let (bell, rings) = sync_channel(1);
+    let waker = Arc::new(Bell(bell)).into();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        let alarm = ALARM
+            .take()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        let _ = rings.recv_timeout(alarm.unwrap_or(Duration::MAX));
+    }
+}
