@@ -91,7 +91,11 @@ impl Timeline {
         };
         if !it.json {
             let began = time.wall_clock(time.began());
-            print(&format!("{}, recorded from {began}", it.service))?;
+            let goes_on = match &header.standing {
+                Some(_) => format!("; goes on from an earlier file, {}", report.status),
+                None => String::new(),
+            };
+            print(&format!("{}, recorded from {began}{goes_on}", it.service))?;
         }
         Ok(it)
     }

@@ -23,7 +23,9 @@ use lane::Lane;
 
 const WIDTH: f64 = 1280.0;
 const MARGIN: f64 = 28.0;
-const LABELS: f64 = 124.0;
+const LABELS: f64 = 128.0;
+/// Half of the widest label of the axis.
+const RIGHT: f64 = 40.0;
 const TOP: f64 = 84.0;
 const GAP: f64 = 7.0;
 const AXIS: f64 = 40.0;
@@ -47,7 +49,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-se
 .lease{fill:#d5efdf;stroke:#8fcfa9;stroke-width:1}.least{fill:#b3dfc5}\
 .proof{fill:#1f7a46}\
 .loss{stroke:#c22f28;stroke-width:1.5;fill:none}.losstext{fill:#b3261f;font-weight:600}\
-.done{fill:#2c9a5b}.failed{fill:#d8443c}.givenup{fill:#ef8a17}.open{fill:#9fabb6}\
+.done{fill:#2c9a5b}.failed{fill:#d8443c}.givenup{fill:#ef8a17}.refused{fill:#f0b429}.open{fill:#9fabb6}\
 .suspicion{fill:#c9a227}.lost{fill:#7d1f4e}.shutdown{fill:#3b434b}\
 .differs{stroke:#6b2fb3;stroke-width:2;stroke-dasharray:5 4;fill:none}";
 
@@ -91,7 +93,7 @@ pub(crate) fn draw(history: &History, outcome: &Outcome) -> String {
 /// The whole recording. What it ended with for good gets some room.
 fn scale(history: &History) -> Scale {
     let left = MARGIN + LABELS;
-    let width = WIDTH - MARGIN - left;
+    let width = WIDTH - RIGHT - left;
     let span = history.end.saturating_duration_since(history.begin);
     let room = match history.status() {
         Status::Stopped | Status::Failed => span / 40,
@@ -112,7 +114,8 @@ fn heading(canvas: &mut Canvas, history: &History, outcome: &Outcome) {
         service = service.chars().take(shorter).chain(['…']).collect();
     }
     canvas.text("title", Anchor::Start, (MARGIN, 38.0), &service);
-    let from = history.time.wall_clock(history.begin);
+    let from = history.time.wall_clock(history.begin).replace('T', " ");
+    let from = from.get(..19).unwrap_or(&from);
     let span = short(history.end.saturating_duration_since(history.begin));
     let replay = match outcome {
         Outcome::Same(summary) => {
@@ -123,7 +126,7 @@ fn heading(canvas: &mut Canvas, history: &History, outcome: &Outcome) {
             format!("the replay is different from line {} on", difference.line)
         }
     };
-    let subtitle = format!("recorded from {from} · {span} · {replay}");
+    let subtitle = format!("recorded from {from} UTC · {span} · {replay}");
     canvas.text("subtitle", Anchor::Start, (MARGIN, 60.0), &subtitle);
 }
 
@@ -148,10 +151,10 @@ fn axis(canvas: &mut Canvas, history: &History, scale: &Scale, bottom: f64) {
         canvas.line("grid", (x, TOP - 6.0), (x, bottom + 5.0));
         canvas.text("tick", Anchor::Middle, (x, bottom + 19.0), &tick.label);
         let wall = history.time.wall_clock(at);
-        let wall = if tick.elapsed.is_zero() || scale.span().as_secs() < 86_400 {
-            wall.get(11..19)
-        } else {
-            wall.get(5..16)
+        let wall = match scale.span().as_secs() {
+            ..12 => wall.get(11..23),
+            12..86_400 => wall.get(11..19),
+            86_400.. => wall.get(5..16),
         };
         let wall = wall.unwrap_or_default().replace('T', " ");
         canvas.text("sub", Anchor::Middle, (x, bottom + 33.0), &wall);

@@ -24,6 +24,7 @@ mod log;
 mod outages;
 mod panics;
 mod probes;
+mod recorded;
 mod scripted_bus;
 mod watch;
 
@@ -54,6 +55,10 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a handler that panics is a failure and not the end", panics::a_handler_that_panics_is_a_failure_and_not_the_end::<R>),
         case("a panic of the bus itself leaves nobody believing", panics::a_panic_of_the_bus_itself_leaves_nobody_believing::<R>),
         case("loops that panic take no other along", panics::loops_that_panic_take_no_other_along::<R>),
+
+        case("a recording is all on the disk after the end, and replays the same", recorded::a_recording_is_all_on_the_disk_after_the_end::<R>),
+        case("what is no recording is never overwritten", recorded::what_is_no_recording_is_never_overwritten::<R>),
+        case("nothing is recorded unless it is asked for", recorded::nothing_is_recorded_unless_it_is_asked_for::<R>),
 
         case("a shutdown is NotReady first, then stops the bus", ending::a_shutdown_is_not_ready_first_then_stops_the_bus::<R>),
         case("a shutdown whose bus does not stop ends all the same", ending::a_shutdown_whose_bus_does_not_stop_ends_all_the_same::<R>),

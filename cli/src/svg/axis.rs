@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-const SECOND: u64 = 1_000_000_000;
+const MILLISECOND: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MILLISECOND;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -13,7 +14,7 @@ const MOST_TICKS: u64 = 11;
 /// Steps that read as round within their unit.
 const UNITS: [(u64, &str, &[u64]); 6] = [
     (1_000, "µs", &[1, 2, 5, 10, 20, 50, 100, 200, 500]),
-    (1_000_000, "ms", &[1, 2, 5, 10, 20, 50, 100, 200, 500]),
+    (MILLISECOND, "ms", &[1, 2, 5, 10, 20, 50, 100, 200, 500]),
     (SECOND, "s", &[1, 2, 5, 10, 15, 30]),
     (MINUTE, "min", &[1, 2, 5, 10, 15, 30]),
     (HOUR, "h", &[1, 2, 3, 6, 12]),
@@ -78,9 +79,17 @@ fn ticks(from: u64, to: u64) -> Vec<Tick> {
     let (step, unit, name) = step_for(to.saturating_sub(from));
     let first = from.div_ceil(step);
     (first..=to / step)
-        .map(|tick| Tick {
-            elapsed: Duration::from_nanos(tick * step),
-            label: format!("{} {name}", tick * step / unit),
+        .map(|tick| {
+            let number = tick * step / unit;
+            let label = if unit == MILLISECOND && step >= SECOND / 10 {
+                format!("{}.{} s", number / 1_000, number / 100 % 10)
+            } else {
+                format!("{number} {name}")
+            };
+            Tick {
+                elapsed: Duration::from_nanos(tick * step),
+                label,
+            }
         })
         .collect()
 }
@@ -134,8 +143,8 @@ mod tests {
     fn a_part_that_begins_late_begins_with_its_first_round_time() {
         let from = Duration::from_millis(61_500);
         assert_eq!(
-            labels(from, from + Duration::from_secs(5)),
-            ["62000 ms", "62500 ms"]
+            labels(from, from + Duration::from_secs(5))[..2],
+            ["61.5 s", "62.0 s"]
         );
     }
 

@@ -122,7 +122,7 @@ fn status(canvas: &mut Canvas, history: &History, scale: &Scale, band: &Band, y:
     let area = Area {
         x: from,
         y,
-        width: to - from - 1.0,
+        width: (to - from - 1.0).max(NARROW),
         height,
     };
     canvas.rect(name, area, 3.0, &title(history, band));

@@ -4,6 +4,7 @@ use livebus_core::Status;
 
 use super::canvas::{Anchor, Area, Canvas, width_of};
 use super::history::{Ending, HintKind, History};
+use super::marks::is_refusal;
 use super::{MARGIN, WIDTH};
 
 const SWATCH: f64 = 12.0;
@@ -11,8 +12,18 @@ const LINE: f64 = 20.0;
 
 /// Draws it from `y` on, and gives where it ends.
 pub(super) fn draw(canvas: &mut Canvas, history: &History, y: f64) -> f64 {
-    let (mut x, mut y) = (MARGIN, y);
-    for (class, text) in entries(history) {
+    let y = row(canvas, y, statuses(history));
+    row(canvas, y + LINE, marks(history))
+}
+
+/// One after the other, and on the next line what has no room.
+fn row(
+    canvas: &mut Canvas,
+    mut y: f64,
+    entries: impl Iterator<Item = (&'static str, &'static str)>,
+) -> f64 {
+    let mut x = MARGIN;
+    for (class, text) in entries {
         let width = SWATCH + 6.0 + width_of(text, 11.0);
         if x + width > WIDTH - MARGIN {
             (x, y) = (MARGIN, y + LINE);
@@ -36,13 +47,15 @@ pub(super) fn draw(canvas: &mut Canvas, history: &History, y: f64) -> f64 {
     y
 }
 
-fn entries(history: &History) -> Vec<(&'static str, &'static str)> {
+fn statuses(history: &History) -> impl Iterator<Item = (&'static str, &'static str)> {
     let statuses = Status::ALL.into_iter().filter(|status| {
         let mut reports = history.reports.iter();
         reports.any(|told| told.report.status == *status)
     });
-    let mut entries: Vec<_> = statuses.map(|it| (it.name(), it.name())).collect();
+    statuses.map(|it| (it.name(), it.name()))
+}
 
+fn marks(history: &History) -> impl Iterator<Item = (&'static str, &'static str)> {
     let operations = [
         &history.messages,
         &history.starts,
@@ -63,9 +76,14 @@ fn entries(history: &History) -> Vec<(&'static str, &'static str)> {
         (!history.losses.is_empty(), "loss", "unproved before a loss"),
         (ended(|it| it == Ending::Done), "done", "answered"),
         (
-            ended(|it| matches!(it, Ending::Failed(_))),
+            ended(|it| matches!(it, Ending::Failed(failure) if !is_refusal(failure))),
             "failed",
             "failed",
+        ),
+        (
+            ended(|it| matches!(it, Ending::Failed(failure) if is_refusal(failure))),
+            "refused",
+            "refused",
         ),
         (ended(|it| it == Ending::GivenUp), "givenup", "given up"),
         (ended(|it| it == Ending::Open), "open", "under way"),
@@ -86,6 +104,5 @@ fn entries(history: &History) -> Vec<(&'static str, &'static str)> {
         ),
     ];
     let there = others.into_iter().filter(|(is_there, ..)| *is_there);
-    entries.extend(there.map(|(_, class, text)| (class, text)));
-    entries
+    there.map(|(_, class, text)| (class, text))
 }

@@ -1,5 +1,7 @@
 //! What happened at an instant, or took a while: messages, starts, hints.
 
+use livebus_core::{Failure, FailureKind};
+
 use super::axis::Scale;
 use super::canvas::{Area, Canvas};
 use super::history::{Ending, Hint, HintKind, History, Operation};
@@ -9,6 +11,8 @@ use crate::output::{short, since_begin};
 pub(super) const NARROW: f64 = 3.0;
 /// How much a group spans at most.
 const GROUP: f64 = 5.0;
+/// What is left of a lane above and below a bar.
+const INSET: f64 = 4.0;
 
 /// Things in their order, cut into runs: one that is wide enough, or those that would overlap.
 pub(super) struct Runs<'a, T, X> {
@@ -45,7 +49,24 @@ impl<'a, T, X: Fn(&T) -> (f64, f64)> Iterator for Runs<'a, T, X> {
     }
 }
 
-/// One column for a group, that begins where its first thing does: a share for each class. None is too small to be seen.
+/// Classes in the order in which a column shows them, from the top.
+const ORDER: [&str; 12] = [
+    "Failed",
+    "NotReady",
+    "Stopped",
+    "Unknown",
+    "Preparing",
+    "Prepared",
+    "Running",
+    "failed",
+    "givenup",
+    "refused",
+    "open",
+    "done",
+];
+
+/// One column for a group, that begins where its first thing does: a share for each class, in their [`ORDER`]. None is too
+/// small to be seen.
 pub(super) fn column(
     canvas: &mut Canvas,
     scale: &Scale,
@@ -54,6 +75,8 @@ pub(super) fn column(
     parts: &[(&str, f64)],
     title: &str,
 ) {
+    let mut parts = parts.to_vec();
+    parts.sort_by_key(|(class, _)| ORDER.iter().position(|known| known == class));
     let least = height / 8.0;
     let sum: f64 = parts
         .iter()
@@ -63,7 +86,7 @@ pub(super) fn column(
     let total: f64 = parts.iter().map(|(_, weight)| share(*weight)).sum();
     let mut top = y;
     for (class, weight) in parts {
-        let part = share(*weight) / total * height;
+        let part = share(weight) / total * height;
         let area = Area {
             x: from.min(scale.right() - GROUP + 1.0),
             y: top,
@@ -107,7 +130,7 @@ pub(super) fn registrations(
     }
 }
 
-/// Bars from the beginning to the end.
+/// Bars from the beginning to the end, with some of the lane left above and below.
 fn operations(
     canvas: &mut Canvas,
     history: &History,
@@ -115,6 +138,7 @@ fn operations(
     (y, height): (f64, f64),
     (what, all): (&str, &[Operation]),
 ) {
+    let (y, height) = (y + INSET, height - 2.0 * INSET);
     let extent = |it: &Operation| {
         let (ended, _) = it.by(history.end);
         (scale.x(it.began), scale.x(ended))
@@ -126,9 +150,9 @@ fn operations(
                 let (from, to) = extent(one);
                 let area = Area {
                     x: from,
-                    y: y + height / 4.0,
+                    y,
                     width: to - from,
-                    height: height / 2.0,
+                    height,
                 };
                 canvas.rect(class(ending), area, 2.0, &title(history, what, one));
             }
@@ -208,9 +232,15 @@ pub(super) fn hints(canvas: &mut Canvas, history: &History, scale: &Scale, y: f6
     }
 }
 
-const fn class(ending: Ending) -> &'static str {
+/// The bus answered, if not as one would like.
+pub(super) fn is_refusal(failure: Failure) -> bool {
+    failure.class.kind() == FailureKind::Answer
+}
+
+fn class(ending: Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
+        Ending::Failed(failure) if is_refusal(failure) => "refused",
         Ending::Failed(_) => "failed",
         Ending::GivenUp => "givenup",
         Ending::Open => "open",
@@ -231,6 +261,9 @@ fn title(history: &History, what: &str, operation: &Operation) -> String {
     let took = short(ended.saturating_duration_since(operation.began));
     let ending = match ending {
         Ending::Done => format!("answered after {took}"),
+        Ending::Failed(failure) if is_refusal(failure) => {
+            format!("refused after {took}: {failure}")
+        }
         Ending::Failed(failure) => format!("failed after {took}: {failure}"),
         Ending::GivenUp => format!("given up after {took}"),
         Ending::Open => format!("under way for {took} when the recording ended"),

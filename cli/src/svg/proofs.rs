@@ -1,6 +1,7 @@
 //! When the bus was proved to work, what was left of the lease, and how long a loss went unproved.
 
 use std::fmt::Write;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::axis::Scale;
@@ -12,6 +13,8 @@ use crate::output::{short, since_begin};
 /// Above the lease: the losses.
 const LOSSES: f64 = 20.0;
 const TICK: f64 = 8.0;
+/// When there are more losses, only the longest has its time written down.
+const MOST_TEXTS: usize = 24;
 /// More than this are drawn as what was least and most in each column.
 const MOST_TEETH: usize = 600;
 
@@ -136,25 +139,37 @@ fn proofs(canvas: &mut Canvas, history: &History, scale: &Scale, bottom: f64) {
 /// From the last proof to when it was noticed that there are no more.
 fn losses(canvas: &mut Canvas, history: &History, scale: &Scale, y: f64) {
     let line = y + LOSSES - 3.0;
-    let mut drawn = f64::NEG_INFINITY;
+    let extent = |loss: &Loss| (scale.x(loss.proved), scale.x(loss.noticed));
+    // One that is longer stands for the others.
+    let unproved = |loss: &Loss| loss.noticed.saturating_duration_since(loss.proved);
+    let longest = |run: &'_ [Loss]| run.iter().copied().max_by_key(unproved);
+    let drawn: Vec<Loss> = Runs::of(&history.losses, extent)
+        .filter_map(longest)
+        .collect();
+    // The first of the longest, when there are too many for all.
+    let worst = drawn.iter().rev().max_by_key(|loss| unproved(loss));
+    let only = worst.filter(|_| drawn.len() > MOST_TEXTS);
     let mut written = scale.left;
-    for Loss { proved, noticed } in &history.losses {
-        let (from, to) = (scale.x(*proved), scale.x(*noticed));
-        if to < drawn + NARROW {
+    for loss in &drawn {
+        let (from, to) = extent(loss);
+        let took = short(unproved(loss));
+        let at = since_begin(history.time.elapsed(loss.noticed));
+        let title = format!("lost at {at}, {took} after the last proof");
+        let top = line - 3.0;
+        canvas.path(
+            "loss",
+            &format!("M{from:.1} {top:.1}v6m0 -3H{to:.1}m0 -3v6"),
+            &title,
+        );
+
+        if only.is_some_and(|only| !ptr::eq(only, loss)) {
             continue;
         }
-        drawn = to;
-        let unproved = short(noticed.saturating_duration_since(*proved));
-        let at = since_begin(history.time.elapsed(*noticed));
-        let title = format!("lost at {at}, {unproved} after the last proof");
-        let data = format!("M{from:.1} {:.1}v6m0 -3H{to:.1}m0 -3v6", line - 3.0);
-        canvas.path("loss", &data, &title);
-
-        let long = format!("{unproved} unproved");
+        let long = format!("{took} unproved");
         let text = if width_of(&long, 11.0) <= to - from {
             long
         } else {
-            unproved
+            took
         };
         let half = width_of(&text, 11.0) / 2.0;
         let middle = f64::midpoint(from, to).min(scale.right() - half);

@@ -12,19 +12,13 @@ on_each_runtime![
 ];
 
 fn the_demo_tells_its_story_to_the_end(runtime: &str) {
-    let output = output(&mut livebus(&[
-        "demo",
-        "--runtime",
-        runtime,
-        "--preset",
-        "fast",
-    ]));
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("demo.jsonl");
+    let mut demo = livebus(&["demo", "--runtime", runtime, "--preset", "fast", "--record"]);
+    let told = output(demo.arg(&file));
+    let text = String::from_utf8_lossy(&told.stdout);
+    let errors = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{text}{errors}");
     let rows: Vec<(&str, &str)> = text
         .lines()
         .skip_while(|line| !line.starts_with("on the bus"))
@@ -51,6 +45,20 @@ fn the_demo_tells_its_story_to_the_end(runtime: &str) {
         ],
         "{text}"
     );
+
+    // The recording tells what the demo told, change by change.
+    let replayed = output(livebus(&["replay"]).arg(&file));
+    let timeline = String::from_utf8_lossy(&replayed.stdout);
+    assert!(replayed.status.success(), "{timeline}");
+    let second_word = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+    let changes = |text: &str, is_change: fn(&str) -> bool| -> Vec<String> {
+        let lines = text.lines().filter(|line| is_change(line));
+        lines.filter_map(second_word).collect()
+    };
+    let told = changes(&text, |line| line.contains("Z  "));
+    assert!(told.len() >= 10, "{text}");
+    let replayed = changes(&timeline, |line| line.starts_with("00:"));
+    assert_eq!(replayed, told, "{timeline}{text}");
 }
 
 fn an_interrupted_demo_ends_in_order(runtime: &str) {

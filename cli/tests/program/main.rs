@@ -2,6 +2,7 @@
 
 mod demo;
 mod livebus;
+mod replay;
 mod usage;
 mod watch;
 

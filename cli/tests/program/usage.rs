@@ -47,6 +47,37 @@ fn a_wrong_option_is_one_line_and_exit_code_2() {
         (&["watch", "--format", "xml"], "xml"),
         (&["watch", "--preset", "slow"], "slow"),
         (&["watch", "--runtime", "nonsense"], "nonsense"),
+        (
+            &["watch", "--record-max-size", "5"],
+            "like 64MiB, 10MB or 500KiB",
+        ),
+        (&["watch", "--record-max-size", "5 parsecs"], "like 64MiB"),
+        (
+            &["watch", "--record-max-size", "99999999999GiB"],
+            "like 64MiB",
+        ),
+        (
+            &[
+                "watch",
+                "-b",
+                "h:1",
+                "--record",
+                "x",
+                "--record-max-size",
+                "1KiB",
+            ],
+            "--record-max-size 1024B: make it at least",
+        ),
+        (
+            &["watch", "-b", "h:1", "--record", "/does/not/exist"],
+            "/does/not/exist: No such file",
+        ),
+        (&["watch", "-b", "h:1", "--record", "/"], "/ is a folder"),
+        (&["replay"], "<FILE>"),
+        (
+            &["replay", "/does/not/exist"],
+            "/does/not/exist: No such file",
+        ),
         (&["demo", "--runtime", "smol"], "tokio, async-std"),
         (&["watch", "-b", "h:1", "--service", ""], "name"),
         (&["man", "nope"], "nope"),
@@ -160,6 +191,8 @@ fn help_version_completions_and_man_go_to_standard_output() {
         ),
         (&["demo", "--help"], "livebus demo --preset fast"),
         (&["demo", "--help"], "RUSTSEC-2025-0052"),
+        (&["replay", "--help"], "3  different"),
+        (&["man", "replay"], "\\-\\-svg"),
         (&["--version"], env!("CARGO_PKG_VERSION")),
         (&["completions", "bash"], "_livebus"),
         (&["completions", "zsh"], "#compdef livebus"),
@@ -178,7 +211,7 @@ fn help_version_completions_and_man_go_to_standard_output() {
 
 #[test]
 fn every_option_can_be_given_in_the_environment() {
-    for command in ["watch", "demo"] {
+    for command in ["watch", "demo", "replay"] {
         let output = output(&mut livebus(&[command, "--help"]));
         let text = String::from_utf8_lossy(&output.stdout);
         let options = text

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Config, Event, FailureClass, Settings, Supervisor};
-use livebus_recording::{Content, Entry, Epoch, Header, Line, Record, RecordedSupervisor};
+use livebus_recording::{
+    Content, Entry, Epoch, Header, Line, Reader, Record, RecordedSupervisor, Standing,
+};
 
 /// What a bus does to a liveness message.
 pub(super) enum Bus {
@@ -69,6 +71,40 @@ pub(super) fn record(
         supervisor.handle_timeout(now);
     }
     memory.text()
+}
+
+/// The later half of the lines of a recording, as the file that goes on after the earlier half.
+pub(super) fn second_half(text: &[u8]) -> Vec<u8> {
+    let reader = Reader::new(text).expect("it is a recording");
+    let (epoch, header) = (reader.epoch(), reader.header().clone());
+    let lines: Vec<Line> = reader.map(|line| line.expect("it is whole").1).collect();
+    let mut supervisor = Supervisor::new(header.config.clone(), epoch.began());
+    let mut newest = epoch.began();
+    let (before, after) = lines.split_at(lines.len() / 2);
+    for Line { at, content } in before {
+        match content {
+            Content::Entry(Entry::Event(event)) => supervisor.handle_event(*at, *event),
+            Content::Entry(Entry::Timeout) => supervisor.handle_timeout(*at),
+            Content::Entry(Entry::Action(action)) => {
+                assert_eq!(supervisor.poll_action(), Some(*action));
+            }
+            Content::End(_) => {}
+        }
+        newest = newest.max(*at);
+    }
+    let header = Header {
+        standing: Some(Standing {
+            ns: epoch.nanos(newest),
+            state: supervisor.snapshot(epoch.began()),
+        }),
+        ..header
+    };
+    let mut text = Vec::new();
+    header.encode(&mut text).expect("it fits");
+    for line in after {
+        line.encode(epoch, &mut text).expect("it fits");
+    }
+    text
 }
 
 /// Keeps all that it is told, as the text of a file.

@@ -1,0 +1,258 @@
+//! `livebus watch --record` and `livebus replay`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use roxmltree::Document;
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::livebus::{Watch, livebus, output};
+use crate::on_each_runtime;
+
+on_each_runtime![a_recording_is_whole_when_the_program_ends];
+
+/// A folder with a short recording in it: of a bus that works, until a shutdown in order.
+struct Recorded {
+    _folder: TempDir,
+    file: PathBuf,
+}
+
+impl Recorded {
+    fn make(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("there is room");
+        let file = folder.path().join("bus.jsonl");
+        let mut watch = Watch::start(&[&["--record", name(&file)], args].concat());
+        watch.until("Running");
+        watch.signal(Signal::INT);
+        watch.until("Stopped");
+        assert_eq!(watch.end().0, Some(0));
+        Self {
+            _folder: folder,
+            file,
+        }
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.file).expect("it was recorded")
+    }
+
+    /// The recording as if this had been written.
+    fn rewritten(&self, text: impl AsRef<[u8]>) -> &Self {
+        fs::write(&self.file, text).expect("it can be written");
+        self
+    }
+
+    fn replay(&self, args: &[&str]) -> Output {
+        output(livebus(&["replay", name(&self.file)]).args(args))
+    }
+
+    /// Exit code 2, and a line on standard error that names the file and has `part`.
+    fn assert_refused(&self, part: &str) {
+        let output = self.replay(&[]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.contains("bus.jsonl: ") && text.contains(part),
+            "{text:?} has no {part:?}"
+        );
+    }
+}
+
+fn name(file: &Path) -> &str {
+    file.to_str().expect("it is text")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn a_recording_is_whole_when_the_program_ends(runtime: &str) {
+    let recorded = Recorded::make(&["--runtime", runtime, "--service", "orders"]);
+    assert!(recorded.text().ends_with("\"end\":\"stopped\"}\n"));
+    let output = recorded.replay(&[]);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.starts_with("orders, recorded from 20"), "{text}");
+    let changes = text.lines().filter(|line| line.starts_with("00:"));
+    let statuses: Vec<&str> = changes
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(
+        statuses,
+        ["Preparing", "Prepared", "Running", "NotReady", "Stopped"],
+        "{text}"
+    );
+    let verdict = text.lines().last().expect("it says something");
+    assert!(
+        verdict.starts_with("same: ") && verdict.contains(" events, "),
+        "{text}"
+    );
+    assert!(!verdict.contains(';'), "{text}");
+}
+
+#[test]
+fn a_recording_has_no_property_and_no_secret() {
+    let recorded = Recorded::make(&[
+        "-X",
+        "client.id=hunter2",
+        "-X",
+        "sasl.username=hunter2",
+        "-X",
+        "sasl.password=hunter2",
+    ]);
+    let text = recorded.text();
+    for part in [
+        "hunter2",
+        "sasl",
+        "client.id",
+        "127.0.0.1",
+        "livebus-liveness",
+    ] {
+        assert!(!text.contains(part), "{part} is in {text}");
+    }
+}
+
+#[test]
+fn json_has_the_timeline_and_the_verdict() {
+    let output = Recorded::make(&[]).replay(&["--format", "json"]);
+    let text = text(&output);
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("it is JSON"))
+        .collect();
+    let running = lines
+        .iter()
+        .find(|line| line["status"] == "Running")
+        .expect("it ran");
+    assert!(
+        running["elapsed_ms"].is_f64() && running["time"].is_string(),
+        "{running}"
+    );
+    let verdict = lines.last().expect("there are lines");
+    assert_eq!(verdict["same"], true);
+    assert_eq!(verdict["end"], "stopped");
+    assert!(verdict["events"].as_u64() > Some(2), "{verdict}");
+}
+
+#[test]
+fn the_first_difference_is_shown() {
+    let recorded = Recorded::make(&[]);
+    let text_before = recorded.text();
+    let changed = text_before.replacen("\"deadline\":10000000000", "\"deadline\":10000000001", 1);
+    assert_ne!(changed, text_before);
+    let line = 1 + changed
+        .lines()
+        .position(|line| line.contains("10000000001"))
+        .expect("it was changed");
+    recorded.rewritten(changed);
+
+    let output = recorded.replay(&[]);
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    let difference: Vec<&str> = told.lines().rev().take(3).collect();
+    assert!(
+        difference[2].ends_with(&format!("different: line {line}")),
+        "{told}"
+    );
+    assert!(difference[1].contains("recorded: ") && difference[1].contains("10000000001"));
+    assert!(difference[0].contains("replayed: ") && difference[0].contains("10000000000"));
+
+    let output = recorded.replay(&["--format", "json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let told = text(&output);
+    let verdict = told.lines().last().expect("there are lines");
+    let verdict: Value = serde_json::from_str(verdict).expect("it is JSON");
+    assert_eq!(verdict["same"], false);
+    assert_eq!(verdict["recorded"]["deadline"], 10_000_000_001_u64);
+    assert_eq!(verdict["replayed"]["deadline"], 10_000_000_000_u64);
+}
+
+#[test]
+fn what_a_crash_left_is_replayed_and_said() {
+    let recorded = Recorded::make(&[]);
+    let whole = recorded.text();
+    let cases = [
+        (whole.len() - 5, "a crash cut off the last line"),
+        (
+            whole.trim_end().rfind('\n').expect("it has lines") + 1,
+            "it has no end",
+        ),
+    ];
+    for (length, part) in cases {
+        let output = recorded.rewritten(&whole[..length]).replay(&[]);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let verdict = text.lines().last().expect("it says something");
+        assert!(
+            verdict.starts_with("same: ") && verdict.contains(part),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_line() {
+    let recorded = Recorded::make(&[]);
+    let whole = recorded.text();
+    let garbled = whole.replacen("\"Prepared\"", "\"Prepaid\"", 1);
+    recorded.rewritten(garbled).assert_refused("line 3");
+    let other = whole.replacen("{\"livebus\":1", "{\"livebus\":2", 1);
+    recorded.rewritten(other).assert_refused("version 2");
+    recorded.rewritten("").assert_refused("nothing in it");
+    recorded
+        .rewritten("Dear Jane\n")
+        .assert_refused("not a livebus recording");
+    fs::remove_file(&recorded.file).expect("it is there");
+    recorded.assert_refused("No such file");
+    fs::create_dir(&recorded.file).expect("there is room");
+    recorded.assert_refused("directory");
+}
+
+#[test]
+fn the_picture_is_xml_with_a_band_for_each_status() {
+    let recorded = Recorded::make(&["--service", "<orders & bills>"]);
+    let out = recorded.file.with_extension("svg");
+    let output = recorded.replay(&["--svg", name(&out)]);
+    assert_eq!(output.status.code(), Some(0));
+    let picture = fs::read_to_string(&out).expect("it was drawn");
+    let picture = Document::parse(&picture).expect("it is XML");
+    assert!(
+        picture
+            .root_element()
+            .has_tag_name(("http://www.w3.org/2000/svg", "svg"))
+    );
+    let title = picture
+        .descendants()
+        .find(|node| node.attribute("class") == Some("title"));
+    assert_eq!(
+        title.and_then(|title| title.text()),
+        Some("<orders & bills>")
+    );
+    for status in ["Prepared", "Running", "NotReady", "Stopped"] {
+        let bands = picture
+            .descendants()
+            .filter(|node| node.attribute("class") == Some(status));
+        let title = |node: roxmltree::Node<'_, '_>| node.first_element_child().is_some();
+        assert!(bands.clone().any(title), "there is no {status}");
+    }
+}
+
+#[test]
+fn a_picture_never_takes_the_place_of_its_recording() {
+    let recorded = Recorded::make(&[]);
+    let before = recorded.text();
+    let output = recorded.replay(&["--svg", name(&recorded.file)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(recorded.text(), before);
+    let output = recorded.replay(&["--svg", "/does/not/exist.svg"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("/does/not/exist.svg: No such file"),
+        "{errors}"
+    );
+}

@@ -1,0 +1,71 @@
+//! What the builder records.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use livebus_recording::{Outcome, Replay};
+use livebus_runner::{BuildError, End, Entry, Record, RecordError, RecordOptions};
+use livebus_tests::PATIENCE;
+use livebus_tests::host::FullRunner;
+
+use crate::scripted_bus::{Answer, ScriptedBus, builder};
+
+struct Count(Arc<AtomicU64>);
+
+impl Record for Count {
+    fn record(&mut self, _at: Instant, _entry: Entry) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+pub(crate) async fn a_recording_is_all_on_the_disk_after_the_end<R: FullRunner>() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("bus.jsonl");
+    let count = Arc::new(AtomicU64::new(0));
+    let bus = ScriptedBus::new(Answer::Live);
+    let handle = builder::<R>(&bus)
+        .looked_on_by(Count(Arc::clone(&count)))
+        .record(RecordOptions::new(&file))
+        .start()
+        .await
+        .expect("it starts");
+    let recording = handle.recording().expect("it is recorded").clone();
+    handle.ready().await.expect("the bus answers");
+    assert_eq!(recording.end(), None);
+    handle.shutdown().await;
+    assert_eq!(recording.wait(PATIENCE), Some(End::Stopped));
+
+    let replay = Replay::new(BufReader::new(File::open(&file).expect("it is there")));
+    let outcome = replay.and_then(|replay| replay.run(|_, _| {}));
+    let Ok(Outcome::Same(summary)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    // Whoever looks on as well has seen the same.
+    let seen = count.load(Ordering::Relaxed);
+    assert_eq!(summary.inputs + summary.actions, seen);
+}
+
+pub(crate) async fn what_is_no_recording_is_never_overwritten<R: FullRunner>() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("letter.txt");
+    fs::write(&file, "by hand").expect("it can be written");
+    let bus = ScriptedBus::new(Answer::Live);
+    let refused = builder::<R>(&bus)
+        .record(RecordOptions::new(&file))
+        .start()
+        .await;
+    assert!(
+        matches!(refused, Err(BuildError::Record(RecordError::Foreign { path })) if path == file)
+    );
+    let text = fs::read_to_string(&file).expect("it is there");
+    assert_eq!(text, "by hand");
+}
+
+pub(crate) async fn nothing_is_recorded_unless_it_is_asked_for<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let handle = builder::<R>(&bus).start().await.expect("it starts");
+    assert!(handle.recording().is_none());
+}
