@@ -21,7 +21,7 @@ use super::trace::Writer;
 use super::world::Outcome;
 
 /// How long anything may take that a runner owes. No test waits so long unless it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The world as a runner sees it: its bus, its clock and its timer. Clones share it.
 #[derive(Clone)]
@@ -56,6 +56,8 @@ pub(super) struct Board {
     /// Who waits in the timer keeps its thread until this is taken away.
     pub(super) hold: bool,
     pub(super) held: bool,
+    /// Whoever waits by [`Backstage::waker`] is to look again.
+    pub(super) woken: bool,
     sleeper: Option<Waker>,
     called: u64,
 }
@@ -106,6 +108,7 @@ impl Backstage {
                     curtain: false,
                     hold: false,
                     held: false,
+                    woken: false,
                     sleeper: None,
                     called: 0,
                 }),
@@ -195,8 +198,8 @@ impl Backstage {
 
 impl Wake for Shared {
     fn wake(self: Arc<Self>) {
-        // Under the lock, so that nobody who is about to wait misses it.
-        let _board = self.board.lock().expect("nobody panics over the board");
+        let board = self.board.lock();
+        board.expect("nobody panics over the board").woken = true;
         self.changed.notify_all();
     }
 }

@@ -28,8 +28,8 @@ pub(super) const SERVICE: &str = "bus";
 ///
 /// # Panics
 ///
-/// When the script makes no sense: settings that cannot be right, or two things that come while the loop is held up over an
-/// answer that lies in its inbox.
+/// When the script makes no sense: settings that cannot be right; two things that come while the loop is held up over an
+/// answer that lies in its inbox; a handle that is dropped while the loop's deadline is there, or while the executor is blocked.
 #[must_use]
 pub fn by_hand(world: &World) -> Vec<Step> {
     let mut hand = Hand::new(world);
@@ -171,6 +171,11 @@ impl<'a> Hand<'a> {
         let (_, happening) = self.happenings.pop_front().expect("there is one");
         match self.poke_of(happening) {
             Some(Poke::Drop) => {
+                let due = self.supervisor.poll_timeout().filter(|_| !self.ended);
+                assert!(
+                    due.is_none_or(|due| due > self.now),
+                    "whether a loop sees its end or its deadline first is up to the loop"
+                );
                 self.end();
                 self.has_handle = false;
                 self.write(Stimulus::Poke(Poke::Drop));

@@ -15,7 +15,7 @@ use livebus_endpoints::{Changes, StatusChange};
 use livebus_kafka::Bus as _;
 use livebus_runner::{Builder, Handle, Runner, Time as _};
 
-use super::backstage::{Backstage, Recorder};
+use super::backstage::{Backstage, PATIENCE, Recorder};
 use super::by_hand::SERVICE;
 use super::step::{Poke, Step, Stimulus};
 use super::trace::{Promise, Scene, State, heading};
@@ -202,8 +202,8 @@ impl<'a, H: Host> Stage<'a, H> {
         };
         self.host.spawn(start.boxed());
         let handle = given
-            .recv()
-            .map_err(|_| "the host dropped what it was to spawn".to_owned())?
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "the host does not run what it was to spawn".to_owned())?
             .map_err(|error| error.to_string())?;
         self.changes = Some(handle.changes());
         self.handle = Some(handle);
@@ -259,14 +259,17 @@ impl<'a, H: Host> Stage<'a, H> {
 
     /// Whether the stream of changes ends, as it must when nobody watches any more.
     fn stream_ends(&mut self) -> bool {
-        let Self {
-            backstage,
-            changes,
-            published,
-            ..
-        } = self;
-        let waker = backstage.waker();
-        backstage.wait(|_| drain(changes, &waker, published))
+        let waker = self.backstage.waker();
+        loop {
+            self.backstage.change(|board| board.woken = false);
+            // Without the lock: whoever tells a change at this very moment has the stream wake us from within.
+            if drain(&mut self.changes, &waker, &mut self.published) {
+                return true;
+            }
+            if !self.backstage.wait(|board| board.woken) {
+                return false;
+            }
+        }
     }
 
     fn write(&mut self, step: &Step) {
