@@ -256,3 +256,27 @@ fn a_picture_never_takes_the_place_of_its_recording() {
         "{errors}"
     );
 }
+
+#[test]
+fn the_picture_in_the_readme_is_what_is_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scenario = "tests/recordings/a-bus-that-comes-late-is-killed-hangs-and-restarts-is-followed-in-that-order";
+    let recording = root
+        .join(scenario)
+        .join("tokio-multi-thread--produce-tokio-multi-thread.jsonl");
+    let folder = tempfile::tempdir().expect("there is room");
+    let picture = folder.path().join("incident.svg");
+    let drawn = output(livebus(&[
+        "replay",
+        name(&recording),
+        "--svg",
+        name(&picture),
+    ]));
+    assert!(drawn.status.success(), "{drawn:?}");
+    assert!(
+        fs::read(picture).expect("it was drawn")
+            == fs::read(root.join("docs/incident.svg")).expect("it is there"),
+        "docs/incident.svg is out of date: livebus replay {} --svg docs/incident.svg",
+        recording.display()
+    );
+}
