@@ -39,7 +39,7 @@ impl<'a, T, X: Fn(&T) -> (f64, f64)> Iterator for Runs<'a, T, X> {
             end - begin < NARROW && end <= from + GROUP
         };
         let length = if to - from < NARROW {
-            self.left.iter().take_while(fits).count()
+            self.left.iter().take_while(fits).count().max(1)
         } else {
             1
         };

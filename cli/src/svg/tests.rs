@@ -42,6 +42,14 @@ fn flapping(elapsed: Duration) -> Bus {
     }
 }
 
+/// Up and down for some seconds.
+fn uneasy(elapsed: Duration) -> Bus {
+    match elapsed.as_secs() {
+        5..12 => flapping(elapsed),
+        _ => Bus::Works,
+    }
+}
+
 /// Three outages in days, of seconds or minutes each, and a day with a warning.
 fn mostly_good(elapsed: Duration) -> Bus {
     match elapsed.as_secs() {
@@ -141,6 +149,7 @@ fn no_text_covers_another() {
         record("bus", settings(), SECOND / 1_000, troubled),
         record("bus", Settings::fast(), 40 * SECOND, troubled),
         record("bus", Settings::fast(), 15 * SECOND, flapping),
+        record("bus", Settings::fast(), 40 * SECOND, uneasy),
         record("bus", Settings::fast(), 1 * HOUR, flapping),
         record("bus", settings(), 60 * HOUR, mostly_good),
         record(&"very long ".repeat(40), settings(), 3 * SECOND, troubled),

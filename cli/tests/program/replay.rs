@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use roxmltree::Document;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,7 +13,10 @@ use tempfile::TempDir;
 use crate::livebus::{Watch, livebus, output};
 use crate::on_each_runtime;
 
-on_each_runtime![a_recording_is_whole_when_the_program_ends];
+on_each_runtime![
+    a_recording_is_whole_when_the_program_ends,
+    a_disk_that_never_takes_it_does_not_keep_the_program,
+];
 
 /// A folder with a short recording in it: of a bus that works, until a shutdown in order.
 struct Recorded {
@@ -92,6 +96,22 @@ fn a_recording_is_whole_when_the_program_ends(runtime: &str) {
         "{text}"
     );
     assert!(!verdict.contains(';'), "{text}");
+}
+
+fn a_disk_that_never_takes_it_does_not_keep_the_program(runtime: &str) {
+    let folder = tempfile::tempdir().expect("there is room");
+    // Nobody will ever read it.
+    let pipe = folder.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RWXU).expect("there is room");
+    let mut watch = Watch::start(&["--runtime", runtime, "--record", name(&pipe)]);
+    watch.until("Running");
+    watch.signal(Signal::INT);
+    let (code, errors) = watch.end();
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(
+        errors.contains("the recording is not complete: the disk took too long"),
+        "{errors}"
+    );
 }
 
 #[test]
