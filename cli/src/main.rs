@@ -145,5 +145,5 @@ fn one_line(error: &anyhow::Error, usage: bool) -> String {
             causes.push(cause);
         }
     }
-    causes.join(": ")
+    output::printable(&causes.join(": "))
 }

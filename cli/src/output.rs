@@ -119,6 +119,11 @@ pub(crate) fn print(line: &str) -> io::Result<bool> {
     }
 }
 
+/// Text of somebody else's as it may stand on a terminal: nothing in it moves the cursor or the colours.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// A duration as a person reads it: `87 ms`, `1.25 s`, `3 min 5 s`.
 pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();

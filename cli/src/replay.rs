@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Format, ReplayArgs};
-use crate::output::{json_line, milliseconds, print, short, since_begin, text_line};
+use crate::output::{json_line, milliseconds, print, printable, short, since_begin, text_line};
 use crate::recorded_time::RecordedTime;
 use crate::svg::{self, History};
 use crate::{EXIT_DIFFERENT, UsageError, style};
@@ -83,7 +83,7 @@ impl Timeline {
         let time = RecordedTime::new(header, replay.epoch());
         let report = replay.report();
         let it = Self {
-            service: header.service.clone(),
+            service: printable(&header.service),
             time,
             json: format == Format::Json,
             coloured: style::coloured(&io::stdout()),
@@ -149,6 +149,7 @@ fn same(summary: &Summary) -> String {
         Some(End::Continued { .. }) => "; it goes on in another file",
         Some(End::TooSlow) => "; the recording ended before the supervision: the disk was too slow",
         Some(End::Failed(reason)) => {
+            let reason = printable(reason);
             &format!("; the recording ended before the supervision: {reason}")
         }
     };

@@ -34,7 +34,8 @@ pub trait Bus: Send + Sync + 'static {
     /// A [`Failure`] when it did not; its class decides what that proves.
     fn send_liveness(&self, deadline: Instant) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Gives up the client named `client`, in the background. Nothing happens when it is not there any more.
+    /// Gives up the client named `client`, in the background. Nothing happens when it is not there any more. Its start may still
+    /// be on its way out on another thread: a client that it makes after this must be given up too.
     fn discard(&self, client: OpId);
 
     /// Stops consuming, flushes what is queued and closes the client.

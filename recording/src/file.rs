@@ -1,7 +1,7 @@
 //! The file of a recording: bounded, and moved aside when it is full.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -41,13 +41,15 @@ impl RecordFile {
             Some(_) | None => {
                 only_recordings(path)?;
                 only_recordings(&moved(path))?;
+                let mut file = create(path).map_err(failed)?;
+                if !locked(&file).map_err(failed)? {
+                    return Err(RecordError::InUse { path: path.clone() });
+                }
                 if found.is_some_and(|found| found.len() > 0) {
                     fs::rename(path, moved(path)).map_err(failed)?;
+                    file = create_locked(path).map_err(failed)?;
                 }
-                (
-                    Some(create(path).map_err(failed)?),
-                    Some(options.max_bytes / 2),
-                )
+                (Some(file), Some(options.max_bytes / 2))
             }
         };
         Ok(Self {
@@ -98,7 +100,7 @@ impl RecordFile {
         self.flush()?;
         self.file = None;
         self.written = 0;
-        self.file = Some(create(&self.path)?);
+        self.file = Some(create_locked(&self.path)?);
         Ok(())
     }
 
@@ -123,12 +125,34 @@ fn moved(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// Opens it, with what is in it.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .create(true)
-        .truncate(true)
+        .truncate(false)
         .open(path)
+}
+
+/// Makes the file that takes the place of one that was moved away.
+fn create_locked(path: &Path) -> io::Result<File> {
+    let file = create(path)?;
+    if locked(&file)? {
+        file.set_len(0)?;
+        Ok(file)
+    } else {
+        Err(io::Error::other("another recording goes there by now"))
+    }
+}
+
+/// Whether nobody else records into it, as long as it is held. Where the file system has no locks, nobody knows.
+fn locked(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 fn metadata(path: &Path) -> io::Result<Option<Metadata>> {

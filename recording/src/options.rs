@@ -13,9 +13,11 @@ pub struct RecordOptions {
     ///
     /// What is no regular file, a pipe or a device, is written to as it is, without end.
     pub path: PathBuf,
-    /// The most bytes that the file and the moved one have together. At least [`LEAST_BYTES`](Self::LEAST_BYTES).
+    /// The most bytes that the file and the moved one have together. At least [`LEAST_BYTES`](Self::LEAST_BYTES). A larger one
+    /// that an earlier run left is moved as it is, and goes with the next move.
     pub max_bytes: u64,
-    /// How many entries may wait for the disk, at some 200 bytes of memory each; with one more, recording ends.
+    /// How many entries may wait for the disk, at some 200 bytes of memory each, which are taken at the beginning; with one more,
+    /// recording ends. More than 1,048,576 count as that.
     pub queue: NonZeroUsize,
 }
 
@@ -58,6 +60,12 @@ pub enum RecordError {
         "{} is there already and is not a livebus recording: name another file, or move this one away", path.display()
     )]
     Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another recording goes there.
+    #[error("another recording goes to {}: give each its own file", path.display())]
+    InUse {
         /// The file.
         path: PathBuf,
     },

@@ -52,7 +52,7 @@ impl Recorder {
             standing: None,
         };
         let writer = Writer::open(options, header, Epoch::new(began))?;
-        let (queue, told) = sync_channel(options.queue.get());
+        let (queue, told) = sync_channel(options.queue.get().min(1 << 20));
         let recording = Recording(Arc::new(Shared {
             path: options.path.display().to_string(),
             progress: Mutex::default(),
@@ -148,8 +148,24 @@ impl Shared {
     }
 }
 
+/// Tells that nothing more is written, whatever ends the thread: a panic too.
+struct Written<'a>(&'a Shared);
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.ended(End::Failed("the writer panicked".to_owned()));
+        }
+        self.0.lock().written = true;
+        self.0.written.notify_all();
+    }
+}
+
 /// The thread.
-fn write_all(mut writer: Writer, told: Receiver<Told>, shared: &Shared) {
+fn write_all(writer: Writer, told: Receiver<Told>, shared: &Shared) {
+    let _written = Written(shared);
+    // Closed before that is told.
+    let mut writer = writer;
     let result = write_queued(&mut writer, &told).and_then(|()| {
         let end = shared.ended(writer.natural_end());
         writer.end(end)
@@ -161,8 +177,6 @@ fn write_all(mut writer: Writer, told: Receiver<Told>, shared: &Shared) {
         // A disk that was full before may well be full now.
         let _end_line = writer.end_failed(end);
     }
-    shared.lock().written = true;
-    shared.written.notify_all();
 }
 
 /// Writes until the recorder is gone and its queue is empty; what is written reaches the file whenever nothing waits.

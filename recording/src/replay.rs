@@ -96,8 +96,8 @@ impl<R: BufRead> Replay<R> {
     /// Replays it to its end or to the first difference. `watch` is shown each line that was told or that came again, with
     /// its number.
     ///
-    /// Actions that are missing at the end are a difference if the recording [ended in order](End::is_in_order), and
-    /// not if a crash or a slow disk ended it.
+    /// Actions that are missing at the end are a difference if the supervisor stopped or another file goes on, and not if the
+    /// loop was cut off, or a crash or the disk ended the recording.
     ///
     /// # Errors
     ///
@@ -144,9 +144,10 @@ impl<R: BufRead> Replay<R> {
             Content::End(end) => {
                 self.summary.end = Some(end.clone());
                 let promised = match end {
-                    End::Stopped | End::CutOff => 0,
+                    End::Stopped => 0,
                     End::Continued { queued } => *queued,
-                    End::TooSlow | End::Failed(_) => return Ok(()),
+                    // Whatever cut the loop off may have done so before it had polled them all.
+                    End::CutOff | End::TooSlow | End::Failed(_) => return Ok(()),
                 };
                 return self.left(promised);
             }

@@ -48,6 +48,8 @@ pub(crate) struct SettingsLine {
     drain: Duration,
     #[serde(with = "nanos")]
     stop_timeout: Duration,
+    // By a function of its own: else a seed that is missing would be none, and not an error.
+    #[serde(deserialize_with = "Option::deserialize")]
     seed: Option<u64>,
 }
 

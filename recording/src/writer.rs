@@ -16,6 +16,9 @@ use crate::recorded::Entry;
 /// Kept free in every file for the line that ends it.
 const ROOM_TO_END: usize = 512;
 
+/// What a handler that is being registered, and the action that asks for it, take in a snapshot.
+const ROOM_FOR_A_HANDLER: usize = 128;
+
 /// Turns entries into lines, and lines into files each of which can be replayed alone.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -149,6 +152,7 @@ fn fits(
     supervisor: &Supervisor,
     epoch: Epoch,
 ) -> Result<(), RecordError> {
+    let handlers = header.config.settings().handlers.len();
     let later = Header {
         standing: Some(standing(supervisor, epoch.began(), epoch)),
         ..header.clone()
@@ -158,7 +162,7 @@ fn fits(
         path: options.path.clone(),
         source,
     })?;
-    let bytes = line.len() * 2;
+    let bytes = line.len() * 2 + handlers * ROOM_FOR_A_HANDLER;
     if bytes > LONGEST_LINE {
         return Err(RecordError::TooManyHandlers { bytes });
     }

@@ -1,6 +1,7 @@
 //! The probes over HTTP.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,19 +33,28 @@ impl Serve for AsyncStdRuntime {
 
 async fn accept(listener: TcpListener, probes: Probes, mut owner: OwnerGone) {
     let mut connections = FuturesUnordered::new();
+    let mut pause = Duration::ZERO;
     loop {
+        let accept = async {
+            async_std::task::sleep(pause).await;
+            listener.accept().await
+        };
         let accepted = select! {
-            accepted = listener.accept().fuse() => accepted,
-            () = connections.select_next_some() => continue,
+            accepted = accept.fuse() => accepted,
+            _ = connections.select_next_some() => continue,
             _ = &mut owner => break,
         };
-        match accepted {
-            Ok((stream, _)) => connections.push(connection(stream, probes.clone())),
+        pause = match accepted {
+            Ok((stream, _)) => {
+                let connection = AssertUnwindSafe(connection(stream, probes.clone()));
+                connections.push(connection.catch_unwind());
+                Duration::ZERO
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                async_std::task::sleep(ACCEPT_PAUSE).await;
+                ACCEPT_PAUSE
             }
-        }
+        };
     }
 }
 

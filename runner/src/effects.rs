@@ -85,8 +85,14 @@ impl<B: Bus> Effects<B> {
     pub fn register_handler(&self, id: OpId, handler: HandlerId, attempt: u32) -> Operation {
         let (service, handler) = (self.publisher.name(), handler.index());
         tracing::debug!(service, handler, attempt, "register");
-        let register = Arc::clone(&self.handlers[handler]);
-        let register = async move { register().await };
+        let register = self.handlers.get(handler).map(Arc::clone);
+        let register = async move {
+            match register {
+                Some(register) => register().await,
+                // No supervisor names a handler that it was not given.
+                None => Err(FailureClass::Other.into()),
+            }
+        };
         self.answered(register, move |result| Event::RegistrationAnswered {
             id,
             result,
@@ -101,7 +107,8 @@ impl<B: Bus> Effects<B> {
         self.answered(stop, move |result| Event::StopAnswered { id, result })
     }
 
-    /// [`Action::Discard`](livebus_core::Action::Discard), once the operation of that id was dropped.
+    /// [`Action::Discard`](livebus_core::Action::Discard), once the operation of that id was told to end. It may be on its way
+    /// out on another thread still; a [`Bus`] is ready for that.
     pub fn discard(&self, id: OpId) {
         self.bus.discard(id);
     }

@@ -138,7 +138,7 @@ impl<B: Bus> Handle<B> {
         self.server.as_ref().map(Server::address)
     }
 
-    /// The recording, if there is one: how it ended, and until when it is all on the disk.
+    /// The recording, if there is one: whether it goes on, how it ended, and waiting for its last line.
     #[must_use]
     pub const fn recording(&self) -> Option<&Recording> {
         self.recording.as_ref()

@@ -2,10 +2,13 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use livebus_runner::{Builder, Bus, Cause, Failure, FailureClass, Observations, OpId, Settings};
+use livebus_tests::PATIENCE;
 use livebus_tests::threads::Threads;
 
 use crate::Single;
@@ -26,13 +29,21 @@ fn follows_by_the_real_clock() -> Result<(), String> {
         ..Settings::fast()
     };
     let builder = Builder::<Threads, _>::new(|_| Switched::default()).settings(settings);
+    let mut changes = builder.changes();
     let handle = pollster::block_on(builder.start()).map_err(|error| error.to_string())?;
-    let mut changes = handle.changes();
-    let mut next = |cause: Cause| {
-        let found = pollster::block_on(changes.by_ref().any(async |it| it.report.cause == cause));
-        found
-            .then_some(())
-            .ok_or_else(|| format!("it ended without {cause:?}"))
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        while let Some(change) = pollster::block_on(changes.next()) {
+            // Nobody listens once the test is over.
+            let _ = tell.send(change.report.cause);
+        }
+    });
+    let next = |cause: Cause| loop {
+        match told.recv_timeout(PATIENCE) {
+            Ok(other) if other == cause => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(format!("no {cause:?}: {error}")),
+        }
     };
     next(Cause::Evidence)?;
     handle.bus().hangs.store(true, Ordering::Relaxed);

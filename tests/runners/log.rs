@@ -59,7 +59,7 @@ pub(crate) async fn a_change_is_one_event_with_its_cause_and_a_message_is_none<R
             "status=\"Running\"",
             "cause=\"Evidence\"",
             "attempt=1",
-            "unproved_ms=0",
+            "unproved_ms=",
         ],
         &[
             "WARN",

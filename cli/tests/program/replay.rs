@@ -286,7 +286,7 @@ fn the_picture_in_the_readme_is_what_is_drawn() {
         .join("tokio-multi-thread--produce-tokio-multi-thread.jsonl");
     let folder = tempfile::tempdir().expect("there is room");
     let picture = folder.path().join("incident.svg");
-    let drawn = output(livebus(&[
+    let drawn = output(&mut livebus(&[
         "replay",
         name(&recording),
         "--svg",

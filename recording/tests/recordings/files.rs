@@ -246,3 +246,18 @@ fn what_is_too_small_says_what_would_do() {
     options.max_bytes = least;
     Recorder::begin(&options, "message-bus", &with(1_000), Instant::now()).expect("it can begin");
 }
+
+#[test]
+fn what_another_recording_goes_to_is_refused() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let options = RecordOptions::new(folder.path().join("bus"));
+    let config = Config::new(Settings::default()).expect("the defaults are right");
+    let began = Instant::now();
+    let first = Recorder::begin(&options, "bus", &config, began).expect("it can begin");
+    let second = Recorder::begin(&options, "bus", &config, began);
+    assert!(matches!(second, Err(RecordError::InUse { path }) if path == options.path));
+    let (recorder, recording) = first;
+    drop(recorder);
+    recording.wait(LONG).expect("it ends");
+    Recorder::begin(&options, "bus", &config, began).expect("it is free again");
+}

@@ -91,11 +91,17 @@ fn an_action_that_was_taken_out_is_found() {
                 .skip(1)
                 .position(|line| is_action(line));
             let expected = next.map_or(lines.len() - 1, |next| index + 1 + next);
+            // A loop that was cut off may not have polled the last ones.
+            let stopped = lines[lines.len() - 1].ends_with(b"\"stopped\"}\n");
             match replay(&text).expect("it can be read") {
                 Outcome::Different(difference) => {
                     assert_eq!(difference.line, expected as u64, "{seed}");
                 }
-                Outcome::Same(_) => panic!("{seed}: line {} is not missed", index + 1),
+                Outcome::Same(_) => assert!(
+                    next.is_none() && !stopped,
+                    "{seed}: line {} is not missed",
+                    index + 1
+                ),
             }
             found += 1;
         }
