@@ -5,7 +5,7 @@
 //! virtual time, and notes the same. The two traces must be equal to the byte. And each [`Case`] claims in a few lines what
 //! is to be seen, so that they cannot be equally wrong.
 //!
-//! To try a runner, implement [`Host`] for it and [`play`] all [`cases`]. `docs/write-a-runner.md` says more.
+//! To try a runner, implement [`Host`] for it and [`play`] all [`cases()`]. `docs/write-a-runner.md` says more.
 //!
 //! Nothing here sleeps: the stage goes on as soon as the runner has noted all that the step leads to, and waits for nothing
 //! but that.
