@@ -13,6 +13,7 @@
 pub mod cases;
 
 mod backstage;
+mod bare_loop;
 mod by_hand;
 mod case;
 mod stage;

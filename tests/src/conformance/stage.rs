@@ -16,7 +16,7 @@ use livebus_kafka::Bus as _;
 use livebus_runner::{Builder, Handle, Runner, Time as _};
 
 use super::backstage::{Backstage, PATIENCE, Recorder};
-use super::by_hand::SERVICE;
+use super::bare_loop::SERVICE;
 use super::step::{Poke, Step, Stimulus};
 use super::trace::{Promise, Scene, State, heading};
 use super::world::World;

@@ -139,6 +139,18 @@ impl World {
             ..self
         }
     }
+
+    /// Whether a loop finds several things at once when it wakes.
+    pub(super) fn comes_at_once(&self) -> bool {
+        let kinds = [&self.starts, &self.liveness, &self.stops];
+        let handlers = self.handlers.iter().map(|(_, answers)| answers);
+        let mut answers = kinds.into_iter().chain(handlers).flatten();
+        answers.any(|it| matches!(it, Answer::After { lies, .. } if !lies.is_zero()))
+            || self
+                .happenings
+                .iter()
+                .any(|(_, it)| matches!(it, Happening::Blocked(_)))
+    }
 }
 
 impl Answer {

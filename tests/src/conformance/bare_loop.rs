@@ -1,0 +1,313 @@
+//! The loop of a runner, without a loop: nothing here waits, spawns or wakes.
+//!
+//! It is what a runner owes, once more and as plainly as can be.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use livebus_core::{
+    Action, Cause, Config, Event, Failure, FailureClass, Handler, OpId, Readiness, Report,
+    ServiceHandle, Settings, Status, Supervisor,
+};
+use livebus_endpoints::StatusChange;
+use livebus_recording::{Entry, Record, RecordedSupervisor};
+
+use super::trace::Writer;
+use super::world::{Answer, Outcome, World};
+
+/// The name of the one service of every world.
+pub(super) const SERVICE: &str = "bus";
+
+/// One supervision after the other, of the same bus.
+pub(super) struct BareLoop<'a> {
+    world: &'a World,
+    pub(super) writer: Writer,
+    pub(super) now: Instant,
+    pub(super) readiness: Readiness,
+    pub(super) service: ServiceHandle,
+    pub(super) cell: Cell,
+    supervisor: RecordedSupervisor,
+    /// What went into the supervisors and came out.
+    pub(super) told: Receiver<(Instant, Entry)>,
+    tell: Sender<(Instant, Entry)>,
+    /// The operations that were spawned and neither ended nor were given up.
+    pub(super) operations: BTreeMap<OpId, Operation>,
+    /// How many answers of each kind were used up.
+    used: BTreeMap<Kind, usize>,
+    pub(super) clients: Vec<OpId>,
+    pub(super) discarded: Vec<OpId>,
+    pub(super) ended: bool,
+    pub(super) published: Vec<StatusChange>,
+    /// When liveness messages went out.
+    pub(super) asks: Vec<Duration>,
+}
+
+/// What a [`livebus_kafka::Observations`] holds.
+#[derive(Default)]
+pub(super) struct Cell {
+    live: Option<Instant>,
+    suspicion: Option<Failure>,
+    lost: Option<(OpId, Failure)>,
+    armed: bool,
+    /// The loop wakes.
+    pub(super) urgent: bool,
+}
+
+/// An operation under way.
+pub(super) struct Operation {
+    pub(super) name: String,
+    deadline: Instant,
+    pub(super) kind: Kind,
+    pub(super) answer: Answer,
+    called: Instant,
+}
+
+/// What kind of operation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Start,
+    Liveness,
+    Stop,
+    Registration(usize),
+}
+
+impl<'a> BareLoop<'a> {
+    pub(super) fn new(world: &'a World) -> Self {
+        let began = Instant::now();
+        let readiness = Readiness::builder().required(SERVICE).build(began);
+        let readiness = readiness.expect("the name is not empty");
+        let service = readiness.service(SERVICE).expect("it was declared");
+        let (tell, told) = channel();
+        Self {
+            world,
+            writer: Writer { began },
+            now: began,
+            readiness,
+            service,
+            cell: Cell::default(),
+            supervisor: supervisor(world, began, &tell),
+            told,
+            tell,
+            operations: BTreeMap::new(),
+            used: BTreeMap::new(),
+            clients: Vec::new(),
+            discarded: Vec::new(),
+            ended: true,
+            published: Vec::new(),
+            asks: Vec::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        assert!(self.ended, "one supervision after the other");
+        self.supervisor = supervisor(self.world, self.now, &self.tell);
+        self.ended = false;
+        self.carry_out();
+    }
+
+    /// When the loop wakes by itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.supervisor.poll_timeout().filter(|_| !self.ended)
+    }
+
+    /// The operation that ends next, and when.
+    pub(super) fn next_answer(&self) -> Option<(Instant, OpId)> {
+        let due = |operation: &Operation| match operation.answer {
+            Answer::Never => None,
+            Answer::After { takes, .. } => Some(operation.called + takes),
+        };
+        let answers = self.operations.iter();
+        answers.filter_map(|(id, it)| Some((due(it)?, *id))).min()
+    }
+
+    /// What a loop does on every wake, from reading its news to arming them again.
+    pub(super) fn wake(&mut self, messages: &[(Instant, Event)]) {
+        if self.ended {
+            return;
+        }
+        let armed = self.cell.armed;
+        let news = mem::take(&mut self.cell);
+        self.cell.armed = armed;
+        if let Some(at) = news.live {
+            self.supervisor.handle_event(at, Event::Live { at });
+        }
+        for (at, event) in messages {
+            self.supervisor.handle_event(*at, *event);
+        }
+        if let Some(failure) = news.suspicion {
+            self.supervisor
+                .handle_event(self.now, Event::Suspicion(failure));
+        }
+        if let Some((client, failure)) = news.lost {
+            let lost = Event::ClientLost { client, failure };
+            self.supervisor.handle_event(self.now, lost);
+        }
+        self.supervisor.handle_timeout(self.now);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.supervisor.poll_action() {
+            self.execute(action);
+        }
+        if self.supervisor.is_stopped() {
+            return self.end();
+        }
+        self.cell.arm(self.supervisor.wants_evidence());
+        // Left behind by the supervision before.
+        if self.cell.urgent {
+            self.wake(&[]);
+        }
+    }
+
+    fn execute(&mut self, action: Action) {
+        let by = |deadline: Instant| self.writer.at(deadline);
+        match action {
+            Action::Start { id, deadline, .. } => {
+                self.clients.push(id);
+                let name = format!("start #{} by {}", id.number(), by(deadline));
+                self.spawn(id, name, deadline, Kind::Start);
+            }
+            Action::SendLiveness { id, deadline } => {
+                self.asks.push(self.now - self.writer.began);
+                let name = format!("liveness by {}", by(deadline));
+                self.spawn(id, name, deadline, Kind::Liveness);
+            }
+            Action::RegisterHandler {
+                id,
+                handler,
+                deadline,
+                ..
+            } => {
+                let name = format!("registration of handler {}", handler.index());
+                self.spawn(id, name, deadline, Kind::Registration(handler.index()));
+            }
+            Action::Stop { id, deadline } => {
+                let name = format!("stop by {}", by(deadline));
+                self.operations.clear();
+                self.spawn(id, name, deadline, Kind::Stop);
+            }
+            Action::Discard { id } => {
+                self.operations.remove(&id);
+                self.discarded.push(id);
+            }
+            Action::SetStatus(report) => self.publish(report),
+            Action::Renew { evidence, lease } => self.service.renew(self.now, evidence, lease),
+        }
+    }
+
+    fn spawn(&mut self, id: OpId, name: String, deadline: Instant, kind: Kind) {
+        let answers = match kind {
+            Kind::Start => &self.world.starts,
+            Kind::Liveness => &self.world.liveness,
+            Kind::Stop => &self.world.stops,
+            Kind::Registration(index) => &self.world.handlers[index].1,
+        };
+        let used = self.used.entry(kind).or_default();
+        let answer = *answers
+            .get(*used)
+            .or(answers.last())
+            .expect("there are answers");
+        *used += 1;
+        let called = self.now;
+        self.operations
+            .retain(|_, operation| operation.deadline > called);
+        let operation = Operation {
+            name,
+            deadline,
+            kind,
+            answer,
+            called,
+        };
+        self.operations.insert(id, operation);
+    }
+
+    fn publish(&mut self, report: Report) {
+        let from = self.service.report().status;
+        self.service.store(self.now, report);
+        let at = self.now;
+        self.published.push(StatusChange { from, report, at });
+    }
+
+    /// The loop is over.
+    pub(super) fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        let report = self.service.report();
+        if report.status != Status::Stopped {
+            self.publish(Report {
+                status: Status::Stopped,
+                cause: Cause::CutOff,
+                warning: None,
+                lease: None,
+                since: self.now,
+                ..report
+            });
+        }
+        self.operations.clear();
+        self.ended = true;
+    }
+}
+
+impl Cell {
+    pub(super) fn live_at(&mut self, at: Instant) {
+        self.live = Some(at);
+        self.urgent |= self.armed;
+    }
+
+    pub(super) fn suspicion(&mut self, failure: Failure) {
+        let telling = self
+            .suspicion
+            .map_or(failure, |old| old.more_telling(failure));
+        self.suspicion = Some(telling);
+        self.urgent = true;
+    }
+
+    pub(super) fn lost(&mut self, client: OpId, failure: Failure) {
+        self.lost = Some((client, failure));
+        self.urgent = true;
+    }
+
+    fn arm(&mut self, armed: bool) {
+        self.armed = armed;
+        self.urgent |= armed && self.live.is_some();
+    }
+}
+
+impl Kind {
+    /// What the loop is told when such an operation has ended.
+    pub(super) fn answered(self, id: OpId, outcome: Outcome) -> Event {
+        let result = match outcome {
+            Outcome::Returns(result) => result,
+            Outcome::Panics => Err(FailureClass::Other.into()),
+        };
+        match self {
+            Self::Start => Event::StartAnswered { id, result },
+            Self::Liveness => Event::LivenessAnswered { id, result },
+            Self::Stop => Event::StopAnswered { id, result },
+            Self::Registration(_) => Event::RegistrationAnswered { id, result },
+        }
+    }
+}
+
+fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> RecordedSupervisor {
+    let handlers: Vec<Handler> = world.handlers.iter().map(|(it, _)| it.clone()).collect();
+    let config = Config::new(Settings {
+        handlers,
+        ..world.settings.clone()
+    });
+    let supervisor = Supervisor::new(config.expect("a world has settings that are right"), now);
+    RecordedSupervisor::new(supervisor, now, vec![Box::new(Tell(tell.clone()))])
+}
+
+struct Tell(Sender<(Instant, Entry)>);
+
+impl Record for Tell {
+    fn record(&mut self, at: Instant, entry: Entry) {
+        // Nobody listens once the story is over.
+        let _ = self.0.send((at, entry));
+    }
+}
