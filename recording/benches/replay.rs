@@ -45,7 +45,7 @@ fn main() {
         summary.actions,
         text.len() / 1_000_000
     );
-    println!("| what | seconds | events/s | MB/s |\n|---|---|---|---|");
+    println!("| what | seconds | inputs/s | MB/s |\n|---|---|---|---|");
     for (what, took) in [
         ("written as lines", encoding),
         ("read", reading),
