@@ -2,7 +2,7 @@
 //!
 //! Sans-IO: this crate knows no clock, no thread, no socket and no Kafka, and depends on nothing. It is told what
 //! happened and when, and says what to do and until when. A *runner* reads the clock, does the IO, and tells it the
-//! answers; there is one for tokio, and this page shows a whole one.
+//! answers; there are two, for tokio and for async-std, and this page shows a whole one.
 //!
 //! - [`Supervisor`] is the state machine for one bus: [`Event`]s in, [`Action`]s out.
 //! - [`Config`] is what it is told once: [`Settings`] that were checked.
