@@ -3,13 +3,12 @@
 //! `cargo bench -p livebus-recording`; prints a table. In memory, so that no disk is measured.
 
 use std::hint::black_box;
-use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Config, Event, Failure, FailureClass, OpId, Settings, Supervisor};
 use livebus_recording::{
-    Content, End, Entry, Epoch, Header, Line, Outcome, Reader, Record, RecordedSupervisor, Replay,
+    Content, End, Entry, Epoch, Header, Line, Outcome, Reader, RecordedSupervisor, Replay,
 };
 
 const EVENTS: u64 = 1_000_000;
@@ -75,22 +74,14 @@ fn fastest<T>(work: impl Fn() -> T) -> (Duration, T) {
 
 type Entries = Vec<(Instant, Entry)>;
 
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Entries>>);
-
-impl Record for Memory {
-    fn record(&mut self, at: Instant, entry: Entry) {
-        self.0.lock().expect("nobody panics").push((at, entry));
-    }
-}
-
 /// A bus with traffic that fails now and then in every way: each event has an action or two.
 fn story() -> (Config, Instant, Entries) {
     let config = Config::new(Settings::fast()).expect("valid");
     let began = Instant::now();
-    let memory = Memory::default();
+    let (tell, told) = channel();
+    let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
     let supervisor = Supervisor::new(config.clone(), began);
-    let mut supervisor = RecordedSupervisor::new(supervisor, began, vec![Box::new(memory.clone())]);
+    let mut supervisor = RecordedSupervisor::new(supervisor, began, vec![Box::new(record)]);
     let mut open = drain(&mut supervisor, None);
     for n in 0..EVENTS {
         let now = began + STEP * u32::try_from(n).expect("small");
@@ -107,8 +98,7 @@ fn story() -> (Config, Instant, Entries) {
         supervisor.handle_timeout(now);
         open = drain(&mut supervisor, open);
     }
-    let entries = mem::take(&mut *memory.0.lock().expect("nobody panics"));
-    (config, began, entries)
+    (config, began, told.try_iter().collect())
 }
 
 enum Open {

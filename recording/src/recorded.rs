@@ -24,6 +24,12 @@ pub trait Record: Send + 'static {
     fn record(&mut self, at: Instant, entry: Entry);
 }
 
+impl<F: FnMut(Instant, Entry) + Send + 'static> Record for F {
+    fn record(&mut self, at: Instant, entry: Entry) {
+        self(at, entry);
+    }
+}
+
 /// A [`Supervisor`] by the same four calls, each told to all who look on.
 pub struct RecordedSupervisor {
     supervisor: Supervisor,

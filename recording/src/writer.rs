@@ -72,15 +72,10 @@ impl Writer {
             self.encode(at, Content::Entry(entry))?;
         }
         self.file.push(&self.line)?;
+        self.newest = self.newest.max(at);
         match entry {
-            Entry::Event(event) => {
-                self.newest = self.newest.max(at);
-                self.shadow.handle_event(at, event);
-            }
-            Entry::Timeout => {
-                self.newest = self.newest.max(at);
-                self.shadow.handle_timeout(at);
-            }
+            Entry::Event(event) => self.shadow.handle_event(at, event),
+            Entry::Timeout => self.shadow.handle_timeout(at),
             Entry::Action(action) => {
                 // What the shadow does instead, if it is not the same, is what a replay will show.
                 let _same = self.shadow.poll_action();

@@ -18,6 +18,7 @@ use std::sync::{Arc, LazyLock};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use livebus_tests::apache_kafka;
 use livebus_tests::host::Host;
+use livebus_tests::is_asked_for;
 
 mod context;
 mod harness;
@@ -182,5 +183,5 @@ fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Co
 
 /// Whether a machine without Kafka fails the scenarios instead of ignoring them.
 fn kafka_is_required() -> bool {
-    env::var_os("LIVEBUS_REQUIRE_KAFKA").is_some_and(|value| value == "1")
+    is_asked_for("LIVEBUS_REQUIRE_KAFKA")
 }

@@ -5,16 +5,12 @@
 //! now, so that the change can be read as a diff; and
 //! `LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka` records them anew.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
-use livebus_core::{Action, Supervisor};
-use livebus_recording::{
-    Content, Entry, Header, Line, Outcome, Reader, Record, RecordedSupervisor, Replay,
-};
+use livebus_core::Supervisor;
+use livebus_recording::{Content, Entry, Header, Line, Outcome, Reader, Replay};
+use livebus_tests::is_asked_for;
 use livebus_tests::recordings::{self, slug};
 
 /// All recordings: the scenario's folder, and the file.
@@ -55,55 +51,40 @@ fn scenarios() -> Vec<String> {
 
 /// What the supervisor of today makes of a recording's inputs, as a recording.
 fn replayed(recording: &[u8]) -> Vec<u8> {
-    #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(Instant, Entry)>>>);
-
-    impl Record for Seen {
-        fn record(&mut self, at: Instant, entry: Entry) {
-            let mut seen = self.0.lock().expect("nobody panics");
-            seen.push((at, entry));
-        }
-    }
-
     let mut reader = Reader::new(recording).expect("it is a recording");
     let (header, epoch): (Header, _) = (reader.header().clone(), reader.epoch());
     let mut text = Vec::new();
     header.encode(&mut text).expect("a line can be written");
-
-    let seen = Seen::default();
-    let supervisor = Supervisor::new(header.config, epoch.began());
-    let records: Vec<Box<dyn Record>> = vec![Box::new(seen.clone())];
-    let mut supervisor = RecordedSupervisor::new(supervisor, epoch.began(), records);
-    let mut end = None;
-    // Actions are polled where the recording has some, as the loop did that was recorded.
-    let drain = |supervisor: &mut RecordedSupervisor| {
-        let _drained: Vec<Action> = std::iter::from_fn(|| supervisor.poll_action()).collect();
+    let write = |at, content, text: &mut Vec<u8>| {
+        let line = Line { at, content };
+        line.encode(epoch, text).expect("a line can be written");
     };
+
+    let mut supervisor = Supervisor::new(header.config, epoch.began());
+    let mut newest = epoch.began();
     for item in &mut reader {
         let (_, line) = item.expect("it is whole");
+        newest = newest.max(line.at);
         match line.content {
             Content::Entry(Entry::Event(event)) => supervisor.handle_event(line.at, event),
             Content::Entry(Entry::Timeout) => supervisor.handle_timeout(line.at),
-            Content::Entry(Entry::Action(_)) => drain(&mut supervisor),
-            Content::End(_) => end = Some(line),
+            // Actions are polled where the recording has some, as the loop did that was recorded.
+            Content::Entry(Entry::Action(_)) | Content::End(_) => {
+                while let Some(action) = supervisor.poll_action() {
+                    write(newest, Content::Entry(Entry::Action(action)), &mut text);
+                }
+            }
         }
-    }
-    drain(&mut supervisor);
-    let entries = seen.0.lock().expect("nobody panics");
-    let lines = entries.iter().map(|&(at, entry)| Line {
-        at,
-        content: Content::Entry(entry),
-    });
-    for line in lines.chain(end) {
-        line.encode(epoch, &mut text)
-            .expect("a line can be written");
+        if !matches!(line.content, Content::Entry(Entry::Action(_))) {
+            write(line.at, line.content, &mut text);
+        }
     }
     text
 }
 
 #[test]
 fn every_recording_replays_the_same() {
-    let rewrite = env::var_os("LIVEBUS_REWRITE_RECORDINGS").is_some_and(|value| value == "1");
+    let rewrite = is_asked_for("LIVEBUS_REWRITE_RECORDINGS");
     for (_, path) in recordings() {
         let text = fs::read(&path).expect("it can be read");
         let now = replayed(&text);

@@ -4,30 +4,25 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use livebus_recording::{Outcome, Replay};
-use livebus_runner::{BuildError, End, Entry, Record, RecordError, RecordOptions};
+use livebus_runner::{BuildError, End, RecordError, RecordOptions};
 use livebus_tests::PATIENCE;
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
 
-struct Count(Arc<AtomicU64>);
-
-impl Record for Count {
-    fn record(&mut self, _at: Instant, _entry: Entry) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 pub(crate) async fn a_recording_is_all_on_the_disk_after_the_end<R: FullRunner>() {
     let folder = tempfile::tempdir().expect("there is room");
     let file = folder.path().join("bus.jsonl");
     let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let look_on = move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
     let bus = ScriptedBus::new(Answer::Live);
     let handle = builder::<R>(&bus)
-        .looked_on_by(Count(Arc::clone(&count)))
+        .looked_on_by(look_on)
         .record(RecordOptions::new(&file))
         .start()
         .await

@@ -1,10 +1,11 @@
 //! Where the recordings of the scenarios are, and whether they are to be made anew.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{fs, io};
 
 use livebus_runner::RecordOptions;
 
+use crate::is_asked_for;
 use crate::watched::Label;
 
 /// Set to 1, it has every supervision of a scenario recorded, in place of the recording that is there.
@@ -30,7 +31,7 @@ pub fn slug(sentence: &str) -> String {
 ///
 /// When there cannot be a folder for it, or the recording that is there cannot be removed.
 pub fn wanted(label: Label<'_>) -> io::Result<Option<RecordOptions>> {
-    if env::var_os(RECORD).is_none_or(|value| value != "1") {
+    if !is_asked_for(RECORD) {
         return Ok(None);
     }
     let scenario = folder().join(slug(label.scenario));

@@ -1,27 +1,18 @@
 //! A recording in memory.
 
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use livebus_recording::{Content, End, Entry, Epoch, Header, Line, Outcome, Record, Replay};
+use livebus_recording::{Content, End, Entry, Epoch, Header, Line, Outcome, Replay};
 
 use crate::story::{Story, config};
-
-/// Keeps all that it is told.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<(Instant, Entry)>>>);
-
-impl Record for Memory {
-    fn record(&mut self, at: Instant, entry: Entry) {
-        self.0.lock().expect("nobody panics").push((at, entry));
-    }
-}
 
 /// The recording of the story of this seed, as the text of a file.
 pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
     let began = Instant::now();
-    let memory = Memory::default();
-    let story = Story::new(seed, began, Box::new(memory.clone())).run(steps);
+    let (tell, told) = channel();
+    let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
+    let story = Story::new(seed, began, Box::new(record)).run(steps);
     let end = if story.supervisor.is_stopped() {
         End::Stopped
     } else {
@@ -33,7 +24,7 @@ pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
         config: config(seed),
         standing: None,
     };
-    let entries = memory.0.lock().expect("nobody panics");
+    let entries: Vec<(Instant, Entry)> = told.try_iter().collect();
     let newest = entries.iter().map(|(at, _)| *at).max();
     let lines = entries
         .iter()

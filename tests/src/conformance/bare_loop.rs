@@ -12,7 +12,7 @@ use livebus_core::{
     ServiceHandle, Settings, Status, Supervisor,
 };
 use livebus_endpoints::StatusChange;
-use livebus_recording::{Entry, Record, RecordedSupervisor};
+use livebus_recording::{Entry, RecordedSupervisor};
 
 use super::trace::Writer;
 use super::world::{Answer, Outcome, World};
@@ -300,14 +300,10 @@ fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> R
         ..world.settings.clone()
     });
     let supervisor = Supervisor::new(config.expect("a world has settings that are right"), now);
-    RecordedSupervisor::new(supervisor, now, vec![Box::new(Tell(tell.clone()))])
-}
-
-struct Tell(Sender<(Instant, Entry)>);
-
-impl Record for Tell {
-    fn record(&mut self, at: Instant, entry: Entry) {
+    let tell = tell.clone();
+    let record = move |at, entry| {
         // Nobody listens once the story is over.
-        let _ = self.0.send((at, entry));
-    }
+        let _ = tell.send((at, entry));
+    };
+    RecordedSupervisor::new(supervisor, now, vec![Box::new(record)])
 }
