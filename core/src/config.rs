@@ -86,6 +86,15 @@ impl Config {
         self.detection_bound + self.settings.partial_tolerance
     }
 
+    /// How long liveness messages stay open while not live, from failure to failure.
+    pub(crate) fn not_live_intervals(&self) -> Backoff {
+        Backoff {
+            first: self.settings.not_live_interval,
+            max: self.settings.not_live_interval_max,
+            jitter_percent: 0,
+        }
+    }
+
     /// The longest time from [`Event::Shutdown`](crate::Event::Shutdown) to Stopped: `drain + stop_timeout`.
     #[must_use]
     pub fn shutdown_bound(&self) -> Duration {

@@ -154,12 +154,14 @@
 
 mod action;
 mod backoff;
+mod canonical;
 mod cell;
 mod config;
 mod event;
 mod failure;
 mod handlers;
 mod liveness;
+mod phase;
 mod readiness;
 mod settings;
 mod snapshot;
@@ -174,6 +176,7 @@ pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
 pub use handlers::{Handler, HandlerId};
+pub use phase::Phase;
 pub use readiness::{
     Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,
     UnknownService,

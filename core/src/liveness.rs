@@ -5,7 +5,6 @@
 use std::time::Instant;
 
 use crate::action::Action;
-use crate::backoff::Backoff;
 use crate::failure::{Failure, FailureClass, FailureKind};
 use crate::settings::Answers;
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
@@ -16,13 +15,8 @@ use crate::supervisor::Supervisor;
 impl Supervisor {
     pub(crate) fn ask_while_not_live(&mut self, started: Started, not_live: NotLive) {
         let id = self.next_id();
-        let settings = self.config.settings();
-        let interval = Backoff {
-            first: settings.not_live_interval,
-            max: settings.not_live_interval_max,
-            jitter_percent: 0,
-        }
-        .doubled(not_live.failures.saturating_add(1));
+        let intervals = self.config.not_live_intervals();
+        let interval = intervals.doubled(not_live.failures.saturating_add(1));
         let deadline = self.now + interval;
         let asking = NotLive {
             in_flight: Some(id),

@@ -16,9 +16,10 @@ use crate::status::{Cause, Report, Status};
 /// Its methods are of three kinds:
 /// - what it is told: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
 /// - what it wants: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
-/// - what it knows: [`report`](Self::report), [`wants_evidence`](Self::wants_evidence), [`is_stopped`](Self::is_stopped),
-///   [`stale_answers`](Self::stale_answers), [`config`](Self::config); all of it at once, to go on elsewhere:
-///   [`snapshot`](Self::snapshot), [`restore`](Self::restore).
+/// - what it knows: [`report`](Self::report), [`phase`](Self::phase), [`wants_evidence`](Self::wants_evidence),
+///   [`is_stopped`](Self::is_stopped), [`stale_answers`](Self::stale_answers), [`config`](Self::config); all of it at once,
+///   to go on elsewhere: [`snapshot`](Self::snapshot), [`restore`](Self::restore); all that decides what it will do:
+///   [`canonical`](Self::canonical).
 ///
 /// After each call of the first kind, and once after [`new`](Self::new): poll actions until there are none, then ask for
 /// the timeout and wait for it or for an event. The crate's documentation has the rules, and a complete runner.
