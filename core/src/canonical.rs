@@ -175,13 +175,13 @@ impl View<'_> {
             },
             Question::Asking(Asking {
                 id,
-                asked,
+                unproved,
                 deadline,
                 failures,
                 doubt,
             }) => Question::Asking(Asking {
                 id: self.name(id),
-                asked: self.at(asked),
+                unproved: self.at(unproved),
                 deadline: self.at(deadline),
                 failures,
                 doubt,
@@ -189,12 +189,12 @@ impl View<'_> {
             Question::Rechecking {
                 failures,
                 failure,
-                asked,
+                unproved,
                 due,
             } => Question::Rechecking {
                 failures,
                 failure,
-                asked: self.at(asked),
+                unproved: self.at(unproved),
                 due: self.at(due),
             },
         }
@@ -251,7 +251,7 @@ impl View<'_> {
     fn at(&self, at: Instant) -> Instant {
         match at.checked_duration_since(self.now) {
             Some(ahead) => self.epoch + ahead,
-            None => self.epoch - (self.now - at),
+            None => self.epoch.checked_sub(self.now - at).unwrap_or(self.epoch),
         }
     }
 

@@ -103,7 +103,7 @@ impl Supervisor {
         live.question = match not_live.in_flight {
             Some(id) => Question::Asking(Asking {
                 id,
-                asked: not_live.sent,
+                unproved: not_live.sent,
                 deadline: not_live.until.min(self.now + settings.liveness_timeout),
                 failures: 0,
                 doubt: Doubt::None,
@@ -123,10 +123,13 @@ impl Supervisor {
 
 // The bus while it works.
 impl Supervisor {
+    /// Asks, because nothing has proved that the bus works since `unproved`: the silence, the bad news, or the first of
+    /// the liveness messages that failed.
     pub(crate) fn ask_while_live(
         &mut self,
         started: Started,
         live: Live,
+        unproved: Instant,
         failures: u32,
         doubt: Doubt,
     ) {
@@ -141,7 +144,7 @@ impl Supervisor {
             sent: self.now,
             question: Question::Asking(Asking {
                 id,
-                asked: self.now,
+                unproved,
                 deadline,
                 failures,
                 doubt,
@@ -182,7 +185,11 @@ impl Supervisor {
                 Standing::Warned(_) | Standing::Partial { .. } => Question::Quiet { due },
             },
             Question::Suspected { at: suspected, .. } if at > suspected => quiet,
-            Question::Rechecking { asked, .. } if at > asked => quiet,
+            Question::Rechecking { unproved, .. } if at > unproved => quiet,
+            Question::Asking(asking) if at > asking.unproved => Question::Asking(Asking {
+                failures: 0,
+                ..asking
+            }),
             question @ (Question::Suspected { .. }
             | Question::Rechecking { .. }
             | Question::Asking(_)) => question,
@@ -204,8 +211,9 @@ impl Supervisor {
                 due: due.min(soonest),
             },
             Question::Asking(asking) => Question::Asking(Asking {
-                asked: now,
+                unproved: now,
                 deadline: asking.deadline.min(now + settings.suspicion_timeout),
+                failures: 0,
                 doubt: match asking.doubt {
                     Doubt::None | Doubt::CameLater(_) => Doubt::CameLater(hint),
                     Doubt::SentIt(_) => Doubt::SentIt(hint),
@@ -267,7 +275,7 @@ impl Supervisor {
         asking: Asking,
         failure: Failure,
     ) {
-        if live.evidence > asking.asked {
+        if live.evidence > asking.unproved {
             live.question = Question::Quiet {
                 due: live.next_due(self.now, &self.config),
             };
@@ -285,7 +293,7 @@ impl Supervisor {
             Doubt::CameLater(hint) => {
                 live.question = Question::Suspected {
                     hint,
-                    at: asking.asked,
+                    at: asking.unproved,
                     due: live.spaced(self.now, &self.config),
                 };
                 self.set_liveness(started, Liveness::Live(live));
@@ -294,7 +302,7 @@ impl Supervisor {
                 live.question = Question::Rechecking {
                     failures,
                     failure,
-                    asked: asking.asked,
+                    unproved: asking.unproved,
                     due: self.now + self.config.settings().recheck_delay,
                 };
                 self.set_liveness(started, Liveness::Live(live));

@@ -246,12 +246,12 @@ variants!(Question {
     1 => Quiet { due },
     2 => Suspected { hint, at, due },
     3 => Asking(asking),
-    4 => Rechecking { failures, failure, asked, due },
+    4 => Rechecking { failures, failure, unproved, due },
 });
 
 fields!(Asking {
     id,
-    asked,
+    unproved,
     deadline,
     failures,
     doubt,

@@ -101,11 +101,11 @@ pub(crate) enum Question {
     },
     /// A liveness message is under way.
     Asking(Asking),
-    /// It failed ambiguously; asked again at `due` unless evidence newer than `asked` comes first.
+    /// It failed ambiguously; asked again at `due` unless evidence newer than `unproved` comes first.
     Rechecking {
         failures: u32,
         failure: Failure,
-        asked: Instant,
+        unproved: Instant,
         due: Instant,
     },
 }
@@ -113,8 +113,8 @@ pub(crate) enum Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Asking {
     pub(crate) id: OpId,
-    /// Evidence that is newer makes its timeout meaningless.
-    pub(crate) asked: Instant,
+    /// Evidence that is newer makes its timeout meaningless: it refutes what the message was sent for.
+    pub(crate) unproved: Instant,
     pub(crate) deadline: Instant,
     /// Ambiguous failures in a row before this one.
     pub(crate) failures: u32,

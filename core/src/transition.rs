@@ -259,12 +259,14 @@ impl Supervisor {
             self.lose(started, live, Cause::LivenessFailed(failure));
         } else {
             match live.question {
-                Question::Quiet { .. } => self.ask_while_live(started, live, 0, Doubt::None),
-                Question::Suspected { hint, .. } => {
-                    self.ask_while_live(started, live, 0, Doubt::SentIt(hint));
+                Question::Quiet { .. } => self.ask_while_live(started, live, now, 0, Doubt::None),
+                Question::Suspected { hint, at, .. } => {
+                    self.ask_while_live(started, live, at, 0, Doubt::SentIt(hint));
                 }
-                Question::Rechecking { failures, .. } => {
-                    self.ask_while_live(started, live, failures, Doubt::None);
+                Question::Rechecking {
+                    failures, unproved, ..
+                } => {
+                    self.ask_while_live(started, live, unproved, failures, Doubt::None);
                 }
                 Question::Asking(asking) => self.live_failed(started, live, asking, OVERDUE),
             }
@@ -277,7 +279,9 @@ impl Supervisor {
     /// late, the last question is what is cut short. The bound is a promise, a timeout is not.
     fn lease_ran_out(&mut self, started: Started, live: Live) {
         let cause = match live.question {
-            Question::Asking(Asking { asked, doubt, .. }) if live.evidence <= asked => {
+            Question::Asking(Asking {
+                unproved, doubt, ..
+            }) if live.evidence <= unproved => {
                 Cause::LivenessFailed(doubt.hint().unwrap_or(OVERDUE))
             }
             Question::Rechecking { failure, .. } => Cause::LivenessFailed(failure),

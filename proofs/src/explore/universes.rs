@@ -1,0 +1,266 @@
+//! The universes: small configurations, and surroundings that may do one thing or another.
+
+use std::time::Duration;
+
+use livebus_core::{
+    Answers, Backoff, Config, FailureClass, Handler, OnClientLost, OnSuspicion, Settings,
+};
+
+use super::world::BusState;
+
+/// A configuration in ticks, and what its surroundings may do.
+#[derive(Debug, Clone)]
+pub struct Universe {
+    /// What it is for, in a word or two.
+    pub name: &'static str,
+    /// The supervisor's.
+    pub config: Config,
+    /// Everything happens at multiples of this.
+    pub tick: Duration,
+    /// What the bus may do.
+    pub buses: Vec<BusState>,
+    /// How liveness messages may fail.
+    pub failures: Vec<FailureClass>,
+    /// Whether there is ordinary traffic.
+    pub traffic: bool,
+    /// Whether traffic is told so many ticks after it was observed.
+    pub old_news: Option<u32>,
+    /// Whether the client library gives hints, true or false.
+    pub hints: bool,
+    /// Whether clients are lost.
+    pub losses: bool,
+    /// Whether the service may end.
+    pub shutdown: bool,
+    /// Whether the process may sleep, for so many ticks.
+    pub sleeps: Option<u32>,
+    /// Good answers are under way for so many ticks at the most, and arrive though the bus is gone.
+    pub flight: u32,
+    /// How many states there are, which the tests pin.
+    pub states: usize,
+}
+
+impl Universe {
+    /// A duration, in ticks.
+    #[must_use]
+    pub fn ticks(&self, duration: Duration) -> u32 {
+        u32::try_from(duration.as_nanos() / self.tick.as_nanos()).unwrap_or(u32::MAX)
+    }
+
+    fn new(name: &'static str, settings: Settings, states: usize) -> Self {
+        Self {
+            name,
+            config: Config::new(settings).expect("a universe has a valid configuration"),
+            tick: TICK,
+            buses: vec![BusState::Up, BusState::Down, BusState::Hung],
+            failures: vec![FailureClass::Unreachable],
+            traffic: false,
+            old_news: None,
+            hints: false,
+            losses: false,
+            shutdown: false,
+            sleeps: None,
+            flight: 0,
+            states,
+        }
+    }
+}
+
+const TICK: Duration = Duration::from_secs(1);
+
+const fn ticks(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Small numbers, each different from its neighbours where that can matter.
+fn small() -> Settings {
+    Settings {
+        start_timeout: ticks(2),
+        start_backoff: Backoff {
+            first: ticks(1),
+            max: ticks(2),
+            jitter_percent: 0,
+        },
+        live_interval: ticks(3),
+        liveness_timeout: ticks(2),
+        recheck_delay: ticks(1),
+        failures_to_not_ready: 2,
+        successes_to_ready: 1,
+        not_live_interval: ticks(1),
+        not_live_interval_max: ticks(2),
+        on_suspicion: OnSuspicion::Ask,
+        suspicion_timeout: ticks(1),
+        suspicion_spacing: ticks(1),
+        partial_tolerance: ticks(3),
+        answers: Answers::Live,
+        recreate_after: None,
+        handlers: Vec::new(),
+        registration_timeout: ticks(1),
+        registration_backoff: Backoff::fixed(ticks(1)),
+        drain: ticks(2),
+        stop_timeout: ticks(1),
+        ..Settings::default()
+    }
+}
+
+/// The small universes, each about one thing: for every change, and for faulty cores.
+#[must_use]
+pub fn universes() -> Vec<Universe> {
+    let everything_fails = vec![
+        FailureClass::Unreachable,
+        FailureClass::Tls,
+        FailureClass::ClientFatal,
+        FailureClass::TopicMissing,
+    ];
+    let handlers = vec![Handler::required("orders"), Handler::optional("audit")];
+    vec![
+        Universe {
+            traffic: true,
+            shutdown: true,
+            ..Universe::new("traffic", small(), 731)
+        },
+        Universe {
+            traffic: true,
+            old_news: Some(1),
+            hints: true,
+            shutdown: true,
+            ..Universe::new("hints", small(), 0)
+        },
+        Universe {
+            failures: everything_fails.clone(),
+            hints: true,
+            losses: true,
+            shutdown: true,
+            ..Universe::new("failures", small(), 0)
+        },
+        Universe {
+            buses: vec![BusState::Up, BusState::Hung, BusState::Leaderless],
+            failures: vec![FailureClass::NoLeader],
+            traffic: true,
+            hints: true,
+            ..Universe::new("leaders", small(), 0)
+        },
+        Universe {
+            losses: true,
+            shutdown: true,
+            ..Universe::new(
+                "handlers",
+                Settings {
+                    handlers: handlers.clone(),
+                    ..small()
+                },
+                0,
+            )
+        },
+        Universe {
+            traffic: true,
+            hints: true,
+            sleeps: Some(9),
+            shutdown: true,
+            ..Universe::new("sleep", small(), 0)
+        },
+        Universe {
+            flight: 1,
+            hints: true,
+            ..Universe::new("flight", small(), 0)
+        },
+        Universe {
+            failures: everything_fails.clone(),
+            traffic: true,
+            hints: true,
+            ..Universe::new(
+                "strict and slow",
+                Settings {
+                    answers: Answers::NotLive,
+                    failures_to_not_ready: 3,
+                    successes_to_ready: 2,
+                    recreate_after: Some(ticks(4)),
+                    ..small()
+                },
+                0,
+            )
+        },
+        Universe {
+            failures: vec![FailureClass::Unreachable, FailureClass::ClientFatal],
+            traffic: true,
+            hints: true,
+            losses: true,
+            shutdown: true,
+            ..Universe::new(
+                "as in voltha",
+                Settings {
+                    start_backoff: Backoff::fixed(ticks(2)),
+                    live_interval: ticks(6),
+                    liveness_timeout: ticks(6),
+                    failures_to_not_ready: 1,
+                    not_live_interval: ticks(3),
+                    not_live_interval_max: ticks(3),
+                    on_suspicion: OnSuspicion::NotReady,
+                    partial_tolerance: Duration::ZERO,
+                    answers: Answers::NotLive,
+                    on_client_lost: OnClientLost::Fail,
+                    drain: Duration::ZERO,
+                    ..small()
+                },
+                0,
+            )
+        },
+    ]
+}
+
+/// Everything at once: the one that stateright and our own search count on every change.
+#[must_use]
+pub fn everything() -> Universe {
+    Universe {
+        buses: vec![
+            BusState::Up,
+            BusState::Down,
+            BusState::Hung,
+            BusState::Leaderless,
+        ],
+        failures: vec![
+            FailureClass::Unreachable,
+            FailureClass::NoLeader,
+            FailureClass::TopicMissing,
+        ],
+        traffic: true,
+        old_news: Some(1),
+        hints: true,
+        losses: true,
+        sleeps: Some(9),
+        shutdown: true,
+        ..Universe::new(
+            "everything",
+            Settings {
+                handlers: vec![Handler::required("orders")],
+                registration_timeout: ticks(2),
+                ..small()
+            },
+            0,
+        )
+    }
+}
+
+/// The same with longer times, where that makes more orders of events: the long command's.
+#[must_use]
+pub fn large() -> Universe {
+    Universe {
+        config: Config::new(Settings {
+            live_interval: ticks(4),
+            partial_tolerance: ticks(4),
+            registration_timeout: ticks(2),
+            registration_backoff: Backoff {
+                first: ticks(1),
+                max: ticks(2),
+                jitter_percent: 0,
+            },
+            suspicion_spacing: ticks(2),
+            drain: ticks(3),
+            handlers: vec![Handler::required("orders"), Handler::optional("audit")],
+            ..small()
+        })
+        .expect("a universe has a valid configuration"),
+        name: "large",
+        states: 0,
+        ..everything()
+    }
+}

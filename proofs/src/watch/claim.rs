@@ -1,0 +1,69 @@
+//! What is claimed of every supervisor, one name a claim.
+
+use std::fmt;
+
+macro_rules! claims {
+    ($($name:ident $number:literal $sentence:literal)*) => {
+        /// One claim about every supervisor. The numbers of the safety properties S1 to S15 are those of `docs/verification.md`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Claim {
+            $(#[doc = $sentence] $name,)*
+        }
+
+        impl Claim {
+            /// Every claim, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its number.
+            #[must_use]
+            pub const fn number(self) -> &'static str {
+                match self {
+                    $(Self::$name => $number,)*
+                }
+            }
+
+            /// What is claimed, as a sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$name => $sentence,)*
+                }
+            }
+        }
+    };
+}
+
+claims! {
+    ProofBeforeRunning "S1" "Never Running before a start has succeeded and enough proofs came after it and after the last loss."
+    EvidenceIsYoung "S2" "Running implies that the newest evidence is younger than the bound, and the lease says so exactly."
+    DefinitiveFirst "S3" "A definitive failure while Running: the report that ends Running is the first action of that step."
+    FailedIsFinal "S4" "Failed is left only by a shutdown."
+    OneLivenessMessage "S5" "At most one liveness message is in flight."
+    OneStart "S6" "No start before the answer or the deadline of the one before it."
+    AlwaysADeadline "S7" "Every state but Stopped and Failed has a deadline, and those have none."
+    NoHotLoop "S8" "A bounded number of actions a step, the next deadline strictly later, liveness messages spaced."
+    ReportsFold "S9" "Each report says something new, and the reports add up to what is known."
+    StaleDoesNothing "S10" "The answer to anything but an operation in flight is counted and does nothing; the first to one in flight is taken."
+    EndInOrder "S11" "A shutdown: NotReady, then the drain, then one stop, then Stopped, then nothing."
+    TimeStandsStill "S12" "When the clock goes back, or a wake-up comes early, nothing happens."
+    BackoffIsKept "S13" "Each retry comes after exactly its back-off, which begins anew after a success."
+    NeverGivesUp "S15" "However much bad news comes, the next start or liveness message goes out in time."
+    DeadlinesFromNow "rule 5" "Every deadline is counted from now, by its own setting."
+    NamesCountUp "rule 3" "Operations are named 1, 2, 3; none is named twice, and each is discarded at most once."
+    OneOfEach "rule 4" "At most one registration of each handler is in flight, and none without a client."
+    FirstMessageAtOnce "start" "After a start the first liveness message and all registrations go out at once."
+    NoFalseAlarm "verdict" "Running ends for a reason that the rules name: nothing less makes a service NotReady."
+    SuspicionDecides "suspicion" "Bad news that nothing refutes ends Running within the spacing and two suspicion timeouts."
+    PartialEnds "partial" "While only leaders are missing, Running ends when the tolerance has passed, and not before."
+    HandlersRequired "handlers" "Running implies that every required handler is registered."
+    WakesForNews "evidence" "Where evidence is not wanted, it changes nothing but the lease."
+    RunsWhenProved "V1" "Enough proofs and all required handlers are Running at once."
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.number(), self.sentence())
+    }
+}
+
+impl std::error::Error for Claim {}
