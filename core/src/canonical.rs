@@ -3,6 +3,7 @@
 //! Time goes on, names are never used twice and counters count, so no state ever comes back. Yet the next operation is the
 //! same whatever its name, a deadline is as far away whatever the clock says, and what happened long ago decides nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::action::OpId;
@@ -34,7 +35,7 @@ impl Supervisor {
         let registrations = registrations.collect();
         let jitters = [settings.start_backoff, settings.registration_backoff];
         let supervisor = Self {
-            config: self.config.clone(),
+            config: Arc::clone(&self.config),
             state,
             registrations,
             actions: Self::queue(settings.handlers.len()),

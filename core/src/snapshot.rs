@@ -3,6 +3,7 @@
 //! The tables below have every field and every variant; one that is added elsewhere does not compile until it is here.
 
 use std::slice;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::action::{Action, OpId};
@@ -79,7 +80,7 @@ impl Supervisor {
         let mut actions = Self::queue(handlers);
         actions.extend(from.take_all::<Action>()?);
         let supervisor = Self {
-            config,
+            config: Arc::new(config),
             state,
             registrations: registrations.into_boxed_slice(),
             actions,

@@ -1,6 +1,7 @@
 //! The four calls.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::action::{Action, OpId};
@@ -27,7 +28,8 @@ use crate::status::{Cause, Report, Status};
 /// Two supervisors that were told the same are equal, and remain so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Supervisor {
-    pub(crate) config: Config,
+    /// Shared with clones: exploring makes very many.
+    pub(crate) config: Arc<Config>,
     pub(crate) state: State,
     pub(crate) registrations: Box<[Registration]>,
     pub(crate) actions: VecDeque<Action>,
@@ -52,7 +54,7 @@ impl Supervisor {
         let handlers = config.settings().handlers.len();
         let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
         let mut supervisor = Self {
-            config,
+            config: Arc::new(config),
             state: State::BackingOff {
                 attempt: 1,
                 until: now,
@@ -140,7 +142,7 @@ impl Supervisor {
 
     /// What it was told once.
     #[must_use]
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 

@@ -25,7 +25,7 @@ fn main() {
             continue;
         }
         let t = std::time::Instant::now();
-        match explorer::explore(&u, 3_000_000) {
+        match explorer::explore(&u, 6_000_000) {
             Ok(e) => {
                 println!(
                     "{}: {} states {} edges, detected {:?}, bound {:?}, {:?}",

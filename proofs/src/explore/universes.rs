@@ -231,8 +231,8 @@ pub fn everything() -> Universe {
         ..Universe::new(
             "everything",
             Settings {
-                handlers: vec![Handler::required("orders")],
-                registration_timeout: ticks(2),
+                handlers: vec![Handler::required("orders"), Handler::optional("audit")],
+                registration_timeout: ticks(1),
                 ..small()
             },
             0,
