@@ -30,7 +30,8 @@ pub struct Settings {
     pub liveness_timeout: Duration,
     /// After an ambiguous failure while live: how long until the next liveness message. At most `live_interval`.
     pub recheck_delay: Duration,
-    /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000.
+    /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000. The row ends with evidence that is
+    /// newer than what its first liveness message was sent for, and begins anew with bad news.
     pub failures_to_not_ready: u32,
     /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one in the same interval counts once.
     pub successes_to_ready: u32,

@@ -105,3 +105,42 @@ fn evidence_that_is_older_than_the_bound_proves_nothing() {
     assert_eq!(story.status(), Status::Prepared);
     story.heard(10_000, 501, &["Running: Evidence"]);
 }
+
+/// Against "ambiguous failures in a row": evidence between two liveness messages, told after the second went out.
+#[test]
+fn evidence_after_the_first_failure_ends_the_row_though_it_is_told_late() {
+    let mut story = Story::running(plain());
+    story.time(5_000, &["ask #3 by 7000"]);
+    story.time(7_000, &[]);
+    story.time(7_500, &["ask #4 by 9500"]);
+    story.heard(7_510, 7_400, &["renew until 16900"]);
+    // It was NotReady.
+    story.time(9_500, &[]);
+    story.next_is(12_400);
+}
+
+/// Against "newer evidence refutes bad news": told when the liveness message was out that the bad news sent.
+#[test]
+fn evidence_after_bad_news_refutes_it_though_it_is_told_late() {
+    let mut story = Story::running(plain());
+    story.event(100, suspect(Unreachable), &[]);
+    story.time(200, &["ask #3 by 700"]);
+    story.heard(210, 150, &["renew until 9650"]);
+    // It was NotReady.
+    story.time(700, &[]);
+    story.next_is(5_150);
+}
+
+/// Against "another one decides": the row before the evidence counted for what came after it.
+#[test]
+fn bad_news_during_a_second_message_begins_the_row_anew() {
+    let mut story = Story::running(plain());
+    story.time(5_000, &["ask #3 by 7000"]);
+    story.time(7_000, &[]);
+    story.time(7_500, &["ask #4 by 9500"]);
+    story.heard(8_000, 8_000, &["renew until 17500"]);
+    story.event(8_100, suspect(Unreachable), &[]);
+    // It was NotReady.
+    story.time(8_600, &["ask #5 by 9100"]);
+    story.time(9_100, &["NotReady: LivenessFailed(Unreachable)"]);
+}
