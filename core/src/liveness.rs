@@ -319,20 +319,21 @@ impl Supervisor {
         self.lose(started, answered, Cause::LivenessFailed(failure));
     }
 
-    /// Not live any more. A liveness message that is still under way goes on; else the next one goes out as soon as the
-    /// interval allows.
+    /// Not live any more. A liveness message that is still under way has one interval more; else the next one goes out as
+    /// soon as the interval allows.
     pub(crate) fn lose(&mut self, started: Started, live: Live, cause: Cause) {
         self.set_status(Status::NotReady, cause);
         let now = self.now;
+        let interval = self.config.settings().not_live_interval;
         let not_live = NotLive {
             sent: live.sent,
-            until: now.max(live.sent + self.config.settings().not_live_interval),
+            until: now.max(live.sent + interval),
             ..NotLive::since(now)
         };
         let not_live = match live.question {
             Question::Asking(asking) if asking.deadline > now => NotLive {
                 in_flight: Some(asking.id),
-                until: asking.deadline,
+                until: asking.deadline.min(now + interval),
                 ..not_live
             },
             Question::Asking(_)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use livebus_core::{Action, Config, Event, Failure, OpId};
+use livebus_core::{Action, Config, Event, Failure, OpId, Status};
 
 use crate::world::{Entry, Kind, operation};
 
@@ -14,8 +14,8 @@ pub(crate) struct Operation {
     pub(crate) sent: Instant,
     /// What the runner was told.
     pub(crate) deadline: Instant,
-    /// The earliest instant at which the supervisor may have given up on it. Bad news and evidence may shorten what is
-    /// left of a liveness message: to `suspicion_timeout` and to `liveness_timeout`.
+    /// The earliest instant at which the supervisor may have given up on it. Bad news, evidence and the end of Running may
+    /// shorten what is left of a liveness message: to `suspicion_timeout`, `liveness_timeout` and `not_live_interval`.
     pub(crate) soft_deadline: Instant,
     pub(crate) answered: bool,
     /// Its client went, or a newer one took its place, or everything stops.
@@ -103,7 +103,7 @@ impl Ledger {
         if let Some(event) = entry.event() {
             self.put_down_answer(entry, event);
             if matches!(event, Event::Live { .. }) {
-                self.shorten(config, entry, event);
+                self.shorten(entry.clock + config.settings().liveness_timeout);
             }
         }
         for action in &entry.actions {
@@ -125,6 +125,9 @@ impl Ledger {
                     .for_each(|op| op.over = true);
                 self.operations.push(new);
             }
+            if matches!(action, Action::SetStatus(report) if report.status == Status::NotReady) {
+                self.shorten(entry.clock + config.settings().not_live_interval);
+            }
             if let Action::Discard { id } = *action {
                 let is_client = self
                     .operations
@@ -138,8 +141,9 @@ impl Ledger {
                 self.client = self.client.filter(|client| *client != id);
             }
         }
-        if let Some(event @ Event::Suspicion(_)) = entry.event() {
-            self.shorten(config, entry, event);
+        // What was due by then began before bad news, whose turn is therefore after it; evidence comes first.
+        if let Some(Event::Suspicion(_)) = entry.event() {
+            self.shorten(entry.clock + config.settings().suspicion_timeout);
         }
         if entry.event() == Some(Event::Shutdown) {
             let ends = |op: &&mut Operation| op.kind != Kind::Stop;
@@ -164,21 +168,10 @@ impl Ledger {
         }
     }
 
-    /// What was due by then began before bad news, whose turn is therefore after it; evidence comes first.
-    fn shorten(&mut self, config: &Config, entry: &Entry, event: Event) {
-        let left = match event {
-            Event::Suspicion(_) => config.settings().suspicion_timeout,
-            Event::Live { .. } => config.settings().liveness_timeout,
-            Event::StartAnswered { .. }
-            | Event::LivenessAnswered { .. }
-            | Event::RegistrationAnswered { .. }
-            | Event::StopAnswered { .. }
-            | Event::ClientLost { .. }
-            | Event::Shutdown => return,
-        };
+    fn shorten(&mut self, until: Instant) {
         for op in &mut self.operations {
             if op.kind == Kind::Liveness {
-                op.soft_deadline = op.soft_deadline.min(entry.clock + left);
+                op.soft_deadline = op.soft_deadline.min(until);
             }
         }
     }

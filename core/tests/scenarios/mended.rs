@@ -144,3 +144,20 @@ fn bad_news_during_a_second_message_begins_the_row_anew() {
     story.time(8_600, &["ask #5 by 9100"]);
     story.time(9_100, &["NotReady: LivenessFailed(Unreachable)"]);
 }
+
+/// Against "while NotReady a liveness message goes out each `not_live_interval`": the one under way kept its own deadline.
+#[test]
+fn a_message_that_is_under_way_when_running_ends_delays_the_next_by_one_interval_at_most() {
+    let settings = Settings {
+        start_backoff: plain().start_backoff,
+        ..Settings::as_in_voltha()
+    };
+    let mut story = Story::running(settings);
+    story.time(60_000, &["ask #3 by 120000"]);
+    let believed = ["NotReady: LivenessFailed(Unreachable)"];
+    story.event(61_000, suspect(Unreachable), &believed);
+    story.event(62_000, not_live(3, Unreachable), &[]);
+    // It was 120,000.
+    story.next_is(66_000);
+    story.time(66_000, &["ask #4 by 71000"]);
+}

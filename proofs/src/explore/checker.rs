@@ -30,8 +30,8 @@ impl Model for InStateright {
                 world.broken.is_none()
             }),
             Property::always(
-                "early wake-ups and stale answers do nothing",
-                |model: &Self, world: &World| world.nothing_happens(&model.0).is_ok(),
+                "what comes to nothing does, and what comes to the same",
+                |model: &Self, world: &World| world.is_sound(&model.0).is_ok(),
             ),
         ]
     }

@@ -76,7 +76,7 @@ pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
     let mut number = 0;
     while let Some(world) = rest.pop_front() {
         explored.starts.push(explored.edges.len() as u64);
-        if let Err(claim) = world.nothing_happens(universe) {
+        if let Err(claim) = world.is_sound(universe) {
             explored.broken = explored.broken.or(Some((number, claim)));
         }
         world.moves(universe, &mut moves);

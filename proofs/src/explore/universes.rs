@@ -232,7 +232,7 @@ pub fn everything() -> Universe {
             "everything",
             Settings {
                 handlers: vec![Handler::required("orders"), Handler::optional("audit")],
-                registration_timeout: ticks(1),
+                registration_timeout: ticks(2),
                 ..small()
             },
             0,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Config, Event, FailureClass, OpId, Phase, Status, Supervisor};
 
 use super::universes::Universe;
-use crate::watch::{Claim, Seen, Watch, drive, pack};
+use crate::watch::{Claim, Seen, Watch, drive, pack, poll};
 
 /// The instant at which every world stands: time is counted from it, both ways.
 pub static EPOCH: LazyLock<Instant> = LazyLock::new(|| {
@@ -99,14 +99,15 @@ impl World {
     pub fn first(universe: &Universe) -> Self {
         let now = *EPOCH;
         let mut supervisor = Supervisor::new(universe.config.clone(), now);
-        let actions: Vec<Action> = std::iter::from_fn(|| supervisor.poll_action()).collect();
+        let mut actions = Vec::new();
+        let call = poll(&mut supervisor, 0, &mut actions);
         let mut watch = Watch::new(&universe.config, now);
         let seen = Seen {
             now,
             event: None,
             actions: &actions,
             supervisor: &supervisor,
-            stale: 0,
+            call,
         };
         let broken = watch.see(&seen).err();
         let mut world = Self {
@@ -225,13 +226,13 @@ impl World {
             let passed = (now - *EPOCH).as_nanos() / universe.tick.as_nanos();
             next.unusable += u32::try_from(passed).unwrap_or(u32::MAX);
         }
-        let stale = drive(&mut next.supervisor, now, step.event, &mut step.actions);
+        let call = drive(&mut next.supervisor, now, step.event, &mut step.actions);
         let seen = Seen {
             now,
             event: step.event,
             actions: &step.actions,
             supervisor: &next.supervisor,
-            stale,
+            call,
         };
         next.broken = next.watch.see(&seen).err();
         next.check_bound(universe, self, &mut step);
@@ -303,58 +304,46 @@ impl World {
         }
     }
 
-    /// What comes to nothing in this world: early wake-ups, a clock that goes back, and answers that nobody waits for.
+    /// What comes to nothing in this world, and what comes to the same.
     ///
     /// # Errors
     ///
-    /// The claim that one of them breaks.
-    pub fn nothing_happens(&self, universe: &Universe) -> Result<(), Claim> {
-        let mut twin = self.supervisor.clone();
-        let unknown = OpId::from_number(1 << 30);
+    /// The claim that is broken.
+    pub fn is_sound(&self, universe: &Universe) -> Result<(), Claim> {
         let now = *EPOCH;
+        let same = |twin: &mut Supervisor| {
+            twin.poll_action().is_none() && twin.canonical(now).0 == self.supervisor
+        };
+        let mut twin = self.supervisor.clone();
         twin.handle_timeout(now.checked_sub(universe.tick).unwrap_or(now));
         twin.handle_timeout(now);
-        let same = |twin: &mut Supervisor| {
-            twin.poll_action().is_none() && twin.poll_timeout() == self.supervisor.poll_timeout()
-        };
         if !same(&mut twin) {
             return Err(Claim::TimeStandsStill);
         }
-        for result in [Ok(()), Err(FailureClass::Tls.into())] {
-            for event in [
-                Event::StartAnswered {
-                    id: unknown,
-                    result,
-                },
-                Event::LivenessAnswered {
-                    id: unknown,
-                    result,
-                },
-                Event::RegistrationAnswered {
-                    id: unknown,
-                    result,
-                },
-                Event::StopAnswered {
-                    id: unknown,
-                    result,
-                },
-            ] {
-                twin.handle_event(now, event);
+        let stale = stale_answers();
+        for event in stale {
+            twin.handle_event(now, event);
+        }
+        let counted = twin.stale_answers() - self.supervisor.stale_answers();
+        if counted != stale.len() as u64 || !same(&mut twin) {
+            return Err(Claim::StaleDoesNothing);
+        }
+        self.time_passes_first(now + universe.tick)
+    }
+
+    fn time_passes_first(&self, later: Instant) -> Result<(), Claim> {
+        let hint = Event::Suspicion(FailureClass::Unreachable.into());
+        let mut passed = self.supervisor.clone();
+        passed.handle_timeout(later);
+        for event in [hint, Event::Shutdown] {
+            let (mut once, mut twice) = (self.supervisor.clone(), passed.clone());
+            once.handle_event(later, event);
+            twice.handle_event(later, event);
+            if once != twice {
+                return Err(Claim::TimePassesFirst);
             }
         }
-        twin.handle_event(
-            now,
-            Event::ClientLost {
-                client: unknown,
-                failure: FailureClass::Other.into(),
-            },
-        );
-        let counted = twin.stale_answers() == self.supervisor.stale_answers() + 9;
-        if counted && same(&mut twin) && twin.canonical(now).0 == self.supervisor {
-            Ok(())
-        } else {
-            Err(Claim::StaleDoesNothing)
-        }
+        Ok(())
     }
 
     /// Brings it back to [`EPOCH`] and writes it down.
@@ -418,6 +407,26 @@ impl BusState {
             | FailureClass::Other => self != Self::Hung,
         }
     }
+}
+
+/// Answers that nobody waits for, well and not, and the loss of a client that is not there.
+fn stale_answers() -> [Event; 9] {
+    let id = OpId::from_number(1 << 30);
+    let (well, failed) = (Ok(()), Err(FailureClass::Tls.into()));
+    [
+        Event::StartAnswered { id, result: well },
+        Event::StartAnswered { id, result: failed },
+        Event::LivenessAnswered { id, result: well },
+        Event::LivenessAnswered { id, result: failed },
+        Event::RegistrationAnswered { id, result: well },
+        Event::RegistrationAnswered { id, result: failed },
+        Event::StopAnswered { id, result: well },
+        Event::StopAnswered { id, result: failed },
+        Event::ClientLost {
+            client: id,
+            failure: FailureClass::Other.into(),
+        },
+    ]
 }
 
 /// Ticks are many and small, other numbers few and small: one byte each, mostly.

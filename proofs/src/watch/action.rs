@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Backoff, Cause, Config, FailureKind, OpId, Report, Status};
+use livebus_core::{
+    Action, Backoff, Cause, Config, FailureKind, OnClientLost, OpId, Report, Status,
+};
 
 use super::books::{Bus, Operation, Question, Slot, Watch};
 use super::claim::Claim;
@@ -224,8 +226,18 @@ impl Watch {
             hold(self.may_end_running(config, now), Claim::NoFalseAlarm)?;
             self.ran = Some(now);
         }
+        let lost = matches!(report.cause, Cause::ClientLost(_));
+        let fails = config.settings().on_client_lost == OnClientLost::Fail;
+        hold(
+            (report.status == Status::Failed) == (lost && fails),
+            Claim::FailsAsTold,
+        )?;
         if is_a_loss(report.cause) && matches!(self.bus, Bus::Live { .. }) {
             self.bus = Bus::unproved(now);
+            if let Some(question) = &mut self.question {
+                let most = now + config.settings().not_live_interval;
+                question.until = question.until.min(most);
+            }
         }
         self.report = report;
         Ok(())

@@ -17,6 +17,11 @@ impl Watch {
         before: &Report,
     ) -> Result<(), Claim> {
         hold(self.left_behind.is_empty(), Claim::NamesCountUp)?;
+        let due_while_queued = (!seen.actions.is_empty()).then_some(seen.now);
+        hold(
+            seen.call.due_while_queued == due_while_queued,
+            Claim::QueuedIsDue,
+        )?;
         hold(self.report == *seen.supervisor.report(), Claim::ReportsFold)?;
         let handlers = self.handlers.len();
         let bounded = seen.actions.len() <= 6 + 2 * handlers;
@@ -93,6 +98,13 @@ impl Watch {
             seen.now <= self.tried + longest_pause(config),
             Claim::NeverGivesUp,
         )?;
+        if let Bus::NotLive { newest, .. } = self.bus
+            && self.client.is_some()
+        {
+            let most = not_live_intervals(config).max;
+            let since = self.sent.map_or(newest, |sent| sent.max(newest));
+            hold(due <= Some(since + most), Claim::NeverGivesUp)?;
+        }
         let waits_on_time = |since: Instant, delay| due.is_some_and(|due| due <= since + delay);
         if let Some(since) = self.waiting {
             let delay = longest(settings.start_backoff, self.unproved);

@@ -52,7 +52,10 @@ impl Watch {
                 true
             }
         };
-        hold(seen.stale == u64::from(!taken), Claim::StaleDoesNothing)?;
+        hold(
+            seen.call.stale == u64::from(!taken),
+            Claim::StaleDoesNothing,
+        )?;
         hold(taken || seen.actions.is_empty(), Claim::StaleDoesNothing)
     }
 

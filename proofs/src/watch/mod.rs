@@ -32,8 +32,8 @@ pub struct Seen<'a> {
     pub actions: &'a [Action],
     /// The supervisor afterwards, drained.
     pub supervisor: &'a Supervisor,
-    /// How many more answers it counts as stale.
-    pub stale: u64,
+    /// What the call led to besides.
+    pub call: Call,
 }
 
 impl Watch {
@@ -69,22 +69,45 @@ fn hold(so: bool, claim: Claim) -> Result<(), Claim> {
     if so { Ok(()) } else { Err(claim) }
 }
 
+/// What one call led to, beside the actions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Call {
+    /// How many more answers are counted as stale.
+    pub stale: u64,
+    /// What the timeout was while actions were queued.
+    pub due_while_queued: Option<Instant>,
+}
+
 /// Lets time pass, or tells an event, and polls everything into `actions`.
+///
+/// A supervisor that wants more than [`MOST_ACTIONS`] at once is interrupted: the step after that finds the rest.
 pub fn drive(
     supervisor: &mut Supervisor,
     now: Instant,
     event: Option<Event>,
     actions: &mut Vec<Action>,
-) -> u64 {
+) -> Call {
     let stale = supervisor.stale_answers();
     match event {
         Some(event) => supervisor.handle_event(now, event),
         None => supervisor.handle_timeout(now),
     }
-    actions.clear();
-    actions.extend(std::iter::from_fn(|| supervisor.poll_action()));
-    supervisor.stale_answers() - stale
+    poll(supervisor, stale, actions)
 }
+
+/// Polls everything that is queued into `actions`.
+pub fn poll(supervisor: &mut Supervisor, stale: u64, actions: &mut Vec<Action>) -> Call {
+    let due = supervisor.poll_timeout();
+    actions.clear();
+    actions.extend(std::iter::from_fn(|| supervisor.poll_action()).take(MOST_ACTIONS));
+    Call {
+        stale: supervisor.stale_answers() - stale,
+        due_while_queued: due.filter(|_| !actions.is_empty()),
+    }
+}
+
+/// Far more than any step leads to.
+pub const MOST_ACTIONS: usize = 1_000;
 
 /// Whether a failure proves that the bus lives.
 fn proves(config: &Config, failure: livebus_core::Failure) -> bool {

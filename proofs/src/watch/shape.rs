@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Config, OpId, Report, Status};
 
-use super::action::{longest, saturation};
+use super::action::{longest, saturation, shortest_gap};
 use super::books::{Bus, Doubt, Operation, Question, Row, Slot, Watch};
 
 impl Watch {
@@ -31,6 +31,10 @@ impl Watch {
         };
         let recent = |instant: Instant, age: Duration| (instant + age > now).then(|| at(instant));
         let ends = self.ending.is_some();
+        let distance = match self.bus {
+            Bus::NotLive { .. } => shortest_gap(config).max(settings.not_live_interval_max),
+            Bus::Live { .. } => shortest_gap(config),
+        };
         Self {
             report: *report,
             newest: names.len() as u64,
@@ -73,7 +77,7 @@ impl Watch {
             sent: self
                 .sent
                 .filter(|_| !ends)
-                .and_then(|sent| recent(sent, super::action::shortest_gap(config))),
+                .and_then(|sent| recent(sent, distance)),
             tried: if ends || report.status == Status::Failed {
                 epoch
             } else {
