@@ -208,7 +208,10 @@ impl Pair {
             self.translation.meet(&there, &here);
             prop_assert_eq!(view(self.translation.action(there)), view(here));
         }
-        let due = self.there.poll_timeout().map(|due| self.translation.at(due));
+        let due = self
+            .there
+            .poll_timeout()
+            .map(|due| self.translation.at(due));
         prop_assert_eq!(due, self.here.poll_timeout());
         prop_assert_eq!(
             view(Action::SetStatus(

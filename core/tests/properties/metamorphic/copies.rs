@@ -48,7 +48,9 @@ fn clones_that_are_told_the_same_stay_equal(
     let mut clone = None;
     let moment = moment.index(log.len());
     for (n, entry) in log.iter().enumerate().skip(1) {
-        let copy = clone.take().or_else(|| (n > moment).then(|| original.clone()));
+        let copy = clone
+            .take()
+            .or_else(|| (n > moment).then(|| original.clone()));
         tell(&mut original, entry.told, entry.input);
         if let Some(mut copy) = copy {
             tell(&mut copy, entry.told, entry.input);

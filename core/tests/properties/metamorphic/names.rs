@@ -12,8 +12,8 @@ use crate::world::{ORIGIN, World};
 /// A supervisor that has counted further goes on the same, under the names that it gives.
 ///
 /// Exactly: at any moment of any story, one whose snapshot says that `more` operations began than did. Told the rest by its
-/// own names, it does the same as the original, action by action, with the new names in place of the old; and in the end,
-/// with the count put right and its own names given back to what it knows, it is equal.
+/// own names, it does the same as the original, action by action, with the new names in place of the old; and in the end
+/// what it knows is equal, under the new names.
 fn names_decide_nothing(script: &Script, moment: Index, more: u64) -> Result<(), TestCaseError> {
     let log = World::run(script).log;
     let (begin, rest) = log.split_at(1 + moment.index(log.len()));
@@ -37,15 +37,15 @@ fn names_decide_nothing(script: &Script, moment: Index, more: u64) -> Result<(),
     for entry in rest {
         pair.tell(entry.told, entry.input, &|action| action)?;
     }
-    let (there, known_there) = pair.there.canonical(*ORIGIN);
-    let (here, known_here) = pair.here.canonical(*ORIGIN);
+    let (there, ours) = pair.there.canonical(*ORIGIN);
+    let (here, theirs) = pair.here.canonical(*ORIGIN);
     prop_assert_eq!(there, here);
     let names = &pair.translation.names;
-    let renamed: Vec<OpId> = known_there
+    let renamed: Vec<OpId> = ours
         .iter()
         .map(|id| names.get(id).copied().unwrap_or(*id))
         .collect();
-    prop_assert_eq!(renamed, known_here);
+    prop_assert_eq!(renamed, theirs);
     Ok(())
 }
 
