@@ -19,7 +19,6 @@
 //! No other pair commutes, and none should: bad news and evidence refute each other by their order, a failure after
 //! which there is nothing to answer makes answers stale, and a shutdown ends everything.
 
-use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use livebus_core::{
@@ -31,87 +30,13 @@ use proptest::sample::Index;
 
 use crate::coverage::samples;
 use crate::kept_in;
-use crate::retelling::{drained, tell, without_code};
+use crate::retelling::drained;
 use crate::script::{Script, any_script};
-use crate::world::{Input, Kind, ORIGIN, World, answer, operation};
+use crate::world::{Kind, ORIGIN, World, answer};
 
-/// A drained supervisor in the middle of a story, and what its runner has not answered.
-struct Moment {
-    supervisor: Supervisor,
-    now: Instant,
-    open: Vec<(OpId, Kind)>,
-    done: Vec<(OpId, Kind)>,
-}
+use moment::{Moment, moment};
 
-impl Moment {
-    /// The newest open operation of a kind.
-    fn newest(&self, is: impl Fn(Kind) -> bool) -> Option<(OpId, Kind)> {
-        self.open.iter().rfind(|(_, kind)| is(*kind)).copied()
-    }
-
-    fn registrations(&self) -> impl Iterator<Item = (OpId, Kind)> {
-        let registrations = self.open.iter().filter(|op| is_registration(op.1));
-        registrations.copied()
-    }
-
-    fn liveness_message(&self) -> Option<(OpId, Kind)> {
-        self.newest(|kind| kind == Kind::Liveness)
-    }
-}
-
-fn is_registration(kind: Kind) -> bool {
-    matches!(kind, Kind::Registration(_))
-}
-
-/// A moment of this story that suits, if there is one; codes are left out.
-fn moment(script: &Script, which: Index, suits: impl Fn(&Moment) -> bool) -> Option<Moment> {
-    let mut supervisor = Supervisor::new(script.config.clone(), *ORIGIN);
-    let (mut open, mut done) = (Vec::new(), Vec::new());
-    let mut moments = Vec::new();
-    for entry in &World::run(script).log {
-        let input = match entry.input {
-            Input::Created | Input::Timeout => entry.input,
-            Input::Event(event) => Input::Event(without_code(event)),
-        };
-        tell(&mut supervisor, entry.told, input);
-        if let Some(event) = entry.event() {
-            done.extend(open.extract_if(.., |op| answers(event, *op)));
-        }
-        let begun = drained(&mut supervisor);
-        open.extend(
-            begun
-                .iter()
-                .filter_map(operation)
-                .map(|(id, kind, _)| (id, kind)),
-        );
-        let moment = Moment {
-            supervisor: supervisor.clone(),
-            now: entry.clock,
-            open: open.clone(),
-            done: done.clone(),
-        };
-        if suits(&moment) {
-            moments.push(moment);
-        }
-    }
-    (!moments.is_empty()).then(|| moments.swap_remove(which.index(moments.len())))
-}
-
-/// Whether it is the answer to this operation, and of its kind.
-fn answers(event: Event, (operation, kind): (OpId, Kind)) -> bool {
-    let of_its_kind = discriminant(&event) == discriminant(&answer(operation, kind, Ok(())));
-    of_its_kind
-        && match event {
-            Event::StartAnswered { id, .. }
-            | Event::LivenessAnswered { id, .. }
-            | Event::RegistrationAnswered { id, .. }
-            | Event::StopAnswered { id, .. } => id == operation,
-            Event::Live { .. }
-            | Event::Suspicion(_)
-            | Event::ClientLost { .. }
-            | Event::Shutdown => false,
-        }
-}
+mod moment;
 
 /// Both orders of two events at a moment.
 fn both_orders(moment: &Moment, one: Event, other: Event) -> [Supervisor; 2] {
