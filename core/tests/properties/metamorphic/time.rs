@@ -230,7 +230,7 @@ proptest! {
     fn more_wake_ups_never_end_running_later(
         script in any_script(),
         moment in any::<Index>(),
-        few in vec(0_u32..=1_000, 0..8),
+        few in vec(0_u32..=1_000, 0..32),
         more in vec(0_u32..=1_000, 1..16),
     ) {
         more_wakes_never_detect_later(&script, moment, &few, &more)?;
