@@ -21,6 +21,9 @@ impl Supervisor {
     /// Both then do the same when they are told the same by these names and `epoch`, but for what only tells: `since`,
     /// `evidence` and `attempt` of a report, the `attempt` of an operation once its back-off has reached its longest delay, and
     /// [`stale_answers`](Self::stale_answers). Actions that were not polled are not taken along.
+    ///
+    /// The clock must have as much room before `epoch` as this supervisor looks back, which is a few years at most. An instant
+    /// for which there is none counts as `epoch`: then the two do not go on alike, and nothing panics.
     #[must_use]
     pub fn canonical(&self, epoch: Instant) -> (Self, Vec<OpId>) {
         let mut view = View {
@@ -250,10 +253,11 @@ impl View<'_> {
     }
 
     fn at(&self, at: Instant) -> Instant {
-        match at.checked_duration_since(self.now) {
-            Some(ahead) => self.epoch + ahead,
-            None => self.epoch.checked_sub(self.now - at).unwrap_or(self.epoch),
-        }
+        let ago = self.now.saturating_duration_since(at);
+        at.checked_duration_since(self.now).map_or_else(
+            || self.epoch.checked_sub(ago).unwrap_or(self.epoch),
+            |ahead| self.epoch + ahead,
+        )
     }
 
     fn name(&mut self, id: OpId) -> OpId {

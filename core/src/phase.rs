@@ -96,3 +96,49 @@ impl Supervisor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written out once more, so that a phase that is added does not compile until it is here and in `ALL`.
+    const fn place(phase: Phase) -> usize {
+        match phase {
+            Phase::Starting => 0,
+            Phase::BackingOff => 1,
+            Phase::NotLive => 2,
+            Phase::Quiet => 3,
+            Phase::Suspected => 4,
+            Phase::Asking => 5,
+            Phase::Rechecking => 6,
+            Phase::Draining => 7,
+            Phase::Stopping => 8,
+            Phase::Stopped => 9,
+            Phase::Failed => 10,
+        }
+    }
+
+    #[test]
+    fn all_has_every_phase_once_in_order() {
+        let places: Vec<usize> = Phase::ALL.into_iter().map(place).collect();
+        assert_eq!(places, (0..=place(Phase::Failed)).collect::<Vec<_>>());
+        assert!(Phase::ALL.is_sorted());
+    }
+
+    #[test]
+    fn each_phase_has_a_name_of_its_own_which_is_that_of_its_variant() {
+        let mut names: Vec<&str> = Phase::ALL.map(Phase::name).to_vec();
+        for (phase, name) in Phase::ALL.into_iter().zip(&names) {
+            assert_eq!(format!("{phase:?}"), *name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Phase::ALL.len());
+    }
+
+    #[test]
+    fn a_phase_is_displayed_by_its_name_and_can_be_aligned() {
+        assert_eq!(Phase::NotLive.to_string(), "NotLive");
+        assert_eq!(format!("[{:>8}]", Phase::Quiet), "[   Quiet]");
+    }
+}

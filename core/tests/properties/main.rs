@@ -4,6 +4,7 @@
 //! - `settings.rs` and `script.rs` make random configurations and random stories;
 //! - `world.rs` drives a supervisor through a story and keeps an independent log of it;
 //! - `ledger.rs` keeps the books over operations, from that log alone;
+//! - `retelling.rs` tells the story in a log again: to another supervisor, by another clock, under other names;
 //! - the other files are the properties, by theme; each states its exact formula.
 //!
 //! A failure is written to `regressions/`, to be committed: every later run begins with it. `PROPTEST_CASES` raises the
@@ -14,11 +15,14 @@
     reason = "a test needs one instant to count from"
 )]
 
+mod canonical;
 mod coverage;
 mod evidence;
 mod ledger;
+mod metamorphic;
 mod operations;
 mod pace;
+mod retelling;
 mod rules;
 mod script;
 mod settings;
@@ -30,25 +34,31 @@ mod world;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
-/// At least 1,000 cases; `PROPTEST_CASES` raises it. Failures are kept in `file`.
-pub(crate) fn cases(file: &'static str) -> Config {
+/// At least so many cases; `PROPTEST_CASES` raises it. Failures are kept in `file`.
+pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
     let default = Config::default();
     Config {
-        cases: default.cases.max(1_000),
+        cases: default.cases.max(at_least),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
         ..default
     }
 }
 
-/// Where the failures of this theme are kept.
+/// Where the failures of this theme are kept, and how many cases it has at least: 1,000 if nothing else is said.
 macro_rules! kept_in {
     ($theme:literal) => {
-        $crate::cases(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/properties/regressions/",
-            $theme,
-            ".txt"
-        ))
+        $crate::kept_in!($theme, 1_000)
+    };
+    ($theme:literal, $at_least:literal) => {
+        $crate::cases(
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/properties/regressions/",
+                $theme,
+                ".txt"
+            ),
+            $at_least,
+        )
     };
 }
 pub(crate) use kept_in;

@@ -156,6 +156,15 @@ impl World {
         Ok(world)
     }
 
+    /// Another story, from here on.
+    pub(crate) fn go_on(mut self, steps: &[Step]) -> Self {
+        for step in steps {
+            self.step(step);
+            self.drain();
+        }
+        self
+    }
+
     pub(crate) fn report(&self) -> &Report {
         self.supervisor.report()
     }
@@ -231,10 +240,15 @@ impl World {
 
     /// Answers the newest liveness message with this failure, now, if it is open.
     pub(crate) fn fail_liveness(&mut self, failure: livebus_core::Failure) {
-        let newest = self.open.iter().rposition(|op| op.1 == Kind::Liveness);
+        self.answer_newest(Kind::Liveness, Err(failure));
+    }
+
+    /// Answers the newest operation of this kind, now, if it is open.
+    pub(crate) fn answer_newest(&mut self, of: Kind, result: Result<(), livebus_core::Failure>) {
+        let newest = self.open.iter().rposition(|op| op.1 == of);
         if let Some((id, kind)) = newest.map(|index| self.open.remove(index)) {
             self.done.push((id, kind));
-            self.tell_and_drain(self.clock, Some(answer(id, kind, Err(failure))));
+            self.tell_and_drain(self.clock, Some(answer(id, kind, result)));
         }
     }
 

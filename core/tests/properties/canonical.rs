@@ -1,0 +1,270 @@
+//! The one supervisor that stands for all which go on alike: it goes on alike, and forgets what it says that it forgets.
+//!
+//! A model checker explores canonical supervisors. One that forgets too much hides states from it, one that forgets too
+//! little has states without end; so every forgetting has an example in `forgotten.rs` that fails when it is not done.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use livebus_core::{Action, Backoff, Config, OpId, Report, Supervisor};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::coverage::samples;
+use crate::kept_in;
+use crate::retelling::{Pair, Translation, drained, tell};
+use crate::script::{Script, any_script, human_script};
+use crate::world::{ORIGIN, World};
+
+mod forgotten;
+
+/// Not the instant that any story begins at.
+fn epoch() -> Instant {
+    *ORIGIN + Duration::from_nanos(1)
+}
+
+fn form(supervisor: &Supervisor) -> Supervisor {
+    supervisor.canonical(epoch()).0
+}
+
+/// The supervisor and its canonical one, at the newest instant that the first was told of.
+fn with_its_form(supervisor: Supervisor, now: Instant) -> Pair {
+    let (here, names) = supervisor.canonical(epoch());
+    Pair {
+        there: supervisor,
+        here,
+        translation: Translation {
+            from: now,
+            to: epoch(),
+            names: names
+                .into_iter()
+                .zip((1..).map(OpId::from_number))
+                .collect(),
+            strangers: STRANGERS,
+        },
+    }
+}
+
+/// The names that a canonical supervisor has forgotten are of operations that are over: here they are any that never were.
+const STRANGERS: u64 = 1 << 50;
+
+/// An action without what only tells: `since`, `evidence` and `attempt` of a report, and by how many the attempt of an
+/// operation is beyond the first one whose failure is followed by the longest delay.
+fn what_decides(action: Action, config: &Config) -> Action {
+    let settings = config.settings();
+    match action {
+        Action::Start {
+            id,
+            attempt,
+            deadline,
+        } => Action::Start {
+            id,
+            attempt: attempt.min(longest_from(settings.start_backoff)),
+            deadline,
+        },
+        Action::RegisterHandler {
+            id,
+            handler,
+            attempt,
+            deadline,
+        } => Action::RegisterHandler {
+            id,
+            handler,
+            attempt: attempt.min(longest_from(settings.registration_backoff)),
+            deadline,
+        },
+        Action::SetStatus(report) => Action::SetStatus(Report {
+            since: *ORIGIN,
+            evidence: None,
+            attempt: 0,
+            ..report
+        }),
+        Action::SendLiveness { .. }
+        | Action::Discard { .. }
+        | Action::Renew { .. }
+        | Action::Stop { .. } => action,
+    }
+}
+
+/// The first failure after which the delay is the longest.
+fn longest_from(backoff: Backoff) -> u32 {
+    let mut failures = 1;
+    while backoff.doubled(failures) < backoff.doubled(u32::MAX) {
+        failures += 1;
+    }
+    failures
+}
+
+/// It goes on alike.
+///
+/// Exactly: after any story, drained, it and the original, told the rest by their own names and clocks, have the same
+/// actions in [`what_decides`], the same `poll_timeout`, `phase`, `wants_evidence`, `is_stopped`, and as many more stale
+/// answers. Afterwards their own canonical forms are equal: what was forgotten stays forgotten.
+fn goes_on_alike(script: &Script, moment: Index) -> Result<(), TestCaseError> {
+    let log = World::run(script).log;
+    let moment = moment.index(log.len());
+    let view = |action| what_decides(action, &script.config);
+    let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
+    drained(&mut original);
+    for entry in &log[1..=moment] {
+        tell(&mut original, entry.told, entry.input);
+        drained(&mut original);
+    }
+    let mut pair = with_its_form(original, log[moment].clock);
+    pair.drain_alike(&view)?;
+    for entry in &log[moment + 1..] {
+        pair.tell(entry.told, entry.input, &view)?;
+        prop_assert_eq!(form(&pair.there), form(&pair.here));
+    }
+    Ok(())
+}
+
+/// It goes on alike, even if it is forgotten anew after each call.
+fn goes_on_alike_forgetting_always(script: &Script) -> Result<(), TestCaseError> {
+    let log = World::run(script).log;
+    let view = |action| what_decides(action, &script.config);
+    let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
+    drained(&mut original);
+    let mut pair = with_its_form(original, *ORIGIN);
+    for entry in &log[1..] {
+        pair.tell(entry.told, entry.input, &view)?;
+        let (here, known) = pair.here.canonical(epoch());
+        prop_assert_eq!(&here, &form(&pair.there));
+        let new_name = |old: &OpId| {
+            let place = known.iter().position(|id| id == old)?;
+            Some(OpId::from_number(place as u64 + 1))
+        };
+        let names = &pair.translation.names;
+        let names = names
+            .iter()
+            .filter_map(|(there, old)| Some((*there, new_name(old)?)))
+            .collect();
+        pair.here = here;
+        pair.translation.names = names;
+        pair.translation.from = entry.clock;
+    }
+    Ok(())
+}
+
+/// It stands for itself.
+///
+/// Exactly: the canonical one of a canonical one is equal, at any epoch equal to that of the original; its operations are
+/// called 1 to n; the names given back are those of different operations that have begun; nothing is queued, and nothing due.
+fn stands_for_itself(script: &Script) -> Result<(), TestCaseError> {
+    let mut all_kinds = Ok(());
+    World::run_watched(script, |_, world| {
+        all_kinds = stands_for_itself_now(world);
+        all_kinds.clone()
+    })?;
+    all_kinds
+}
+
+fn stands_for_itself_now(world: &World) -> Result<(), TestCaseError> {
+    let mut polled = world.supervisor.clone();
+    drained(&mut polled);
+    let (canonical, known) = world.supervisor.canonical(epoch());
+    prop_assert_eq!(
+        &canonical,
+        &form(&polled),
+        "queued actions are not taken along"
+    );
+    let (again, names) = canonical.canonical(epoch());
+    prop_assert_eq!(&again, &canonical);
+    let counted: Vec<OpId> = (1..).map(OpId::from_number).take(names.len()).collect();
+    prop_assert_eq!(names, counted);
+    prop_assert_eq!(canonical.canonical(*ORIGIN).0, polled.canonical(*ORIGIN).0);
+
+    let newest = world.log.iter().flat_map(|entry| &entry.actions).count();
+    let mut different = known.clone();
+    different.sort_unstable();
+    different.dedup();
+    prop_assert_eq!(different.len(), known.len());
+    prop_assert!(known.iter().all(|id| id.number() <= newest as u64));
+    prop_assert_eq!(canonical.stale_answers(), 0);
+    prop_assert!(canonical.poll_timeout().is_none_or(|due| due > epoch()));
+    Ok(())
+}
+
+/// Two moments of one story with the same canonical form are interchangeable.
+///
+/// Exactly: the story, then ideal timers and no answers until a canonical form comes back. Told the same by their own names
+/// and clocks, the supervisors of both moments have the same actions in [`what_decides`], and all else as in
+/// [`goes_on_alike`].
+fn equal_forms_are_interchangeable(script: &Script, other: &Script) -> Result<bool, TestCaseError> {
+    let Some((then, now)) = a_form_that_comes_back(script) else {
+        return Ok(false);
+    };
+    let (_, names_then) = then.supervisor.canonical(epoch());
+    let (_, names_now) = now.supervisor.canonical(epoch());
+    let (from, to, begun) = (then.clock, now.clock, then.log.len());
+    let mut pair = Pair {
+        there: then.supervisor.clone(),
+        here: now.supervisor,
+        translation: Translation {
+            from,
+            to,
+            names: names_then.into_iter().zip(names_now).collect(),
+            strangers: STRANGERS,
+        },
+    };
+    let view = |action| what_decides(action, &script.config);
+    for entry in &then.go_on(&other.steps).log[begun..] {
+        pair.tell(entry.told, entry.input, &view)?;
+    }
+    Ok(true)
+}
+
+fn a_form_that_comes_back(script: &Script) -> Option<(World, World)> {
+    let mut seen: HashMap<Supervisor, World> = HashMap::new();
+    let mut world = World::run(script);
+    for _ in 0..60 {
+        if let Some(then) = seen.insert(form(&world.supervisor), world.clone()) {
+            return Some((then, world));
+        }
+        if !world.wait() {
+            world.tell_and_drain(world.clock + Duration::from_secs(1), None);
+        }
+    }
+    None
+}
+
+proptest! {
+    #![proptest_config(kept_in!("canonical", 2_000))]
+
+    #[test]
+    fn the_canonical_supervisor_goes_on_like_the_original(script in any_script(), moment in any::<Index>()) {
+        goes_on_alike(&script, moment)?;
+    }
+
+    #[test]
+    fn the_canonical_supervisor_goes_on_alike_though_it_forgets_at_every_call(script in any_script()) {
+        goes_on_alike_forgetting_always(&script)?;
+    }
+
+    #[test]
+    fn as_people_configure_it_the_canonical_supervisor_goes_on_alike(script in human_script()) {
+        goes_on_alike_forgetting_always(&script)?;
+    }
+
+    #[test]
+    fn the_canonical_supervisor_stands_for_itself(script in any_script()) {
+        stands_for_itself(&script)?;
+    }
+
+    #[test]
+    fn equal_canonical_forms_are_interchangeable(script in human_script(), other in human_script()) {
+        equal_forms_are_interchangeable(&script, &other)?;
+    }
+}
+
+/// The property above is about something: in most stories a form comes back.
+#[test]
+fn canonical_forms_come_back() {
+    let stories = samples((human_script(), human_script()));
+    let come_back = stories
+        .filter(|(script, other)| {
+            equal_forms_are_interchangeable(script, other).is_ok_and(|met| met)
+        })
+        .count();
+    assert!(come_back > 400, "{come_back} of 1,000");
+}

@@ -1,0 +1,77 @@
+//! The numbers that a client library gives its failures: for people to look up, and for nothing else.
+
+use livebus_core::{Action, Cause, Failure, Report, Supervisor};
+use proptest::prelude::*;
+
+use crate::kept_in;
+use crate::retelling::{drained, tell, without_code};
+use crate::script::{Script, any_script};
+use crate::world::{Input, ORIGIN, World};
+
+/// A failure's code decides nothing.
+///
+/// Exactly: a story with every code left out has the same actions with their codes left out, call by call, and the same
+/// deadlines, phases and numbers of stale answers.
+fn codes_decide_nothing(script: &Script) -> Result<(), TestCaseError> {
+    let mut with = Supervisor::new(script.config.clone(), *ORIGIN);
+    let mut without = with.clone();
+    for entry in &World::run(script).log[1..] {
+        tell(&mut with, entry.told, entry.input);
+        let input = match entry.input {
+            Input::Created | Input::Timeout => entry.input,
+            Input::Event(event) => Input::Event(without_code(event)),
+        };
+        tell(&mut without, entry.told, input);
+        let expected: Vec<Action> = drained(&mut with).into_iter().map(bare).collect();
+        prop_assert_eq!(drained(&mut without), expected);
+        prop_assert_eq!(without.poll_timeout(), with.poll_timeout());
+        prop_assert_eq!(without.phase(), with.phase());
+        prop_assert_eq!(without.stale_answers(), with.stale_answers());
+        prop_assert_eq!(*without.report(), bare_report(*with.report()));
+    }
+    Ok(())
+}
+
+fn bare(action: Action) -> Action {
+    match action {
+        Action::SetStatus(report) => Action::SetStatus(bare_report(report)),
+        Action::Start { .. }
+        | Action::SendLiveness { .. }
+        | Action::RegisterHandler { .. }
+        | Action::Discard { .. }
+        | Action::Renew { .. }
+        | Action::Stop { .. } => action,
+    }
+}
+
+fn bare_report(report: Report) -> Report {
+    let bare = |failure: Failure| Failure::new(failure.class);
+    Report {
+        cause: match report.cause {
+            Cause::StartFailed(failure) => Cause::StartFailed(bare(failure)),
+            Cause::LivenessFailed(failure) => Cause::LivenessFailed(bare(failure)),
+            Cause::ClientLost(failure) => Cause::ClientLost(bare(failure)),
+            Cause::HandlerFailed(handler, failure) => Cause::HandlerFailed(handler, bare(failure)),
+            Cause::Unreported
+            | Cause::Configured
+            | Cause::Starting
+            | Cause::Evidence
+            | Cause::Starved
+            | Cause::ShuttingDown
+            | Cause::ShutDown
+            | Cause::CutOff
+            | Cause::Reported => report.cause,
+        },
+        warning: report.warning.map(bare),
+        ..report
+    }
+}
+
+proptest! {
+    #![proptest_config(kept_in!("metamorphic", 2_000))]
+
+    #[test]
+    fn any_code_or_none_is_the_same_story(script in any_script()) {
+        codes_decide_nothing(&script)?;
+    }
+}

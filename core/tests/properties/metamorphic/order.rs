@@ -1,0 +1,378 @@
+//! What happens at one instant, told in either order.
+//!
+//! Each of these pairs commutes, at any moment of any story that is drained, both told at the newest instant:
+//!
+//! | one | the other | in the end |
+//! |---|---|---|
+//! | an answer that is stale | any event | equal, with the same actions queued |
+//! | a registration's answer | a suspicion that only asks | the same form, the same actions |
+//! | a registration's answer | another registration's answer | the same form; without jitter, if both fail |
+//! | a registration's answer | evidence | the same form |
+//! | a registration's answer | a liveness message's answer | the same form, but where Running showed in between, and but for a fatal client |
+//! | evidence | other evidence | the same form, while live or where one proof is enough; unless the older is so old that it has a liveness message go out at once |
+//! | evidence | a liveness message's good answer | the same form, while live |
+//!
+//! "The same form" is equal [`canonical`](Supervisor::canonical) supervisors and the same report but for `since` and
+//! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first of two failures of
+//! one class, and that is the one that was told first.
+//!
+//! No other pair commutes, and none should: bad news and evidence refute each other by their order, a failure after
+//! which there is nothing to answer makes answers stale, and a shutdown ends everything.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{
+    Action, Event, Failure, FailureClass, OnSuspicion, OpId, Phase, Report, Settings, Status,
+    Supervisor,
+};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::coverage::samples;
+use crate::kept_in;
+use crate::retelling::drained;
+use crate::script::{Script, any_script};
+use crate::world::{Kind, ORIGIN, World, answer};
+
+use moment::{Moment, moment};
+
+mod moment;
+
+/// Both orders of two events at a moment.
+fn both_orders(moment: &Moment, one: Event, other: Event) -> [Supervisor; 2] {
+    [[one, other], [other, one]].map(|events| {
+        let mut supervisor = moment.supervisor.clone();
+        for event in events {
+            supervisor.handle_event(moment.now, event);
+        }
+        supervisor
+    })
+}
+
+/// The same form; and what they did, for those who want to know more.
+fn same_form(both: [Supervisor; 2]) -> Result<[Vec<Action>; 2], TestCaseError> {
+    let [mut one, mut other] = both;
+    let actions = [drained(&mut one), drained(&mut other)];
+    prop_assert_eq!(
+        one.canonical(*ORIGIN),
+        other.canonical(*ORIGIN),
+        "{:?}\n{:?}",
+        &actions[0],
+        &actions[1]
+    );
+    prop_assert_eq!(shown(&one), shown(&other));
+    Ok(actions)
+}
+
+fn shown(supervisor: &Supervisor) -> Report {
+    Report {
+        since: *ORIGIN,
+        evidence: None,
+        ..*supervisor.report()
+    }
+}
+
+/// Whether the relation had something to say about a story.
+type Met = Result<bool, TestCaseError>;
+
+/// An answer to what is over, or never was.
+fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Met {
+    let Some(moment) = moment(script, which, |_| true) else {
+        return Ok(false);
+    };
+    let unknown = (OpId::from_number(1 << 40), Kind::Liveness);
+    let (id, kind) = moment.done.last().copied().unwrap_or(unknown);
+    let stale = answer(id, kind, what.result);
+    let newest = moment.newest(|_| true).unwrap_or(unknown);
+    let client = moment.done.iter().find(|(_, kind)| *kind == Kind::Start);
+    let any = [
+        answer(newest.0, newest.1, what.result),
+        Event::Live {
+            at: what.at(&moment),
+        },
+        Event::Suspicion(what.failure),
+        Event::ClientLost {
+            client: client.map_or(unknown.0, |(id, _)| *id),
+            failure: what.failure,
+        },
+        Event::Shutdown,
+    ];
+    for any in any {
+        let [one, other] = both_orders(&moment, stale, any);
+        prop_assert_eq!(one, other);
+    }
+    Ok(true)
+}
+
+fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what: &Drawn) -> Met {
+    if script.config.settings().on_suspicion == OnSuspicion::NotReady {
+        return Ok(false);
+    }
+    let registers = |moment: &Moment| moment.registrations().next().is_some();
+    let Some(moment) = moment(script, which, registers) else {
+        return Ok(false);
+    };
+    let (id, kind) = moment.registrations().next().expect("it suits");
+    let registered = answer(id, kind, what.result);
+    let both = both_orders(&moment, registered, Event::Suspicion(what.failure));
+    let actions = same_form(both)?.map(|actions| {
+        let mut written: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
+        written.sort_unstable();
+        written
+    });
+    prop_assert_eq!(&actions[0], &actions[1]);
+    Ok(true)
+}
+
+fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+    let settings = script.config.settings();
+    let strays = settings.registration_backoff.jitter_percent > 0;
+    if strays && what.result.is_err() && what.other_result.is_err() {
+        return Ok(false);
+    }
+    let Some(moment) = moment(script, which, |moment| moment.registrations().count() > 1) else {
+        return Ok(false);
+    };
+    let open: Vec<_> = moment.registrations().collect();
+    let one = answer(open[0].0, open[0].1, what.result);
+    let other = answer(open[1].0, open[1].1, what.other_result);
+    same_form(both_orders(&moment, one, other))?;
+    Ok(true)
+}
+
+fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Met {
+    let registers = |moment: &Moment| moment.registrations().next().is_some();
+    let Some(moment) = moment(script, which, registers) else {
+        return Ok(false);
+    };
+    let (id, kind) = moment.registrations().next().expect("it suits");
+    let at = what.at(&moment);
+    let registered = answer(id, kind, what.result);
+    same_form(both_orders(&moment, registered, Event::Live { at }))?;
+    Ok(true)
+}
+
+fn a_registration_commutes_with_a_liveness_answer(
+    script: &Script,
+    which: Index,
+    what: &Drawn,
+) -> Met {
+    let suits = |moment: &Moment| {
+        moment.registrations().next().is_some() && moment.liveness_message().is_some()
+    };
+    let fatal = Err(Failure::new(FailureClass::ClientFatal));
+    let Some(moment) = moment(script, which, suits).filter(|_| what.other_result != fatal) else {
+        return Ok(false);
+    };
+    let (id, kind) = moment.registrations().next().expect("it suits");
+    let registered = answer(id, kind, what.result);
+    let (id, kind) = moment.liveness_message().expect("it suits");
+    let both = both_orders(&moment, registered, answer(id, kind, what.other_result));
+    let flashed = both.iter().any(|supervisor| {
+        let actions = drained(&mut supervisor.clone());
+        supervisor.report().status != Status::Running && actions.iter().any(says_running)
+    });
+    if !flashed {
+        same_form(both)?;
+    }
+    Ok(!flashed)
+}
+
+fn says_running(action: &Action) -> bool {
+    matches!(action, Action::SetStatus(report) if report.status == Status::Running)
+}
+
+fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+    let one_is_enough = script.config.settings().successes_to_ready == 1;
+    let suits = |moment: &Moment| {
+        let supervisor = &moment.supervisor;
+        supervisor.report().status == Status::Running
+            || (one_is_enough && supervisor.wants_evidence())
+    };
+    let Some(moment) = moment(script, which, suits) else {
+        return Ok(false);
+    };
+    let one = Event::Live {
+        at: what.at(&moment),
+    };
+    let other = Event::Live { at: moment.now };
+    let both = both_orders(&moment, one, other);
+    let asked = both.iter().any(|supervisor| {
+        let actions = drained(&mut supervisor.clone());
+        actions.iter().any(asks)
+    });
+    if !asked {
+        same_form(both)?;
+    }
+    Ok(!asked)
+}
+
+fn asks(action: &Action) -> bool {
+    matches!(action, Action::SendLiveness { .. })
+}
+
+fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Drawn) -> Met {
+    let suits = |moment: &Moment| {
+        moment.supervisor.phase() == Phase::Asking && moment.liveness_message().is_some()
+    };
+    let Some(moment) = moment(script, which, suits) else {
+        return Ok(false);
+    };
+    let (id, kind) = moment.liveness_message().expect("it suits");
+    let at = what.at(&moment);
+    let good = answer(id, kind, Ok(()));
+    same_form(both_orders(&moment, good, Event::Live { at }))?;
+    Ok(true)
+}
+
+/// What the events say.
+#[derive(Debug, Clone)]
+struct Drawn {
+    result: Result<(), Failure>,
+    other_result: Result<(), Failure>,
+    failure: Failure,
+    /// How old evidence is, in thousandths of the detection bound.
+    age: u32,
+}
+
+impl Drawn {
+    fn at(&self, moment: &Moment) -> Instant {
+        let bound = moment.supervisor.config().detection_bound();
+        let at = moment.now.checked_sub(bound / 1_000 * self.age);
+        at.unwrap_or(moment.now)
+    }
+}
+
+fn any_drawn() -> impl Strategy<Value = Drawn> {
+    let failure = (0..FailureClass::ALL.len()).prop_map(|n| Failure::new(FailureClass::ALL[n]));
+    let result = prop_oneof![Just(Ok(())), failure.clone().prop_map(Err)];
+    (result.clone(), result, failure, 0_u32..1_100).prop_map(
+        |(result, other_result, failure, age)| Drawn {
+            result,
+            other_result,
+            failure,
+            age,
+        },
+    )
+}
+
+type Relation = fn(&Script, Index, &Drawn) -> Met;
+
+/// Each relation, and in how many of a thousand stories it has something to say at least: two thirds of what was measured.
+const RELATIONS: [(&str, Relation, usize); 7] = [
+    ("stale, any", a_stale_answer_commutes_with_anything, 1_000),
+    (
+        "registration, suspicion",
+        a_registration_commutes_with_a_suspicion,
+        290,
+    ),
+    ("registrations", registrations_commute, 220),
+    (
+        "registration, evidence",
+        a_registration_commutes_with_evidence,
+        360,
+    ),
+    (
+        "registration, liveness",
+        a_registration_commutes_with_a_liveness_answer,
+        350,
+    ),
+    ("evidence", pieces_of_evidence_commute, 520),
+    (
+        "evidence, good answer",
+        evidence_commutes_with_a_good_answer,
+        500,
+    ),
+];
+
+#[test]
+fn the_relations_of_order_have_something_to_say() {
+    for (name, relation, at_least) in RELATIONS {
+        let stories = samples((any_script(), any::<Index>(), any_drawn()));
+        let met = stories
+            .filter(|(script, which, what)| relation(script, *which, what).is_ok_and(|met| met))
+            .count();
+        assert!(met >= at_least, "{name}: only {met} of 1,000 stories");
+    }
+}
+
+proptest! {
+    #![proptest_config(kept_in!("metamorphic", 2_000))]
+
+    #[test]
+    fn a_stale_answer_may_come_before_or_after_anything(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        a_stale_answer_commutes_with_anything(&script, which, &what)?;
+    }
+
+    #[test]
+    fn a_registration_may_be_answered_before_or_after_a_suspicion(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        a_registration_commutes_with_a_suspicion(&script, which, &what)?;
+    }
+
+    #[test]
+    fn registrations_may_be_answered_in_any_order(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        registrations_commute(&script, which, &what)?;
+    }
+
+    #[test]
+    fn a_registration_may_be_answered_before_or_after_evidence(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        a_registration_commutes_with_evidence(&script, which, &what)?;
+    }
+
+    #[test]
+    fn a_registration_may_be_answered_before_or_after_a_liveness_message(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        a_registration_commutes_with_a_liveness_answer(&script, which, &what)?;
+    }
+
+    #[test]
+    fn evidence_may_come_in_any_order(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        pieces_of_evidence_commute(&script, which, &what)?;
+    }
+
+    #[test]
+    fn evidence_may_come_before_or_after_a_good_answer(
+        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    ) {
+        evidence_commutes_with_a_good_answer(&script, which, &what)?;
+    }
+}
+
+/// Why bad news and evidence do not: whichever comes last is believed.
+#[test]
+fn bad_news_and_evidence_do_not_commute() {
+    let config = livebus_core::Config::new(Settings::default()).expect("valid");
+    let mut world = World::new(&config);
+    world.answer_newest(Kind::Start, Ok(()));
+    let early = Duration::from_millis(250);
+    world.tell_and_drain(world.clock + early, None);
+    let moment = Moment {
+        supervisor: world.supervisor,
+        now: world.clock,
+        open: Vec::new(),
+        done: Vec::new(),
+    };
+    let bad = Event::Suspicion(FailureClass::Unreachable.into());
+    let good = Event::Live { at: moment.now };
+
+    let decided = both_orders(&moment, bad, good).map(|mut supervisor| {
+        drained(&mut supervisor);
+        supervisor.poll_timeout().expect("a question is under way") - moment.now
+    });
+
+    let settings = config.settings();
+    let interval_ends = settings.not_live_interval.saturating_sub(early);
+    assert_eq!(decided, [interval_ends, settings.suspicion_timeout]);
+    assert!(settings.suspicion_timeout < interval_ends);
+}

@@ -1,0 +1,257 @@
+//! The story in a log, told again: to another supervisor, by another clock, under other names.
+
+use std::collections::BTreeMap;
+use std::iter;
+use std::time::Instant;
+
+use livebus_core::{Action, Config, Event, Failure, OpId, Report, Supervisor};
+use proptest::prelude::*;
+
+use crate::world::{Entry, Input, ORIGIN, operation};
+
+/// Makes one call; polls nothing.
+pub(crate) fn tell(supervisor: &mut Supervisor, told: Instant, input: Input) {
+    match input {
+        Input::Created | Input::Timeout => supervisor.handle_timeout(told),
+        Input::Event(event) => supervisor.handle_event(told, event),
+    }
+}
+
+/// Tells a new supervisor what a log says, by a clock of its own; polls nothing.
+pub(crate) fn retell(
+    config: &Config,
+    log: &[Entry],
+    told: impl Fn(&Entry) -> Instant,
+) -> Supervisor {
+    let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    for entry in &log[1..] {
+        tell(&mut supervisor, told(entry), entry.input);
+    }
+    supervisor
+}
+
+/// Polls everything.
+pub(crate) fn drained(supervisor: &mut Supervisor) -> Vec<Action> {
+    iter::from_fn(|| supervisor.poll_action()).collect()
+}
+
+/// `at`, by a clock that says `to` when the other one says `from`.
+pub(crate) fn shifted(at: Instant, from: Instant, to: Instant) -> Instant {
+    match at.checked_duration_since(from) {
+        Some(ahead) => to + ahead,
+        None => to
+            .checked_sub(from - at)
+            .expect("the clock has room for a few years before the origin"),
+    }
+}
+
+/// One story by another clock and under other names.
+#[derive(Debug, Clone)]
+pub(crate) struct Translation {
+    /// This instant there ...
+    pub(crate) from: Instant,
+    /// ... is this one here.
+    pub(crate) to: Instant,
+    /// What the operations are called here, by their names there.
+    pub(crate) names: BTreeMap<OpId, OpId>,
+    /// What is added to the number of an operation that has no name here.
+    pub(crate) strangers: u64,
+}
+
+impl Translation {
+    pub(crate) fn at(&self, at: Instant) -> Instant {
+        shifted(at, self.from, self.to)
+    }
+
+    pub(crate) fn input(&self, input: Input) -> Input {
+        match input {
+            Input::Created | Input::Timeout => input,
+            Input::Event(event) => Input::Event(self.event(event)),
+        }
+    }
+
+    fn event(&self, event: Event) -> Event {
+        match event {
+            Event::StartAnswered { id, result } => Event::StartAnswered {
+                id: self.name(id),
+                result,
+            },
+            Event::LivenessAnswered { id, result } => Event::LivenessAnswered {
+                id: self.name(id),
+                result,
+            },
+            Event::RegistrationAnswered { id, result } => Event::RegistrationAnswered {
+                id: self.name(id),
+                result,
+            },
+            Event::StopAnswered { id, result } => Event::StopAnswered {
+                id: self.name(id),
+                result,
+            },
+            Event::Live { at } => Event::Live { at: self.at(at) },
+            Event::Suspicion(hint) => Event::Suspicion(hint),
+            Event::ClientLost { client, failure } => Event::ClientLost {
+                client: self.name(client),
+                failure,
+            },
+            Event::Shutdown => Event::Shutdown,
+        }
+    }
+
+    pub(crate) fn action(&self, action: Action) -> Action {
+        match action {
+            Action::Start {
+                id,
+                attempt,
+                deadline,
+            } => Action::Start {
+                id: self.name(id),
+                attempt,
+                deadline: self.at(deadline),
+            },
+            Action::SendLiveness { id, deadline } => Action::SendLiveness {
+                id: self.name(id),
+                deadline: self.at(deadline),
+            },
+            Action::RegisterHandler {
+                id,
+                handler,
+                attempt,
+                deadline,
+            } => Action::RegisterHandler {
+                id: self.name(id),
+                handler,
+                attempt,
+                deadline: self.at(deadline),
+            },
+            Action::Discard { id } => Action::Discard { id: self.name(id) },
+            Action::SetStatus(report) => Action::SetStatus(self.report(report)),
+            Action::Renew { evidence, lease } => Action::Renew {
+                evidence: self.at(evidence),
+                lease: self.at(lease),
+            },
+            Action::Stop { id, deadline } => Action::Stop {
+                id: self.name(id),
+                deadline: self.at(deadline),
+            },
+        }
+    }
+
+    pub(crate) fn report(&self, report: Report) -> Report {
+        Report {
+            since: self.at(report.since),
+            evidence: report.evidence.map(|at| self.at(at)),
+            lease: report.lease.map(|at| self.at(at)),
+            ..report
+        }
+    }
+
+    fn name(&self, id: OpId) -> OpId {
+        self.names
+            .get(&id)
+            .copied()
+            .unwrap_or_else(|| OpId::from_number(id.number().wrapping_add(self.strangers)))
+    }
+
+    /// Two operations that began at the same place of the same story are one.
+    fn meet(&mut self, there: &Action, here: &Action) {
+        if let (Some((there, ..)), Some((here, ..))) = (operation(there), operation(here)) {
+            self.names.insert(there, here);
+        }
+    }
+}
+
+/// What an action comes to for the one who compares.
+pub(crate) type View<'a> = &'a dyn Fn(Action) -> Action;
+
+/// Two supervisors that are told one story, each by its own names and clock.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    pub(crate) there: Supervisor,
+    pub(crate) here: Supervisor,
+    pub(crate) translation: Translation,
+}
+
+impl Pair {
+    /// Tells both, polls everything, and sees that they do the same.
+    ///
+    /// Exactly: the same actions, in `view` and translated, `poll_timeout`, report, phase, `wants_evidence`, `is_stopped`,
+    /// and as many more stale answers.
+    pub(crate) fn tell(
+        &mut self,
+        told: Instant,
+        input: Input,
+        view: View<'_>,
+    ) -> Result<(), TestCaseError> {
+        let stale = |pair: &Self| {
+            let both = [&pair.there, &pair.here];
+            both.map(Supervisor::stale_answers)
+        };
+        let before = stale(self);
+        tell(&mut self.there, told, input);
+        tell(
+            &mut self.here,
+            self.translation.at(told),
+            self.translation.input(input),
+        );
+        let after = stale(self);
+        prop_assert_eq!(after[0] - before[0], after[1] - before[1]);
+        self.drain_alike(view)
+    }
+
+    /// Polls everything, and sees that it is the same.
+    pub(crate) fn drain_alike(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
+        let there = drained(&mut self.there);
+        let here = drained(&mut self.here);
+        prop_assert_eq!(there.len(), here.len(), "{:?}\n{:?}", &there, &here);
+        for (there, here) in there.into_iter().zip(here) {
+            self.translation.meet(&there, &here);
+            prop_assert_eq!(view(self.translation.action(there)), view(here));
+        }
+        let due = self
+            .there
+            .poll_timeout()
+            .map(|due| self.translation.at(due));
+        prop_assert_eq!(due, self.here.poll_timeout());
+        prop_assert_eq!(
+            view(Action::SetStatus(
+                self.translation.report(*self.there.report())
+            )),
+            view(Action::SetStatus(*self.here.report()))
+        );
+        prop_assert_eq!(self.there.phase(), self.here.phase());
+        prop_assert_eq!(self.there.wants_evidence(), self.here.wants_evidence());
+        prop_assert_eq!(self.there.is_stopped(), self.here.is_stopped());
+        Ok(())
+    }
+}
+
+/// The same event without the client library's number.
+pub(crate) fn without_code(event: Event) -> Event {
+    let bare = |result: Result<(), Failure>| result.map_err(|failure| Failure::new(failure.class));
+    match event {
+        Event::StartAnswered { id, result } => Event::StartAnswered {
+            id,
+            result: bare(result),
+        },
+        Event::LivenessAnswered { id, result } => Event::LivenessAnswered {
+            id,
+            result: bare(result),
+        },
+        Event::RegistrationAnswered { id, result } => Event::RegistrationAnswered {
+            id,
+            result: bare(result),
+        },
+        Event::StopAnswered { id, result } => Event::StopAnswered {
+            id,
+            result: bare(result),
+        },
+        Event::Live { at } => Event::Live { at },
+        Event::Suspicion(hint) => Event::Suspicion(Failure::new(hint.class)),
+        Event::ClientLost { client, failure } => Event::ClientLost {
+            client,
+            failure: Failure::new(failure.class),
+        },
+        Event::Shutdown => Event::Shutdown,
+    }
+}
