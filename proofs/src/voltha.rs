@@ -5,7 +5,9 @@
 //! messages go out. Every difference is one of a [list](Difference), each is recognised by the [situation](Mended::situation) in
 //! which it is in play, and each is a row in `docs/differences.md`. Where none is in play, the two must do exactly the same.
 //!
-//! So what is shown is: the preset is the original with these differences and no other, as far as worlds reach.
+//! So what is shown is: the preset is the original with these differences and no other, as far as worlds reach. They do not
+//! reach everywhere: timers fire on time, evidence is told at once, there are no handlers, and no two things happen at the
+//! same instant, where Go would choose at random.
 
 mod command;
 mod difference;
@@ -79,11 +81,13 @@ impl fmt::Display for Tally {
         let share = |part: u64| percent(u128::from(part), u128::from(self.comparisons));
         writeln!(
             f,
-            "{} comparisons, {} agreed ({}), {} of them on something done",
+            "{} comparisons, {} agreed ({}), on {} starts, {} messages and {} changes of the status",
             self.comparisons,
             self.agreed,
             share(self.agreed),
-            self.agreed_in_deed
+            self.starts,
+            self.messages,
+            self.statuses
         )?;
         for (difference, explained) in Difference::ALL.into_iter().zip(self.explained) {
             let name = format!("{difference:?}");

@@ -11,7 +11,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many worlds.
-    #[arg(long, default_value_t = 200_000)]
+    #[arg(long, default_value_t = 1_000_000)]
     worlds: u64,
     /// Only this one.
     #[arg(long)]

@@ -25,8 +25,12 @@ pub struct Tally {
     pub comparisons: u64,
     /// Those at which no difference was in play, and both did the same.
     pub agreed: u64,
-    /// Of those that agreed, the ones at which something was done: a start, a message, another status.
-    pub agreed_in_deed: u64,
+    /// Of what was done in those that agreed: starts.
+    pub starts: u64,
+    /// And liveness messages.
+    pub messages: u64,
+    /// And changes of the status.
+    pub statuses: u64,
     /// Those that each difference explained, in the order of [`Difference::ALL`].
     pub explained: [u64; Difference::ALL.len()],
     /// How long the worlds lasted.
@@ -220,7 +224,13 @@ impl<'a> Run<'a> {
         match difference {
             None => {
                 tally.agreed += 1;
-                tally.agreed_in_deed += u64::from(!outputs.is_empty());
+                for output in &outputs {
+                    *match output {
+                        Output::Start => &mut tally.starts,
+                        Output::SendLiveness => &mut tally.messages,
+                        Output::Status(_) => &mut tally.statuses,
+                    } += 1;
+                }
             }
             Some(difference) => {
                 tally.explained[difference as usize] += 1;

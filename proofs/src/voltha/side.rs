@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use livebus_core::{
-    Action, Config, Event, Failure, FailureClass, OpId, Settings, Status, Supervisor,
-};
+use livebus_core::{Action, Config, Event, Failure, OpId, Settings, Status, Supervisor};
 
 use super::mended::Happening;
 use super::transcription::{At, Output, ServiceStatus};
@@ -74,7 +72,7 @@ impl Side {
                 result: result.map_err(failure),
             }),
             Happening::Traffic(Ok(())) => Some(Event::Live { at }),
-            Happening::Traffic(Err(trouble)) if trouble.class == FailureClass::ClientFatal => {
+            Happening::Traffic(Err(trouble)) if trouble.is_the_end_of_the_client() => {
                 self.starts.last().map(|&client| Event::ClientLost {
                     client,
                     failure: failure(trouble),

@@ -1,5 +1,7 @@
 //! The smallest story of a failure: the same world with everything left out that it does not need.
 
+use std::time::Duration;
+
 use super::differential::{Tally, Unexplained, play};
 use super::world::World;
 
@@ -14,6 +16,7 @@ pub fn smallest(world: World, failure: Unexplained) -> (World, Unexplained) {
         story.without(|world| &mut world.bus);
         story.without(|world| &mut world.starts);
         story.attempt(|world| world.shutdown = None);
+        story.sooner();
         story.end_at_the_failure();
         if story.size() == before {
             return (story.world, story.failure);
@@ -27,13 +30,14 @@ struct Story {
 }
 
 impl Story {
-    fn size(&self) -> (usize, usize, usize, bool) {
+    fn size(&self) -> (usize, usize, usize, bool, usize) {
         let world = &self.world;
         (
             world.traffic.len(),
             world.bus.len(),
             world.starts.len(),
             world.shutdown.is_some(),
+            self.failure.log.len(),
         )
     }
 
@@ -56,6 +60,19 @@ impl Story {
             world.traffic.retain(|(at, _)| *at <= end);
             world.bus.retain(|(at, _)| *at <= end);
         });
+    }
+
+    /// Moves everything towards the beginning, by much at first, where that makes the story shorter.
+    fn sooner(&mut self) {
+        let mut by = self.world.end;
+        while by > Duration::from_secs(1) {
+            let before = (self.world.clone(), self.failure.clone());
+            let moved = self.attempt(|world| world.move_sooner(by));
+            if !moved || self.failure.log.len() >= before.1.log.len() {
+                (self.world, self.failure) = before;
+                by /= 2;
+            }
+        }
     }
 
     /// Leaves out runs of a list, long ones first.

@@ -89,6 +89,25 @@ impl Trouble {
         ),
     ];
 
+    /// Whether it may have been bad luck, so that a newer success outweighs it.
+    #[must_use]
+    pub fn may_be_bad_luck(self) -> bool {
+        [
+            FailureClass::Unreachable,
+            FailureClass::Timeout,
+            FailureClass::NameResolution,
+            FailureClass::QueueFull,
+            FailureClass::Other,
+        ]
+        .contains(&self.class)
+    }
+
+    /// Whether no later call on this client can help.
+    #[must_use]
+    pub fn is_the_end_of_the_client(self) -> bool {
+        self.class == FailureClass::ClientFatal
+    }
+
     const fn new(text: &'static str, class: FailureClass) -> Self {
         Self { text, class }
     }

@@ -98,6 +98,16 @@ impl World {
         Some((sent + dice.below(within), result))
     }
 
+    /// Everything but the starts happens sooner by as much, or at the beginning.
+    pub(super) fn move_sooner(&mut self, by: Duration) {
+        let bus = self.bus.iter_mut().map(|(at, _)| at);
+        let traffic = self.traffic.iter_mut().map(|(at, _)| at);
+        let shutdown = self.shutdown.iter_mut().map(|(at, _)| at);
+        for at in bus.chain(traffic).chain(shutdown) {
+            *at = at.saturating_sub(by);
+        }
+    }
+
     fn bus_at(&self, at: At) -> Bus {
         self.bus
             .iter()
@@ -228,7 +238,7 @@ impl Dice {
         let any = self.percent(25);
         loop {
             let trouble = self.pick(&Trouble::ALL);
-            if any || trouble.class != livebus_core::FailureClass::ClientFatal {
+            if any || !trouble.is_the_end_of_the_client() {
                 return trouble;
             }
         }
