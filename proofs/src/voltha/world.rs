@@ -119,7 +119,8 @@ impl World {
     fn with_traffic(mut self, dice: &mut Dice, strays: u64) -> Self {
         let mut at = At::ZERO;
         while at < self.end {
-            // A stretch of one pace; in milliseconds, the longest stretch and the time between two messages.
+            // A stretch of one pace, the first of them silence. In milliseconds: how long the stretch may be, and how far apart
+            // its messages are, at least and at most.
             let (stretch, shortest, longest) = dice.pick(&[
                 (240_000, 240_000, 240_001),
                 (100_000, 1_000, 8_000),
@@ -136,8 +137,7 @@ impl World {
                     break;
                 }
                 let usual = match self.bus_at(at) {
-                    Bus::Up => Ok(()),
-                    Bus::Slow => Ok(()),
+                    Bus::Up | Bus::Slow => Ok(()),
                     Bus::Down(trouble) => Err(trouble),
                     // Who hears nothing says nothing.
                     Bus::Hung | Bus::HungUntil(_) if dice.percent(90) => continue,
