@@ -2,6 +2,6 @@
 //!
 //! `docs/verification.md` lists the claims, the machines, their last figures and their commands.
 
-pub mod watch;
-
 pub mod explore;
+pub mod voltha;
+pub mod watch;

@@ -1,0 +1,125 @@
+//! The supervisor with the preset, in the words of a world.
+
+use std::time::Instant;
+
+use livebus_core::{Action, Config, Event, Failure, OpId, Settings, Status, Supervisor};
+
+use super::mended::Happening;
+use super::transcription::{At, Output, ServiceStatus};
+use super::trouble::Trouble;
+
+/// The supervisor, and the names of its operations.
+#[derive(Debug)]
+pub(super) struct Side {
+    begun: Instant,
+    supervisor: Supervisor,
+    starts: Vec<OpId>,
+    messages: Vec<OpId>,
+    stop: Option<OpId>,
+    status: Status,
+    outputs: Vec<Output>,
+}
+
+impl Side {
+    pub(super) fn new() -> Self {
+        let begun = Instant::now();
+        let config = Config::new(Settings::as_in_voltha()).expect("the preset makes sense");
+        let mut side = Self {
+            begun,
+            supervisor: Supervisor::new(config, begun),
+            starts: Vec::new(),
+            messages: Vec::new(),
+            stop: None,
+            status: Status::Unknown,
+            outputs: Vec::new(),
+        };
+        side.drain();
+        side
+    }
+
+    pub(super) fn due(&self) -> Option<At> {
+        let due = self.supervisor.poll_timeout()?;
+        Some(due.saturating_duration_since(self.begun))
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(super) fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    pub(super) fn take(&mut self, now: At, happening: Happening) {
+        let at = self.begun + now;
+        match self.event(at, happening) {
+            Some(event) => self.supervisor.handle_event(at, event),
+            None => self.supervisor.handle_timeout(at),
+        }
+        self.drain();
+    }
+
+    fn event(&self, at: Instant, happening: Happening) -> Option<Event> {
+        let failure = |trouble: Trouble| Failure::new(trouble.class);
+        match happening {
+            Happening::TimePasses => None,
+            Happening::StartReturned(number, result) => Some(Event::StartAnswered {
+                id: self.starts[number],
+                result: result.map_err(failure),
+            }),
+            Happening::LivenessReturned(number, result) => Some(Event::LivenessAnswered {
+                id: self.messages[number],
+                result: result.map_err(failure),
+            }),
+            Happening::Traffic(Ok(())) => Some(Event::Live { at }),
+            Happening::Traffic(Err(trouble)) if trouble.is_the_end_of_the_client() => {
+                self.starts.last().map(|&client| Event::ClientLost {
+                    client,
+                    failure: failure(trouble),
+                })
+            }
+            Happening::Traffic(Err(trouble)) => Some(Event::Suspicion(failure(trouble))),
+            Happening::Shutdown => Some(Event::Shutdown),
+            Happening::StopReturned => self
+                .stop
+                .map(|id| Event::StopAnswered { id, result: Ok(()) }),
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.supervisor.poll_action() {
+            match action {
+                Action::Start { id, .. } => {
+                    self.starts.push(id);
+                    self.outputs.push(Output::Start);
+                }
+                Action::SendLiveness { id, .. } => {
+                    self.messages.push(id);
+                    self.outputs.push(Output::SendLiveness);
+                }
+                Action::SetStatus(report) => {
+                    if report.status != self.status {
+                        self.status = report.status;
+                        self.outputs.push(Output::Status(translated(report.status)));
+                    }
+                }
+                Action::Stop { id, .. } => self.stop = Some(id),
+                // The original has nothing like them, and the preset has no handlers.
+                Action::RegisterHandler { .. } | Action::Discard { .. } | Action::Renew { .. } => {}
+            }
+        }
+    }
+}
+
+/// The original's word for a status.
+pub(super) const fn translated(status: Status) -> ServiceStatus {
+    match status {
+        Status::Unknown => ServiceStatus::Unknown,
+        Status::Preparing => ServiceStatus::Preparing,
+        Status::Prepared => ServiceStatus::Prepared,
+        Status::Running => ServiceStatus::Running,
+        Status::NotReady => ServiceStatus::NotReady,
+        Status::Stopped => ServiceStatus::Stopped,
+        Status::Failed => ServiceStatus::Failed,
+    }
+}

@@ -1,0 +1,114 @@
+//! What can go wrong in a world: the text by which the original knows it, and the class by which livebus does.
+
+use livebus_core::FailureClass;
+
+/// One error, as both sides see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// What the Go client's error says.
+    pub text: &'static str,
+    /// What a runner of livebus tells the core.
+    pub class: FailureClass,
+}
+
+impl Trouble {
+    /// Errors that a producer or a consumer meets; the texts are those of the client library and of Go's net package.
+    pub const ALL: [Self; 20] = [
+        // These seven count as a loss of liveness.
+        Self::new("context deadline exceeded", FailureClass::Timeout),
+        Self::new(
+            "kafka: client has run out of available brokers to talk to (Is your cluster reachable?)",
+            FailureClass::Unreachable,
+        ),
+        Self::new(
+            "kafka: message received by producer in process of shutting down",
+            FailureClass::Other,
+        ),
+        Self::new(
+            "kafka: controller is not available",
+            FailureClass::Unreachable,
+        ),
+        Self::new("circuit breaker is open", FailureClass::Unreachable),
+        Self::new(
+            "dial tcp 10.0.0.1:9092: connect: connection refused",
+            FailureClass::Unreachable,
+        ),
+        Self::new(
+            "read tcp 10.0.0.2:40000->10.0.0.1:9092: i/o timeout",
+            FailureClass::Timeout,
+        ),
+        // These do not.
+        Self::new("EOF", FailureClass::Unreachable),
+        Self::new(
+            "read tcp 10.0.0.2:40000->10.0.0.1:9092: read: connection reset by peer",
+            FailureClass::Unreachable,
+        ),
+        Self::new(
+            "dial tcp 10.0.0.1:9092: connect: no route to host",
+            FailureClass::Unreachable,
+        ),
+        Self::new(
+            "dial tcp 10.0.0.1:9092: connect: connection timed out",
+            FailureClass::Timeout,
+        ),
+        Self::new(
+            "dial tcp: lookup kafka: no such host",
+            FailureClass::NameResolution,
+        ),
+        Self::new(
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            FailureClass::Tls,
+        ),
+        Self::new(
+            "kafka server: SASL Authentication failed.",
+            FailureClass::Authentication,
+        ),
+        Self::new(
+            "kafka server: The client is not authorized to access this topic.",
+            FailureClass::Authorization,
+        ),
+        Self::new(
+            "kafka server: Request was for a topic or partition that does not exist on this broker.",
+            FailureClass::TopicMissing,
+        ),
+        Self::new(
+            "kafka server: In the middle of a leadership election, there is currently no leader for this partition and hence it is unavailable for writes.",
+            FailureClass::NoLeader,
+        ),
+        Self::new(
+            "kafka server: Messages are rejected since there are fewer in-sync replicas than required.",
+            FailureClass::NotEnoughReplicas,
+        ),
+        Self::new(
+            "kafka server: Request parameters do not satisfy the configured policy.",
+            FailureClass::Throttled,
+        ),
+        Self::new(
+            "kafka: tried to use a client that was closed",
+            FailureClass::ClientFatal,
+        ),
+    ];
+
+    /// Whether it may have been bad luck, so that a newer success outweighs it.
+    #[must_use]
+    pub fn may_be_bad_luck(self) -> bool {
+        [
+            FailureClass::Unreachable,
+            FailureClass::Timeout,
+            FailureClass::NameResolution,
+            FailureClass::QueueFull,
+            FailureClass::Other,
+        ]
+        .contains(&self.class)
+    }
+
+    /// Whether no later call on this client can help.
+    #[must_use]
+    pub fn is_the_end_of_the_client(self) -> bool {
+        self.class == FailureClass::ClientFatal
+    }
+
+    const fn new(text: &'static str, class: FailureClass) -> Self {
+        Self { text, class }
+    }
+}
