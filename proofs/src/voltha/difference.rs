@@ -99,9 +99,7 @@ impl Difference {
             Self::UnknownText => "every failure counts, whatever it is called",
             Self::GoodNewsHeldBack => "the minute counts from the newest good news",
             Self::IntervalFromTheNews => "as soon as 5 s have passed since the last message",
-            Self::NewsDuringAMessage => {
-                "the next one when the time of that message is over, up to a minute later"
-            }
+            Self::NewsDuringAMessage => "when the time of that message is over, if that is sooner",
             Self::NewerSuccess => "an ambiguous failure does not count against a newer success",
             Self::HintBeforeProof => "a hint is not a verdict: the message under way decides",
             Self::BadNewsAgain => "a message every 5 s, whatever the news",

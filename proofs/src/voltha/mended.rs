@@ -102,9 +102,17 @@ impl Mended {
     pub fn step(&mut self, now: At, happening: Happening) -> Option<Difference> {
         let difference = self.situation(now, happening);
         let outputs_before = self.seed.outputs.len();
+        let was_alive = self.seed.client.alive;
         match difference {
             Some(difference) => self.do_instead(difference, now, happening),
             None => self.as_transcribed(now, happening),
+        }
+        if was_alive && !self.seed.client.alive {
+            // What is under way has one interval more.
+            self.open = self.open.map(|open| Open {
+                until: open.until.min(now + NOT_LIVE),
+                ..open
+            });
         }
         self.keep_books(now, happening, outputs_before);
         difference
@@ -184,7 +192,9 @@ impl Mended {
         if was_alive {
             let timer = self
                 .open_message(now)
-                .map_or(now.max(self.last_sent + NOT_LIVE), |open| open.until);
+                .map_or(now.max(self.last_sent + NOT_LIVE), |open| {
+                    open.until.min(now + NOT_LIVE)
+                });
             self.seed.place = Place::Monitoring {
                 timeout: NOT_LIVE,
                 timer,

@@ -1,7 +1,7 @@
 //! Which difference is in play, judged from what is known before anything happens.
 
 use super::super::difference::Difference;
-use super::super::transcription::{At, Place, ServiceStatus, is_liveness_error};
+use super::super::transcription::{At, NOT_LIVE, Place, ServiceStatus, is_liveness_error};
 use super::super::trouble::Trouble;
 use super::{Ending, Happening, Mended, Open};
 
@@ -103,11 +103,14 @@ impl Mended {
         if trouble.is_the_end_of_the_client() {
             Some(Difference::ClientLost)
         } else if self.seed.client.alive {
-            Some(match (known, self.open_message(now)) {
-                (true, None) => Difference::IntervalFromTheNews,
-                (true, Some(_)) => Difference::NewsDuringAMessage,
-                (false, _) => Difference::UnknownText,
-            })
+            match (known, self.open_message(now)) {
+                (true, None) => Some(Difference::IntervalFromTheNews),
+                (true, Some(open)) => {
+                    let over_sooner = open.until < now + NOT_LIVE;
+                    over_sooner.then_some(Difference::NewsDuringAMessage)
+                }
+                (false, _) => Some(Difference::UnknownText),
+            }
         } else if known && self.seed.client.lets_through(now, false) {
             Some(match self.seed.status() {
                 ServiceStatus::Prepared => Difference::HintBeforeProof,
