@@ -126,40 +126,34 @@ impl World {
     /// Everything that can happen next.
     pub fn moves(&self, universe: &Universe, to: &mut Vec<Move>) {
         to.clear();
-        if self.broken.is_some() || self.supervisor.is_stopped() {
+        if self.broken.is_some() {
             return;
         }
-        to.push(Move::Tick);
+        if !self.supervisor.is_stopped() {
+            to.push(Move::Tick);
+            self.answers(universe, to);
+        }
         let ending = self.watch.ending().is_some();
-        if let Some(ticks) = universe.sleeps.filter(|_| !ending) {
-            to.push(Move::Sleep(ticks));
-        }
-        for bus in universe
-            .buses
-            .iter()
-            .filter(|bus| **bus != self.bus && !ending)
-        {
-            to.push(Move::Bus(*bus));
-        }
-        self.answers(universe, to);
-        let client = self.watch.client().is_some();
-        if client && !ending {
-            if universe.traffic && self.bus == BusState::Up {
-                to.push(Move::Traffic(0));
-            }
-            if let Some(ago) = universe.old_news
-                && (self.bus == BusState::Up || self.unusable <= ago)
-            {
-                to.push(Move::Traffic(ago));
-            }
-            if universe.hints {
-                to.push(Move::Hint);
-            }
-            if universe.losses {
+        if !ending {
+            to.extend(universe.sleeps.map(Move::Sleep));
+            let others = universe.buses.iter().filter(|bus| **bus != self.bus);
+            to.extend(others.map(|bus| Move::Bus(*bus)));
+            if universe.losses && self.watch.client().is_some() {
                 to.push(Move::Lost);
             }
         }
-        if universe.shutdown && !ending {
+        if universe.traffic && self.bus == BusState::Up {
+            to.push(Move::Traffic(0));
+        }
+        if let Some(ago) = universe.old_news
+            && (self.bus == BusState::Up || self.unusable <= ago)
+        {
+            to.push(Move::Traffic(ago));
+        }
+        if universe.hints {
+            to.push(Move::Hint);
+        }
+        if universe.shutdown {
             to.push(Move::Shutdown);
         }
     }
