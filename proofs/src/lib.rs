@@ -3,6 +3,7 @@
 //! `docs/verification.md` lists the claims, the machines, their last figures and their commands.
 
 pub mod explore;
+pub mod figures;
 #[cfg(feature = "recordings")]
 pub mod fuzzing;
 pub mod voltha;

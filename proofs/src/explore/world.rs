@@ -10,11 +10,7 @@ use super::universes::Universe;
 use crate::watch::{Claim, Seen, Watch, drive, pack, poll};
 
 /// The instant at which every world stands: time is counted from it, both ways.
-pub static EPOCH: LazyLock<Instant> = LazyLock::new(|| {
-    #[expect(clippy::disallowed_methods, reason = "one instant to count from")]
-    let now = Instant::now();
-    now + Config::LONGEST
-});
+pub(super) static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
 
 /// One state of a universe.
 #[derive(Debug, Clone)]
@@ -275,13 +271,7 @@ impl World {
 
     /// The detection bound, as the world sees it rather than the supervisor.
     fn check_bound(&mut self, universe: &Universe, before: &Self, step: &mut Step) {
-        let config = &universe.config;
-        let bound = if self.leaderless {
-            config.partial_detection_bound()
-        } else {
-            config.detection_bound()
-        };
-        let bound = universe.ticks(bound) + universe.flight;
+        let bound = universe.bound(self.leaderless);
         let running = |status| status == Status::Running;
         let after = self.supervisor.report().status;
         if running(after) && self.unusable >= bound {
@@ -350,7 +340,7 @@ impl World {
             .canonical(config, supervisor.report(), (now, epoch), &names);
         self.supervisor = supervisor;
         let most = match self.watch.evidence() {
-            Some(_) => universe.ticks(config.partial_detection_bound()) + universe.flight + 1,
+            Some(_) => universe.bound(true) + 1,
             None => universe.old_news.map_or(0, |ago| ago + 1),
         };
         self.unusable = self.unusable.min(most);
@@ -433,11 +423,14 @@ fn write_number(number: i64, tick: Duration, to: &mut Vec<u8>) {
     };
     let folded = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let mut rest = folded << 1 | is_ticks;
-    while rest >= 0x80 {
-        to.push((rest & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = (rest & 0x7f).to_le_bytes();
         rest >>= 7;
+        if rest == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(rest as u8);
 }
 
 impl PartialEq for World {
