@@ -11,8 +11,13 @@ struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Compares the core with a second implementation on random stories.
+    Differential(livebus_proofs::differential::Options),
+}
 
 fn main() -> anyhow::Result<()> {
-    match Args::parse().command {}
+    match Args::parse().command {
+        Command::Differential(options) => livebus_proofs::differential::run(&options),
+    }
 }
