@@ -88,7 +88,9 @@ pub(super) fn scenes(case: &Case) -> (Instant, Vec<Scene>) {
 struct Operation {
     kind: Kind,
     id: OpId,
-    answered: bool,
+    deadline: Instant,
+    /// It was answered, or given up.
+    over: bool,
 }
 
 /// The core and the model side by side, and what a story needs to know of them.
@@ -170,20 +172,32 @@ impl World {
             stale_answers: self.model.stale_answers(),
         };
         for action in &core.actions {
-            let (kind, id) = match *action {
-                Action::Start { id, .. } => (Kind::Start, id),
-                Action::SendLiveness { id, .. } => (Kind::Liveness, id),
-                Action::RegisterHandler { id, .. } => (Kind::Registration, id),
-                Action::Stop { id, .. } => (Kind::Stop, id),
-                Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => continue,
-            };
-            self.operations.push(Operation {
-                kind,
-                id,
-                answered: false,
-            });
+            self.note(action);
         }
         Scene { told, core, model }
+    }
+
+    fn note(&mut self, action: &Action) {
+        let (kind, id, deadline) = match *action {
+            Action::Start { id, deadline, .. } => (Kind::Start, id, deadline),
+            Action::SendLiveness { id, deadline } => (Kind::Liveness, id, deadline),
+            Action::RegisterHandler { id, deadline, .. } => (Kind::Registration, id, deadline),
+            Action::Stop { id, deadline } => (Kind::Stop, id, deadline),
+            Action::SetStatus(_) | Action::Renew { .. } => return,
+            Action::Discard { id } => {
+                let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
+                if let Some(operation) = discarded {
+                    operation.over = true;
+                }
+                return;
+            }
+        };
+        self.operations.push(Operation {
+            kind,
+            id,
+            deadline,
+            over: false,
+        });
     }
 
     fn resolve_moment(&self, moment: Moment) -> u64 {
@@ -206,8 +220,8 @@ impl World {
         match what {
             What::Time => None,
             What::Answer { to, kind, result } => {
-                let id = self.resolve_target(to)?;
-                Some(match kind {
+                let (id, fitting) = self.resolve_target(to)?;
+                Some(match kind.unwrap_or(fitting) {
                     Kind::Start => Event::StartAnswered { id, result },
                     Kind::Liveness => Event::LivenessAnswered { id, result },
                     Kind::Registration => Event::RegistrationAnswered { id, result },
@@ -228,27 +242,36 @@ impl World {
             }
             What::Suspicion(failure) => Some(Event::Suspicion(failure)),
             What::ClientLost { client, failure } => Some(Event::ClientLost {
-                client: self.resolve_target(client)?,
+                client: self.resolve_target(client)?.0,
                 failure,
             }),
             What::Shutdown => Some(Event::Shutdown),
         }
     }
 
-    fn resolve_target(&mut self, target: Target) -> Option<OpId> {
-        let mut newest_first = self.operations.iter_mut().rev();
-        match target {
-            Target::Open(kind, place) => {
-                let open = newest_first.filter(|it| it.kind == kind && !it.answered).take(8);
-                let mut open: Vec<_> = open.collect();
-                let place = usize::from(place).min(open.len().checked_sub(1)?);
-                open[place].answered = true;
-                Some(open[place].id)
+    fn resolve_target(&mut self, target: Target) -> Option<(OpId, Kind)> {
+        let now = self.at(self.clock);
+        // Nothing older than the newest few is under way.
+        let mut newest_first = self.operations.iter_mut().rev().take(16);
+        let under_way = |it: &&mut Operation| !it.over && it.deadline > now;
+        let found = match target {
+            Target::UnderWay(place) => {
+                let mut under_way: Vec<_> = newest_first.filter(under_way).collect();
+                let last = under_way.len().checked_sub(1)?;
+                under_way.swap_remove(usize::from(place).min(last))
             }
-            Target::Newest(kind) => newest_first.find(|it| it.kind == kind).map(|it| it.id),
-            Target::Any(place) => newest_first.nth(usize::from(place)).map(|it| it.id),
-            Target::Unknown(number) => Some(OpId::from_number(number)),
+            Target::OfKind(kind, place) => {
+                let of_kind = newest_first.filter(|it| it.kind == kind);
+                of_kind.filter(under_way).nth(usize::from(place))?
+            }
+            Target::Newest(kind) => newest_first.find(|it| it.kind == kind)?,
+            Target::Any(place) => newest_first.nth(usize::from(place))?,
+            Target::Unknown(number) => return Some((OpId::from_number(number), Kind::Start)),
+        };
+        if matches!(target, Target::UnderWay(_) | Target::OfKind(..)) {
+            found.over = true;
         }
+        Some((found.id, found.kind))
     }
 }
 

@@ -35,10 +35,10 @@ pub(super) enum Moment {
 pub(super) enum What {
     /// Nothing but the time.
     Time,
-    /// The answer of `kind` to an operation.
+    /// The answer of `kind` to an operation; of the kind that fits where there is none.
     Answer {
         to: Target,
-        kind: Kind,
+        kind: Option<Kind>,
         result: Result<(), Failure>,
     },
     /// Evidence, with the instant at which it was observed.
@@ -63,8 +63,10 @@ pub(super) enum Kind {
 /// Which operation a step speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Of those of a kind that nothing was said of yet, the one at this place, counted from the newest.
-    Open(Kind, u8),
+    /// Of those that are under way the one at this place, counted from the newest.
+    UnderWay(u8),
+    /// The same, of this kind only.
+    OfKind(Kind, u8),
     /// The newest of a kind, answered or not.
     Newest(Kind),
     /// Any that there ever was, by its place from the newest.
@@ -153,10 +155,10 @@ fn draw_mood(dice: &mut Dice) -> Mood {
     match dice.below(6) {
         0 => mood(60, 97, 20, 5),
         1 => mood(50, 90, 5, 25),
-        2 => mood(60, 10, 3, 10),
-        3 => mood(5, 50, 2, 15),
+        2 => mood(60, 20, 3, 10),
+        3 => mood(20, 50, 3, 15),
         4 => mood(30, 60, 30, 30),
-        _ => mood(50, 50, 10, 10),
+        _ => mood(50, 60, 10, 15),
     }
 }
 
@@ -167,7 +169,7 @@ fn draw_step(dice: &mut Dice, mood: Mood, spans: &[u64], may_end: bool) -> Step 
         What::Live(draw_observed(dice, spans))
     } else if dice.chance(mood.hints) {
         What::Suspicion(draw_failure(dice, mood.class))
-    } else if dice.below(60) == 0 {
+    } else if dice.below(80) == 0 {
         What::ClientLost {
             client: draw_client(dice),
             failure: draw_failure(dice, FailureClass::ClientFatal),
@@ -214,25 +216,28 @@ fn draw_moment(dice: &mut Dice, what: What, spans: &[u64]) -> Moment {
 
 fn draw_answer(dice: &mut Dice, mood: Mood) -> What {
     use Kind::{Liveness, Registration, Start, Stop};
-    let kind = dice.pick(&[
-        Start,
-        Start,
-        Liveness,
-        Liveness,
-        Liveness,
-        Liveness,
-        Registration,
-        Registration,
-        Stop,
-    ]);
-    let to = match dice.below(40) {
-        0 => Target::Open(dice.pick(&[Start, Liveness, Registration, Stop]), 0),
-        1 => Target::Newest(kind),
-        2 => Target::Any(u8::try_from(dice.below(6)).expect("less than six")),
-        3 => Target::Unknown(dice.pick(&[0, 1, 1 << 40, u64::MAX])),
-        _ => Target::Open(kind, u8::try_from(dice.below(3)).expect("less than three")),
+    const KINDS: [Kind; 5] = [Start, Liveness, Liveness, Registration, Stop];
+    let place = |dice: &mut Dice, n| u8::try_from(dice.below(n)).expect("a small number");
+    let kind = dice.pick(&KINDS);
+    let (to, kind) = match dice.below(40) {
+        0 => (Target::UnderWay(0), Some(kind)),
+        1 => (Target::Newest(kind), Some(kind)),
+        2 => (Target::Any(place(dice, 6)), None),
+        3 => (
+            Target::Unknown(dice.pick(&[0, 1, 1 << 40, u64::MAX])),
+            Some(kind),
+        ),
+        4..=19 => (Target::UnderWay(place(dice, 5)), None),
+        20..=24 => (Target::OfKind(Start, 0), None),
+        25 => (Target::OfKind(Stop, 0), None),
+        _ => (Target::OfKind(Liveness, 0), None),
     };
-    let result = if dice.chance(mood.good) {
+    let good = match to {
+        // Most starts succeed, or there is little to see.
+        Target::OfKind(Start, _) => mood.good.max(80),
+        _ => mood.good,
+    };
+    let result = if dice.chance(good) {
         Ok(())
     } else {
         Err(draw_failure(dice, mood.class))

@@ -78,7 +78,7 @@ const ASK_AGAIN: &[Effect] = &[
 ];
 
 const PARTIAL: &[Effect] = &[
-    ForgetQuestion, Disarm(Timer::Question), ForgetFailures, Warn, ArmOnce(Timer::Tolerance, Until::Tolerance),
+    ForgetQuestion, ForgetHint, Disarm(Timer::Question), ForgetFailures, Warn, ArmOnce(Timer::Tolerance, Until::Tolerance),
     Arm(Timer::Lease, Until::Lease), Enter(Quiet), Arm(Timer::Ask, Until::PartialInterval), Tell,
 ];
 
