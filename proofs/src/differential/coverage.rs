@@ -69,7 +69,12 @@ impl Coverage {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        for (sum, more) in self.told.iter_mut().flatten().zip(other.told.iter().flatten()) {
+        for (sum, more) in self
+            .told
+            .iter_mut()
+            .flatten()
+            .zip(other.told.iter().flatten())
+        {
             *sum += more;
         }
         for (sum, more) in self.actions.iter_mut().zip(other.actions) {

@@ -123,7 +123,9 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
             difference: None,
         };
         for one in all {
-            let one = one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let one = one
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sum.cases += one.cases;
             sum.coverage.add(&one.coverage);
             sum.difference = match (sum.difference, one.difference) {

@@ -34,12 +34,21 @@ pub(super) fn narrate(case: &Case) -> String {
 fn what_differs(scene: &Scene) -> String {
     let (core, model) = (&scene.core, &scene.model);
     let differ = [
-        ("poll_timeout before polling", core.due_before != model.due_before),
+        (
+            "poll_timeout before polling",
+            core.due_before != model.due_before,
+        ),
         ("actions", core.actions != model.actions),
-        ("poll_timeout after polling", core.due_after != model.due_after),
+        (
+            "poll_timeout after polling",
+            core.due_after != model.due_after,
+        ),
         ("report", core.report != model.report),
         ("phase", core.phase != model.phase),
-        ("wants_evidence", core.wants_evidence != model.wants_evidence),
+        (
+            "wants_evidence",
+            core.wants_evidence != model.wants_evidence,
+        ),
         ("is_stopped", core.stopped != model.stopped),
         ("stale_answers", core.stale_answers != model.stale_answers),
     ];
@@ -65,14 +74,18 @@ impl Clock {
     fn event(&self, event: Event) -> String {
         match event {
             Event::Live { at } => format!("Live at {}", self.at(at)),
-            Event::StartAnswered { id, result } => format!("StartAnswered #{} {result:?}", id.number()),
+            Event::StartAnswered { id, result } => {
+                format!("StartAnswered #{} {result:?}", id.number())
+            }
             Event::LivenessAnswered { id, result } => {
                 format!("LivenessAnswered #{} {result:?}", id.number())
             }
             Event::RegistrationAnswered { id, result } => {
                 format!("RegistrationAnswered #{} {result:?}", id.number())
             }
-            Event::StopAnswered { id, result } => format!("StopAnswered #{} {result:?}", id.number()),
+            Event::StopAnswered { id, result } => {
+                format!("StopAnswered #{} {result:?}", id.number())
+            }
             Event::Suspicion(failure) => format!("Suspicion {failure:?}"),
             Event::ClientLost { client, failure } => {
                 format!("ClientLost #{} {failure:?}", client.number())
@@ -87,7 +100,11 @@ impl Clock {
                 id,
                 attempt,
                 deadline,
-            } => format!("Start #{} attempt {attempt} until {}", id.number(), self.at(*deadline)),
+            } => format!(
+                "Start #{} attempt {attempt} until {}",
+                id.number(),
+                self.at(*deadline)
+            ),
             Action::SendLiveness { id, deadline } => {
                 format!("SendLiveness #{} until {}", id.number(), self.at(*deadline))
             }
@@ -105,7 +122,11 @@ impl Clock {
             Action::Discard { id } => format!("Discard #{}", id.number()),
             Action::SetStatus(report) => format!("SetStatus {}", self.report(report)),
             Action::Renew { evidence, lease } => {
-                format!("Renew evidence {} lease {}", self.at(*evidence), self.at(*lease))
+                format!(
+                    "Renew evidence {} lease {}",
+                    self.at(*evidence),
+                    self.at(*lease)
+                )
             }
             Action::Stop { id, deadline } => {
                 format!("Stop #{} until {}", id.number(), self.at(*deadline))

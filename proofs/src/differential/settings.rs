@@ -48,7 +48,8 @@ fn draw_all(dice: &mut Dice) -> Settings {
     let live_interval = span(dice, 1, 8);
     let liveness_timeout = span(dice, 1, 6).min(live_interval);
     let not_live_interval = span(dice, 1, 4);
-    let not_live_interval_max = (not_live_interval * dice.pick(&[1, 2, 3, 4, 8])).min(Config::LONGEST);
+    let not_live_interval_max =
+        (not_live_interval * dice.pick(&[1, 2, 3, 4, 8])).min(Config::LONGEST);
     let replaced = dice.chance(40) && not_live_interval_max < Config::LONGEST;
     let longer = span(dice, 1, 12);
     Settings {
@@ -76,8 +77,7 @@ fn draw_all(dice: &mut Dice) -> Settings {
             OnClientLost::Recreate,
             OnClientLost::Fail,
         ]),
-        recreate_after: replaced
-            .then(|| (not_live_interval_max + longer).min(Config::LONGEST)),
+        recreate_after: replaced.then(|| (not_live_interval_max + longer).min(Config::LONGEST)),
         handlers: Vec::new(),
         registration_timeout: span(dice, 1, 8),
         registration_backoff: draw_backoff(dice, unit),

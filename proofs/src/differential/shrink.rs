@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, Settings};
+use livebus_core::{
+    Answers, Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, Settings,
+};
 
 use super::case::Case;
 use super::coverage::Coverage;
@@ -156,7 +158,12 @@ fn simplify_settings(best: &mut Case) {
         |s| s.suspicion_spacing = Duration::from_millis(200),
         |s| s.partial_tolerance = Duration::from_secs(15),
         |s| s.drain = Duration::from_secs(5),
-        |s| *s = Settings { handlers: std::mem::take(&mut s.handlers), ..Settings::default() },
+        |s| {
+            *s = Settings {
+                handlers: std::mem::take(&mut s.handlers),
+                ..Settings::default()
+            }
+        },
     ];
     for change in changes {
         let mut candidate = best.clone();

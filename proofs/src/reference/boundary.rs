@@ -75,6 +75,9 @@ impl Reference {
     /// What a row is, in a line.
     pub(crate) fn row_name(i: usize) -> String {
         let row = &TABLE[i];
-        format!("rule {}, {:?} in {:?} when {:?}", row.rule, row.cue, row.phases, row.when)
+        format!(
+            "rule {}, {:?} in {:?} when {:?}",
+            row.rule, row.cue, row.phases, row.when
+        )
     }
 }

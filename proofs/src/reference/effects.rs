@@ -1,6 +1,6 @@
 //! What the effects of the table do to the record.
 
-use livebus_core::{Action, Cause, Failure, FailureClass, HandlerId, OpId};
+use livebus_core::{Action, Cause, Failure, FailureClass, HandlerId, OpId, Phase};
 
 use super::interpreter::Told;
 use super::known::{self, Known};
@@ -51,9 +51,9 @@ impl Record {
             Effect::TellTheEnd(ending) => self.tell_the_end(ending),
 
             Effect::Overdue => told.failure = OVERDUE,
-            Effect::Silent => told.failure = self.hint.unwrap_or(OVERDUE),
+            Effect::TheHint => told.failure = self.hint.unwrap_or(OVERDUE),
             Effect::TheWarning => told.failure = self.warning.unwrap_or(OVERDUE),
-            Effect::LastKnown => told.failure = self.known.unwrap_or(OVERDUE),
+            Effect::LastFailed => told.failure = self.known.unwrap_or(OVERDUE),
             Effect::BlameStarting => self.trouble = Cause::Starting,
             Effect::BlameStart => self.trouble = Cause::StartFailed(told.failure),
             Effect::BlameLiveness => self.blame_liveness(told.failure),
@@ -63,7 +63,7 @@ impl Record {
             Effect::RememberHint => self.remember_hint(told.failure),
             Effect::ForgetHint => self.hint = None,
             Effect::ForgetHintForNow => {
-                if known::has(Known::AnswersAreForgotten) {
+                if known::has(Known::FailuresAreForgotten) {
                     self.hint = None;
                 }
             }
@@ -102,14 +102,13 @@ impl Record {
                 handler.failure = None;
             }
             Effect::MarkNotRegistered => {
+                let attempt = self.handlers[told.handler].attempt;
+                let backoff = &self.settings.registration_backoff;
+                let due = self.now + self.jitter.delay(backoff, attempt);
                 let handler = &mut self.handlers[told.handler];
                 told.registration = handler.operation.take();
                 handler.failure = Some(told.failure);
-            }
-            Effect::RegistrationBackoff => {
-                let attempt = self.handlers[told.handler].attempt;
-                let delay = self.jitter.delay(&self.settings.registration_backoff, attempt);
-                self.handlers[told.handler].timer = Some(self.now + delay);
+                handler.timer = Some(due);
             }
         }
     }
@@ -118,11 +117,16 @@ impl Record {
         let (now, evidence) = (self.now, self.evidence.unwrap_or(self.now));
         let spans = &self.spans;
         let at = match until {
-            Until::StartTimeout => now + spans.start_timeout,
-            Until::StartBackoff => now + self.jitter.delay(&self.settings.start_backoff, self.backoffs()),
+            Until::StartBackoff => {
+                now + self
+                    .jitter
+                    .delay(&self.settings.start_backoff, self.backoffs())
+            }
             Until::LivenessTimeout => now + spans.liveness_timeout,
             Until::SuspicionTimeout => now + spans.suspicion_timeout,
-            Until::Silence if self.armed(Timer::Tolerance).is_some() => now + spans.not_live_interval,
+            Until::Silence if self.armed(Timer::Tolerance).is_some() => {
+                now + spans.not_live_interval
+            }
             Until::Silence if self.warning.is_some() => now + spans.live_interval,
             Until::Silence => {
                 let spaced = self.asked + spans.suspicion_spacing;
@@ -133,7 +137,6 @@ impl Record {
             Until::Spacing => self.asked + spans.suspicion_spacing,
             Until::NotLiveInterval => now + self.not_live_interval(),
             Until::IntervalOfQuestion => self.asked + spans.not_live_interval,
-            Until::PartialInterval => now + spans.not_live_interval,
             Until::Tolerance => now + spans.partial_tolerance,
             Until::RecreateAfter => return spans.recreate_after.map(|after| now + after),
             Until::RecreateAfterProof => {
@@ -158,22 +161,23 @@ impl Record {
         if self.proved_good { 1 } else { self.attempt }
     }
 
+    /// Rule 39. What was told is bad news that is kept, too.
     fn blame_liveness(&mut self, failure: Failure) {
         let failure = self.hint.map_or(failure, |hint| hint.more_telling(failure));
-        let before = self.trouble.failure();
-        self.trouble = Cause::LivenessFailed(match before {
-            Some(before) if !known::has(Known::AnswersAreForgotten) => before.more_telling(failure),
-            _ => failure,
-        });
+        self.trouble = Cause::LivenessFailed(failure);
+        if !known::has(Known::FailuresAreForgotten) {
+            self.hint = Some(failure);
+        }
     }
 
-    fn remember_hint(&mut self, failure: Failure) {
-        let replaced = known::has(Known::HintsReplaceEachOther) && self.phase != livebus_core::Phase::NotLive;
-        self.hint = Some(match self.hint {
-            Some(hint) if !replaced => hint.more_telling(failure),
-            _ => failure,
-        });
-        if self.phase != livebus_core::Phase::NotLive {
+    /// Rule 38.
+    fn remember_hint(&mut self, hint: Failure) {
+        let live = self.phase != Phase::NotLive;
+        let older = self
+            .hint
+            .filter(|_| !(live && known::has(Known::HintsReplaceEachOther)));
+        self.hint = Some(older.map_or(hint, |older| older.more_telling(hint)));
+        if live {
             self.hinted = true;
             self.doubted = self.now;
         }
@@ -197,7 +201,11 @@ impl Record {
     }
 
     pub(super) fn send_start(&mut self) {
-        self.attempt = if self.proved_good { 1 } else { self.attempt + 1 };
+        self.attempt = if self.proved_good {
+            1
+        } else {
+            self.attempt + 1
+        };
         self.proved_good = false;
         let id = self.operation();
         self.client = Some(id.number());

@@ -14,8 +14,7 @@ impl Record {
             Guard::LossIsTheEnd => self.settings.on_client_lost == OnClientLost::Fail,
             Guard::LastFailure => self.failures + 1 >= self.settings.failures_to_not_ready,
             Guard::LastProof => self.proofs + 1 >= self.settings.successes_to_ready,
-            Guard::Asking => self.question.is_some(),
-            Guard::NotAsking => self.question.is_none(),
+            Guard::QuestionIsOpen => self.question.is_some(),
             Guard::QuestionIsOver => self.armed(Timer::Question).is_some_and(|at| at <= self.now),
             Guard::Decides => self.decides,
             Guard::Hinted => self.hinted,
@@ -25,7 +24,6 @@ impl Record {
             Guard::TooOld => told.at + self.spans.detection_bound <= self.now,
             Guard::Warned => self.warning.is_some(),
             Guard::NoTolerance => self.spans.partial_tolerance == 0,
-            Guard::Tolerating => self.armed(Timer::Tolerance).is_some(),
             Guard::Follow(known) => known::has(known),
             Guard::DrainIsLeft => self.drain_ends() > self.now,
         }

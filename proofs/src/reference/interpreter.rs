@@ -90,7 +90,9 @@ impl Record {
                 None => (Cue::RegistrationDue, i),
             });
         }
-        let timer = Timer::ALL.into_iter().find(|timer| is_due(self.armed(*timer)))?;
+        let timer = Timer::ALL
+            .into_iter()
+            .find(|timer| is_due(self.armed(*timer)))?;
         Some((Cue::Due(timer), 0))
     }
 
@@ -127,7 +129,13 @@ impl Record {
                 let handler = self.handlers.iter().position(|it| is_it(it.operation))?;
                 Some(match result {
                     Ok(()) => (Cue::Registered, Told { handler, ..NOTHING }),
-                    Err(failure) => (Cue::RegistrationFailed, Told { handler, ..with(failure) }),
+                    Err(failure) => (
+                        Cue::RegistrationFailed,
+                        Told {
+                            handler,
+                            ..with(failure)
+                        },
+                    ),
                 })
             }
             Event::StopAnswered { id, result } => {
@@ -151,7 +159,7 @@ impl Record {
                         | Phase::Rechecking
                 );
                 (started && self.client == Some(client.number()))
-                    .then(|| (Cue::ClientLost, with(failure)))
+                    .then(|| (Cue::LostClient, with(failure)))
             }
             Event::Shutdown => Some((Cue::Shutdown, NOTHING)),
         }
@@ -159,10 +167,12 @@ impl Record {
 
     fn sort_failure(&self, failure: Failure) -> Cue {
         if failure.class == FailureClass::ClientFatal {
-            return Cue::ClientLost;
+            return Cue::LostClient;
         }
         match (failure.class.kind(), self.settings.answers) {
-            (FailureKind::Definitive, _) | (FailureKind::Answer, Answers::NotLive) => Cue::Definitive,
+            (FailureKind::Definitive, _) | (FailureKind::Answer, Answers::NotLive) => {
+                Cue::Definitive
+            }
             (FailureKind::Ambiguous, _) => Cue::Ambiguous,
             (FailureKind::Partial, _) => Cue::Partial,
             (FailureKind::Answer, Answers::Live) => Cue::Refusal,

@@ -6,7 +6,7 @@ use livebus_core::{Action, Cause, Config, Failure, Phase, Report, Settings};
 
 use super::time::{Epoch, Jitter, Ns, Spans};
 
-/// What may be due. The order is the one in which they fire when several are due at once. Rule 8.
+/// What may be due. The order is the one in which they fire when several are due at once. Rule 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The answer to a start.

@@ -23,7 +23,7 @@ pub(super) struct Row {
 pub(super) enum Cue {
     StartSucceeded,
     StartFailed,
-    /// The answers to a liveness message, by what they prove. Rule 30.
+    /// The answers to a liveness message, by what they prove. Rules 19, 28 to 30.
     Proof,
     Refusal,
     Definitive,
@@ -36,7 +36,7 @@ pub(super) enum Cue {
     /// Evidence that is newer than what is known.
     Evidence,
     Hint,
-    ClientLost,
+    LostClient,
     Shutdown,
     /// A deadline.
     Due(Timer),
@@ -56,9 +56,7 @@ pub(super) enum Guard {
     /// With this proof there are `successes_to_ready` in a row.
     LastProof,
     /// A liveness message is in flight.
-    Asking,
-    /// None is in flight.
-    NotAsking,
+    QuestionIsOpen,
     /// The deadline of the question is due too.
     QuestionIsOver,
     /// A suspicion sent the question: it decides alone.
@@ -77,8 +75,6 @@ pub(super) enum Guard {
     Warned,
     /// `partial_tolerance` is zero.
     NoTolerance,
-    /// The time of tolerance runs.
-    Tolerating,
     /// The core is known to do otherwise than documented, and is followed.
     Follow(Known),
     /// A drain is owed, and not over.
@@ -118,11 +114,11 @@ pub(super) enum Effect {
     /// This is the failure: it was overdue.
     Overdue,
     /// This is the failure: the hint, or overdue.
-    Silent,
+    TheHint,
     /// This is the failure: what is warned of.
     TheWarning,
-    /// This is the failure: the last one, or overdue.
-    LastKnown,
+    /// This is the failure: the one before.
+    LastFailed,
     BlameStarting,
     BlameStart,
     BlameLiveness,
@@ -161,8 +157,8 @@ pub(super) enum Effect {
     ProvedGood,
 
     MarkRegistered,
+    /// And arms the back-off.
     MarkNotRegistered,
-    RegistrationBackoff,
 }
 
 /// The reports of the end.
@@ -177,13 +173,12 @@ pub(super) enum Ending {
 /// An instant, as a rule names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    StartTimeout,
     StartBackoff,
     LivenessTimeout,
     SuspicionTimeout,
-    /// `live_interval` after the newest evidence.
+    /// When silence has lasted long enough for a question. Rule 26.
     Silence,
-    /// The detection bound after the newest evidence; longer while leaders are missing.
+    /// Rule 11.
     Lease,
     RecheckDelay,
     /// `suspicion_spacing` after the newest liveness message.
@@ -192,8 +187,6 @@ pub(super) enum Until {
     NotLiveInterval,
     /// `not_live_interval` after the newest liveness message.
     IntervalOfQuestion,
-    /// `not_live_interval` from now.
-    PartialInterval,
     Tolerance,
     RecreateAfter,
     /// `recreate_after` after the newest proof.

@@ -41,7 +41,7 @@ pub(super) struct Spans {
     pub(super) registration_timeout: Ns,
     pub(super) drain: Ns,
     pub(super) stop_timeout: Ns,
-    /// Computed here, and not taken from the configuration. Rule 4.
+    /// Computed here, and not taken from the configuration.
     pub(super) detection_bound: Ns,
 }
 

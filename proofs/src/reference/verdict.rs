@@ -83,7 +83,11 @@ impl Record {
                 cause => (Status::NotReady, cause),
             };
         }
-        let mut missing = self.handlers.iter().enumerate().filter(|it| it.1.required && !it.1.registered);
+        let mut missing = self
+            .handlers
+            .iter()
+            .enumerate()
+            .filter(|it| it.1.required && !it.1.registered);
         let failed = missing.clone().find_map(|(i, it)| Some((i, it.failure?)));
         match (failed, missing.next()) {
             (_, None) => (Status::Running, Cause::Evidence),
@@ -95,7 +99,7 @@ impl Record {
         }
     }
 
-    /// Until when Running is granted. Rule 4.
+    /// Until when Running is granted. Rule 11.
     pub(super) fn lease(&self) -> Ns {
         let tolerance = match self.armed(Timer::Tolerance) {
             Some(_) => self.spans.partial_tolerance,
