@@ -10,6 +10,8 @@ mod play;
 mod settings;
 mod shrink;
 mod story;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

@@ -132,15 +132,12 @@ impl World {
             now: self.at(self.clock),
             event: self.resolve_event(step.what),
         };
-        match told.event {
-            Some(event) => {
-                self.core.handle_event(told.now, event);
-                self.model.handle_event(told.now, event);
-            }
-            None => {
-                self.core.handle_timeout(told.now);
-                self.model.handle_timeout(told.now);
-            }
+        if let Some(event) = told.event {
+            self.core.handle_event(told.now, event);
+            self.model.handle_event(told.now, event);
+        } else {
+            self.core.handle_timeout(told.now);
+            self.model.handle_timeout(told.now);
         }
         self.look(told, step.polled)
     }

@@ -58,8 +58,8 @@ fn draw_all(dice: &mut Dice) -> Settings {
         live_interval,
         liveness_timeout,
         recheck_delay: span(dice, 1, 4).min(live_interval),
-        failures_to_not_ready: draw_count(dice),
-        successes_to_ready: draw_count(dice),
+        failures_to_not_ready: dice.pick(&[1, 1, 2, 2, 2, 3, 4, 7, 1_000]),
+        successes_to_ready: dice.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 1_000]),
         not_live_interval,
         not_live_interval_max,
         on_suspicion: dice.pick(&[OnSuspicion::Ask, OnSuspicion::Ask, OnSuspicion::NotReady]),
@@ -99,10 +99,6 @@ fn draw_backoff(dice: &mut Dice, unit: u64) -> Backoff {
         max,
         jitter_percent: dice.pick(&[0, 0, 0, 1, 20, 50, 100]),
     }
-}
-
-fn draw_count(dice: &mut Dice) -> u32 {
-    dice.pick(&[1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 7, 1_000])
 }
 
 fn draw_handlers(dice: &mut Dice) -> Vec<Handler> {

@@ -107,14 +107,28 @@ pub(super) fn draw(dice: &mut Dice, settings: &Settings, length: usize) -> Vec<S
     let spans = spans_of(settings);
     let mut mood = draw_mood(dice);
     // Shutdowns end most of what there is to see, so most stories have one near their end only.
-    let early = dice.chance(15);
+    let early = dice.chance(10);
+    // How many of the next steps are anything, and at once: for what lasts shortly.
+    let mut burst = 0;
     (0..length)
         .map(|i| {
             if dice.chance(6) {
                 mood = draw_mood(dice);
             }
-            let may_end = early || i * 5 > length * 4;
-            draw_step(dice, mood, &spans, may_end)
+            let may_end = early || i * 10 > length * 9;
+            let step = if burst > 0 {
+                burst -= 1;
+                draw_anything(dice, mood)
+            } else {
+                draw_step(dice, mood, &spans, may_end)
+            };
+            burst = match step.what {
+                What::Shutdown => 4,
+                What::Suspicion(_) if dice.chance(20) => 1,
+                What::Suspicion(_) | What::Time | What::Answer { .. } => burst,
+                What::Live(_) | What::ClientLost { .. } => burst,
+            };
+            step
         })
         .collect()
 }
@@ -174,7 +188,7 @@ fn draw_step(dice: &mut Dice, mood: Mood, spans: &[u64], may_end: bool) -> Step 
             client: draw_client(dice),
             failure: draw_failure(dice, FailureClass::ClientFatal),
         }
-    } else if may_end && dice.below(40) == 0 {
+    } else if may_end && dice.below(20) == 0 {
         What::Shutdown
     } else {
         What::Time
@@ -189,6 +203,37 @@ fn draw_step(dice: &mut Dice, mood: Mood, spans: &[u64], may_end: bool) -> Step 
         when: draw_moment(dice, what, spans),
         what,
         polled,
+    }
+}
+
+/// Each kind of event as often as the others.
+fn draw_anything(dice: &mut Dice, mood: Mood) -> Step {
+    use Kind::{Liveness, Registration, Start, Stop};
+    let failure = draw_failure(dice, mood.class);
+    let answer = |kind| What::Answer {
+        to: match kind {
+            Stop => Target::Any(0),
+            Start | Liveness | Registration => Target::Newest(kind),
+        },
+        kind: Some(kind),
+        result: if mood.good > 50 { Ok(()) } else { Err(failure) },
+    };
+    let client = Target::Newest(Start);
+    let what = dice.pick(&[
+        What::Time,
+        answer(Start),
+        answer(Liveness),
+        answer(Registration),
+        answer(Stop),
+        What::Live(Observed::Now),
+        What::Suspicion(failure),
+        What::ClientLost { client, failure },
+        What::Shutdown,
+    ]);
+    Step {
+        when: dice.pick(&[Moment::Same, Moment::Later(1), Moment::JustBefore]),
+        what,
+        polled: None,
     }
 }
 
@@ -235,7 +280,8 @@ fn draw_answer(dice: &mut Dice, mood: Mood) -> What {
     let good = match to {
         // Most starts succeed, or there is little to see.
         Target::OfKind(Start, _) => mood.good.max(80),
-        _ => mood.good,
+        Target::OfKind(..) | Target::UnderWay(_) => mood.good,
+        Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => mood.good,
     };
     let result = if dice.chance(good) {
         Ok(())
@@ -255,9 +301,9 @@ fn draw_client(dice: &mut Dice) -> Target {
 
 fn draw_observed(dice: &mut Dice, spans: &[u64]) -> Observed {
     match dice.below(20) {
-        0..=9 => Observed::Now,
-        10..=14 => Observed::Before(dice.pick(spans) / dice.between(1, 6)),
-        15 => Observed::Before(dice.pick(spans) * dice.between(1, 3)),
+        0..=7 => Observed::Now,
+        8..=12 => Observed::Before(dice.pick(spans) / dice.between(1, 6)),
+        13..=15 => Observed::Before(dice.pick(spans) * dice.between(2, 6) / 2),
         16 => Observed::Before(1),
         17 => Observed::After(dice.pick(spans)),
         18 => Observed::Known(0),

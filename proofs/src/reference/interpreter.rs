@@ -1,5 +1,7 @@
 //! Walks the table: from an event or a deadline to a cue, and from a cue to its row.
 
+use std::time::Instant;
+
 use livebus_core::{Answers, Cause, Event, Failure, FailureClass, FailureKind, Phase, Status};
 
 use super::boundary::Reference;
@@ -42,25 +44,26 @@ impl Reference {
     }
 
     pub(super) fn take(&mut self, now: Ns, event: Event) {
-        let at = match event {
-            Event::Live { at } => Some(self.record.epoch.ns(at)),
-            _ => None,
-        };
-        if let Some(at) = at {
-            self.record.now = self.record.now.max(now);
-            let at = at.min(self.record.now);
-            if at > self.record.floor && self.record.evidence.is_none_or(|known| at > known) {
-                self.cue(Cue::Evidence, Told { at, ..NOTHING });
-            }
+        if let Event::Live { at } = event {
+            self.take_evidence(now, at);
+        } else {
             self.pass(now);
-            return;
+            match self.record.sort(event) {
+                Some((cue, told)) => self.cue(cue, told),
+                None => self.record.stale += 1,
+            }
         }
         self.pass(now);
-        match self.record.sort(event) {
-            Some((cue, told)) => self.cue(cue, told),
-            None => self.record.stale += 1,
+    }
+
+    /// Before anything fires. Rule 3.
+    fn take_evidence(&mut self, now: Ns, at: Instant) {
+        let record = &mut self.record;
+        record.now = record.now.max(now);
+        let at = record.epoch.ns(at).min(record.now);
+        if at > record.floor && record.evidence.is_none_or(|known| at > known) {
+            self.cue(Cue::Evidence, Told { at, ..NOTHING });
         }
-        self.pass(now);
     }
 
     fn cue(&mut self, cue: Cue, mut told: Told) {
@@ -147,7 +150,7 @@ impl Record {
                     Err(failure) => (Cue::StopFailed, with(failure)),
                 })
             }
-            Event::Live { .. } => unreachable!("evidence is taken before"),
+            Event::Live { .. } => None,
             Event::Suspicion(failure) => Some((Cue::Hint, with(failure))),
             Event::ClientLost { client, failure } => {
                 let started = matches!(

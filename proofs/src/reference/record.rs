@@ -58,6 +58,10 @@ pub(super) struct HandlerRecord {
 }
 
 /// All that the model knows.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one flat record of independent facts is what makes the model another than the core"
+)]
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) settings: Settings,

@@ -48,17 +48,14 @@ pub(super) struct Spans {
 impl Spans {
     pub(super) fn of(config: &Config) -> Self {
         let s = config.settings();
-        let n = u64::from(s.failures_to_not_ready);
-        let (l, t, r) = (
-            ns(s.live_interval),
-            ns(s.liveness_timeout),
-            ns(s.recheck_delay),
-        );
+        let questions = u64::from(s.failures_to_not_ready);
+        let [interval, timeout, recheck] =
+            [s.live_interval, s.liveness_timeout, s.recheck_delay].map(ns);
         Self {
             start_timeout: ns(s.start_timeout),
-            live_interval: l,
-            liveness_timeout: t,
-            recheck_delay: r,
+            live_interval: interval,
+            liveness_timeout: timeout,
+            recheck_delay: recheck,
             not_live_interval: ns(s.not_live_interval),
             not_live_interval_max: ns(s.not_live_interval_max),
             suspicion_timeout: ns(s.suspicion_timeout),
@@ -68,7 +65,7 @@ impl Spans {
             registration_timeout: ns(s.registration_timeout),
             drain: ns(s.drain),
             stop_timeout: ns(s.stop_timeout),
-            detection_bound: l + n * t + (n - 1) * r,
+            detection_bound: interval + questions * timeout + (questions - 1) * recheck,
         }
     }
 }

@@ -69,19 +69,22 @@ impl Record {
     }
 
     fn verdict(&self) -> (Status, Cause) {
-        let not_running = match self.report.status {
-            Status::Prepared => Status::Prepared,
-            _ => Status::NotReady,
+        let not_running = if self.report.status == Status::Prepared {
+            Status::Prepared
+        } else {
+            Status::NotReady
         };
         let live = matches!(
             self.phase,
             Phase::Quiet | Phase::Suspected | Phase::Asking | Phase::Rechecking
         );
         if !live {
-            return match self.trouble {
-                Cause::Starting => (not_running, Cause::Starting),
-                cause => (Status::NotReady, cause),
+            let status = if self.trouble == Cause::Starting {
+                not_running
+            } else {
+                Status::NotReady
             };
+            return (status, self.trouble);
         }
         let mut missing = self
             .handlers
@@ -110,9 +113,10 @@ impl Record {
 
     /// When the drain is over: at once for who never was Running.
     pub(super) fn drain_ends(&self) -> Ns {
-        let since = match self.report.status {
-            Status::Running => Some(self.now),
-            _ => self.not_ready_since,
+        let since = if self.report.status == Status::Running {
+            Some(self.now)
+        } else {
+            self.not_ready_since
         };
         since.map_or(self.now, |since| since + self.spans.drain)
     }
