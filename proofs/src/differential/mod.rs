@@ -13,6 +13,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ use anyhow::bail;
 
 use case::Case;
 use coverage::Coverage;
+
+const DEFAULT_STEPS: usize = 200;
 
 /// Compares the core with the reference model of `docs/rules.md` on random stories.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,7 +38,7 @@ pub struct Options {
     #[arg(long)]
     pub case: Option<u64>,
     /// How many steps each story has.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = DEFAULT_STEPS)]
     pub steps: usize,
     /// Go on until stopped.
     #[arg(long)]
@@ -107,7 +110,14 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
             for number in from..to {
                 let case = Case::draw(options.seed, number, options.steps);
                 played.cases += 1;
-                if play::first_difference(&case, &mut played.coverage).is_some() {
+                let difference = catch_unwind(AssertUnwindSafe(|| {
+                    play::first_difference(&case, &mut played.coverage)
+                }));
+                let difference = difference.unwrap_or_else(|panic| {
+                    eprintln!("one of the two panicked: {}", command(options, number));
+                    resume_unwind(panic)
+                });
+                if difference.is_some() {
                     played.difference = Some(number);
                     stop.store(true, Ordering::Relaxed);
                     return played;
@@ -125,9 +135,7 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
             difference: None,
         };
         for one in all {
-            let one = one
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let one = one.join().unwrap_or_else(|panic| resume_unwind(panic));
             sum.cases += one.cases;
             sum.coverage.add(&one.coverage);
             sum.difference = match (sum.difference, one.difference) {
@@ -181,13 +189,20 @@ fn figures(cases: u64, steps: u64, took: Duration) -> String {
 fn tell(options: &Options, number: u64) -> String {
     let case = Case::draw(options.seed, number, options.steps);
     let story = narrate::narrate(&shrink::shrink(&case));
+    format!(
+        "the core and the model differ.\n\n{story}\n{}",
+        command(options, number)
+    )
+}
+
+/// What plays this case again.
+fn command(options: &Options, number: u64) -> String {
     let steps = match options.steps {
-        200 => String::new(),
+        DEFAULT_STEPS => String::new(),
         steps => format!(" --steps {steps}"),
     };
+    let seed = options.seed;
     format!(
-        "the core and the model differ.\n\n{story}\ncargo run --release -p livebus-proofs -- differential --seed {} --case \
-         {number}{steps}",
-        options.seed
+        "cargo run --release -p livebus-proofs -- differential --seed {seed} --case {number}{steps}"
     )
 }
