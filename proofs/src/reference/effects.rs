@@ -2,6 +2,7 @@
 
 use livebus_core::{Action, Cause, Failure, FailureClass, HandlerId, OpId, Phase};
 
+use super::failures::more_telling;
 use super::interpreter::Told;
 use super::known::{self, Known};
 use super::record::{Record, Timer};
@@ -163,7 +164,9 @@ impl Record {
 
     /// Rule 39. What was told is bad news that is kept, too.
     fn blame_liveness(&mut self, failure: Failure) {
-        let failure = self.hint.map_or(failure, |hint| hint.more_telling(failure));
+        let failure = self
+            .hint
+            .map_or(failure, |hint| more_telling(hint, failure));
         self.trouble = Cause::LivenessFailed(failure);
         if !known::has(Known::FailuresAreForgotten) {
             self.hint = Some(failure);
@@ -176,7 +179,7 @@ impl Record {
         let older = self
             .hint
             .filter(|_| !(live && known::has(Known::HintsReplaceEachOther)));
-        self.hint = Some(older.map_or(hint, |older| older.more_telling(hint)));
+        self.hint = Some(older.map_or(hint, |older| more_telling(older, hint)));
         if live {
             self.hinted = true;
             self.doubted = self.now;

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use livebus_core::{Answers, Cause, Event, Failure, FailureClass, FailureKind, Phase, Status};
+use livebus_core::{Answers, Cause, Event, Failure, FailureClass, Phase, Status};
 
 use super::boundary::Reference;
+use super::failures::{Proves, proves};
 use super::record::{Record, Timer};
 use super::rows::TABLE;
 use super::table::Cue;
@@ -169,16 +170,12 @@ impl Record {
     }
 
     fn sort_failure(&self, failure: Failure) -> Cue {
-        if failure.class == FailureClass::ClientFatal {
-            return Cue::LostClient;
-        }
-        match (failure.class.kind(), self.settings.answers) {
-            (FailureKind::Definitive, _) | (FailureKind::Answer, Answers::NotLive) => {
-                Cue::Definitive
-            }
-            (FailureKind::Ambiguous, _) => Cue::Ambiguous,
-            (FailureKind::Partial, _) => Cue::Partial,
-            (FailureKind::Answer, Answers::Live) => Cue::Refusal,
+        match (proves(failure), self.settings.answers) {
+            (Proves::Loss, _) => Cue::LostClient,
+            (Proves::Definitive, _) | (Proves::Refusal, Answers::NotLive) => Cue::Definitive,
+            (Proves::Ambiguous, _) => Cue::Ambiguous,
+            (Proves::Partial, _) => Cue::Partial,
+            (Proves::Refusal, Answers::Live) => Cue::Refusal,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use livebus_core::{Action, Cause, Failure, HandlerId, Phase, Report, Status};
 
+use super::failures::same_reason;
 use super::record::{Record, Timer};
 use super::table::Ending;
 use super::time::Ns;
@@ -12,7 +13,7 @@ impl Record {
         let (status, cause) = self.verdict();
         let warning = self.warning.filter(|_| status == Status::Running);
         let same = status == self.report.status
-            && cause.same_reason(self.report.cause)
+            && same_reason(cause, self.report.cause)
             && warning.map(|it| it.class) == self.report.warning.map(|it| it.class);
         if !same {
             self.set(status, cause, warning);
