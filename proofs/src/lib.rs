@@ -2,9 +2,12 @@
 //!
 //! `docs/verification.md` lists the claims, the machines, their last figures and their commands.
 
+pub mod differential;
 pub mod explore;
 pub mod figures;
 #[cfg(feature = "recordings")]
 pub mod fuzzing;
 pub mod voltha;
 pub mod watch;
+
+mod reference;

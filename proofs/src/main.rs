@@ -1,7 +1,7 @@
 //! The long commands: `cargo run --release -p livebus-proofs -- --help`.
 
 use clap::{Parser, Subcommand};
-use livebus_proofs::{explore, voltha};
+use livebus_proofs::{differential, explore, voltha};
 
 /// Proves the core of livebus.
 #[derive(Debug, Parser)]
@@ -13,6 +13,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compares the core with a second implementation on random stories.
+    Differential(differential::Options),
     /// Explores every state of small universes, by stateright and by our own search.
     Explore(explore::Args),
     /// Compares the preset `as_in_voltha` with a transcription of the original's loop.
@@ -21,6 +23,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Differential(options) => differential::run(&options),
         Command::Explore(args) => explore::run(&args),
         Command::Voltha(args) => voltha::run(&args),
     }
