@@ -10,7 +10,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use livebus_tests::conformance::{REWRITE, Scenario, scenarios};
 use livebus_tests::is_asked_for;
 
+mod coverage;
 mod mistakes;
+mod told;
+mod unreachable;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -21,7 +24,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut trials = mistakes::trials();
+    let mut trials = coverage::trials(&scenarios);
+    trials.extend(mistakes::trials());
     trials.extend(scenarios.into_iter().map(trial));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
