@@ -60,7 +60,7 @@ claims! {
     PartialEnds "partial" "While only leaders are missing, Running ends when the tolerance has passed, and not before."
     HandlersRequired "handlers" "Running implies that every required handler is registered."
     WakesForNews "evidence" "Where evidence is not wanted, it changes nothing but the lease."
-    RunsWhenProved "V1" "Enough proofs and all required handlers are Running at once."
+    RunsWhenProved "proof" "Enough proofs and all required handlers are Running at once."
 }
 
 impl fmt::Display for Claim {
