@@ -18,13 +18,16 @@ impl Config {
     /// The longest duration that any setting may have: 365 days. Sums of a few of them cannot overflow.
     pub const LONGEST: Duration = Duration::from_hours(365 * 24);
 
+    /// The most handlers that there may be: each step looks at all of them.
+    pub const MOST_HANDLERS: usize = 1_000;
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] for the first field that cannot be right, in the order of their declaration: a duration that is
     /// zero or longer than [`Config::LONGEST`], one that is longer than what contains it, a count of zero or over 1,000,
-    /// jitter over 100 %, a handler's name that is empty or used twice, a detection bound beyond [`Config::LONGEST`].
+    /// jitter over 100 %, more handlers than [`Config::MOST_HANDLERS`], a handler's name that is empty or used twice, a detection bound beyond [`Config::LONGEST`].
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let s = &settings;
         duration("start_timeout", s.start_timeout)?;
@@ -209,11 +212,11 @@ fn backoff(field: &'static str, value: &Backoff) -> Result<(), ConfigError> {
 }
 
 fn handler_names(handlers: &[Handler]) -> Result<(), ConfigError> {
-    if handlers.len() > usize::from(u16::MAX) {
+    if handlers.len() > Config::MOST_HANDLERS {
         return refuse(
             "handlers",
             handlers.len(),
-            "have at most 65,535 of them".to_owned(),
+            "have at most 1,000 of them".to_owned(),
         );
     }
     for (i, handler) in handlers.iter().enumerate() {

@@ -46,7 +46,7 @@ impl HandlerId {
         self.0 as usize
     }
 
-    /// The handler at this place, for recordings that are read back; `None` beyond the 65,535 that there can be.
+    /// The handler at this place, for recordings that are read back; `None` beyond 65,535.
     #[must_use]
     pub fn from_index(index: usize) -> Option<Self> {
         u16::try_from(index).ok().map(Self)
@@ -152,7 +152,7 @@ impl Supervisor {
 /// The configuration allows no more handlers than fit.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "Config allows at most 65,535 handlers"
+    reason = "Config allows fewer: Config::MOST_HANDLERS"
 )]
 pub(crate) const fn handler_id(index: usize) -> HandlerId {
     HandlerId(index as u16)

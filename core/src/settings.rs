@@ -53,7 +53,7 @@ pub struct Settings {
     pub on_client_lost: OnClientLost,
     /// Replace the client when nothing proved it to be of any use for so long. Longer than `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
-    /// What must be registered after each start. Names are not empty and differ.
+    /// What must be registered after each start: at most 1,000. Names are not empty and differ.
     pub handlers: Vec<Handler>,
     /// How long one registration may take.
     pub registration_timeout: Duration,

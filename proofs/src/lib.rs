@@ -3,5 +3,8 @@
 //! `docs/verification.md` lists the claims, the machines, their last figures and their commands.
 
 pub mod explore;
+pub mod figures;
+#[cfg(feature = "recordings")]
+pub mod fuzzing;
 pub mod voltha;
 pub mod watch;

@@ -1,7 +1,7 @@
 //! The long commands: `cargo run --release -p livebus-proofs -- --help`.
 
 use clap::{Parser, Subcommand};
-use livebus_proofs::voltha;
+use livebus_proofs::{explore, voltha};
 
 /// Proves the core of livebus.
 #[derive(Debug, Parser)]
@@ -13,12 +13,15 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Explores every state of small universes, by stateright and by our own search.
+    Explore(explore::Args),
     /// Compares the preset `as_in_voltha` with a transcription of the original's loop.
     Voltha(voltha::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Explore(args) => explore::run(&args),
         Command::Voltha(args) => voltha::run(&args),
     }
 }

@@ -1,22 +1,29 @@
 //! A recording, told to a supervisor again: does it do the same?
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::BufRead;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Report, Supervisor};
 
 use crate::epoch::Epoch;
 use crate::header::Header;
-use crate::line::{Content, End, Line};
+use crate::line::{Content, Damage, End, Line};
 use crate::reader::{ReadError, Reader};
 use crate::recorded::Entry;
+
+/// The most actions that may wait to be polled: twice what one call can cause, so more than any loop leaves behind.
+const MOST_WAITING: usize = 1 << 18;
 
 /// A supervisor that is told what a recording says, and whose actions are compared with those of the recording.
 #[derive(Debug)]
 pub struct Replay<R> {
     reader: Reader<R>,
     supervisor: Supervisor,
+    /// What it did and the recording has not told yet.
+    waiting: VecDeque<Action>,
     newest: Instant,
     summary: Summary,
 }
@@ -85,6 +92,7 @@ impl<R: BufRead> Replay<R> {
         Ok(Self {
             reader,
             supervisor,
+            waiting: VecDeque::new(),
             newest,
             summary: Summary {
                 lines: 1,
@@ -101,8 +109,9 @@ impl<R: BufRead> Replay<R> {
     ///
     /// # Errors
     ///
-    /// Any [`ReadError`], at the first line that cannot be read.
+    /// Any [`ReadError`], at the first line that cannot be read, or that leaves more actions to be polled than any loop does.
     pub fn run(mut self, mut watch: impl FnMut(u64, &Line)) -> Result<Outcome, ReadError> {
+        self.collect(1)?;
         while let Some(item) = self.reader.next() {
             let (number, line) = item?;
             self.summary.lines = number;
@@ -113,6 +122,7 @@ impl<R: BufRead> Replay<R> {
                     replayed: replayed.map(|line| self.text(&line)),
                 }));
             }
+            self.collect(number)?;
             watch(number, &line);
         }
         let elapsed = self.newest.duration_since(self.reader.epoch().began());
@@ -135,7 +145,7 @@ impl<R: BufRead> Replay<R> {
                 self.supervisor.handle_timeout(line.at);
             }
             Content::Entry(Entry::Action(recorded)) => {
-                let replayed = self.supervisor.poll_action();
+                let replayed = self.waiting.pop_front();
                 if replayed != Some(*recorded) || line.at != self.newest {
                     return Err(replayed.map(|action| self.now(action)));
                 }
@@ -160,12 +170,23 @@ impl<R: BufRead> Replay<R> {
         self.summary.inputs += 1;
     }
 
+    /// Takes over what the supervisor did. Only a recording that no loop made has it pile up, and could fill all memory.
+    fn collect(&mut self, line: u64) -> Result<(), ReadError> {
+        self.waiting
+            .extend(iter::from_fn(|| self.supervisor.poll_action()));
+        if self.waiting.len() > MOST_WAITING {
+            let damage = Damage::new("more actions wait for their lines than any loop leaves");
+            return Err(ReadError::Damaged { line, damage });
+        }
+        Ok(())
+    }
+
     /// Compares the number of actions that were not polled.
     fn left(&mut self, promised: u64) -> Result<(), Option<Line>> {
         for _ in 0..promised {
-            self.supervisor.poll_action().ok_or(None)?;
+            self.waiting.pop_front().ok_or(None)?;
         }
-        match self.supervisor.poll_action() {
+        match self.waiting.pop_front() {
             Some(action) => Err(Some(self.now(action))),
             None => Ok(()),
         }

@@ -156,11 +156,11 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
         (
             "handlers",
             |s| {
-                s.handlers = (0..65_536)
+                s.handlers = (0..=Config::MOST_HANDLERS)
                     .map(|i| Handler::required(i.to_string()))
                     .collect();
             },
-            "at most 65,535",
+            "at most 1,000",
         ),
         (
             "registration_timeout",

@@ -4,6 +4,11 @@
 //! is that a part of the graph is left in time whatever way is taken: no cycle of it lets time pass, and its longest way
 //! takes no more ticks than the bound.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what looks at a state and an edge looks at both where they stand"
+)]
+
 use std::collections::BTreeMap;
 
 use livebus_core::{OnSuspicion, Phase, Status};
@@ -62,12 +67,7 @@ pub fn always_leads_to(universe: &Universe, explored: &Explored) -> Outcome {
     outcome.leaves(V1, most, longest_way(explored, up, only(good)));
 
     let gone = |facts: &Facts| running(facts) && facts.bus != BusState::Up;
-    let leaderless = universe.buses.contains(&BusState::Leaderless);
-    let most = if leaderless {
-        bound(config.partial_detection_bound())
-    } else {
-        bound(config.detection_bound())
-    } + universe.flight;
+    let most = universe.bound(universe.has_leaderless());
     outcome.leaves(V2, most, longest_way(explored, gone, only(is_bad)));
 
     let starts = |facts: &Facts| matches!(facts.phase, Phase::Starting | Phase::BackingOff);
@@ -115,8 +115,19 @@ fn only(allowed: impl Fn(&Facts, &Edge) -> bool) -> impl Fn(&Facts, &Edge) -> Le
 fn until(waited_for: impl Fn(&Edge) -> bool) -> impl Fn(&Facts, &Edge) -> Leads {
     move |_, edge| match edge.what {
         Move::Sleep(_) => Leads::Nowhere,
-        _ if waited_for(edge) => Leads::Out,
-        _ => Leads::On,
+        Move::Tick
+        | Move::Bus(_)
+        | Move::Answer(..)
+        | Move::Traffic(_)
+        | Move::Hint
+        | Move::Lost
+        | Move::Shutdown => {
+            if waited_for(edge) {
+                Leads::Out
+            } else {
+                Leads::On
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Explored {
     /// What is known of each state, in the order of their discovery.
     pub states: Vec<Facts>,
     /// Where the edges of each state begin in `edges`; one more than there are states.
-    pub starts: Vec<u64>,
+    pub starts: Vec<usize>,
     /// All edges.
     pub edges: Vec<Edge>,
     /// The first state in which a claim is broken.
@@ -75,7 +75,7 @@ pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
     let mut moves = Vec::new();
     let mut number = 0;
     while let Some(world) = rest.pop_front() {
-        explored.starts.push(explored.edges.len() as u64);
+        explored.starts.push(explored.edges.len());
         if let Err(claim) = world.is_sound(universe) {
             explored.broken = explored.broken.or(Some((number, claim)));
         }
@@ -109,7 +109,7 @@ pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
         }
         number += 1;
     }
-    explored.starts.push(explored.edges.len() as u64);
+    explored.starts.push(explored.edges.len());
     Ok(explored)
 }
 
@@ -162,21 +162,9 @@ impl Explored {
     /// The edges of a state.
     #[must_use]
     pub fn edges_of(&self, state: u32) -> &[Edge] {
-        let place = |it: u64| usize::try_from(it).expect("edges fit into memory");
         let state = state as usize;
-        &self.edges[place(self.starts[state])..place(self.starts[state + 1])]
-    }
-
-    /// The edges of a state, also of the newest one.
-    #[must_use]
-    pub fn edges_by(&self, state: u32) -> &[Edge] {
-        let place = |it: u64| usize::try_from(it).expect("edges fit into memory");
-        let from = place(self.starts[state as usize]);
-        let to = self
-            .starts
-            .get(state as usize + 1)
-            .map_or(self.edges.len(), |it| place(*it));
-        &self.edges[from..to]
+        let end = self.starts.get(state + 1).copied();
+        &self.edges[self.starts[state]..end.unwrap_or(self.edges.len())]
     }
 
     /// The states on the way to this one, from the beginning.

@@ -8,7 +8,7 @@ use super::world::Move;
 
 /// Why a part of the graph is not left in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stays {
+pub(super) enum Stays {
     /// From this state time can pass for ever without leaving it.
     ForEver(u32),
     /// From this state nothing leads on.

@@ -7,11 +7,16 @@
 
 pub mod always_leads_to;
 pub mod checker;
+pub mod command;
+pub mod diagram;
 pub mod explorer;
+pub mod report;
 pub mod universes;
 
 mod graph;
 mod world;
 
+pub use command::{Args, run};
+pub use report::{Broken, Found, find};
 pub use universes::{Universe, everything, large, universes};
 pub use world::{BusState, Move, Operation, World};

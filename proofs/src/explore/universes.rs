@@ -10,6 +10,10 @@ use super::world::BusState;
 
 /// A configuration in ticks, and what its surroundings may do.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that happens or does not"
+)]
 pub struct Universe {
     /// What it is for, in a word or two.
     pub name: &'static str,
@@ -44,6 +48,23 @@ impl Universe {
     #[must_use]
     pub fn ticks(&self, duration: Duration) -> u32 {
         u32::try_from(duration.as_nanos() / self.tick.as_nanos()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether leaders may be missing.
+    #[must_use]
+    pub fn has_leaderless(&self) -> bool {
+        self.buses.contains(&BusState::Leaderless)
+    }
+
+    /// The detection bound, in ticks, with what answers may take on their way.
+    #[must_use]
+    pub fn bound(&self, leaderless: bool) -> u32 {
+        let bound = if leaderless {
+            self.config.partial_detection_bound()
+        } else {
+            self.config.detection_bound()
+        };
+        self.ticks(bound) + self.flight
     }
 
     fn new(name: &'static str, settings: Settings, states: usize) -> Self {
@@ -243,24 +264,30 @@ pub fn everything() -> Universe {
 /// The same with longer times, where that makes more orders of events: the long command's.
 #[must_use]
 pub fn large() -> Universe {
+    let longer = Settings {
+        live_interval: ticks(4),
+        partial_tolerance: ticks(4),
+        registration_timeout: ticks(2),
+        registration_backoff: Backoff {
+            first: ticks(1),
+            max: ticks(2),
+            jitter_percent: 0,
+        },
+        suspicion_spacing: ticks(2),
+        drain: ticks(3),
+        handlers: vec![Handler::required("orders"), Handler::optional("audit")],
+        ..small()
+    };
+    let Universe {
+        name,
+        config,
+        states,
+        ..
+    } = Universe::new("large", longer, 0);
     Universe {
-        config: Config::new(Settings {
-            live_interval: ticks(4),
-            partial_tolerance: ticks(4),
-            registration_timeout: ticks(2),
-            registration_backoff: Backoff {
-                first: ticks(1),
-                max: ticks(2),
-                jitter_percent: 0,
-            },
-            suspicion_spacing: ticks(2),
-            drain: ticks(3),
-            handlers: vec![Handler::required("orders"), Handler::optional("audit")],
-            ..small()
-        })
-        .expect("a universe has a valid configuration"),
-        name: "large",
-        states: 0,
+        name,
+        config,
+        states,
         ..everything()
     }
 }

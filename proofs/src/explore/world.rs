@@ -10,11 +10,7 @@ use super::universes::Universe;
 use crate::watch::{Claim, Seen, Watch, drive, pack, poll};
 
 /// The instant at which every world stands: time is counted from it, both ways.
-pub static EPOCH: LazyLock<Instant> = LazyLock::new(|| {
-    #[expect(clippy::disallowed_methods, reason = "one instant to count from")]
-    let now = Instant::now();
-    now + Config::LONGEST
-});
+pub(super) static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
 
 /// One state of a universe.
 #[derive(Debug, Clone)]
@@ -126,40 +122,34 @@ impl World {
     /// Everything that can happen next.
     pub fn moves(&self, universe: &Universe, to: &mut Vec<Move>) {
         to.clear();
-        if self.broken.is_some() || self.supervisor.is_stopped() {
+        if self.broken.is_some() {
             return;
         }
-        to.push(Move::Tick);
+        if !self.supervisor.is_stopped() {
+            to.push(Move::Tick);
+            self.answers(universe, to);
+        }
         let ending = self.watch.ending().is_some();
-        if let Some(ticks) = universe.sleeps.filter(|_| !ending) {
-            to.push(Move::Sleep(ticks));
-        }
-        for bus in universe
-            .buses
-            .iter()
-            .filter(|bus| **bus != self.bus && !ending)
-        {
-            to.push(Move::Bus(*bus));
-        }
-        self.answers(universe, to);
-        let client = self.watch.client().is_some();
-        if client && !ending {
-            if universe.traffic && self.bus == BusState::Up {
-                to.push(Move::Traffic(0));
-            }
-            if let Some(ago) = universe.old_news
-                && (self.bus == BusState::Up || self.unusable <= ago)
-            {
-                to.push(Move::Traffic(ago));
-            }
-            if universe.hints {
-                to.push(Move::Hint);
-            }
-            if universe.losses {
+        if !ending {
+            to.extend(universe.sleeps.map(Move::Sleep));
+            let others = universe.buses.iter().filter(|bus| **bus != self.bus);
+            to.extend(others.map(|bus| Move::Bus(*bus)));
+            if universe.losses && self.watch.client().is_some() {
                 to.push(Move::Lost);
             }
         }
-        if universe.shutdown && !ending {
+        if universe.traffic && self.bus == BusState::Up {
+            to.push(Move::Traffic(0));
+        }
+        if let Some(ago) = universe.old_news
+            && (self.bus == BusState::Up || self.unusable <= ago)
+        {
+            to.push(Move::Traffic(ago));
+        }
+        if universe.hints {
+            to.push(Move::Hint);
+        }
+        if universe.shutdown {
             to.push(Move::Shutdown);
         }
     }
@@ -281,13 +271,7 @@ impl World {
 
     /// The detection bound, as the world sees it rather than the supervisor.
     fn check_bound(&mut self, universe: &Universe, before: &Self, step: &mut Step) {
-        let config = &universe.config;
-        let bound = if self.leaderless {
-            config.partial_detection_bound()
-        } else {
-            config.detection_bound()
-        };
-        let bound = universe.ticks(bound) + universe.flight;
+        let bound = universe.bound(self.leaderless);
         let running = |status| status == Status::Running;
         let after = self.supervisor.report().status;
         if running(after) && self.unusable >= bound {
@@ -356,7 +340,7 @@ impl World {
             .canonical(config, supervisor.report(), (now, epoch), &names);
         self.supervisor = supervisor;
         let most = match self.watch.evidence() {
-            Some(_) => universe.ticks(config.partial_detection_bound()) + universe.flight + 1,
+            Some(_) => universe.bound(true) + 1,
             None => universe.old_news.map_or(0, |ago| ago + 1),
         };
         self.unusable = self.unusable.min(most);
@@ -439,11 +423,14 @@ fn write_number(number: i64, tick: Duration, to: &mut Vec<u8>) {
     };
     let folded = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let mut rest = folded << 1 | is_ticks;
-    while rest >= 0x80 {
-        to.push((rest & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = (rest & 0x7f).to_le_bytes();
         rest >>= 7;
+        if rest == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(rest as u8);
 }
 
 impl PartialEq for World {

@@ -2,7 +2,8 @@
 
 use std::io::BufReader;
 
-use livebus_recording::{LONGEST_LINE, Outcome, ReadError, Replay};
+use livebus_core::{Config, Handler, Settings};
+use livebus_recording::{Header, LONGEST_LINE, Outcome, ReadError, Replay};
 
 use crate::memory::{lines, recording, replay};
 use crate::story::Numbers;
@@ -140,6 +141,34 @@ fn a_state_that_is_none_is_refused() {
     assert_eq!(
         with(r#""ns":0"#),
         "line 1: it has one of `ns` and `state` without the other"
+    );
+}
+
+#[test]
+fn actions_that_nobody_polls_do_not_pile_up_without_end() {
+    let handlers = (0..100).map(|n| Handler::optional(format!("handler-{n}")));
+    let settings = Settings {
+        handlers: handlers.collect(),
+        ..Settings::default()
+    };
+    let header = Header {
+        service: "message-bus".to_owned(),
+        began_unix_ms: 0,
+        config: Config::new(settings).expect("valid"),
+        standing: None,
+    };
+    let mut text = Vec::new();
+    header.encode(&mut text).expect("it can be written");
+    text.extend_from_slice(b"{\"ns\":0,\"event\":\"StartAnswered\",\"id\":1}\n");
+    for minute in 1..=6_000_u64 {
+        let ns = minute * 60_000_000_000;
+        let line = format!("{{\"ns\":{ns},\"event\":\"Timeout\"}}\n");
+        text.extend_from_slice(line.as_bytes());
+    }
+    let error = error_of(&text);
+    assert!(
+        error.ends_with("more actions wait for their lines than any loop leaves"),
+        "{error}"
     );
 }
 

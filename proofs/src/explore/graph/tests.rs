@@ -9,7 +9,7 @@ use crate::explore::world::BusState;
 fn graph(states: u32, edges: &[(u32, u32, bool)]) -> Explored {
     let mut explored = Explored::default();
     for state in 0..states {
-        explored.starts.push(explored.edges.len() as u64);
+        explored.starts.push(explored.edges.len());
         explored.states.push(Facts {
             status: Status::NotReady,
             phase: if state == states - 1 {
@@ -30,7 +30,7 @@ fn graph(states: u32, edges: &[(u32, u32, bool)]) -> Explored {
             });
         }
     }
-    explored.starts.push(explored.edges.len() as u64);
+    explored.starts.push(explored.edges.len());
     explored
 }
 

@@ -1,0 +1,118 @@
+//! The picture of the phases and the table of what was told in them, drawn from what was explored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use livebus_core::Phase;
+
+use super::explorer::Explored;
+
+type Arrows = BTreeMap<(Phase, Phase), BTreeSet<&'static str>>;
+
+/// Phases that a reader may take for one.
+const GROUPS: [(&str, &[Phase]); 2] = [
+    (
+        "Live",
+        &[
+            Phase::Quiet,
+            Phase::Suspected,
+            Phase::Asking,
+            Phase::Rechecking,
+        ],
+    ),
+    ("Starts", &[Phase::Starting, Phase::BackingOff]),
+];
+
+/// Every way from one phase to another, as a Mermaid state diagram.
+#[must_use]
+pub fn diagram<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
+    let mut arrows = Arrows::new();
+    for (from, to, event) in explored.into_iter().flat_map(|it| it.arrows.keys()) {
+        arrows.entry((*from, *to)).or_default().insert(event);
+    }
+    let mut text = String::from("stateDiagram-v2\n    [*] --> Starting\n");
+    for (name, members) in GROUPS {
+        let _infallible = writeln!(text, "    state {name} {{");
+        for member in members {
+            let _infallible = writeln!(text, "        {member}");
+        }
+        text.push_str("    }\n");
+    }
+    for (name, members) in GROUPS {
+        for to in Phase::ALL.iter().filter(|to| !members.contains(to)) {
+            for event in shared(&mut arrows, members, *to) {
+                let _infallible = writeln!(text, "    {name} --> {to}: {event}");
+            }
+        }
+    }
+    for ((from, to), events) in arrows {
+        if !events.is_empty() {
+            let events: Vec<_> = events.into_iter().collect();
+            let _infallible = writeln!(text, "    {from} --> {to}: {}", events.join(", "));
+        }
+    }
+    text.push_str("    Stopped --> [*]\n");
+    text
+}
+
+/// What leads from each of `members` to the same phase, taken out of the arrows.
+fn shared(arrows: &mut Arrows, members: &[Phase], to: Phase) -> Vec<&'static str> {
+    let of = |member: &Phase| arrows.get(&(*member, to)).cloned().unwrap_or_default();
+    let mut all = members.iter().map(of);
+    let first = all.next().unwrap_or_default();
+    let shared = all.fold(first, |shared, more| &shared & &more);
+    for member in members {
+        if let Some(events) = arrows.get_mut(&(*member, to)) {
+            *events = &*events - &shared;
+        }
+    }
+    shared.into_iter().collect()
+}
+
+/// What may be told to a supervisor, and time alone.
+pub const EVENTS: [&str; 13] = [
+    "time passes",
+    "start answered: ok",
+    "start answered: failed",
+    "liveness answered: ok",
+    "liveness answered: failed",
+    "registration answered: ok",
+    "registration answered: failed",
+    "stop answered: ok",
+    "stop answered: failed",
+    "evidence",
+    "suspicion",
+    "client lost",
+    "shutdown",
+];
+
+/// For each phase and event: how often it came in it. Where it never did but as the answer to nothing, which is tried in every
+/// state, the table says stale.
+#[must_use]
+pub fn table<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
+    let mut counts: BTreeMap<(Phase, &str), u64> = BTreeMap::new();
+    for (pair, count) in explored.into_iter().flat_map(|it| &it.pairs) {
+        *counts.entry(*pair).or_default() += count;
+    }
+    let mut text = String::from("| |");
+    for phase in Phase::ALL {
+        let _infallible = write!(text, " {phase} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(Phase::ALL.len()));
+    text.push('\n');
+    for event in EVENTS {
+        let _infallible = write!(text, "| {event} |");
+        for phase in Phase::ALL {
+            let answers = event.contains("answered") || event == "client lost";
+            let cell = match counts.get(&(phase, event)) {
+                Some(count) => count.to_string(),
+                None if answers => "stale".to_owned(),
+                None => String::new(),
+            };
+            let _infallible = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,387 @@
+//! Any configuration, any story: what can be seen from outside while it is told.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use livebus_core::{Action, Config, Event, FailureKind, OpId, Phase, Report, Status, Supervisor};
+
+use super::bytes::Bytes;
+use super::settings;
+use super::story::{Call, Kind, Teller, due, operation};
+
+/// Where every story begins: late enough that clocks can go back.
+pub(super) static ORIGIN: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
+
+/// Reads settings, then a story, and tells it. The names of the checks are those of `docs/verification.md`.
+///
+/// # Panics
+///
+/// Where a rule of the core is broken.
+pub fn events(bytes: &[u8]) {
+    events_watched(bytes, |_, _| {});
+}
+
+/// As [`events`]. After each call `watch` is shown the supervisor and the actions that came.
+///
+/// # Panics
+///
+/// Where a rule of the core is broken.
+pub fn events_watched(bytes: &[u8], watch: impl FnMut(&Supervisor, &[Action])) {
+    let mut bytes = Bytes::new(bytes);
+    let config = settings::config(&mut bytes);
+    let mut world = World::new(config, watch);
+    world.see_what_came();
+    while !bytes.is_empty() {
+        world.step(&mut bytes);
+    }
+    world.end();
+}
+
+/// A supervisor, and what is known of it from what it said.
+struct World<W> {
+    supervisor: Supervisor,
+    watch: W,
+    teller: Teller,
+    /// What was seen on the queue and is still there.
+    queued: usize,
+    /// The sum of all actions.
+    fold: Report,
+    operations: Vec<(OpId, Kind)>,
+    discarded: Vec<OpId>,
+    /// Every proof that was told.
+    proofs: Vec<Instant>,
+}
+
+impl<W: FnMut(&Supervisor, &[Action])> World<W> {
+    fn new(config: Config, watch: W) -> Self {
+        Self {
+            supervisor: Supervisor::new(config, *ORIGIN),
+            watch,
+            teller: Teller::new(*ORIGIN),
+            queued: 0,
+            fold: Report::unreported(*ORIGIN),
+            operations: Vec::new(),
+            discarded: Vec::new(),
+            proofs: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, bytes: &mut Bytes<'_>) {
+        let before = self.supervisor.clone();
+        let call = self.teller.call(bytes, &before);
+        call.tell(&mut self.supervisor);
+        self.note_proof(&call);
+        self.compare(&before, &call);
+        self.see_what_came();
+        self.survive_a_restart(call.whim == 3);
+        if call.drained {
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while self.supervisor.poll_action().is_some() {}
+        self.queued = 0;
+    }
+
+    fn note_proof(&mut self, call: &Call) {
+        match call.event {
+            Some(Event::LivenessAnswered { result, .. }) => {
+                if result.map_or_else(|it| it.class.kind() == FailureKind::Answer, |()| true) {
+                    self.proofs.push(self.teller.clock);
+                }
+            }
+            Some(Event::Live { at }) => self.proofs.push(at.min(self.teller.clock)),
+            Some(
+                Event::StartAnswered { .. }
+                | Event::RegistrationAnswered { .. }
+                | Event::StopAnswered { .. }
+                | Event::Suspicion(_)
+                | Event::ClientLost { .. }
+                | Event::Shutdown,
+            )
+            | None => {}
+        }
+    }
+
+    /// What others do that were told the same, or nearly.
+    fn compare(&self, before: &Supervisor, call: &Call) {
+        let after = &self.supervisor;
+        let told = |at, event| {
+            let mut other = before.clone();
+            let drained = true;
+            let whim = 0;
+            Call {
+                at,
+                event,
+                drained,
+                whim,
+            }
+            .tell(&mut other);
+            other
+        };
+        // Rules 6 and 9.
+        assert_eq!(
+            &told(self.teller.clock, call.event),
+            after,
+            "going back is standing"
+        );
+        let stale = after.stale_answers() - before.stale_answers();
+        let can_be_stale = matches!(
+            call.event,
+            Some(
+                Event::StartAnswered { .. }
+                    | Event::LivenessAnswered { .. }
+                    | Event::RegistrationAnswered { .. }
+                    | Event::StopAnswered { .. }
+                    | Event::ClientLost { .. }
+            )
+        );
+        assert!(stale <= u64::from(can_be_stale), "{stale} stale answers");
+        // S10, and rule 2: a wake-up at which nothing is due.
+        if stale == 1 {
+            let passed = told(call.at, None);
+            assert_eq!(
+                seen(&passed),
+                seen(after),
+                "a stale answer is time that passes"
+            );
+        }
+        if call.event.is_none() && !before.is_due(self.teller.clock) {
+            assert_eq!(seen(before), seen(after), "an early wake-up is nothing");
+        }
+        // S4.
+        if before.phase() == Phase::Failed && call.event != Some(Event::Shutdown) {
+            assert_eq!(seen(before), seen(after), "Failed is for good");
+        }
+    }
+
+    /// Looks at what the newest call added to the queue, and at where it led.
+    fn see_what_came(&mut self) {
+        let clock = self.teller.clock;
+        let mut polled = self.supervisor.clone();
+        let mut came = Vec::new();
+        // Rule 1.
+        let timeout = polled.poll_timeout();
+        while let Some(action) = polled.poll_action() {
+            assert_eq!(timeout, Some(clock), "queued is due");
+            came.push(action);
+        }
+        let came = came.split_off(self.queued);
+        self.queued += came.len();
+        let handlers = self.supervisor.config().settings().handlers.len();
+        assert!(came.len() <= 6 + 2 * handlers, "S8: {came:?}");
+        for action in &came {
+            self.teller.saw(action);
+            self.see_operation(action);
+            self.see_status(action, clock);
+        }
+        let messages = came.iter().filter_map(operation);
+        assert!(
+            messages.filter(|(_, kind)| *kind == Kind::Liveness).count() <= 1,
+            "rule 6: {came:?}"
+        );
+        assert_eq!(
+            &self.fold,
+            self.supervisor.report(),
+            "S9: the fold is the report"
+        );
+        self.see_timeout(&polled);
+        self.see_report();
+        see_canonical(&self.supervisor);
+        (self.watch)(&self.supervisor, &came);
+    }
+
+    fn see_operation(&mut self, action: &Action) {
+        if let Some((id, kind)) = operation(action) {
+            self.operations.push((id, kind));
+            assert_eq!(
+                id.number(),
+                self.operations.len() as u64,
+                "rule 3: ids count up"
+            );
+        }
+        if let Action::Discard { id } = *action {
+            let begun = self.operations.iter().find(|(begun, _)| *begun == id);
+            let (_, kind) = begun.expect("what is discarded was begun");
+            assert!(
+                matches!(kind, Kind::Start | Kind::Registration),
+                "{action:?}"
+            );
+            assert!(!self.discarded.contains(&id), "discarded twice: {action:?}");
+            self.discarded.push(id);
+        }
+    }
+
+    fn see_status(&mut self, action: &Action, clock: Instant) {
+        let old = self.fold;
+        let class = |report: &Report| report.warning.map(|failure| failure.class);
+        match *action {
+            Action::SetStatus(new) => {
+                assert!(
+                    new.status != old.status
+                        || !new.cause.same_reason(old.cause)
+                        || class(&new) != class(&old),
+                    "S9: nothing new in {new:?}"
+                );
+                assert!(
+                    is_edge(old.status, new.status),
+                    "{} to {}",
+                    old.status,
+                    new.status
+                );
+                let moved = new.status != old.status;
+                assert!(
+                    moved || new.evidence >= old.evidence,
+                    "newer evidence was known: {new:?}"
+                );
+                assert_eq!(new.since, if moved { clock } else { old.since });
+                self.fold = new;
+            }
+            Action::Renew { evidence, lease } => {
+                assert_eq!(old.status, Status::Running, "S9");
+                assert_ne!(old.lease, Some(lease), "S9: nothing new");
+                assert!(
+                    Some(evidence) >= old.evidence,
+                    "newer evidence was known: {action:?}"
+                );
+                self.fold.evidence = Some(evidence);
+                self.fold.lease = Some(lease);
+            }
+            Action::Start { .. }
+            | Action::SendLiveness { .. }
+            | Action::RegisterHandler { .. }
+            | Action::Discard { .. }
+            | Action::Stop { .. } => {}
+        }
+    }
+
+    /// `polled` has given all its actions.
+    fn see_timeout(&self, polled: &Supervisor) {
+        let due = polled.poll_timeout();
+        assert!(
+            due.is_none_or(|due| due > self.teller.clock),
+            "rule 2: drained is later"
+        );
+        let the_end = matches!(polled.phase(), Phase::Failed | Phase::Stopped);
+        assert_eq!(due.is_none(), the_end, "S7");
+        if polled.report().status == Status::Running {
+            assert!(due <= polled.report().lease, "S2: nobody would wake");
+        }
+    }
+
+    fn see_report(&self) {
+        let supervisor = &self.supervisor;
+        let report = supervisor.report();
+        let phase = supervisor.phase();
+        assert_eq!(report.status == Status::Failed, phase == Phase::Failed);
+        assert_eq!(report.status == Status::Stopped, phase == Phase::Stopped);
+        assert_eq!(supervisor.is_stopped(), phase == Phase::Stopped);
+        if let Some(evidence) = report.evidence {
+            assert!(
+                self.proofs.contains(&evidence),
+                "S2: evidence is never invented"
+            );
+        }
+        assert_eq!(
+            report.lease.is_some(),
+            report.status == Status::Running,
+            "{report:?}"
+        );
+        if report.status != Status::Running {
+            return;
+        }
+        assert!(
+            matches!(
+                phase,
+                Phase::Quiet | Phase::Suspected | Phase::Asking | Phase::Rechecking
+            ),
+            "Running while {phase}"
+        );
+        let warning = report.warning.map(|warning| warning.class.kind());
+        let bound = match warning {
+            Some(FailureKind::Partial) => supervisor.config().partial_detection_bound(),
+            Some(FailureKind::Answer) | None => supervisor.config().detection_bound(),
+            Some(kind @ (FailureKind::Definitive | FailureKind::Ambiguous)) => {
+                panic!("Running with a warning that is {kind:?}")
+            }
+        };
+        let evidence = report.evidence.expect("S1: Running has evidence");
+        assert_eq!(report.lease, Some(evidence + bound), "S2");
+        assert!(
+            self.teller.clock < evidence + bound,
+            "S2: Running on old evidence"
+        );
+    }
+
+    /// What is written down and restored is equal; now and then the story goes on with the restored one.
+    fn survive_a_restart(&mut self, go_on: bool) {
+        let words = self.supervisor.snapshot(*ORIGIN);
+        let config = self.supervisor.config().clone();
+        let restored = Supervisor::restore(config, *ORIGIN, &words);
+        let restored = restored.expect("a snapshot is restored");
+        assert_eq!(restored, self.supervisor);
+        if go_on {
+            self.supervisor = restored;
+        }
+    }
+
+    /// S11 and V5: after a shutdown, with nothing answered, it is stopped within its bound.
+    fn end(&mut self) {
+        let shut_down = self.teller.clock;
+        self.supervisor.handle_event(shut_down, Event::Shutdown);
+        self.see_what_came();
+        self.drain();
+        while let Some(due) = self.supervisor.poll_timeout() {
+            assert!(
+                due <= shut_down + self.supervisor.config().shutdown_bound(),
+                "V5: it is not stopped in time"
+            );
+            self.teller.clock = due;
+            self.supervisor.handle_timeout(due);
+            self.see_what_came();
+            self.drain();
+        }
+        assert!(self.supervisor.is_stopped());
+    }
+}
+
+/// What anybody sees of a supervisor: the actions, the timeouts, the report, the phase.
+fn seen(supervisor: &Supervisor) -> (Vec<Action>, Option<Instant>, Report, Phase, bool) {
+    let mut polled = supervisor.clone();
+    let actions = std::iter::from_fn(|| polled.poll_action()).collect();
+    (
+        actions,
+        polled.poll_timeout(),
+        *polled.report(),
+        polled.phase(),
+        polled.wants_evidence(),
+    )
+}
+
+/// The one that stands for others stands for itself, and is due when they are.
+pub(super) fn see_canonical(supervisor: &Supervisor) {
+    let (canonical, names) = supervisor.canonical(*ORIGIN);
+    let (again, new_names) = canonical.canonical(*ORIGIN);
+    assert_eq!(again, canonical, "canonical twice is canonical once");
+    assert_eq!(names.len(), new_names.len());
+    assert_eq!(canonical.phase(), supervisor.phase());
+    assert_eq!(canonical.wants_evidence(), supervisor.wants_evidence());
+    assert_eq!(
+        canonical.poll_timeout().is_none(),
+        due(supervisor).is_none()
+    );
+}
+
+/// The edges of the documentation.
+const fn is_edge(from: Status, to: Status) -> bool {
+    use Status::{Failed, NotReady, Prepared, Preparing, Running, Stopped, Unknown};
+    match (from, to) {
+        (Unknown, Preparing)
+        | (Preparing, Prepared)
+        | (Prepared | NotReady | Running, Running | NotReady | Failed)
+        | (Failed, NotReady)
+        | (NotReady, Stopped) => true,
+        (Unknown | Preparing | Prepared | Running | NotReady | Stopped | Failed, _) => false,
+    }
+}

@@ -1,0 +1,283 @@
+//! Settings from bytes: as they come, and mended so that they are right.
+
+use std::time::Duration;
+
+use livebus_core::{
+    Answers, Backoff, Config, ConfigError, Handler, OnClientLost, OnSuspicion, Settings,
+};
+
+use super::bytes::Bytes;
+
+const TICK: Duration = Duration::from_nanos(1);
+const HANDLERS: u8 = 6;
+
+/// The configuration that these bytes are nearest to; panics if the core disagrees about whether they are one.
+pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
+    let raw = read(bytes);
+    let Mended { settings, first } = mended(raw.clone());
+    match (Config::new(raw), first) {
+        (Ok(config), None) => config,
+        (
+            Err(ConfigError {
+                field,
+                value,
+                remedy,
+            }),
+            Some(wrong),
+        ) => {
+            assert_eq!(field, wrong, "{value}: {remedy}");
+            assert!(!value.is_empty() && !remedy.is_empty(), "{field}");
+            Config::new(settings).expect("mended settings are right")
+        }
+        (Ok(config), Some(wrong)) => panic!("`{wrong}` was not refused: {:?}", config.settings()),
+        (Err(error), None) => panic!("refused without reason: {error}"),
+    }
+}
+
+/// A value that stays as it is for zero, so that all zeroes are the preset.
+fn duration(bytes: &mut Bytes<'_>, preset: Duration) -> Duration {
+    let kept = bytes.byte() % 4;
+    let other = bytes.duration();
+    match kept {
+        0 => preset,
+        _ => other,
+    }
+}
+
+fn read_backoff(bytes: &mut Bytes<'_>, preset: Backoff) -> Backoff {
+    Backoff {
+        first: duration(bytes, preset.first),
+        max: duration(bytes, preset.max),
+        jitter_percent: bytes.one_of([preset.jitter_percent, 0, 100, 1, 101]),
+    }
+}
+
+fn read_count(bytes: &mut Bytes<'_>, preset: u32) -> u32 {
+    match bytes.byte() {
+        0 => preset,
+        255 => u32::MAX,
+        254 => 1_000,
+        253 => 1_001,
+        count => u32::from(count) - 1,
+    }
+}
+
+fn read_handlers(bytes: &mut Bytes<'_>) -> Vec<Handler> {
+    let count = bytes.byte() % (HANDLERS + 1);
+    let mut names = bytes.part(HANDLERS.into());
+    (0..count)
+        .map(|_| {
+            let byte = names.byte();
+            Handler {
+                name: match byte % 16 {
+                    15 => String::new(),
+                    name => format!("handler-{name}"),
+                },
+                required: byte < 128,
+            }
+        })
+        .collect()
+}
+
+/// A fixed number of bytes, whatever is in them.
+fn read(bytes: &mut Bytes<'_>) -> Settings {
+    let preset = match bytes.byte() % 3 {
+        0 => Settings::default(),
+        1 => Settings::fast(),
+        _ => Settings::as_in_voltha(),
+    };
+    Settings {
+        start_timeout: duration(bytes, preset.start_timeout),
+        start_backoff: read_backoff(bytes, preset.start_backoff),
+        live_interval: duration(bytes, preset.live_interval),
+        liveness_timeout: duration(bytes, preset.liveness_timeout),
+        recheck_delay: duration(bytes, preset.recheck_delay),
+        failures_to_not_ready: read_count(bytes, preset.failures_to_not_ready),
+        successes_to_ready: read_count(bytes, preset.successes_to_ready),
+        not_live_interval: duration(bytes, preset.not_live_interval),
+        not_live_interval_max: duration(bytes, preset.not_live_interval_max),
+        on_suspicion: bytes.one_of([preset.on_suspicion, OnSuspicion::Ask, OnSuspicion::NotReady]),
+        suspicion_timeout: duration(bytes, preset.suspicion_timeout),
+        suspicion_spacing: duration(bytes, preset.suspicion_spacing),
+        partial_tolerance: duration(bytes, preset.partial_tolerance),
+        answers: bytes.one_of([preset.answers, Answers::Live, Answers::NotLive]),
+        on_client_lost: bytes.one_of([
+            preset.on_client_lost,
+            OnClientLost::Recreate,
+            OnClientLost::Fail,
+        ]),
+        recreate_after: {
+            let wanted = bytes.byte() % 2 == 1;
+            let after = bytes.duration();
+            wanted.then_some(after)
+        },
+        handlers: read_handlers(bytes),
+        registration_timeout: duration(bytes, preset.registration_timeout),
+        registration_backoff: read_backoff(bytes, preset.registration_backoff),
+        drain: duration(bytes, preset.drain),
+        stop_timeout: duration(bytes, preset.stop_timeout),
+        seed: bytes.one_of([Some(0), Some(1), Some(u64::MAX), None]),
+    }
+}
+
+/// Settings that are right, and the first field that was not.
+struct Mended {
+    settings: Settings,
+    first: Option<&'static str>,
+}
+
+/// What `Config::new` says about each field, in its order, written again as the nearest value that is right.
+fn mended(settings: Settings) -> Mended {
+    let mut m = Mended {
+        settings,
+        first: None,
+    };
+    let longest = Config::LONGEST;
+    m.mend(
+        "start_timeout",
+        |s| &mut s.start_timeout,
+        |_, it| it.clamp(TICK, longest),
+    );
+    m.mend(
+        "start_backoff",
+        |s| &mut s.start_backoff,
+        |_, it| backoff(it),
+    );
+    m.mend(
+        "live_interval",
+        |s| &mut s.live_interval,
+        |_, it| it.clamp(TICK, longest),
+    );
+    m.mend(
+        "liveness_timeout",
+        |s| &mut s.liveness_timeout,
+        |s, it| it.clamp(TICK, s.live_interval),
+    );
+    m.mend(
+        "recheck_delay",
+        |s| &mut s.recheck_delay,
+        |s, it| it.clamp(TICK, s.live_interval),
+    );
+    m.mend(
+        "failures_to_not_ready",
+        |s| &mut s.failures_to_not_ready,
+        |_, it| it.clamp(1, 1_000),
+    );
+    m.mend(
+        "successes_to_ready",
+        |s| &mut s.successes_to_ready,
+        |_, it| it.clamp(1, 1_000),
+    );
+    m.mend(
+        "not_live_interval",
+        |s| &mut s.not_live_interval,
+        |_, it| it.clamp(TICK, longest),
+    );
+    m.mend(
+        "not_live_interval_max",
+        |s| &mut s.not_live_interval_max,
+        |s, it| it.clamp(s.not_live_interval, longest),
+    );
+    m.mend(
+        "suspicion_timeout",
+        |s| &mut s.suspicion_timeout,
+        |s, it| it.clamp(TICK, s.liveness_timeout),
+    );
+    m.mend(
+        "suspicion_spacing",
+        |s| &mut s.suspicion_spacing,
+        |s, it| it.clamp(TICK, s.live_interval),
+    );
+    m.mend(
+        "partial_tolerance",
+        |s| &mut s.partial_tolerance,
+        |_, it| it.min(longest),
+    );
+    m.mend(
+        "recreate_after",
+        |s| &mut s.recreate_after,
+        |s, it| {
+            let shortest = s.not_live_interval_max + TICK;
+            it.filter(|_| shortest <= longest)
+                .map(|it| it.clamp(shortest, longest))
+        },
+    );
+    m.mend("handlers", |s| &mut s.handlers, |_, it| handlers(it));
+    m.mend(
+        "registration_timeout",
+        |s| &mut s.registration_timeout,
+        |_, it| it.clamp(TICK, longest),
+    );
+    m.mend(
+        "registration_backoff",
+        |s| &mut s.registration_backoff,
+        |_, it| backoff(it),
+    );
+    m.mend("drain", |s| &mut s.drain, |_, it| it.min(longest));
+    m.mend(
+        "stop_timeout",
+        |s| &mut s.stop_timeout,
+        |_, it| it.clamp(TICK, longest),
+    );
+    m.shorten_the_bound();
+    m
+}
+
+impl Mended {
+    fn mend<T: Clone + PartialEq>(
+        &mut self,
+        name: &'static str,
+        field: fn(&mut Settings) -> &mut T,
+        mend: impl FnOnce(&Settings, T) -> T,
+    ) {
+        let before = field(&mut self.settings).clone();
+        let after = mend(&self.settings, before.clone());
+        if after != before {
+            self.first.get_or_insert(name);
+            *field(&mut self.settings) = after;
+        }
+    }
+
+    /// The detection bound comes last, and is put down to the number of failures.
+    fn shorten_the_bound(&mut self) {
+        let s = &mut self.settings;
+        let n = u128::from(s.failures_to_not_ready);
+        let bound = s.live_interval.as_nanos()
+            + n * s.liveness_timeout.as_nanos()
+            + (n - 1) * s.recheck_delay.as_nanos();
+        if bound <= Config::LONGEST.as_nanos() {
+            return;
+        }
+        self.first.get_or_insert("failures_to_not_ready");
+        let interval = Config::LONGEST / 2 / s.failures_to_not_ready;
+        for part in [
+            &mut s.live_interval,
+            &mut s.liveness_timeout,
+            &mut s.recheck_delay,
+            &mut s.suspicion_timeout,
+            &mut s.suspicion_spacing,
+        ] {
+            *part = interval.min(*part);
+        }
+    }
+}
+
+fn backoff(raw: Backoff) -> Backoff {
+    let first = raw.first.clamp(TICK, Config::LONGEST);
+    Backoff {
+        first,
+        max: raw.max.clamp(first, Config::LONGEST),
+        jitter_percent: raw.jitter_percent.min(100),
+    }
+}
+
+/// The ones that are wrong are left out.
+fn handlers(raw: Vec<Handler>) -> Vec<Handler> {
+    let mut right: Vec<Handler> = Vec::new();
+    for handler in raw {
+        if !handler.name.is_empty() && right.iter().all(|other| other.name != handler.name) {
+            right.push(handler);
+        }
+    }
+    right
+}
