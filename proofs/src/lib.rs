@@ -5,3 +5,5 @@
 pub mod watch;
 
 pub mod explore;
+
+pub mod simulation;

@@ -1,5 +1,7 @@
 //! The long commands: `cargo run --release -p livebus-proofs -- --help`.
 
+mod simulate;
+
 use clap::{Parser, Subcommand};
 
 /// Proves the core of livebus.
@@ -11,8 +13,13 @@ struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// A whole world in virtual time: everything goes wrong, then all must come right.
+    Simulate(simulate::Args),
+}
 
 fn main() -> anyhow::Result<()> {
-    match Args::parse().command {}
+    match Args::parse().command {
+        Command::Simulate(args) => simulate::run(&args),
+    }
 }

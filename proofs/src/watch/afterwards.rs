@@ -75,7 +75,7 @@ impl Watch {
         let tolerated = partial.is_none_or(|since| seen.now < since + settings.partial_tolerance);
         hold(tolerated, Claim::PartialEnds)?;
         let decided = suspicion_bound(config);
-        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.oldest + decided);
+        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.counted + decided);
         hold(undecided, Claim::SuspicionDecides)
     }
 

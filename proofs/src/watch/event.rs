@@ -27,7 +27,7 @@ impl Watch {
                 self.registration_answered(now, id, result)
             }
             Event::StopAnswered { id, .. } => {
-                let taken = self.stop.is_some_and(|it| it.id == id);
+                let taken = self.stop.is_some_and(|it| it.id == id && it.deadline > now);
                 self.stop = self.stop.filter(|it| it.id != id);
                 taken
             }
@@ -179,6 +179,7 @@ impl Watch {
                     oldest: now,
                     newest: now,
                     confirmed: false,
+                    counted: now,
                 })
             });
             if let Some(question) = &mut self.question {
@@ -250,6 +251,7 @@ impl Watch {
                         Doubt {
                             oldest: it.newest,
                             confirmed: false,
+                            counted: it.newest.max(it.counted),
                             ..it
                         }
                     } else {
