@@ -60,9 +60,8 @@ pub fn simulate_many(
         }
         if let Ok(mut sum) = sum.lock() {
             sum.0.add(&mine);
-            let smaller =
-                |old: &Box<Failure>| failure.as_ref().is_some_and(|it| it.seed < old.seed);
-            if sum.1.is_none() || sum.1.as_ref().is_some_and(smaller) {
+            let seed = |it: Option<&Failure>| it.map_or(u64::MAX, |it| it.seed);
+            if seed(failure.as_deref()) < seed(sum.1.as_deref()) {
                 sum.1 = failure;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::iter::from_fn;
 
-use livebus_core::{Action, Cause, Event, Failure, FailureClass, FailureKind, OpId, Status};
+use livebus_core::{Action, Cause, Event, Failure, FailureClass, FailureKind, OpId, Phase, Status};
 
 use super::broken::Broken;
 use super::service::{Life, NEVER};
@@ -148,7 +148,11 @@ impl World {
             self.step(service, now, Some(Event::Live { at }))?;
         }
         if self.random.chance(self.rates.alien) {
-            let id = OpId::from_number(self.random.pick(&[0, 1, 2, u64::MAX]));
+            // One that never was, or the start that was answered long ago.
+            let unknown = OpId::from_number(self.random.pick(&[0, u64::MAX]));
+            let life = self.services[service].life.as_ref();
+            let client = life.and_then(|life| life.client);
+            let id = client.filter(|_| now.is_multiple_of(2)).unwrap_or(unknown);
             let result = Err(self.random.pick(&FailureClass::ALL).into());
             let event = self.random.pick(&[
                 Event::StartAnswered { id, result },
@@ -179,17 +183,15 @@ impl World {
         let (since, until) = self.cluster.usable(now);
         let gap = self.random.below(self.rates.traffic * 2);
         let life = self.services[service].life.as_mut()?;
+        // What came before somebody looked last was seen then.
+        let looked = std::mem::replace(&mut life.looked, now);
         let at = if life.traffic <= now {
             now
         } else {
             let latest = now.min(until + self.rates.latency);
             latest.checked_sub(gap)?
         };
-        if at <= life.observed || at < since {
-            return None;
-        }
-        life.observed = at;
-        Some(at)
+        (at > looked && at >= since).then_some(at)
     }
 
     /// Until when the runner waits, for what.
@@ -401,6 +403,9 @@ impl World {
         if life.must_run && !is {
             return Err(Broken::LeftRunning);
         }
+        if matches!(report.cause, Cause::HandlerFailed(..)) {
+            self.summary.note(Situation::HandlerMissing);
+        }
         if is {
             if report.warning.is_some() {
                 self.summary.note(Situation::Warned);
@@ -408,15 +413,13 @@ impl World {
             if !was {
                 self.summary.note(Situation::RunningWon);
             }
-        } else {
-            life.leaderless = false;
         }
+        // What is proved after that begins with a clear sheet.
+        life.leaderless &= life.supervisor.phase() != Phase::NotLive;
         if was && !is {
             self.summary.note(Situation::RunningLost);
             if report.cause == Cause::Starved {
                 self.summary.note(Situation::Starved);
-            } else if matches!(report.cause, Cause::HandlerFailed(..)) {
-                self.summary.note(Situation::HandlerMissing);
             } else if !self.cluster.is_usable() && told >= usable {
                 self.summary.detection.note(told - usable, bound);
             }

@@ -38,8 +38,8 @@ pub(super) struct Life {
     pub(super) asleep: u64,
     /// What came, and when.
     pub(super) inbox: Vec<(u64, Event)>,
-    /// The newest traffic that was observed.
-    pub(super) observed: u64,
+    /// When the runner looked for traffic last.
+    pub(super) looked: u64,
     /// The hint that nobody has read yet.
     pub(super) suspicion: Option<Failure>,
     /// The liveness message under way, as the bus sees it.
@@ -96,7 +96,7 @@ impl Life {
             traffic: NEVER,
             asleep: 0,
             inbox: Vec::new(),
-            observed: nanos,
+            looked: nanos,
             suspicion: None,
             round: None,
             client: None,

@@ -93,18 +93,13 @@ impl Against {
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = self.sum / self.count.max(1);
-        let (most, times) = (self.most, self.count);
+        let parts = |it: u64| (it / 1000, it % 1000);
+        let ((most, thousandths), (mean, mean_thousandths)) = (parts(self.most), parts(mean));
         write!(
             f,
-            "at most 0.{most:03} of the bound, 0.{mean:03} on average, {times} times"
+            "{most}.{thousandths:03} of the bound at most, {mean}.{mean_thousandths:03} on average, {} times",
+            self.count
         )
-        .and_then(|()| {
-            if most >= 1000 {
-                write!(f, " ({most} / 1000)")
-            } else {
-                Ok(())
-            }
-        })
     }
 }
 

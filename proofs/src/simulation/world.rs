@@ -17,11 +17,7 @@ use super::service::{Life, NEVER, Service};
 use super::summary::{Situation, Summary};
 
 /// Where virtual time begins. Nothing depends on which instant it is.
-static EPOCH: LazyLock<Instant> = LazyLock::new(|| {
-    #[expect(clippy::disallowed_methods, reason = "one instant to count from")]
-    let now = Instant::now();
-    now
-});
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A process with its services, and the bus that they use.
 #[derive(Debug)]

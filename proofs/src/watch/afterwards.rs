@@ -160,9 +160,8 @@ fn suspicion_bound(config: &Config) -> Duration {
 fn longest_pause(config: &Config) -> Duration {
     let settings = config.settings();
     let starting = settings.start_timeout + settings.start_backoff.max;
-    let asking = settings.liveness_timeout + settings.recheck_delay;
-    starting
-        .max(not_live_intervals(config).max)
-        .max(settings.live_interval)
-        .max(asking)
+    // While warned, or while leaders are missing, the next message counts from the end of the one before it.
+    let quiet = settings.live_interval.max(settings.not_live_interval);
+    let asking = settings.liveness_timeout + quiet;
+    starting.max(not_live_intervals(config).max).max(asking)
 }

@@ -246,17 +246,14 @@ impl Watch {
             } => {
                 *evidence = at;
                 *failed = failed.filter(|row| at <= row.since);
-                *doubted = doubted.filter(|it| at <= it.newest).map(|it| {
-                    if at > it.oldest {
-                        Doubt {
-                            oldest: it.newest,
-                            confirmed: false,
-                            counted: it.newest.max(it.counted),
-                            ..it
-                        }
+                // What refutes older news alone leaves the newest: the bound counts from there.
+                *doubted = doubted.filter(|it| at <= it.newest).map(|it| Doubt {
+                    counted: if at > it.oldest {
+                        it.counted.max(it.newest)
                     } else {
-                        it
-                    }
+                        it.counted
+                    },
+                    ..it
                 });
                 *partial = partial.map(|since| since.max(at));
             }

@@ -197,7 +197,12 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
             match doubted {
                 None => to.push(0),
                 Some(it) => {
-                    to.extend([1 + i64::from(it.confirmed), at(it.oldest), at(it.newest), at(it.counted)]);
+                    to.extend([
+                        1 + i64::from(it.confirmed),
+                        at(it.oldest),
+                        at(it.newest),
+                        at(it.counted),
+                    ]);
                 }
             }
             some_at(partial, to);
