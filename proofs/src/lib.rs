@@ -6,5 +6,6 @@ pub mod explore;
 pub mod figures;
 #[cfg(feature = "recordings")]
 pub mod fuzzing;
+pub mod simulation;
 pub mod voltha;
 pub mod watch;

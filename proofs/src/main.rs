@@ -1,5 +1,7 @@
 //! The long commands: `cargo run --release -p livebus-proofs -- --help`.
 
+mod simulate;
+
 use clap::{Parser, Subcommand};
 use livebus_proofs::{explore, voltha};
 
@@ -15,6 +17,8 @@ struct Args {
 enum Command {
     /// Explores every state of small universes, by stateright and by our own search.
     Explore(explore::Args),
+    /// A whole world in virtual time: everything goes wrong, then all must come right.
+    Simulate(simulate::Args),
     /// Compares the preset `as_in_voltha` with a transcription of the original's loop.
     Voltha(voltha::Args),
 }
@@ -22,6 +26,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Explore(args) => explore::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Voltha(args) => voltha::run(&args),
     }
 }

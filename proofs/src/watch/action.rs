@@ -173,6 +173,8 @@ impl Watch {
         if self.client == Some(id) {
             self.client = None;
             self.question = None;
+            // Another start is tried after its back-off, which is checked by itself.
+            self.tried = now;
             for slot in &mut self.handlers {
                 if let Slot::Registering { operation, .. } = *slot {
                     self.left_behind.push(operation.id);

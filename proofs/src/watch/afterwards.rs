@@ -80,7 +80,7 @@ impl Watch {
         let tolerated = partial.is_none_or(|since| seen.now < since + settings.partial_tolerance);
         hold(tolerated, Claim::PartialEnds)?;
         let decided = suspicion_bound(config);
-        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.oldest + decided);
+        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.counted + decided);
         hold(undecided, Claim::SuspicionDecides)
     }
 
@@ -172,9 +172,8 @@ fn suspicion_bound(config: &Config) -> Duration {
 fn longest_pause(config: &Config) -> Duration {
     let settings = config.settings();
     let starting = settings.start_timeout + settings.start_backoff.max;
-    let asking = settings.liveness_timeout + settings.recheck_delay;
-    starting
-        .max(not_live_intervals(config).max)
-        .max(settings.live_interval)
-        .max(asking)
+    // While warned, or while leaders are missing, the next message counts from the end of the one before it.
+    let quiet = settings.live_interval.max(settings.not_live_interval);
+    let asking = settings.liveness_timeout + quiet;
+    starting.max(not_live_intervals(config).max).max(asking)
 }

@@ -124,6 +124,7 @@ impl Watch {
                     oldest: at(it.oldest),
                     newest: at(it.newest),
                     confirmed: it.confirmed,
+                    counted: at(it.counted),
                 }),
                 partial: partial.map(at),
             },
@@ -200,7 +201,12 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
             match doubted {
                 None => to.push(0),
                 Some(it) => {
-                    to.extend([1 + i64::from(it.confirmed), at(it.oldest), at(it.newest)]);
+                    to.extend([
+                        1 + i64::from(it.confirmed),
+                        at(it.oldest),
+                        at(it.newest),
+                        at(it.counted),
+                    ]);
                 }
             }
             some_at(partial, to);
