@@ -2,6 +2,7 @@
 //!
 //! `docs/verification.md` lists the claims, the machines, their last figures and their commands.
 
+pub mod differential;
 pub mod explore;
 pub mod figures;
 #[cfg(feature = "recordings")]
@@ -9,3 +10,5 @@ pub mod fuzzing;
 pub mod simulation;
 pub mod voltha;
 pub mod watch;
+
+mod reference;

@@ -3,7 +3,7 @@
 mod simulate;
 
 use clap::{Parser, Subcommand};
-use livebus_proofs::{explore, voltha};
+use livebus_proofs::{differential, explore, voltha};
 
 /// Proves the core of livebus.
 #[derive(Debug, Parser)]
@@ -15,6 +15,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compares the core with a second implementation on random stories.
+    Differential(differential::Options),
     /// Explores every state of small universes, by stateright and by our own search.
     Explore(explore::Args),
     /// A whole world in virtual time: everything goes wrong, then all must come right.
@@ -25,6 +27,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Differential(options) => differential::run(&options),
         Command::Explore(args) => explore::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Voltha(args) => voltha::run(&args),

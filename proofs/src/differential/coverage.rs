@@ -1,0 +1,128 @@
+//! What the stories reached, so that a test can tell that they reach everything.
+
+use std::collections::BTreeMap;
+
+use livebus_core::{Action, Event, Phase};
+
+use super::play::{Scene, Told};
+use crate::reference::{ROWS, Reference};
+
+/// How often each thing was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Coverage {
+    /// In which phase what was told.
+    pub(super) told: [[u64; Self::TOLD.len()]; Phase::ALL.len()],
+    pub(super) actions: [u64; Self::ACTIONS.len()],
+    /// How often each row of the model's table was used.
+    pub(super) rows: [u64; ROWS],
+    pub(super) steps: u64,
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            told: [[0; Self::TOLD.len()]; Phase::ALL.len()],
+            actions: [0; Self::ACTIONS.len()],
+            rows: [0; ROWS],
+            steps: 0,
+        }
+    }
+}
+
+impl Coverage {
+    /// Every kind of event, and time alone.
+    pub(super) const TOLD: [&str; 9] = [
+        "Time",
+        "StartAnswered",
+        "LivenessAnswered",
+        "RegistrationAnswered",
+        "StopAnswered",
+        "Live",
+        "Suspicion",
+        "ClientLost",
+        "Shutdown",
+    ];
+
+    /// Every kind of action.
+    pub(super) const ACTIONS: [&str; 7] = [
+        "Start",
+        "SendLiveness",
+        "RegisterHandler",
+        "Discard",
+        "SetStatus",
+        "Renew",
+        "Stop",
+    ];
+
+    pub(super) fn note(&mut self, phase: Phase, scene: &Scene) {
+        self.told[phase as usize][kind_of(scene.told)] += 1;
+        for action in &scene.core.actions {
+            self.actions[kind_of_action(action)] += 1;
+        }
+        self.steps += 1;
+    }
+
+    pub(super) fn note_rows(&mut self, model: &Reference) {
+        for (sum, used) in self.rows.iter_mut().zip(model.rows_used()) {
+            *sum += u64::from(*used);
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (sum, more) in self
+            .told
+            .iter_mut()
+            .flatten()
+            .zip(other.told.iter().flatten())
+        {
+            *sum += more;
+        }
+        for (sum, more) in self.actions.iter_mut().zip(other.actions) {
+            *sum += more;
+        }
+        for (sum, more) in self.rows.iter_mut().zip(other.rows) {
+            *sum += more;
+        }
+        self.steps += other.steps;
+    }
+
+    /// Each thing that can be reached, by name, with how often it was.
+    pub(super) fn by_name(&self) -> BTreeMap<String, u64> {
+        let told = Phase::ALL.iter().flat_map(|phase| {
+            Self::TOLD.iter().enumerate().map(move |(i, event)| {
+                (format!("{event} in {phase}"), self.told[*phase as usize][i])
+            })
+        });
+        let actions = Self::ACTIONS.iter().zip(self.actions);
+        let rows = self.rows.iter().enumerate();
+        told.chain(actions.map(|(name, n)| (format!("action {name}"), n)))
+            .chain(rows.map(|(i, n)| (format!("row {i:03}: {}", Reference::row_name(i)), *n)))
+            .collect()
+    }
+}
+
+fn kind_of(told: Told) -> usize {
+    match told.event {
+        None => 0,
+        Some(Event::StartAnswered { .. }) => 1,
+        Some(Event::LivenessAnswered { .. }) => 2,
+        Some(Event::RegistrationAnswered { .. }) => 3,
+        Some(Event::StopAnswered { .. }) => 4,
+        Some(Event::Live { .. }) => 5,
+        Some(Event::Suspicion(_)) => 6,
+        Some(Event::ClientLost { .. }) => 7,
+        Some(Event::Shutdown) => 8,
+    }
+}
+
+fn kind_of_action(action: &Action) -> usize {
+    match action {
+        Action::Start { .. } => 0,
+        Action::SendLiveness { .. } => 1,
+        Action::RegisterHandler { .. } => 2,
+        Action::Discard { .. } => 3,
+        Action::SetStatus(_) => 4,
+        Action::Renew { .. } => 5,
+        Action::Stop { .. } => 6,
+    }
+}

@@ -1,0 +1,277 @@
+//! Plays a story to the core and to the model, and compares all that can be seen after each step.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{Action, Config, Event, OpId, Phase, Report, Supervisor};
+
+use super::case::Case;
+use super::coverage::Coverage;
+use super::story::{Kind, Moment, Observed, Step, Target, What};
+use crate::reference::Reference;
+
+/// How far from the beginning of time a story begins: evidence may be older than the supervisor.
+const BEGIN: u64 = 1_000 * 24 * 3_600_000_000_000;
+/// No story goes beyond this: 400 years.
+const END: u64 = 400 * 365 * 24 * 3_600_000_000_000;
+
+/// All that can be seen of a supervisor after one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) due_before: Option<Instant>,
+    pub(super) actions: Vec<Action>,
+    pub(super) due_after: Option<Instant>,
+    pub(super) report: Report,
+    pub(super) phase: Phase,
+    pub(super) wants_evidence: bool,
+    pub(super) stopped: bool,
+    pub(super) stale_answers: u64,
+}
+
+/// What the two were told in one step; nothing when they were made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) now: Instant,
+    pub(super) event: Option<Event>,
+}
+
+/// One step as it was played.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) told: Told,
+    pub(super) core: Seen,
+    pub(super) model: Seen,
+}
+
+impl Scene {
+    pub(super) fn agrees(&self) -> bool {
+        self.core == self.model
+    }
+}
+
+/// Plays a case up to the first difference. Its number is how many steps agree; all of them where there is `None`.
+pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<usize> {
+    let config = Config::new(case.settings.clone()).ok()?;
+    let mut world = World::new(config);
+    let made = world.look(world.made(), None);
+    if !made.agrees() {
+        return Some(0);
+    }
+    for (i, step) in case.steps.iter().enumerate() {
+        let phase = world.core.phase();
+        let scene = world.play(*step);
+        coverage.note(phase, &scene);
+        if !scene.agrees() {
+            return Some(i + 1);
+        }
+    }
+    coverage.note_rows(&world.model);
+    None
+}
+
+/// The scenes of a case: when the two were made, and each step up to the first difference.
+pub(super) fn scenes(case: &Case) -> (Instant, Vec<Scene>) {
+    let config = Config::new(case.settings.clone()).expect("a case has valid settings");
+    let mut world = World::new(config);
+    let made = world.made();
+    let mut scenes = vec![world.look(made, None)];
+    for step in &case.steps {
+        if scenes.last().is_some_and(|scene| !scene.agrees()) {
+            break;
+        }
+        scenes.push(world.play(*step));
+    }
+    (made.now, scenes)
+}
+
+/// An operation that the core asked for.
+#[derive(Debug, Clone, Copy)]
+struct Operation {
+    kind: Kind,
+    id: OpId,
+    deadline: Instant,
+    /// It was answered, or given up.
+    over: bool,
+}
+
+/// The core and the model side by side, and what a story needs to know of them.
+struct World {
+    core: Supervisor,
+    model: Reference,
+    epoch: Instant,
+    clock: u64,
+    operations: Vec<Operation>,
+}
+
+impl World {
+    fn new(config: Config) -> Self {
+        let epoch = Instant::now();
+        let now = epoch + Duration::from_nanos(BEGIN);
+        Self {
+            model: Reference::new(&config, epoch, now),
+            core: Supervisor::new(config, now),
+            epoch,
+            clock: BEGIN,
+            operations: Vec::new(),
+        }
+    }
+
+    fn made(&self) -> Told {
+        Told {
+            now: self.at(BEGIN),
+            event: None,
+        }
+    }
+
+    fn at(&self, ns: u64) -> Instant {
+        self.epoch + Duration::from_nanos(ns)
+    }
+
+    fn play(&mut self, step: Step) -> Scene {
+        self.clock = self.resolve_moment(step.when);
+        let told = Told {
+            now: self.at(self.clock),
+            event: self.resolve_event(step.what),
+        };
+        if let Some(event) = told.event {
+            self.core.handle_event(told.now, event);
+            self.model.handle_event(told.now, event);
+        } else {
+            self.core.handle_timeout(told.now);
+            self.model.handle_timeout(told.now);
+        }
+        self.look(told, step.polled)
+    }
+
+    fn look(&mut self, told: Told, polled: Option<u8>) -> Scene {
+        let at_most = polled.map_or(usize::MAX, usize::from);
+        let core = Seen {
+            due_before: self.core.poll_timeout(),
+            actions: std::iter::from_fn(|| self.core.poll_action())
+                .take(at_most)
+                .collect(),
+            due_after: self.core.poll_timeout(),
+            report: *self.core.report(),
+            phase: self.core.phase(),
+            wants_evidence: self.core.wants_evidence(),
+            stopped: self.core.is_stopped(),
+            stale_answers: self.core.stale_answers(),
+        };
+        let model = Seen {
+            due_before: self.model.poll_timeout(),
+            actions: std::iter::from_fn(|| self.model.poll_action())
+                .take(at_most)
+                .collect(),
+            due_after: self.model.poll_timeout(),
+            report: self.model.report(),
+            phase: self.model.phase(),
+            wants_evidence: self.model.wants_evidence(),
+            stopped: self.model.is_stopped(),
+            stale_answers: self.model.stale_answers(),
+        };
+        for action in &core.actions {
+            self.note(action);
+        }
+        Scene { told, core, model }
+    }
+
+    fn note(&mut self, action: &Action) {
+        let (kind, id, deadline) = match *action {
+            Action::Start { id, deadline, .. } => (Kind::Start, id, deadline),
+            Action::SendLiveness { id, deadline } => (Kind::Liveness, id, deadline),
+            Action::RegisterHandler { id, deadline, .. } => (Kind::Registration, id, deadline),
+            Action::Stop { id, deadline } => (Kind::Stop, id, deadline),
+            Action::SetStatus(_) | Action::Renew { .. } => return,
+            Action::Discard { id } => {
+                let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
+                if let Some(operation) = discarded {
+                    operation.over = true;
+                }
+                return;
+            }
+        };
+        self.operations.push(Operation {
+            kind,
+            id,
+            deadline,
+            over: false,
+        });
+    }
+
+    fn resolve_moment(&self, moment: Moment) -> u64 {
+        let deadline = || {
+            let due = self.core.poll_timeout()?;
+            Some(nanos(due.saturating_duration_since(self.epoch)).max(self.clock))
+        };
+        let clock = match moment {
+            Moment::Same => self.clock,
+            Moment::Later(by) => self.clock.saturating_add(by),
+            Moment::Deadline => deadline().unwrap_or(self.clock),
+            Moment::JustBefore => deadline().map_or(self.clock, |due| (due - 1).max(self.clock)),
+            Moment::Late(by) => deadline().map_or(self.clock, |due| due.saturating_add(by)),
+            Moment::Back(by) => self.clock.saturating_sub(by),
+        };
+        if clock > END { self.clock } else { clock }
+    }
+
+    fn resolve_event(&mut self, what: What) -> Option<Event> {
+        match what {
+            What::Time => None,
+            What::Answer { to, kind, result } => {
+                let (id, fitting) = self.resolve_target(to)?;
+                Some(match kind.unwrap_or(fitting) {
+                    Kind::Start => Event::StartAnswered { id, result },
+                    Kind::Liveness => Event::LivenessAnswered { id, result },
+                    Kind::Registration => Event::RegistrationAnswered { id, result },
+                    Kind::Stop => Event::StopAnswered { id, result },
+                })
+            }
+            What::Live(observed) => {
+                let at = match observed {
+                    Observed::Now => self.at(self.clock),
+                    Observed::Before(by) => self.at(self.clock.saturating_sub(by)),
+                    Observed::After(by) => self.at(self.clock.saturating_add(by)),
+                    Observed::Known(by) => {
+                        let known = self.core.report().evidence;
+                        known.unwrap_or(self.at(self.clock)) + Duration::from_nanos(by)
+                    }
+                };
+                Some(Event::Live { at })
+            }
+            What::Suspicion(failure) => Some(Event::Suspicion(failure)),
+            What::ClientLost { client, failure } => Some(Event::ClientLost {
+                client: self.resolve_target(client)?.0,
+                failure,
+            }),
+            What::Shutdown => Some(Event::Shutdown),
+        }
+    }
+
+    fn resolve_target(&mut self, target: Target) -> Option<(OpId, Kind)> {
+        let now = self.at(self.clock);
+        // Nothing older than the newest few is under way.
+        let mut newest_first = self.operations.iter_mut().rev().take(16);
+        let under_way = |it: &&mut Operation| !it.over && it.deadline > now;
+        let found = match target {
+            Target::UnderWay(place) => {
+                let mut under_way: Vec<_> = newest_first.filter(under_way).collect();
+                let last = under_way.len().checked_sub(1)?;
+                under_way.swap_remove(usize::from(place).min(last))
+            }
+            Target::OfKind(kind, place) => {
+                let of_kind = newest_first.filter(|it| it.kind == kind);
+                of_kind.filter(under_way).nth(usize::from(place))?
+            }
+            Target::Newest(kind) => newest_first.find(|it| it.kind == kind)?,
+            Target::Any(place) => newest_first.nth(usize::from(place))?,
+            Target::Unknown(number) => return Some((OpId::from_number(number), Kind::Start)),
+        };
+        if matches!(target, Target::UnderWay(_) | Target::OfKind(..)) {
+            found.over = true;
+        }
+        Some((found.id, found.kind))
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).expect("stories end after 400 years")
+}

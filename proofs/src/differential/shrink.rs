@@ -1,0 +1,175 @@
+//! Makes a case that shows a difference as small as it can be made by leaving out and simplifying.
+
+use std::time::Duration;
+
+use livebus_core::{
+    Answers, Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, Settings,
+};
+
+use super::case::Case;
+use super::coverage::Coverage;
+use super::play::first_difference;
+use super::story::{Moment, Step, What};
+
+/// The smallest case found that still shows a difference.
+pub(super) fn shrink(case: &Case) -> Case {
+    let mut best = case.clone();
+    cut_tail(&mut best);
+    loop {
+        let before = size(&best);
+        leave_out_steps(&mut best);
+        simplify_settings(&mut best);
+        simplify_steps(&mut best);
+        if size(&best) == before {
+            return best;
+        }
+    }
+}
+
+/// What shrinking makes smaller: the story as it is written down.
+fn size(case: &Case) -> String {
+    format!("{case:?}")
+}
+
+fn differs(case: &Case) -> bool {
+    Config::new(case.settings.clone()).is_ok()
+        && first_difference(case, &mut Coverage::default()).is_some()
+}
+
+fn cut_tail(case: &mut Case) {
+    if let Some(steps) = first_difference(case, &mut Coverage::default()) {
+        case.steps.truncate(steps);
+    }
+}
+
+fn accept(best: &mut Case, candidate: Case) -> bool {
+    let shows = differs(&candidate);
+    if shows {
+        *best = candidate;
+        cut_tail(best);
+    }
+    shows
+}
+
+fn leave_out_steps(best: &mut Case) {
+    let mut chunk = best.steps.len().max(1);
+    while chunk > 0 {
+        let mut from = 0;
+        while from < best.steps.len() {
+            let mut candidate = best.clone();
+            let to = (from + chunk).min(candidate.steps.len());
+            candidate.steps.drain(from..to);
+            if !accept(best, candidate) {
+                from += chunk;
+            }
+        }
+        chunk /= 2;
+    }
+}
+
+fn simplify_steps(best: &mut Case) {
+    for i in 0..best.steps.len() {
+        for simpler in simpler_steps(best.steps.get(i).copied()) {
+            let mut candidate = best.clone();
+            if i < candidate.steps.len() && candidate.steps[i] != simpler {
+                candidate.steps[i] = simpler;
+                accept(best, candidate);
+            }
+        }
+    }
+}
+
+fn simpler_steps(step: Option<Step>) -> Vec<Step> {
+    let Some(step) = step else { return Vec::new() };
+    let whens = [Moment::Same, Moment::Deadline, step.when];
+    let plain = |failure: Failure| Failure::new(failure.class);
+    let whats = match step.what {
+        What::Answer { to, kind, result } => {
+            let answer = |result| What::Answer { to, kind, result };
+            vec![
+                What::Time,
+                answer(Ok(())),
+                answer(Err(FailureClass::Unreachable.into())),
+                answer(result.map_err(plain)),
+                step.what,
+            ]
+        }
+        What::Suspicion(failure) => vec![
+            What::Time,
+            What::Suspicion(FailureClass::Unreachable.into()),
+            What::Suspicion(plain(failure)),
+            step.what,
+        ],
+        What::ClientLost { client, failure } => vec![
+            What::Time,
+            What::ClientLost {
+                client,
+                failure: plain(failure),
+            },
+            step.what,
+        ],
+        What::Time | What::Live(_) | What::Shutdown => vec![What::Time, step.what],
+    };
+    let polled = [None, step.polled];
+    let mut steps = Vec::new();
+    for what in whats {
+        for when in whens {
+            steps.extend(polled.map(|polled| Step { when, what, polled }));
+        }
+    }
+    let own = steps.iter().position(|it| *it == step);
+    steps.truncate(own.unwrap_or(0));
+    steps
+}
+
+type Change = fn(&mut Settings);
+
+fn simplify_settings(best: &mut Case) {
+    let changes: &[Change] = &[
+        |s| s.handlers.clear(),
+        |s| s.handlers.truncate(s.handlers.len().saturating_sub(1)),
+        |s| drop(s.handlers.drain(..s.handlers.len().min(1))),
+        |s| s.failures_to_not_ready = 1,
+        |s| s.failures_to_not_ready = s.failures_to_not_ready.min(2),
+        |s| s.successes_to_ready = 1,
+        |s| s.successes_to_ready = s.successes_to_ready.min(2),
+        |s| s.on_suspicion = OnSuspicion::Ask,
+        |s| s.answers = Answers::Live,
+        |s| s.on_client_lost = OnClientLost::Recreate,
+        |s| s.recreate_after = None,
+        |s| s.partial_tolerance = Duration::ZERO,
+        |s| s.drain = Duration::ZERO,
+        |s| s.seed = None,
+        |s| s.start_backoff = Backoff::fixed(Duration::from_secs(1)),
+        |s| s.registration_backoff = Backoff::fixed(Duration::from_secs(1)),
+        |s| s.start_backoff.jitter_percent = 0,
+        |s| s.registration_backoff.jitter_percent = 0,
+        |s| s.not_live_interval_max = s.not_live_interval,
+        |s| s.start_timeout = Duration::from_secs(100),
+        |s| s.registration_timeout = Duration::from_secs(100),
+        |s| s.stop_timeout = Duration::from_secs(100),
+        |s| s.live_interval = Duration::from_secs(5),
+        |s| s.liveness_timeout = s.live_interval,
+        |s| s.liveness_timeout = Duration::from_secs(2),
+        |s| s.recheck_delay = Duration::from_millis(500),
+        |s| s.not_live_interval = Duration::from_secs(1),
+        |s| s.not_live_interval_max = Duration::from_secs(4),
+        |s| s.suspicion_timeout = Duration::from_millis(500),
+        |s| s.suspicion_spacing = Duration::from_millis(200),
+        |s| s.partial_tolerance = Duration::from_secs(15),
+        |s| s.drain = Duration::from_secs(5),
+        |s| {
+            *s = Settings {
+                handlers: std::mem::take(&mut s.handlers),
+                ..Settings::default()
+            }
+        },
+    ];
+    for change in changes {
+        let mut candidate = best.clone();
+        change(&mut candidate.settings);
+        if candidate.settings != best.settings {
+            accept(best, candidate);
+        }
+    }
+}
