@@ -27,7 +27,7 @@ pub struct Universe {
     pub failures: Vec<FailureClass>,
     /// Whether there is ordinary traffic.
     pub traffic: bool,
-    /// Whether traffic is told so many ticks after it was observed.
+    /// Whether traffic is told late: up to so many ticks after it was observed.
     pub old_news: Option<u32>,
     /// Whether the client library gives hints, true or false.
     pub hints: bool,
@@ -187,6 +187,7 @@ pub fn universes() -> Vec<Universe> {
         Universe {
             failures: everything_fails.clone(),
             traffic: true,
+            old_news: Some(1),
             hints: true,
             ..Universe::new(
                 "strict and slow",
@@ -195,6 +196,21 @@ pub fn universes() -> Vec<Universe> {
                     failures_to_not_ready: 3,
                     successes_to_ready: 2,
                     recreate_after: Some(ticks(4)),
+                    ..small()
+                },
+                0,
+            )
+        },
+        Universe {
+            traffic: true,
+            old_news: Some(3),
+            ..Universe::new(
+                "old news",
+                // As old as the bound at the most, and older than the live interval.
+                Settings {
+                    live_interval: ticks(2),
+                    liveness_timeout: ticks(1),
+                    failures_to_not_ready: 1,
                     ..small()
                 },
                 0,

@@ -71,7 +71,8 @@ impl Watch {
         )?;
         let since = self.waiting.take().ok_or(Claim::OneStart)?;
         let backoff = settings.start_backoff;
-        let first = self.newest == 1;
+        // Where names are forgotten, many a start is the first of its name.
+        let first = self.newest == 1 && self.report.status == Status::Prepared;
         hold(
             first || now >= since + shortest(backoff, self.unproved),
             Claim::BackoffIsKept,

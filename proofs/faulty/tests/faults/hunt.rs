@@ -7,6 +7,7 @@ use livebus_core::fault::{self, Fault};
 use livebus_proofs_faulty::explore::always_leads_to::always_leads_to;
 use livebus_proofs_faulty::explore::explorer::explore;
 use livebus_proofs_faulty::explore::universes;
+use livebus_proofs_faulty::simulation::{EVENTS_PER_SEED, simulate};
 
 /// What a machine found.
 #[derive(Debug)]
@@ -60,6 +61,22 @@ pub(crate) fn by_the_model_checker(fault: Option<&Fault>) -> Found {
     Found { claim: None, after }
 }
 
+/// How many seeds are played before a fault counts as not noticed.
+const MOST_SEEDS: u64 = 300;
+
+/// Plays one seed after another until something is false.
 pub(crate) fn by_the_simulator(fault: Option<&Fault>) -> Found {
-    Found { claim: fault.map(|_| "todo".to_owned()), after: 0 }
+    let mut after = 0;
+    for seed in 0..MOST_SEEDS {
+        match fault::with(fault, || simulate(seed, EVENTS_PER_SEED)) {
+            Ok(summary) => after += summary.events,
+            Err(failure) => {
+                return Found {
+                    claim: Some(failure.broken.to_string()),
+                    after: after + failure.events,
+                };
+            }
+        }
+    }
+    Found { claim: None, after }
 }
