@@ -1,9 +1,11 @@
 //! The command `simulate`.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use livebus_proofs::simulation::{EVENTS_PER_SEED, Seeds, simulate_aloud, simulate_many};
 
 /// What to simulate.
@@ -29,9 +31,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let began = now();
     let told = Mutex::new(began);
+    let played = AtomicU64::new(0);
     let progress = |events: u64| {
+        played.fetch_max(events, Ordering::Relaxed);
         if let Ok(mut told) = told.lock()
-            && told.elapsed() > Duration::from_secs(60)
+            && told.elapsed() > Duration::from_mins(1)
         {
             *told = now();
             eprintln!("{events} events");
@@ -47,7 +51,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(seed) => simulate_many(seed, Seeds::Count(1), 1, &progress)?,
         None => {
             let threads = thread::available_parallelism().map_or(1, usize::from);
-            simulate_many(args.from, seeds, threads, &progress)?
+            let all = simulate_many(args.from, seeds, threads, &progress);
+            all.with_context(|| format!("after {} events", played.load(Ordering::Relaxed)))?
         }
     };
     let took = began.elapsed();

@@ -1,6 +1,10 @@
 //! The runner's loop, and all that is checked at each of its steps.
 
-use livebus_core::{Action, Cause, Event, Failure, FailureClass, FailureKind, OpId, Phase, Status};
+use std::time::Instant;
+
+use livebus_core::{
+    Action, Cause, Event, Failure, FailureClass, FailureKind, OpId, Phase, Report, Status,
+};
 
 use super::broken::Broken;
 use super::service::{Life, NEVER};
@@ -38,15 +42,15 @@ impl World {
         self.actions = actions;
         if self.rates.life > 0 && !self.healed {
             let delay = self.random.around(self.rates.life);
-            let event = Event::Shutdown;
-            self.after(
-                delay,
-                What::Told {
-                    service,
-                    life: number,
-                    event,
-                },
-            );
+            let what = What::Told {
+                service,
+                life: number,
+                event: Event::Shutdown,
+            };
+            self.after(delay, what);
+            // Who waits for an end asks for it again.
+            let again = self.random.around(self.timeout * 2);
+            self.after(delay + again, what);
         }
         self.rest(service);
         Ok(())
@@ -276,7 +280,7 @@ impl World {
             self.summary.note(Situation::TimerLate);
             life.watch.overslept(now);
         }
-        let (before, phase) = (life.supervisor.report().status, life.supervisor.phase());
+        let (before, phase) = (*life.supervisor.report(), life.supervisor.phase());
         let stale = life.supervisor.stale_answers();
         match event {
             Some(event) => life.supervisor.handle_event(at, event),
@@ -342,7 +346,7 @@ impl World {
     fn judge(
         &mut self,
         service: usize,
-        before: Status,
+        before: Report,
         event: Option<Event>,
         stale: u64,
     ) -> Result<(), Broken> {
@@ -354,7 +358,10 @@ impl World {
             return Ok(());
         };
         let report = life.supervisor.report();
-        let (was, is) = (before == Status::Running, report.status == Status::Running);
+        let (was, is) = (
+            before.status == Status::Running,
+            report.status == Status::Running,
+        );
         self.summary.statuses[report.status as usize] += 1;
         if let Some(event) = event {
             match event {
@@ -393,8 +400,11 @@ impl World {
         } else {
             bound
         } + flight;
-        let told = u64::try_from(life.told.saturating_duration_since(epoch).as_nanos());
-        let told = told.unwrap_or(NEVER);
+        let nanos = |at: Instant| {
+            let since = at.saturating_duration_since(epoch);
+            u64::try_from(since.as_nanos()).unwrap_or(NEVER)
+        };
+        let told = nanos(life.told);
         if is && told >= usable + bound {
             return Err(Broken::StillRunning);
         }
@@ -419,7 +429,11 @@ impl World {
             if report.cause == Cause::Starved {
                 self.summary.note(Situation::Starved);
             } else if !self.cluster.is_usable() && told >= usable {
-                self.summary.detection.note(told - usable, bound);
+                // Whoever reads it compares the lease with the clock, and need not wait for a process that sleeps.
+                let ended = before.lease.map_or(told, |lease| told.min(nanos(lease)));
+                self.summary
+                    .detection
+                    .note(ended.saturating_sub(usable), bound);
             }
         }
         Ok(())
