@@ -77,7 +77,9 @@ fn read_faults(folder: &Path) -> Vec<Fault> {
 }
 
 fn read_fault(path: &Path) -> Fault {
-    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let name = path
+        .file_stem()
+        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let text = read(path);
     let mut fault = Fault {
         name,
@@ -91,7 +93,11 @@ fn read_fault(path: &Path) -> Fault {
         if let Some(comment) = line.strip_prefix("# ") {
             let is_source = !fault.source.is_empty()
                 || SOURCES.iter().any(|source| comment.starts_with(source));
-            let to = if is_source { &mut fault.source } else { &mut fault.sentence };
+            let to = if is_source {
+                &mut fault.source
+            } else {
+                &mut fault.sentence
+            };
             if !to.is_empty() {
                 to.push(' ');
             }
@@ -107,7 +113,11 @@ fn read_fault(path: &Path) -> Fault {
             begins = true;
             continue;
         }
-        assert!(!file.is_empty(), "{}: a hunk before any `file:`", fault.name);
+        assert!(
+            !file.is_empty(),
+            "{}: a hunk before any `file:`",
+            fault.name
+        );
         let (sign, rest) = line.split_at(1);
         let said = match sign {
             " " => Line::Stays(rest.trim().to_owned()),
@@ -116,15 +126,23 @@ fn read_fault(path: &Path) -> Fault {
             _ => panic!("{}: neither ` `, `-` nor `+`: {line}", fault.name),
         };
         if begins {
-            fault.hunks.push(Hunk { file: file.clone(), lines: Vec::new() });
+            fault.hunks.push(Hunk {
+                file: file.clone(),
+                lines: Vec::new(),
+            });
             begins = false;
         }
         if let Some(hunk) = fault.hunks.last_mut() {
             hunk.lines.push(said);
         }
     }
-    let complete = !fault.sentence.is_empty() && !fault.source.is_empty() && !fault.hunks.is_empty();
-    assert!(complete, "{}: it needs a sentence, a source and a hunk", fault.name);
+    let complete =
+        !fault.sentence.is_empty() && !fault.source.is_empty() && !fault.hunks.is_empty();
+    assert!(
+        complete,
+        "{}: it needs a sentence, a source and a hunk",
+        fault.name
+    );
     fault
 }
 
@@ -158,7 +176,10 @@ impl Core {
             })
             .collect();
         let hunk_text = wanted.join("\n    ");
-        assert!(!wanted.is_empty(), "{fault}: a hunk that names no line of {name}");
+        assert!(
+            !wanted.is_empty(),
+            "{fault}: a hunk that names no line of {name}"
+        );
         let places: Vec<usize> = (0..file.lines.len())
             .filter(|place| {
                 let there = file.lines[*place..].iter().map(|it| it.trim());
@@ -174,7 +195,10 @@ impl Core {
                 Line::Stays(_) => place += 1,
                 Line::Goes(text) => {
                     let other = file.goes.insert(place, fault.to_owned());
-                    assert!(other.is_none(), "{fault} and {other:?} want the same line of {name} to go: {text}");
+                    assert!(
+                        other.is_none(),
+                        "{fault} and {other:?} want the same line of {name} to go: {text}"
+                    );
                     place += 1;
                 }
                 Line::Comes(text) => file.comes.entry(place).or_default().push(replace(text)),
@@ -183,7 +207,9 @@ impl Core {
     }
 
     fn texts(self) -> impl Iterator<Item = (String, String)> {
-        self.files.into_iter().map(|(name, file)| (name, file.text()))
+        self.files
+            .into_iter()
+            .map(|(name, file)| (name, file.text()))
     }
 }
 
@@ -194,7 +220,11 @@ impl File {
             for line in self.comes.get(&place).into_iter().flatten() {
                 text = text + line + "\n";
             }
-            if let Some(line) = self.lines.get(place).filter(|_| !self.goes.contains_key(&place)) {
+            if let Some(line) = self
+                .lines
+                .get(place)
+                .filter(|_| !self.goes.contains_key(&place))
+            {
                 text = text + line + "\n";
             }
         }
@@ -205,7 +235,9 @@ impl File {
 fn read_sources(folder: &Path, below: &str, copy: &mut Core) {
     for entry in fs::read_dir(folder).expect("the core's folder can be listed") {
         let path = entry.expect("a file of the core").path();
-        let name = path.file_name().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |it| it.to_string_lossy().into_owned());
         if path.is_dir() {
             read_sources(&path, &format!("{below}{name}/"), copy);
             continue;
@@ -217,7 +249,10 @@ fn read_sources(folder: &Path, below: &str, copy: &mut Core) {
             .filter(|line| !(is_root && line.starts_with("//!")))
             .map(str::to_owned)
             .collect();
-        let file = File { lines, ..File::default() };
+        let file = File {
+            lines,
+            ..File::default()
+        };
         copy.files.insert(format!("{below}{name}"), file);
     }
 }
@@ -248,8 +283,19 @@ fn guarded(text: &str, number: usize, faults: &[Fault]) -> String {
 
 fn table(faults: &[Fault]) -> String {
     let mut table = String::from("&[\n");
-    for (number, Fault { name, sentence, source, .. }) in (1..).zip(faults) {
-        let row = format!("Fault {{ name: {name:?}, sentence: {sentence:?}, source: {source:?}, number: {number}_usize }},");
+    for (
+        number,
+        Fault {
+            name,
+            sentence,
+            source,
+            ..
+        },
+    ) in (1..).zip(faults)
+    {
+        let row = format!(
+            "Fault {{ name: {name:?}, sentence: {sentence:?}, source: {source:?}, number: {number}_usize }},"
+        );
         writeln!(table, "{row}").expect("memory is enough");
     }
     table + "]\n"

@@ -125,6 +125,7 @@ fn small() -> Settings {
 
 /// The small universes, each about one thing: for every change, and for faulty cores.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table, one entry per universe")]
 pub fn universes() -> Vec<Universe> {
     let everything_fails = vec![
         FailureClass::Unreachable,
@@ -211,6 +212,7 @@ pub fn universes() -> Vec<Universe> {
                     live_interval: ticks(2),
                     liveness_timeout: ticks(1),
                     failures_to_not_ready: 1,
+                    recreate_after: Some(ticks(6)),
                     ..small()
                 },
                 0,

@@ -121,12 +121,25 @@ impl World {
         Ok(())
     }
 
-    /// Time passes in a call of its own before anything is told.
+    /// Time passes in a call of its own before anything is told, which comes to the same as one call.
     fn step_in_time(&mut self, service: usize, at: u64, event: Event) -> Result<(), Broken> {
-        if self.is_due(service, at) {
-            self.step(service, at, None)?;
+        if !self.is_due(service, at) {
+            return self.step(service, at, Some(event));
         }
-        self.step(service, at, Some(event))
+        let life = self.services[service].life.as_ref();
+        let at_once = life.map(|life| {
+            let mut twin = life.supervisor.clone();
+            twin.handle_event(self.instant(at), event);
+            while twin.poll_action().is_some() {}
+            twin
+        });
+        self.step(service, at, None)?;
+        self.step(service, at, Some(event))?;
+        let life = self.services[service].life.as_ref();
+        if life.map(|life| &life.supervisor) != at_once.as_ref() {
+            return Err(Broken::Claim(Claim::TimePassesFirst));
+        }
+        Ok(())
     }
 
     fn is_due(&self, service: usize, at: u64) -> bool {
@@ -143,7 +156,8 @@ impl World {
         if self.random.chance(self.rates.old_news) {
             // True, and perhaps long ago.
             let (since, until) = self.cluster.usable(now);
-            let from = since.max(until.saturating_sub(self.pace * 2));
+            let ago = self.random.pick(&[self.timeout, self.pace * 2]);
+            let from = since.max(until.saturating_sub(ago));
             let at = self.random.between(from, until);
             self.summary.note(Situation::OldNews);
             let at = self.instant(at);
@@ -163,6 +177,11 @@ impl World {
                 Event::StopAnswered { id, result },
             ]);
             self.step_in_time(service, now, event)?;
+        }
+        let life = self.services[service].life.as_ref();
+        let ending = life.is_some_and(|life| life.watch.ending().is_some());
+        if ending && self.random.chance(self.rates.duplicated) {
+            self.step_in_time(service, now, Event::Shutdown)?;
         }
         if self.random.chance(self.rates.clock_back) {
             let back = self.random.below(self.pace);

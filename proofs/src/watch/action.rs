@@ -116,8 +116,11 @@ impl Watch {
             } => {
                 let row = failed.map(|row| row.since);
                 asked = doubted.map(|it| it.newest).or(row).unwrap_or(now);
-                takes == settings.liveness_timeout
-                    || doubted.is_some() && takes == settings.suspicion_timeout
+                takes
+                    == match doubted {
+                        Some(_) => settings.suspicion_timeout,
+                        None => settings.liveness_timeout,
+                    }
             }
         };
         hold(allowed, Claim::DeadlinesFromNow)?;

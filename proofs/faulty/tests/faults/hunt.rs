@@ -15,7 +15,7 @@ pub(crate) struct Found {
     /// The claim that is false, if one is: its number and its sentence.
     pub(crate) claim: Option<String>,
     /// After so many states, or events.
-    pub(crate) after: u64,
+    pub(crate) after: usize,
 }
 
 impl fmt::Display for Found {
@@ -53,7 +53,7 @@ pub(crate) fn by_the_model_checker(fault: Option<&Fault>) -> Found {
             Ok(Err(too_many)) => (None, too_many),
             Err(_) => (Some("the core panicked".to_owned()), 0),
         };
-        after += states as u64;
+        after += states;
         if claim.is_some() {
             return Found { claim, after };
         }
@@ -62,21 +62,25 @@ pub(crate) fn by_the_model_checker(fault: Option<&Fault>) -> Found {
 }
 
 /// How many seeds are played before a fault counts as not noticed.
-const MOST_SEEDS: u64 = 300;
+const MOST_SEEDS: u64 = 1_500;
 
 /// Plays one seed after another until something is false.
 pub(crate) fn by_the_simulator(fault: Option<&Fault>) -> Found {
     let mut after = 0;
     for seed in 0..MOST_SEEDS {
         match fault::with(fault, || simulate(seed, EVENTS_PER_SEED)) {
-            Ok(summary) => after += summary.events,
+            Ok(summary) => after += count(summary.events),
             Err(failure) => {
                 return Found {
                     claim: Some(failure.broken.to_string()),
-                    after: after + failure.events,
+                    after: after + count(failure.events),
                 };
             }
         }
     }
     Found { claim: None, after }
+}
+
+fn count(events: u64) -> usize {
+    usize::try_from(events).expect("fewer events than there is memory")
 }

@@ -42,9 +42,19 @@ fn every_fault_is_noticed_by_the_model_checker_alone_and_by_the_simulator_alone(
 
 #[test]
 fn there_are_enough_faults_and_most_are_somebody_s() {
-    let of = |source: &str| FAULTS.iter().filter(|it| it.source.starts_with(source)).count();
+    let of = |source: &str| {
+        FAULTS
+            .iter()
+            .filter(|it| it.source.starts_with(source))
+            .count()
+    };
     assert!(FAULTS.len() >= 25, "{}", FAULTS.len());
-    assert!(of("seed: ") + of("field: ") >= 25, "{} {}", of("seed: "), of("field: "));
+    assert!(
+        of("seed: ") + of("field: ") >= 25,
+        "{} {}",
+        of("seed: "),
+        of("field: ")
+    );
 }
 
 /// Hunts all of them, on as many threads as there are cores: each hunt is as long as it is wherever it runs.
