@@ -84,6 +84,7 @@ impl Supervisor {
         let successes = not_live.successes + u32::from(!not_live.proved);
         let settings = self.config.settings();
         if successes < settings.successes_to_ready {
+            self.evidence = Some(evidence);
             let proved = NotLive {
                 newest: evidence,
                 hint: None,
@@ -188,6 +189,7 @@ impl Supervisor {
             Question::Rechecking { unproved, .. } if at > unproved => quiet,
             Question::Asking(asking) if at > asking.unproved => Question::Asking(Asking {
                 failures: 0,
+                doubt: Doubt::None,
                 ..asking
             }),
             question @ (Question::Suspected { .. }
@@ -202,6 +204,7 @@ impl Supervisor {
         let now = self.now;
         let settings = self.config.settings();
         let soonest = live.spaced(now, &self.config);
+        let hint = live.question.hint_with(hint);
         let question = match live.question {
             Question::Quiet { due }
             | Question::Rechecking { due, .. }
@@ -312,22 +315,30 @@ impl Supervisor {
 
     /// Not live any more, after a liveness message that is over.
     pub(crate) fn lose_answered(&mut self, started: Started, live: Live, failure: Failure) {
+        let hint = live.question.hint();
         let answered = Live {
             question: Question::Quiet { due: self.now },
             ..live
         };
-        self.lose(started, answered, Cause::LivenessFailed(failure));
+        self.lose(started, answered, Cause::LivenessFailed(failure), hint);
     }
 
     /// Not live any more. A liveness message that is still under way has one interval more; else the next one goes out as
     /// soon as the interval allows.
-    pub(crate) fn lose(&mut self, started: Started, live: Live, cause: Cause) {
+    pub(crate) fn lose(
+        &mut self,
+        started: Started,
+        live: Live,
+        cause: Cause,
+        hint: Option<Failure>,
+    ) {
         self.set_status(Status::NotReady, cause);
         let now = self.now;
         let interval = self.config.settings().not_live_interval;
         let not_live = NotLive {
             sent: live.sent,
             until: now.max(live.sent + interval),
+            hint,
             ..NotLive::since(now)
         };
         let not_live = match live.question {

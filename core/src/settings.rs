@@ -43,7 +43,7 @@ pub struct Settings {
     pub on_suspicion: OnSuspicion,
     /// How long a liveness message may take that a suspicion sent. At most `liveness_timeout`.
     pub suspicion_timeout: Duration,
-    /// The shortest time from one liveness message to the next that a suspicion sends. At most `live_interval`.
+    /// The shortest time from one liveness message to the next that a suspicion brings forward. At most `live_interval`.
     pub suspicion_spacing: Duration,
     /// How long the service stays Running, with a warning, while only the leaders asked are missing. Zero: not at all.
     pub partial_tolerance: Duration,

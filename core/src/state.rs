@@ -219,6 +219,20 @@ impl Standing {
 }
 
 impl Question {
+    /// The most telling bad news that nothing has refuted.
+    pub(crate) const fn hint(&self) -> Option<Failure> {
+        match *self {
+            Self::Suspected { hint, .. } => Some(hint),
+            Self::Asking(asking) => asking.doubt.hint(),
+            Self::Quiet { .. } | Self::Rechecking { .. } => None,
+        }
+    }
+
+    /// The same, with one more piece of it.
+    pub(crate) fn hint_with(&self, newer: Failure) -> Failure {
+        self.hint().map_or(newer, |old| old.more_telling(newer))
+    }
+
     const fn deadline(&self) -> Instant {
         match *self {
             Self::Quiet { due } | Self::Suspected { due, .. } | Self::Rechecking { due, .. } => due,

@@ -118,14 +118,12 @@ impl Supervisor {
         match self.state {
             State::Started(started) => match started.liveness {
                 Liveness::NotLive(not_live)
-                    if at > not_live.newest
-                        && at + self.config.detection_bound() > self.now
-                        && !not_live.proved =>
+                    if at > not_live.newest && at + self.config.detection_bound() > self.now =>
                 {
                     self.not_live_proved(started, not_live, at, Standing::Clear);
                 }
                 Liveness::Live(live) if at > live.evidence => self.heard(started, live, at),
-                // Old news, too old to grant anything, or this interval has counted already.
+                // Old news, or too old to grant anything.
                 Liveness::NotLive(_) | Liveness::Live(_) => {}
             },
             // Evidence of a client that is not there, or not wanted, any more.
@@ -151,7 +149,8 @@ impl Supervisor {
                 Liveness::Live(live) => match self.config.settings().on_suspicion {
                     OnSuspicion::Ask => self.suspect(started, live, hint),
                     OnSuspicion::NotReady => {
-                        self.lose(started, live, Cause::LivenessFailed(hint));
+                        let hint = live.question.hint_with(hint);
+                        self.lose(started, live, Cause::LivenessFailed(hint), Some(hint));
                     }
                 },
             },
@@ -256,7 +255,8 @@ impl Supervisor {
             self.lease_ran_out(started, live);
         } else if live.partial_end(&self.config).is_some_and(|end| end <= now) {
             let failure = live.standing.warning().unwrap_or(OVERDUE);
-            self.lose(started, live, Cause::LivenessFailed(failure));
+            let hint = live.question.hint();
+            self.lose(started, live, Cause::LivenessFailed(failure), hint);
         } else {
             match live.question {
                 Question::Quiet { .. } => self.ask_while_live(started, live, now, 0, Doubt::None),
@@ -289,7 +289,7 @@ impl Supervisor {
                 Cause::Starved
             }
         };
-        self.lose(started, live, cause);
+        self.lose(started, live, cause, live.question.hint());
     }
 }
 

@@ -1,11 +1,12 @@
 //! What every runner must do, on each that there is: `cargo test -p livebus-tests --test conformance [-- part of a name]`.
 //!
-//! The cases are in `src/conformance/cases`. Each is checked on the core, driven by hand, and played to every runner.
+//! Its scenarios are in `tests/scenarios`. `--test scenarios` plays them to the core and checks what is seen; here each is
+//! played to every runner, but for those that are for the core only.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use livebus_tests::conformance::{Case, Host, cases, cases::life, crowd, play};
+use livebus_tests::conformance::{Host, Mistake, Scenario, crowd, life, play, scenarios};
 
 mod document;
 mod executor;
@@ -20,32 +21,53 @@ const CROWD: usize = 1_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials: Vec<Trial> = cases().into_iter().map(by_hand).collect();
-    trials.extend(runner("tokio, current thread", Tokio::current_thread));
-    trials.extend(runner("tokio, two threads", Tokio::two_threads));
-    trials.extend(runner("async-std", || AsyncStd));
-    trials.extend(runner("threads", || Threads));
+    let mut trials = match runners() {
+        Ok(trials) => trials,
+        Err(mistake) => {
+            eprintln!("{mistake}");
+            return ExitCode::FAILURE;
+        }
+    };
     let singles = [executor::TRIAL, wall_clock::TRIAL];
     trials.extend(singles.into_iter().chain(document::TRIALS).map(single));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn by_hand(case: Case) -> Trial {
-    let name = format!("core, by hand: {}", case.sentence);
-    Trial::test(name, move || case.check().map_err(Failed::from))
+fn runners() -> Result<Vec<Trial>, Mistake> {
+    let mut scenarios = scenarios()?;
+    scenarios.retain(|scenario| scenario.core_only.is_none());
+    let life = life()?;
+    let mut trials = runner(
+        "tokio, current thread",
+        Tokio::current_thread,
+        &scenarios,
+        &life,
+    );
+    trials.extend(runner(
+        "tokio, two threads",
+        Tokio::two_threads,
+        &scenarios,
+        &life,
+    ));
+    trials.extend(runner("async-std", || AsyncStd, &scenarios, &life));
+    trials.extend(runner("threads", || Threads, &scenarios, &life));
+    Ok(trials)
 }
 
-/// Every case on one runner, each in a place of its own.
-fn runner<H: Host>(name: &str, host: fn() -> H) -> Vec<Trial> {
-    let one = |case: Case| {
-        Trial::test(format!("{name}: {}", case.sentence), move || {
-            play(&host(), &case.world).map_err(Failed::from)
-        })
+/// Every scenario on one runner, each in a place of its own.
+fn runner<H: Host>(name: &str, host: fn() -> H, all: &[Scenario], life: &Scenario) -> Vec<Trial> {
+    let one = |scenario: &Scenario| {
+        let (name, world) = (
+            format!("{name}: {}", scenario.sentence),
+            scenario.world.clone(),
+        );
+        Trial::test(name, move || play(&host(), &world).map_err(Failed::from))
     };
-    let mut trials: Vec<Trial> = cases().into_iter().map(one).collect();
+    let mut trials: Vec<Trial> = all.iter().map(one).collect();
+    let life = life.world.clone();
     trials.push(Trial::test(
         format!("{name}: a thousand supervisors in one process live the same life"),
-        move || crowd(&host(), &life().world, CROWD).map_err(Failed::from),
+        move || crowd(&host(), &life, CROWD).map_err(Failed::from),
     ));
     trials
 }

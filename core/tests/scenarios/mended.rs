@@ -1,6 +1,6 @@
 //! Faults that stories found in the core once, each as small as it gets.
 
-use livebus_core::FailureClass::{Timeout, Unreachable};
+use livebus_core::FailureClass::{Authentication, Timeout, Unreachable};
 use livebus_core::{Handler, Settings, Status};
 
 use crate::story::{Story, live, ms, not_live, not_registered, plain, suspect};
@@ -160,4 +160,59 @@ fn a_message_that_is_under_way_when_running_ends_delays_the_next_by_one_interval
     // It was 120,000.
     story.next_is(66_000);
     story.time(66_000, &["ask #4 by 71000"]);
+}
+
+/// Against "of several pieces of bad news the most telling is kept", while live as well.
+#[test]
+fn a_wrong_password_is_the_reason_though_unreachable_comes_after_it_while_live() {
+    let mut story = Story::running(plain());
+    story.event(1_000, suspect(Authentication), &["ask #3 by 1500"]);
+    story.event(1_010, suspect(Unreachable), &[]);
+    // It was Unreachable.
+    story.time(1_500, &["NotReady: LivenessFailed(Authentication)"]);
+}
+
+/// Against "until there is proof of the contrary": the end of Running was taken for one.
+#[test]
+fn bad_news_is_still_the_reason_after_running_has_ended() {
+    let mut story = Story::running(plain());
+    story.event(1_000, suspect(Authentication), &["ask #3 by 1500"]);
+    story.time(1_500, &["NotReady: LivenessFailed(Authentication)"]);
+    story.time(2_000, &["ask #4 by 3000"]);
+    // It was Timeout.
+    story.time(3_000, &["ask #5 by 5000"]);
+}
+
+/// Against "the newest proof that the bus did its work": one that is not enough was left out.
+#[test]
+fn a_proof_that_is_not_enough_is_reported_as_the_newest() {
+    let settings = Settings {
+        successes_to_ready: 2,
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.event(10, live(2), &[]);
+    story.time(1_000, &["ask #3 by 2000"]);
+    let overdue = ["NotReady: LivenessFailed(Timeout)", "ask #4 by 4000"];
+    story.time(2_000, &overdue);
+    assert_eq!(story.report().evidence, Some(story.began + ms(10)));
+}
+
+/// Against "when nothing proved it to be of any use for so long": a second proof in one interval was none.
+#[test]
+fn a_second_proof_in_an_interval_puts_the_replacement_of_the_client_off() {
+    let settings = Settings {
+        successes_to_ready: 2,
+        not_live_interval: ms(4_000),
+        not_live_interval_max: ms(4_000),
+        recreate_after: Some(ms(4_500)),
+        ..plain()
+    };
+    let mut story = Story::started(settings);
+    story.heard(100, 100, &[]);
+    story.heard(3_900, 3_900, &[]);
+    story.time(4_000, &["ask #3 by 8000"]);
+    // The client was discarded.
+    story.time(4_600, &[]);
+    story.next_is(8_000);
 }

@@ -4,7 +4,6 @@ use livebus_core::{Action, Cause, Failure, FailureClass, HandlerId, OpId, Phase}
 
 use super::failures::more_telling;
 use super::interpreter::Told;
-use super::known::{self, Known};
 use super::record::{Record, Timer};
 use super::table::{Effect, Until};
 use super::time::Ns;
@@ -63,11 +62,6 @@ impl Record {
             Effect::RememberFailure => self.known = Some(told.failure),
             Effect::RememberHint => self.remember_hint(told.failure),
             Effect::ForgetHint => self.hint = None,
-            Effect::ForgetHintForNow => {
-                if known::has(Known::FailuresAreForgotten) {
-                    self.hint = None;
-                }
-            }
             Effect::Warn => self.warning = Some(told.failure),
             Effect::ForgetWarning => self.warning = None,
 
@@ -163,24 +157,18 @@ impl Record {
         if self.proved_good { 1 } else { self.attempt }
     }
 
-    /// Rule 39. What was told is bad news that is kept, too.
+    /// Rule 39.
     fn blame_liveness(&mut self, failure: Failure) {
         let failure = self
             .hint
             .map_or(failure, |hint| more_telling(hint, failure));
         self.trouble = Cause::LivenessFailed(failure);
-        if !known::has(Known::FailuresAreForgotten) {
-            self.hint = Some(failure);
-        }
     }
 
     /// Rule 38.
     fn remember_hint(&mut self, hint: Failure) {
         let live = self.phase != Phase::NotLive;
-        let older = self
-            .hint
-            .filter(|_| !(live && known::has(Known::HintsReplaceEachOther)));
-        self.hint = Some(older.map_or(hint, |older| more_telling(older, hint)));
+        self.hint = Some(self.hint.map_or(hint, |older| more_telling(older, hint)));
         if live {
             self.hinted = true;
             self.failures = 0;
@@ -189,9 +177,7 @@ impl Record {
     }
 
     fn note_lesser(&mut self, at: Ns) {
-        if !known::has(Known::LesserProofsAreNotReported) {
-            self.evidence = Some(at);
-        }
+        self.evidence = Some(at);
         self.floor = self.floor.max(at);
     }
 

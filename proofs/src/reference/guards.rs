@@ -3,7 +3,6 @@
 use livebus_core::{OnClientLost, OnSuspicion};
 
 use super::interpreter::Told;
-use super::known;
 use super::record::{Record, Timer};
 use super::table::Guard;
 
@@ -24,7 +23,6 @@ impl Record {
             Guard::TooOld => told.at + self.spans.detection_bound <= self.now,
             Guard::Warned => self.warning.is_some(),
             Guard::NoTolerance => self.spans.partial_tolerance == 0,
-            Guard::Follow(known) => known::has(known),
             Guard::DrainIsLeft => self.drain_ends() > self.now,
         }
     }

@@ -18,7 +18,6 @@ mod effects;
 mod failures;
 mod guards;
 mod interpreter;
-mod known;
 mod record;
 mod rows;
 mod table;

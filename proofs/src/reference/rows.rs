@@ -7,7 +7,6 @@
 
 use livebus_core::Phase::{self, *};
 
-use super::known::Known;
 use super::record::Timer;
 use super::table::Cue::{self, *};
 use super::table::Effect::{self, *};
@@ -56,7 +55,6 @@ pub(super) const TABLE: &[Row] = &[
     row("24", &[NotLive], Refusal, &[LastProof], &[NoteAnswer, GO_LIVE, Warn, QUIET, Tell]),
     row("23", &[NotLive], Refusal, &[], &[ForgetQuestion, NoteLesserAnswer, LESSER, FIRST_PROOF]),
     row("22", &[NotLive], Evidence, &[TooOld], &[]),
-    row("23", &[NotLive], Evidence, &[Proved, Follow(Known::SecondEvidenceIsIgnored)], &[]),
     row("23", &[NotLive], Evidence, &[Proved], &[NoteLesserEvidence, LESSER]),
     row("24", &[NotLive], Evidence, &[LastProof, QuestionIsOpen], &[
         NoteEvidence, GO_LIVE, DecideNot, NotHinted, Enter(Asking), ArmSooner(Timer::Question, Until::LivenessTimeout), Tell]),
@@ -99,7 +97,7 @@ pub(super) const TABLE: &[Row] = &[
     row("31", &[Quiet], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_ANEW]),
     row("31", &[Quiet], Evidence, &[], &[NoteEvidence, QUIET, PROVED_ANEW]),
     row("31", &[Suspected, Rechecking], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, QUIET, PROVED_ANEW]),
-    row("31", &[Asking], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, ForgetHint, RENEW]),
+    row("31", &[Asking], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, ForgetHint, DecideNot, NotHinted, RENEW]),
     row("31", &[Suspected, Asking, Rechecking], Evidence, &[], &[NoteEvidence, ExtendTolerance, RENEW]),
     row("33", &[Quiet, Suspected], Due(Timer::Lease), &[], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
     row("33", &[Rechecking], Due(Timer::Lease), &[], &[LastFailed, QUESTION_FAILED]),
@@ -112,8 +110,8 @@ pub(super) const TABLE: &[Row] = &[
     row("34", &[Quiet, Suspected, Rechecking], Due(Timer::Tolerance), &[], &[TheWarning, QUESTION_FAILED]),
 
     // Suspicion.
-    row("35", &[Asking], Hint, &[HintsAreBelieved], &[BlameLiveness, NOT_LIVE_ASKING]),
-    row("35", LIVE, Hint, &[HintsAreBelieved], &[QUESTION_FAILED]),
+    row("35", &[Asking], Hint, &[HintsAreBelieved], &[RememberHint, BlameLiveness, NOT_LIVE_ASKING]),
+    row("35", LIVE, Hint, &[HintsAreBelieved], &[RememberHint, QUESTION_FAILED]),
     row("35", &[Asking], Hint, &[], &[RememberHint, ArmSooner(Timer::Question, Until::SuspicionTimeout)]),
     row("35", LIVE, Hint, &[], &[RememberHint, Enter(Suspected), ArmSooner(Timer::Ask, Until::Spacing)]),
 
@@ -142,7 +140,6 @@ pub(super) const TABLE: &[Row] = &[
 // What several rows do.
 
 const FORGET_ALL: Effect = Do(&[
-    ForgetHintForNow,
     ForgetWarning,
     RaiseFloor,
     ForgetFailures,
@@ -180,8 +177,12 @@ const INTERVAL_FAILED: Effect = Do(&[
 ]);
 
 /// Rule 23: a proof that is not enough.
-const LESSER: Effect = Do(&[ForgetHint, Arm(Timer::Replace, Until::RecreateAfterProof)]);
-const FIRST_PROOF: Effect = Do(&[CountProof, MarkProved, ForgetIntervals]);
+const LESSER: Effect = Do(&[
+    ForgetHint,
+    ForgetIntervals,
+    Arm(Timer::Replace, Until::RecreateAfterProof),
+]);
+const FIRST_PROOF: Effect = Do(&[CountProof, MarkProved]);
 
 /// Rules 24 and 25.
 const GO_LIVE: Effect = Do(&[

@@ -2,7 +2,6 @@
 
 use livebus_core::Phase;
 
-use super::known::Known;
 use super::record::Timer;
 
 /// In these phases, at this cue, if all guards hold: these effects, in this order.
@@ -76,7 +75,6 @@ pub(super) enum Guard {
     /// `partial_tolerance` is zero.
     NoTolerance,
     /// The core is known to do otherwise than documented, and is followed.
-    Follow(Known),
     /// A drain is owed, and not over.
     DrainIsLeft,
 }
@@ -128,7 +126,6 @@ pub(super) enum Effect {
     RememberHint,
     ForgetHint,
     /// As `ForgetHint`, while the core does.
-    ForgetHintForNow,
     Warn,
     ForgetWarning,
 

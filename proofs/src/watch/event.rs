@@ -152,8 +152,8 @@ impl Watch {
             return;
         }
         match self.bus {
-            Bus::NotLive { newest, proved, .. } => {
-                if at > newest && at + config.detection_bound() > now && !proved {
+            Bus::NotLive { newest, .. } => {
+                if at > newest && at + config.detection_bound() > now {
                     self.proof(config, now, at);
                 }
             }

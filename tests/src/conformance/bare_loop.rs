@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::{
-    Action, Cause, Config, Event, Failure, FailureClass, Handler, OpId, Readiness, Report,
-    ServiceHandle, Settings, Status, Supervisor,
+    Action, Cause, Event, Failure, FailureClass, OpId, Readiness, Report, ServiceHandle, Status,
+    Supervisor,
 };
 use livebus_endpoints::StatusChange;
 use livebus_recording::{Entry, RecordedSupervisor};
@@ -40,8 +40,6 @@ pub(super) struct BareLoop<'a> {
     pub(super) discarded: Vec<OpId>,
     pub(super) ended: bool,
     pub(super) published: Vec<StatusChange>,
-    /// When liveness messages went out.
-    pub(super) asks: Vec<Duration>,
 }
 
 /// What a [`livebus_kafka::Observations`] holds.
@@ -96,7 +94,6 @@ impl<'a> BareLoop<'a> {
             discarded: Vec::new(),
             ended: true,
             published: Vec::new(),
-            asks: Vec::new(),
         }
     }
 
@@ -148,6 +145,20 @@ impl<'a> BareLoop<'a> {
         self.carry_out();
     }
 
+    /// Whether the loop is over, and its supervisor has not come to its own end.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        self.ended && !self.supervisor.is_stopped()
+    }
+
+    /// Tells the supervisor just this, be there a loop or not.
+    pub(super) fn tell(&mut self, at: Instant, event: Option<Event>) {
+        match event {
+            Some(event) => self.supervisor.handle_event(at, event),
+            None => self.supervisor.handle_timeout(at),
+        }
+        self.carry_out();
+    }
+
     fn carry_out(&mut self) {
         while let Some(action) = self.supervisor.poll_action() {
             self.execute(action);
@@ -171,7 +182,6 @@ impl<'a> BareLoop<'a> {
                 self.spawn(id, name, deadline, Kind::Start);
             }
             Action::SendLiveness { id, deadline } => {
-                self.asks.push(self.now - self.writer.began);
                 let name = format!("liveness by {}", by(deadline));
                 self.spawn(id, name, deadline, Kind::Liveness);
             }
@@ -294,12 +304,8 @@ impl Kind {
 }
 
 fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> RecordedSupervisor {
-    let handlers: Vec<Handler> = world.handlers.iter().map(|(it, _)| it.clone()).collect();
-    let config = Config::new(Settings {
-        handlers,
-        ..world.settings.clone()
-    });
-    let supervisor = Supervisor::new(config.expect("a world has settings that are right"), now);
+    let config = world.config().expect("a world has settings that are right");
+    let supervisor = Supervisor::new(config, now);
     let tell = tell.clone();
     let record = move |at, entry| {
         // Nobody listens once the story is over.

@@ -7,25 +7,40 @@ use std::time::{Duration, Instant};
 use livebus_core::{Event, OpId};
 
 use super::bare_loop::BareLoop;
+use super::scenario::Wrong;
 use super::step::{Poke, Step, Stimulus};
-use super::trace::{Promise, Scene, State, claim, heading};
-use super::world::{Answer, Happening, World};
+use super::trace::{Promise, Scene, State, heading, millis};
+use super::world::{Answer, Happening, Tell, World};
 
 /// Drives the core alone through `world` and tells step by step what came and what it led to.
 ///
 /// At one instant, happenings come in the order of the script, then answers in the order of their operations, then the
 /// deadline.
 ///
+/// # Errors
+///
+/// When the script makes no sense: two things that come while the loop is held up over an answer that lies in its inbox; a
+/// handle that is dropped while the loop's deadline is there, or while the executor is blocked; a client that is lost before
+/// there was one.
+///
 /// # Panics
 ///
-/// When the script makes no sense: settings that cannot be right; two things that come while the loop is held up over an
-/// answer that lies in its inbox; a handle that is dropped while the loop's deadline is there, or while the executor is blocked.
-#[must_use]
-pub fn by_hand(world: &World) -> Vec<Step> {
+/// When the world has settings that cannot be right.
+pub fn by_hand(world: &World) -> Result<Vec<Step>, Senseless> {
     let mut hand = Hand::new(world);
-    hand.start();
-    while hand.go_on() {}
-    hand.steps
+    hand.start()?;
+    while hand.go_on()? {}
+    Ok(hand.steps)
+}
+
+/// A script that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at {}: {wrong}", millis(*.at))]
+pub struct Senseless {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub wrong: Wrong,
 }
 
 /// Who knows the script.
@@ -34,7 +49,7 @@ struct Hand<'a> {
     until: Duration,
     bare: BareLoop<'a>,
     has_handle: bool,
-    looks: Vec<String>,
+    looks: Vec<(Instant, bool)>,
     steps: Vec<Step>,
 }
 
@@ -50,14 +65,27 @@ impl<'a> Hand<'a> {
         }
     }
 
-    fn start(&mut self) {
+    fn start(&mut self) -> Result<(), Senseless> {
+        if !self.bare.ended {
+            return self.senseless(
+                "the supervision before has not ended",
+                "start again after a shutdown or a drop",
+            );
+        }
         self.bare.start();
         self.has_handle = true;
-        self.write(Stimulus::Start);
+        self.write(Stimulus::Start)
+    }
+
+    fn senseless<T>(&self, what: impl Into<String>, remedy: &str) -> Result<T, Senseless> {
+        Err(Senseless {
+            at: self.bare.now - self.bare.writer.began,
+            wrong: Wrong::new(what, remedy),
+        })
     }
 
     /// Plays what comes next, if anything does before the story ends.
-    fn go_on(&mut self) -> bool {
+    fn go_on(&mut self) -> Result<bool, Senseless> {
         let happening = self
             .happenings
             .front()
@@ -67,81 +95,106 @@ impl<'a> Hand<'a> {
         let instants = [happening, answer.map(|(at, _)| at), timer];
         let instants = instants.map(|at| at.map(|at| at.max(self.bare.now)));
         let Some(now) = instants.into_iter().flatten().min() else {
-            return false;
+            return Ok(false);
         };
         if now > self.bare.writer.began + self.until {
-            return false;
+            return Ok(false);
         }
         self.bare.now = now;
         if instants[0] == Some(now) {
-            self.happen();
+            self.happen()?;
         } else if let Some((_, id)) = answer.filter(|_| instants[1] == Some(now)) {
-            self.answer(id);
+            self.answer(id)?;
         } else {
             self.bare.wake(&[]);
-            self.write(Stimulus::Timer);
+            self.write(Stimulus::Timer)?;
         }
-        true
+        Ok(true)
     }
 
-    fn happen(&mut self) {
+    fn happen(&mut self) -> Result<(), Senseless> {
         let (_, happening) = self.happenings.pop_front().expect("there is one");
         if let Happening::Blocked(long) = happening {
             return self.blocked(long);
         }
-        let Some(poke) = self.poke_of(happening) else {
+        if let Happening::Tell(tell) = happening {
+            return self.tell(tell);
+        }
+        let Some(poke) = self.poke_of(happening)? else {
             return self.start();
         };
         if matches!(poke, Poke::Drop) {
-            assert!(
-                self.bare.deadline().is_none_or(|due| due > self.bare.now),
-                "whether a loop sees its end or its deadline first is up to the loop"
-            );
+            if self.bare.deadline().is_some_and(|due| due <= self.bare.now) {
+                return self.senseless(
+                    "whether a loop sees its end or its deadline first is up to the loop",
+                    "drop the handle a millisecond before, or after",
+                );
+            }
             self.bare.end();
             self.has_handle = false;
         } else {
-            let message = self.poke(poke);
+            let message = self.poke(poke)?;
             if self.bare.cell.urgent || message.is_some() {
                 self.bare.wake(message.as_slice());
             }
         }
-        self.write(Stimulus::Poke(poke));
+        self.write(Stimulus::Poke(poke))
     }
 
-    fn poke_of(&self, happening: Happening) -> Option<Poke> {
-        let client = |before: usize| {
-            let client = self.bare.clients.iter().rev().nth(before);
-            *client.expect("a client can be lost after it was started")
+    fn tell(&mut self, tell: Tell) -> Result<(), Senseless> {
+        if self.bare.is_cut_off() {
+            return self.senseless(
+                "its loop was cut off, and the supervisor is gone with it",
+                "tell it before the handle is dropped",
+            );
+        }
+        let began = self.bare.writer.began;
+        let at = tell.as_of.map_or(self.bare.now, |as_of| began + as_of);
+        self.bare.tell(at, tell.told.event(began, at));
+        self.write(Stimulus::Tell(tell))
+    }
+
+    fn poke_of(&self, happening: Happening) -> Result<Option<Poke>, Senseless> {
+        let client = |before: usize| match self.bare.clients.iter().rev().nth(before) {
+            Some(client) => Ok(*client),
+            None => self.senseless("there was no such client", "lose one that was started"),
         };
-        match happening {
+        Ok(match happening {
             Happening::Live => Some(Poke::Live),
-            Happening::Suspicion(class) => Some(Poke::Suspicion(class.into())),
-            Happening::Lost(class) => Some(Poke::Lost(client(0), class.into())),
-            Happening::LostBefore(class) => Some(Poke::Lost(client(1), class.into())),
+            Happening::Suspicion(failure) => Some(Poke::Suspicion(failure)),
+            Happening::Lost(failure) => Some(Poke::Lost(client(0)?, failure)),
+            Happening::LostBefore(failure) => Some(Poke::Lost(client(1)?, failure)),
             Happening::Shutdown => Some(Poke::Shutdown),
             Happening::Dropped => Some(Poke::Drop),
             Happening::Look => Some(Poke::Look),
-            Happening::Blocked(_) | Happening::StartAgain => None,
-        }
+            Happening::Blocked(_) | Happening::StartAgain | Happening::Tell(_) => None,
+        })
     }
 
-    fn poke(&mut self, poke: Poke) -> Option<(Instant, Event)> {
+    fn poke(&mut self, poke: Poke) -> Result<Option<(Instant, Event)>, Senseless> {
         match poke {
             Poke::Live => self.bare.cell.live_at(self.bare.now),
             Poke::Suspicion(failure) => self.bare.cell.suspicion(failure),
             Poke::Lost(client, failure) => self.bare.cell.lost(client, failure),
-            Poke::Shutdown if !self.bare.ended => return Some((self.bare.now, Event::Shutdown)),
+            Poke::Shutdown if !self.bare.ended => {
+                return Ok(Some((self.bare.now, Event::Shutdown)));
+            }
             Poke::Shutdown => {}
             Poke::Look => {
                 let ready = self.bare.readiness.is_ready(self.bare.now);
-                self.looks.push(self.bare.writer.look(self.bare.now, ready));
+                self.looks.push((self.bare.now, ready));
             }
-            Poke::Drop => panic!("a handle cannot be dropped while the executor is blocked"),
+            Poke::Drop => {
+                return self.senseless(
+                    "a handle cannot be dropped while the executor is blocked",
+                    "drop it after",
+                );
+            }
         }
-        None
+        Ok(None)
     }
 
-    fn blocked(&mut self, long: Duration) {
+    fn blocked(&mut self, long: Duration) -> Result<(), Senseless> {
         let end = self.bare.now + long;
         let (mut pokes, mut messages) = (Vec::new(), Vec::new());
         while let Some((at, happening)) = self.happenings.front().copied() {
@@ -150,10 +203,13 @@ impl<'a> Hand<'a> {
             }
             self.happenings.pop_front();
             self.bare.now = self.bare.writer.began + at;
-            let poke = self
-                .poke_of(happening)
-                .expect("nothing starts while all is blocked");
-            messages.extend(self.poke(poke));
+            let Some(poke) = self.poke_of(happening)? else {
+                return self.senseless(
+                    "this cannot happen while the executor is blocked",
+                    "let it happen after",
+                );
+            };
+            messages.extend(self.poke(poke)?);
             pokes.push((at, poke));
         }
         self.bare.now = end;
@@ -161,10 +217,10 @@ impl<'a> Hand<'a> {
         if due || self.bare.cell.urgent || !messages.is_empty() {
             self.bare.wake(&messages);
         }
-        self.write(Stimulus::Blocked(pokes));
+        self.write(Stimulus::Blocked(pokes))
     }
 
-    fn answer(&mut self, id: OpId) {
+    fn answer(&mut self, id: OpId) -> Result<(), Senseless> {
         let operation = self.bare.operations.remove(&id).expect("it is under way");
         let Answer::After { lies, outcome, .. } = operation.answer else {
             unreachable!("it has an answer");
@@ -178,27 +234,31 @@ impl<'a> Hand<'a> {
         let next = next
             .into_iter()
             .chain(self.bare.next_answer().map(|(at, _)| at));
-        assert!(
-            lies.is_zero() || next.min().is_none_or(|next| next > self.bare.now),
-            "nothing else comes while the loop is held up"
-        );
+        if !lies.is_zero() && next.min().is_some_and(|next| next <= self.bare.now) {
+            return self.senseless(
+                "something comes while the loop is held up over an answer in its inbox",
+                "have the answer lie there for a shorter time",
+            );
+        }
         let event = operation.kind.answered(id, outcome);
         self.bare.wake(&[(at, event)]);
         self.write(Stimulus::Answer {
             operation: operation.name,
             outcome,
             at: at - self.bare.writer.began,
-        });
+        })
     }
 
-    fn write(&mut self, stimulus: Stimulus) {
+    fn write(&mut self, stimulus: Stimulus) -> Result<(), Senseless> {
         let under_way = self.bare.operations.values();
         let mut under_way: Vec<String> = under_way.map(|it| it.name.clone()).collect();
         under_way.sort();
-        assert!(
-            under_way.windows(2).all(|pair| pair[0] != pair[1]),
-            "operations under way have names of their own: {under_way:?}"
-        );
+        if let Some(name) = twice(&under_way) {
+            return self.senseless(
+                format!("two operations under way are both {name}"),
+                "have them asked at different times",
+            );
+        }
         let next = self.bare.deadline();
         let state = State {
             report: self.bare.service.report(),
@@ -211,13 +271,17 @@ impl<'a> Hand<'a> {
         let (now, writer) = (self.bare.now - self.bare.writer.began, self.bare.writer);
         let changes = mem::take(&mut self.bare.published);
         let looks = mem::take(&mut self.looks);
-        let shown = changes.iter().map(|change| claim(writer, change));
-        let claims = looks.iter().cloned().chain(shown).collect();
-        let entries = self.bare.told.try_iter();
+        let entries: Vec<_> = self.bare.told.try_iter().collect();
         let scene = Scene {
             heading: heading(now, &stimulus),
-            looks,
-            entries: entries.map(|(at, it)| writer.entry(at, &it)).collect(),
+            looks: looks
+                .iter()
+                .map(|&(at, ready)| writer.look(at, ready))
+                .collect(),
+            entries: entries
+                .iter()
+                .map(|(at, it)| writer.entry(*at, it))
+                .collect(),
             published: changes
                 .iter()
                 .map(|change| writer.published(change))
@@ -228,10 +292,21 @@ impl<'a> Hand<'a> {
             now,
             stimulus,
             scene,
+            began: writer.began,
+            looks,
+            entries,
+            published: changes,
             under_way,
             ended: self.bare.ended,
-            claims,
-            asks: mem::take(&mut self.bare.asks),
         });
+        Ok(())
     }
+}
+
+/// What stands twice in a sorted list.
+fn twice(names: &[String]) -> Option<&String> {
+    let pairs = names.iter().zip(names.iter().skip(1));
+    pairs
+        .map(|(a, b)| (a == b).then_some(a))
+        .find(Option::is_some)?
 }

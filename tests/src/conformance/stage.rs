@@ -115,6 +115,7 @@ impl<'a, H: Host> Stage<'a, H> {
                 Ok(())
             }
             Stimulus::Blocked(pokes) => self.block(step, pokes),
+            Stimulus::Tell(_) => Err(owed(step, "this is told to the core alone")),
         }
     }
 

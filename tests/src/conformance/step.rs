@@ -1,12 +1,14 @@
 //! One step of a story: what comes, when, and what is expected of it.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use livebus_core::{Failure, OpId};
+use livebus_endpoints::StatusChange;
+use livebus_recording::Entry;
 
 use super::trace::{Scene, millis};
-use super::world::Outcome;
+use super::world::{Outcome, Tell};
 
 /// One thing that comes to a supervision while its loop waits, and what the core, driven by hand, makes of it.
 #[derive(Debug, Clone)]
@@ -17,13 +19,17 @@ pub struct Step {
     pub stimulus: Stimulus,
     /// What it leads to.
     pub scene: Scene,
+    /// When the world began.
+    pub(super) began: Instant,
+    /// Who asked whether the service is ready, and what they were told.
+    pub(super) looks: Vec<(Instant, bool)>,
+    /// What went into the supervisor and came out, and what subscribers were told.
+    pub(super) entries: Vec<(Instant, Entry)>,
+    pub(super) published: Vec<StatusChange>,
     /// The operations that are under way then.
     pub(super) under_way: Vec<String>,
     /// Whether the supervision has ended then.
     pub(super) ended: bool,
-    /// What the case claims: the changes of status and the looks, and when a liveness message went out.
-    pub(super) claims: Vec<String>,
-    pub(super) asks: Vec<Duration>,
 }
 
 /// What comes to a supervision while its loop waits.
@@ -46,6 +52,8 @@ pub enum Stimulus {
     Timer,
     /// All of this happens while the executor does not get to run, until the step's instant.
     Blocked(Vec<(Duration, Poke)>),
+    /// The core is told this by hand: nothing that can be played to a runner.
+    Tell(Tell),
 }
 
 /// Something that happens outside of the loop.
@@ -91,6 +99,7 @@ impl fmt::Display for Stimulus {
                     .iter()
                     .try_for_each(|(at, poke)| write!(f, ", {poke} at {}", millis(*at)))
             }
+            Self::Tell(tell) => write!(f, "the core is told {:?}", tell.told),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Writer {
 
     pub(super) fn look(self, at: Instant, ready: bool) -> String {
         let ready = if ready { "ready" } else { "not ready" };
-        format!("{} {ready}", self.at(at))
+        format!("{} look: {ready}", self.at(at))
     }
 
     pub(super) fn state(self, state: &State) -> String {
@@ -213,27 +213,6 @@ pub(super) fn millis(elapsed: Duration) -> String {
     } else {
         format!("{millis}.{nanos:06}")
     }
-}
-
-/// A change of status as a claim says it.
-pub(super) fn claim(writer: Writer, change: &StatusChange) -> String {
-    let Report {
-        status,
-        cause,
-        warning,
-        ..
-    } = change.report;
-    let class = cause
-        .failure()
-        .map(|failure| format!("({})", failure.class));
-    let warned = warning.map(|failure| format!(", warned {}", failure.class));
-    format!(
-        "{} {status}: {}{}{}",
-        writer.at(change.at),
-        cause.name(),
-        class.unwrap_or_default(),
-        warned.unwrap_or_default()
-    )
 }
 
 /// How a step is headed.

@@ -1,11 +1,12 @@
 //! A scripted world: what the bus answers, and what happens when.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use livebus_runner::{Backoff, Failure, FailureClass, Handler, Settings};
+use livebus_core::{Config, ConfigError, Event};
+use livebus_runner::{Backoff, Failure, Handler, OpId, Settings};
 
 /// All that a supervisor will meet, from its start at 0 on: a function of time and of what it asks, and of nothing else.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct World {
     pub(super) settings: Settings,
     pub(super) starts: Vec<Answer>,
@@ -47,11 +48,11 @@ pub enum Happening {
     /// Ordinary traffic proves that the bus works.
     Live,
     /// The client library hints that the bus may be gone.
-    Suspicion(FailureClass),
+    Suspicion(Failure),
     /// The newest client is beyond repair.
-    Lost(FailureClass),
+    Lost(Failure),
     /// The client before the newest one is.
-    LostBefore(FailureClass),
+    LostBefore(Failure),
     /// The service calls for the shutdown.
     Shutdown,
     /// The service drops its handle.
@@ -63,13 +64,50 @@ pub enum Happening {
     Look,
     /// A second supervision, of the same bus under the same name, after the first has ended.
     StartAgain,
+    /// The core is told this, as no runner would.
+    Tell(Tell),
+}
+
+/// What the core is told by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tell {
+    /// As of when, since the beginning; if not as of when it is told.
+    pub as_of: Option<Duration>,
+    /// What.
+    pub told: Told,
+}
+
+/// Something that the core can be told, in a world whose clock begins at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The answer to a start.
+    StartAnswered(OpId, Result<(), Failure>),
+    /// The answer to a liveness message.
+    LivenessAnswered(OpId, Result<(), Failure>),
+    /// The answer to a registration.
+    RegistrationAnswered(OpId, Result<(), Failure>),
+    /// The answer to a stop.
+    StopAnswered(OpId, Result<(), Failure>),
+    /// Good news, seen then; if not when it is told.
+    Live(Option<Duration>),
+    /// Bad news.
+    Suspicion(Failure),
+    /// The loss of a client.
+    Lost(OpId, Failure),
+    /// The call for the shutdown.
+    Shutdown,
+    /// What time it is.
+    Time,
 }
 
 impl World {
-    /// A bus that does at once what it is asked, under these settings; their handlers come by [`handler`](Self::handler).
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let at_once = vec![Answer::ok(0)];
+    /// A bus that does at once what it is asked, under these settings.
+    pub(super) fn new(settings: Settings) -> Self {
+        let at_once = vec![Answer::After {
+            takes: Duration::ZERO,
+            lies: Duration::ZERO,
+            outcome: Outcome::Returns(Ok(())),
+        }];
         Self {
             settings: Settings {
                 seed: Some(settings.seed.unwrap_or(7)),
@@ -84,60 +122,19 @@ impl World {
         }
     }
 
-    /// What the starts are answered, one after the other. The last answer stands for all that follow, here as below.
+    /// The settings, but for the handlers.
     #[must_use]
-    pub fn starts(self, answers: impl Into<Vec<Answer>>) -> Self {
-        Self {
-            starts: answers.into(),
-            ..self
-        }
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// What the liveness messages are answered.
-    #[must_use]
-    pub fn liveness(self, answers: impl Into<Vec<Answer>>) -> Self {
-        Self {
-            liveness: answers.into(),
-            ..self
-        }
-    }
-
-    /// What the stops are answered.
-    #[must_use]
-    pub fn stops(self, answers: impl Into<Vec<Answer>>) -> Self {
-        Self {
-            stops: answers.into(),
-            ..self
-        }
-    }
-
-    /// One more handler, and what its registrations are answered.
-    #[must_use]
-    pub fn handler(mut self, handler: Handler, answers: impl Into<Vec<Answer>>) -> Self {
-        self.handlers.push((handler, answers.into()));
-        self
-    }
-
-    /// This happens at `at` milliseconds: not before the happening that was added last, and after it.
-    #[must_use]
-    pub fn at(mut self, at: u64, happening: Happening) -> Self {
-        self.happenings.push((ms(at), happening));
-        self
-    }
-
-    /// This happens `times` times, each `every` milliseconds, from `from` milliseconds on.
-    #[must_use]
-    pub fn each(self, times: u64, from: u64, every: u64, happening: Happening) -> Self {
-        (0..times).fold(self, |world, n| world.at(from + n * every, happening))
-    }
-
-    /// The story ends at `until` milliseconds, with all that is due then.
-    #[must_use]
-    pub fn until(self, until: u64) -> Self {
-        Self {
-            until: ms(until),
-            ..self
-        }
+    /// What its supervisors are told once.
+    pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        let handlers = self.handlers.iter().map(|(it, _)| it.clone()).collect();
+        Config::new(Settings {
+            handlers,
+            ..self.settings.clone()
+        })
     }
 
     /// Whether a loop finds several things at once when it wakes.
@@ -153,44 +150,22 @@ impl World {
     }
 }
 
-impl Answer {
-    /// It succeeds after `takes` milliseconds.
-    #[must_use]
-    pub const fn ok(takes: u64) -> Self {
-        Self::after(takes, Outcome::Returns(Ok(())))
-    }
-
-    /// It fails after `takes` milliseconds.
-    #[must_use]
-    pub const fn failure(takes: u64, class: FailureClass) -> Self {
-        Self::after(takes, Outcome::Returns(Err(Failure::new(class))))
-    }
-
-    /// It panics after `takes` milliseconds.
-    #[must_use]
-    pub const fn panic(takes: u64) -> Self {
-        Self::after(takes, Outcome::Panics)
-    }
-
-    /// The same, but the loop is held up for `lies` milliseconds while the answer lies in its inbox.
-    #[must_use]
-    pub const fn lies(self, lies: u64) -> Self {
-        match self {
-            Self::Never => self,
-            Self::After { takes, outcome, .. } => Self::After {
-                takes,
-                lies: ms(lies),
-                outcome,
+impl Told {
+    /// As an event, told at `at`; nothing when it is the time alone.
+    pub(super) fn event(self, began: Instant, at: Instant) -> Option<Event> {
+        Some(match self {
+            Self::StartAnswered(id, result) => Event::StartAnswered { id, result },
+            Self::LivenessAnswered(id, result) => Event::LivenessAnswered { id, result },
+            Self::RegistrationAnswered(id, result) => Event::RegistrationAnswered { id, result },
+            Self::StopAnswered(id, result) => Event::StopAnswered { id, result },
+            Self::Live(seen) => Event::Live {
+                at: seen.map_or(at, |seen| began + seen),
             },
-        }
-    }
-
-    const fn after(takes: u64, outcome: Outcome) -> Self {
-        Self::After {
-            takes: ms(takes),
-            lies: Duration::ZERO,
-            outcome,
-        }
+            Self::Suspicion(failure) => Event::Suspicion(failure),
+            Self::Lost(client, failure) => Event::ClientLost { client, failure },
+            Self::Shutdown => Event::Shutdown,
+            Self::Time => return None,
+        })
     }
 }
 

@@ -1,0 +1,217 @@
+//! The golden answers of a scenario: all that the core is told and does, one thing a line, each with its millisecond.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{Action, Cause, Event, Failure, Report};
+use livebus_recording::Entry;
+
+use crate::conformance::replay::Replay;
+use crate::conformance::step::{Step, Stimulus};
+use crate::conformance::trace::{Writer, millis};
+use crate::conformance::world::World;
+
+/// So many lines that differ in nothing but their instant, at equal distances, are told in one.
+const RUN: usize = 4;
+
+/// What is seen in `steps`, as lines.
+///
+/// The instant of a line is what the loop's clock says. What the core was told as of another instant says so.
+pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
+    let mut replay = Replay::new(world);
+    let mut lines = Vec::new();
+    for step in steps {
+        replay.begin(step);
+        see(world, step, &mut replay, &mut lines);
+    }
+    in_runs(&lines)
+}
+
+/// Something that is seen, and when.
+type Line = (Duration, String);
+
+fn see(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
+    let writer = Writer { began: step.began };
+    let words = Words { world, writer };
+    if let Stimulus::Start = step.stimulus {
+        lines.push((step.now, "begins".to_owned()));
+    }
+    for (at, ready) in &step.looks {
+        let ready = if *ready { "ready" } else { "not ready" };
+        lines.push((*at - step.began, format!("look: {ready}")));
+    }
+    let mut shown = 0;
+    for (at, entry) in &step.entries {
+        let stale = replay.entry(*at, entry).last().is_some_and(|it| it.stale);
+        shown += usize::from(matches!(entry, Entry::Action(Action::SetStatus(_))));
+        let line = match entry {
+            Entry::Event(event) => {
+                let stale = if stale { ", which is stale" } else { "" };
+                format!("{}{stale}", words.told(step.now, *at, Some(event)))
+            }
+            Entry::Timeout => words.told(step.now, *at, None),
+            Entry::Action(action) => format!("  {}", words.action(action)),
+        };
+        lines.push((step.now, line));
+    }
+    // What no action told was told by the end of the loop.
+    for change in step.published.iter().skip(shown) {
+        let status = words.status(&change.report);
+        lines.push((step.now, format!("the loop ends, {status}")));
+    }
+}
+
+fn in_runs(lines: &[Line]) -> Vec<String> {
+    let (mut text, mut rest) = (Vec::new(), lines);
+    while let [(at, line), next @ ..] = rest {
+        let next_at = next.first().map_or(*at, |(next, _)| *next);
+        let every = next_at.saturating_sub(*at);
+        let mut due = *at;
+        let run = rest.iter().take_while(|(at, other)| {
+            let same = other == line && *at == due;
+            due += every;
+            same
+        });
+        let run = run.count();
+        if run >= RUN && !every.is_zero() {
+            let (every, at) = (millis(every), millis(*at));
+            text.push(format!("each {every} from {at}, {run} times {line}"));
+            rest = &rest[run..];
+        } else {
+            text.push(format!("{} {line}", millis(*at)));
+            rest = next;
+        }
+    }
+    text
+}
+
+struct Words<'a> {
+    world: &'a World,
+    writer: Writer,
+}
+
+impl Words<'_> {
+    fn told(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
+        let what = event.map_or_else(|| "time".to_owned(), |event| self.event(at, event));
+        if at == self.writer.began + now {
+            format!("told: {what}")
+        } else {
+            format!("told as of {}: {what}", self.writer.at(at))
+        }
+    }
+
+    fn event(&self, told: Instant, event: &Event) -> String {
+        match event {
+            Event::StartAnswered { id, result } => {
+                format!("start #{} answered {}", id.number(), result_of(*result))
+            }
+            Event::LivenessAnswered { id, result } => {
+                format!("liveness #{} answered {}", id.number(), result_of(*result))
+            }
+            Event::RegistrationAnswered { id, result } => {
+                format!(
+                    "registration #{} answered {}",
+                    id.number(),
+                    result_of(*result)
+                )
+            }
+            Event::StopAnswered { id, result } => {
+                format!("stop #{} answered {}", id.number(), result_of(*result))
+            }
+            Event::Live { at } if *at == told => "traffic".to_owned(),
+            Event::Live { at } => format!("traffic seen at {}", self.writer.at(*at)),
+            Event::Suspicion(failure) => format!("bad news {failure}"),
+            Event::ClientLost { client, failure } => {
+                format!("client #{} lost {failure}", client.number())
+            }
+            Event::Shutdown => "shutdown".to_owned(),
+        }
+    }
+
+    fn action(&self, action: &Action) -> String {
+        let by = |deadline: &Instant| self.writer.at(*deadline);
+        match action {
+            Action::Start {
+                id,
+                attempt,
+                deadline,
+            } => {
+                let (id, deadline) = (id.number(), by(deadline));
+                format!("start #{id}, attempt {attempt}, deadline {deadline}")
+            }
+            Action::SendLiveness { id, deadline } => {
+                format!(
+                    "liveness message #{}, deadline {}",
+                    id.number(),
+                    by(deadline)
+                )
+            }
+            Action::RegisterHandler {
+                id,
+                handler,
+                attempt,
+                deadline,
+            } => {
+                let (id, deadline) = (id.number(), by(deadline));
+                let name = self.handler(handler.index());
+                format!("registration #{id} of {name}, attempt {attempt}, deadline {deadline}")
+            }
+            Action::Discard { id } => format!("discard #{}", id.number()),
+            Action::SetStatus(report) => self.status(report),
+            Action::Renew { evidence, lease } => {
+                format!("renewed: evidence {}, lease {}", by(evidence), by(lease))
+            }
+            Action::Stop { id, deadline } => {
+                format!("stop #{}, deadline {}", id.number(), by(deadline))
+            }
+        }
+    }
+
+    fn status(&self, report: &Report) -> String {
+        let Report {
+            status,
+            cause,
+            warning,
+            since,
+            evidence,
+            lease,
+            attempt,
+        } = report;
+        let mut text = format!("status {status}: {}", self.cause(*cause));
+        let at = |at: &Instant| self.writer.at(*at);
+        let parts = [
+            warning.map(|failure| format!("warned {failure}")),
+            Some(format!("since {}", at(since))),
+            evidence.as_ref().map(|it| format!("evidence {}", at(it))),
+            lease.as_ref().map(|it| format!("lease {}", at(it))),
+            (*attempt > 0).then(|| format!("attempt {attempt}")),
+        ];
+        for part in parts.into_iter().flatten() {
+            text += ", ";
+            text += &part;
+        }
+        text
+    }
+
+    fn cause(&self, cause: Cause) -> String {
+        let name = cause.name();
+        match (cause, cause.failure()) {
+            (Cause::HandlerFailed(handler, _), Some(failure)) => {
+                format!("{name}({}, {failure})", self.handler(handler.index()))
+            }
+            (_, Some(failure)) => format!("{name}({failure})"),
+            (_, None) => name.to_owned(),
+        }
+    }
+
+    fn handler(&self, index: usize) -> String {
+        let (handler, _) = &self.world.handlers[index];
+        format!("\"{}\"", handler.name)
+    }
+}
+
+fn result_of(result: Result<(), Failure>) -> String {
+    match result {
+        Ok(()) => "ok".to_owned(),
+        Err(failure) => failure.to_string(),
+    }
+}

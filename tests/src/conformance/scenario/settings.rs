@@ -1,0 +1,121 @@
+//! The settings of a scenario, by the names of their fields.
+
+use livebus_core::{Answers, Backoff, OnClientLost, OnSuspicion, Settings};
+
+use super::mistake::Wrong;
+use super::words::{duration, number};
+use crate::conformance::world::plain;
+
+/// What a scenario's settings begin with.
+pub(super) fn base(name: &str) -> Result<Settings, Wrong> {
+    Ok(match name {
+        "plain" => plain(),
+        "defaults" => Settings::default(),
+        "fast" => Settings::fast(),
+        "as in VOLTHA" => Settings::as_in_voltha(),
+        _ => {
+            return Err(Wrong::new(
+                format!("there are no settings \"{name}\""),
+                "write plain, defaults, fast or as in VOLTHA",
+            ));
+        }
+    })
+}
+
+/// Sets the field `name` to what `value` says. A field that is added does not compile until it is here.
+pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<(), Wrong> {
+    let Settings {
+        start_timeout,
+        start_backoff,
+        live_interval,
+        liveness_timeout,
+        recheck_delay,
+        failures_to_not_ready,
+        successes_to_ready,
+        not_live_interval,
+        not_live_interval_max,
+        on_suspicion,
+        suspicion_timeout,
+        suspicion_spacing,
+        partial_tolerance,
+        answers,
+        on_client_lost,
+        recreate_after,
+        handlers: _,
+        registration_timeout,
+        registration_backoff,
+        drain,
+        stop_timeout,
+        seed,
+    } = settings;
+    match name {
+        "start_timeout" => *start_timeout = duration(value)?,
+        "start_backoff" => *start_backoff = backoff(value)?,
+        "live_interval" => *live_interval = duration(value)?,
+        "liveness_timeout" => *liveness_timeout = duration(value)?,
+        "recheck_delay" => *recheck_delay = duration(value)?,
+        "failures_to_not_ready" => *failures_to_not_ready = number(value)?,
+        "successes_to_ready" => *successes_to_ready = number(value)?,
+        "not_live_interval" => *not_live_interval = duration(value)?,
+        "not_live_interval_max" => *not_live_interval_max = duration(value)?,
+        "on_suspicion" => {
+            let values = [
+                ("ask", OnSuspicion::Ask),
+                ("not ready", OnSuspicion::NotReady),
+            ];
+            *on_suspicion = one_of(value, values)?;
+        }
+        "suspicion_timeout" => *suspicion_timeout = duration(value)?,
+        "suspicion_spacing" => *suspicion_spacing = duration(value)?,
+        "partial_tolerance" => *partial_tolerance = duration(value)?,
+        "answers" => {
+            let values = [("live", Answers::Live), ("not live", Answers::NotLive)];
+            *answers = one_of(value, values)?;
+        }
+        "on_client_lost" => {
+            let values = [
+                ("recreate", OnClientLost::Recreate),
+                ("fail", OnClientLost::Fail),
+            ];
+            *on_client_lost = one_of(value, values)?;
+        }
+        "recreate_after" => *recreate_after = Some(duration(value)?),
+        "registration_timeout" => *registration_timeout = duration(value)?,
+        "registration_backoff" => *registration_backoff = backoff(value)?,
+        "drain" => *drain = duration(value)?,
+        "stop_timeout" => *stop_timeout = duration(value)?,
+        "seed" => *seed = Some(number(value)?),
+        _ => {
+            return Err(Wrong::new(
+                format!("there is no setting \"{name}\""),
+                "write it as the field of Settings is called; a handler has a line of its own",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `500 to 30000`, or `500 to 30000, jitter 20`.
+fn backoff(text: &str) -> Result<Backoff, Wrong> {
+    let (delays, jitter) = text.split_once(", jitter ").unwrap_or((text, "0"));
+    let (first, max) = delays.split_once(" to ").ok_or_else(|| {
+        Wrong::new(
+            format!("\"{text}\" is no back-off"),
+            "write \"500 to 30000\", or \"500 to 30000, jitter 20\" for 20 percent",
+        )
+    })?;
+    Ok(Backoff {
+        first: duration(first)?,
+        max: duration(max)?,
+        jitter_percent: number(jitter)?,
+    })
+}
+
+fn one_of<T>(text: &str, values: [(&str, T); 2]) -> Result<T, Wrong> {
+    let [(first, _), (second, _)] = &values;
+    let remedy = format!("write {first} or {second}");
+    let value = values.into_iter().find(|(word, _)| *word == text);
+    value
+        .map(|(_, value)| value)
+        .ok_or_else(|| Wrong::new(format!("\"{text}\" is none of its values"), remedy))
+}

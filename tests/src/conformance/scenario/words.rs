@@ -1,0 +1,171 @@
+//! The words of a scenario that stand for values: durations, failures, answers, and what the core is told.
+
+use std::time::Duration;
+
+use livebus_core::{Failure, FailureClass, OpId};
+
+use super::mistake::Wrong;
+use crate::conformance::world::{Answer, Happening, Outcome, Tell, Told, ms};
+
+/// Whole milliseconds.
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let millis = text.parse().map_err(|_| {
+        Wrong::new(
+            format!("\"{text}\" is no time"),
+            "write whole milliseconds, such as 5000",
+        )
+    })?;
+    Ok(ms(millis))
+}
+
+pub(super) fn number<N: std::str::FromStr>(text: &str) -> Result<N, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("\"{text}\" is no such number"),
+            "write a whole number",
+        )
+    })
+}
+
+/// `Unreachable`, or `Unreachable (code -195)`.
+pub(super) fn failure(text: &str) -> Result<Failure, Wrong> {
+    let numbered = text
+        .strip_suffix(')')
+        .and_then(|it| it.split_once(" (code "));
+    let (class, code) = match numbered {
+        Some((class, code)) => (class, Some(number(code)?)),
+        None => (text, None),
+    };
+    let class = FailureClass::from_name(class).ok_or_else(|| {
+        let names = FailureClass::ALL.map(FailureClass::name).join(", ");
+        Wrong::new(
+            format!("\"{text}\" is no failure"),
+            format!("write one of {names}; with a number as in \"Tls (code 7)\""),
+        )
+    })?;
+    Ok(Failure { class, code })
+}
+
+/// `ok after 10, then Unreachable after 10, then never`.
+pub(super) fn answers(text: &str) -> Result<Vec<Answer>, Wrong> {
+    text.split(", then ").map(answer).collect()
+}
+
+fn answer(text: &str) -> Result<Answer, Wrong> {
+    if text == "never" {
+        return Ok(Answer::Never);
+    }
+    let (text, lies) = match text.split_once(", lies ") {
+        Some((text, lies)) => (text, duration(lies)?),
+        None => (text, Duration::ZERO),
+    };
+    let (outcome, takes) = match text.split_once(" after ") {
+        Some((outcome, takes)) => (outcome, duration(takes)?),
+        None => (text, Duration::ZERO),
+    };
+    let outcome = match outcome {
+        "ok" => Outcome::Returns(Ok(())),
+        "panics" => Outcome::Panics,
+        other => Outcome::Returns(Err(failure(other).map_err(|wrong| {
+            Wrong::new(
+                format!("\"{text}\" is no answer"),
+                format!(
+                    "write \"ok after 10\", \"panics after 10\", \"never\", or a failure: {}",
+                    wrong.remedy
+                ),
+            )
+        })?)),
+    };
+    Ok(Answer::After {
+        takes,
+        lies,
+        outcome,
+    })
+}
+
+/// What comes after "at 5000".
+pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
+    Ok(match text {
+        "traffic" => Happening::Live,
+        "shutdown" => Happening::Shutdown,
+        "handle dropped" => Happening::Dropped,
+        "look" => Happening::Look,
+        "start again" => Happening::StartAgain,
+        _ => {
+            if let Some(news) = text.strip_prefix("bad news ") {
+                Happening::Suspicion(failure(news)?)
+            } else if let Some(news) = text.strip_prefix("client lost ") {
+                Happening::Lost(failure(news)?)
+            } else if let Some(news) = text.strip_prefix("former client lost ") {
+                Happening::LostBefore(failure(news)?)
+            } else if let Some(long) = text.strip_prefix("blocked for ") {
+                Happening::Blocked(duration(long)?)
+            } else if let Some(told) = text.strip_prefix("tell") {
+                Happening::Tell(tell(told)?)
+            } else {
+                return Err(Wrong::new(
+                    format!("\"{text}\" does not happen"),
+                    "write traffic, bad news CLASS, client lost CLASS, former client lost CLASS, shutdown, handle dropped, \
+                     blocked for MILLISECONDS, look, start again, or tell: and what the core alone is told",
+                ));
+            }
+        }
+    })
+}
+
+/// `: start #1 answered ok`, or ` as of 3000: start #1 answered ok`.
+fn tell(text: &str) -> Result<Tell, Wrong> {
+    let (as_of, text) = match text.strip_prefix(" as of ").map(|it| it.split_once(": ")) {
+        Some(Some((as_of, text))) => (Some(duration(as_of)?), Some(text)),
+        Some(None) => (None, None),
+        None => (None, text.strip_prefix(": ")),
+    };
+    let text = text.ok_or_else(|| {
+        Wrong::new(
+            "the core is told nothing",
+            "write \"tell: time\", or \"tell as of 3000: time\" for an older or newer instant",
+        )
+    })?;
+    let told = told(text)?;
+    Ok(Tell { as_of, told })
+}
+
+fn told(text: &str) -> Result<Told, Wrong> {
+    let no_such = || {
+        Wrong::new(
+            format!("\"{text}\" cannot be told"),
+            "write \"start #1 answered ok\" (or liveness, registration, stop; or a failure in place of ok), \"traffic\", \
+             \"traffic seen at 3000\", \"bad news CLASS\", \"client #1 lost CLASS\", \"shutdown\" or \"time\"",
+        )
+    };
+    match text {
+        "traffic" => return Ok(Told::Live(None)),
+        "shutdown" => return Ok(Told::Shutdown),
+        "time" => return Ok(Told::Time),
+        _ => {}
+    }
+    if let Some(at) = text.strip_prefix("traffic seen at ") {
+        return Ok(Told::Live(Some(duration(at)?)));
+    }
+    if let Some(news) = text.strip_prefix("bad news ") {
+        return Ok(Told::Suspicion(failure(news)?));
+    }
+    let (subject, rest) = text.split_once(" #").ok_or_else(no_such)?;
+    if let Some((client, news)) = rest.split_once(" lost ").filter(|_| subject == "client") {
+        let client = OpId::from_number(number(client)?);
+        return Ok(Told::Lost(client, failure(news)?));
+    }
+    let (id, result) = rest.split_once(" answered ").ok_or_else(no_such)?;
+    let result = match result {
+        "ok" => Ok(()),
+        other => Err(failure(other)?),
+    };
+    let id = OpId::from_number(number(id)?);
+    Ok(match subject {
+        "start" => Told::StartAnswered(id, result),
+        "liveness" => Told::LivenessAnswered(id, result),
+        "registration" => Told::RegistrationAnswered(id, result),
+        "stop" => Told::StopAnswered(id, result),
+        _ => return Err(no_such()),
+    })
+}
