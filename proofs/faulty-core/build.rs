@@ -16,7 +16,9 @@
 //! It says whose fault it is: `seed:` the system that livebus follows, `field:` a project that does such things, `ours:` this core
 //! once, `rule:` nobody's that we know of, but forbidden by a rule of the core. Then come hunks with an empty line between them. White
 //! space at the beginning of a line does not count when the place is looked for, which must be exactly one; several `file:` lines
-//! are allowed. Two faults may not want the same line to go.
+//! are allowed. Two faults may not want the same line to go: one of them has the hunk then, and names the other there.
+//!
+//! A fault must not make one call go on for ever: nobody would interrupt it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,12 +35,18 @@ fn main() {
     let faults = read_faults(Path::new("faults"));
     let mut copy = Core::default();
     read_sources(core, "", &mut copy);
+    let mut misfits = Vec::new();
     for (number, fault) in (1..).zip(&faults) {
         for hunk in &fault.hunks {
             let replace = |text: &str| guarded(text, number, &faults);
-            copy.apply(&fault.name, hunk, replace);
+            misfits.extend(copy.apply(&fault.name, hunk, replace).err());
         }
     }
+    let misfits = misfits.join("\n");
+    assert!(
+        misfits.is_empty(),
+        "the core has changed; look at these faults anew:\n{misfits}"
+    );
     // Files of a core that was there before must not be found by a `mod`.
     let _ = fs::remove_dir_all(out.join("core"));
     for (path, text) in copy.texts() {
@@ -66,6 +74,15 @@ enum Line {
     Comes(String),
 }
 
+impl Hunk {
+    fn comes(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Comes(text) => Some(text),
+            Line::Stays(_) | Line::Goes(_) => None,
+        })
+    }
+}
+
 fn read_faults(folder: &Path) -> Vec<Fault> {
     let entries = fs::read_dir(folder).expect("the folder of faults can be listed");
     let mut paths: Vec<PathBuf> = entries
@@ -73,7 +90,15 @@ fn read_faults(folder: &Path) -> Vec<Fault> {
         .filter(|path| path.extension().is_some_and(|it| it == "fault"))
         .collect();
     paths.sort();
-    paths.iter().map(|path| read_fault(path)).collect()
+    let faults: Vec<Fault> = paths.iter().map(|path| read_fault(path)).collect();
+    for fault in &faults {
+        let named = format!("FAULT({})", fault.name);
+        let mut hunks = faults.iter().flat_map(|other| &other.hunks);
+        let elsewhere = hunks.any(|hunk| hunk.comes().any(|text| text.contains(&named)));
+        let somewhere = !fault.hunks.is_empty() || elsewhere;
+        assert!(somewhere, "{}: it is in no hunk", fault.name);
+    }
+    faults
 }
 
 fn read_fault(path: &Path) -> Fault {
@@ -136,13 +161,8 @@ fn read_fault(path: &Path) -> Fault {
             hunk.lines.push(said);
         }
     }
-    let complete =
-        !fault.sentence.is_empty() && !fault.source.is_empty() && !fault.hunks.is_empty();
-    assert!(
-        complete,
-        "{}: it needs a sentence, a source and a hunk",
-        fault.name
-    );
+    let complete = !fault.sentence.is_empty() && !fault.source.is_empty();
+    assert!(complete, "{}: it needs a sentence and a source", fault.name);
     fault
 }
 
@@ -157,29 +177,24 @@ struct File {
     lines: Vec<String>,
     /// Which fault wants each line to go.
     goes: BTreeMap<usize, String>,
-    /// What comes before each line.
-    comes: BTreeMap<usize, Vec<String>>,
+    /// What comes instead of the line before each.
+    instead: BTreeMap<usize, Vec<String>>,
+    /// What comes before each.
+    before: BTreeMap<usize, Vec<String>>,
 }
 
 impl Core {
-    fn apply(&mut self, fault: &str, hunk: &Hunk, replace: impl Fn(&str) -> String) {
+    fn apply(
+        &mut self,
+        fault: &str,
+        hunk: &Hunk,
+        replace: impl Fn(&str) -> String,
+    ) -> Result<(), String> {
         let name = &hunk.file;
         let Some(file) = self.files.get_mut(name) else {
-            panic!("{fault}: the core has no file {name}");
+            return Err(format!("{fault}: the core has no file {name}"));
         };
-        let wanted: Vec<&str> = hunk
-            .lines
-            .iter()
-            .filter_map(|line| match line {
-                Line::Stays(text) | Line::Goes(text) => Some(text.as_str()),
-                Line::Comes(_) => None,
-            })
-            .collect();
-        let hunk_text = wanted.join("\n    ");
-        assert!(
-            !wanted.is_empty(),
-            "{fault}: a hunk that names no line of {name}"
-        );
+        let wanted: Vec<&str> = hunk.lines.iter().filter_map(Line::is_there).collect();
         let places: Vec<usize> = (0..file.lines.len())
             .filter(|place| {
                 let there = file.lines[*place..].iter().map(|it| it.trim());
@@ -187,23 +202,31 @@ impl Core {
             })
             .collect();
         let [mut place] = places[..] else {
-            let count = places.len();
-            panic!("{fault}: found {count} times in {name}, must be once:\n    {hunk_text}");
+            let (count, text) = (places.len(), wanted.join("\n    "));
+            return Err(format!(
+                "{fault}: found {count} times in {name}, must be once:\n    {text}"
+            ));
         };
+        let mut to = &mut file.before;
         for line in &hunk.lines {
             match line {
-                Line::Stays(_) => place += 1,
-                Line::Goes(text) => {
-                    let other = file.goes.insert(place, fault.to_owned());
-                    assert!(
-                        other.is_none(),
-                        "{fault} and {other:?} want the same line of {name} to go: {text}"
-                    );
+                Line::Stays(_) => {
+                    to = &mut file.before;
                     place += 1;
                 }
-                Line::Comes(text) => file.comes.entry(place).or_default().push(replace(text)),
+                Line::Goes(text) => {
+                    if let Some(other) = file.goes.insert(place, fault.to_owned()) {
+                        return Err(format!(
+                            "{fault} and {other} both want this line of {name} to go: {text}"
+                        ));
+                    }
+                    to = &mut file.instead;
+                    place += 1;
+                }
+                Line::Comes(text) => to.entry(place).or_default().push(replace(text)),
             }
         }
+        Ok(())
     }
 
     fn texts(self) -> impl Iterator<Item = (String, String)> {
@@ -213,22 +236,26 @@ impl Core {
     }
 }
 
+impl Line {
+    fn is_there(&self) -> Option<&str> {
+        match self {
+            Self::Stays(text) | Self::Goes(text) => Some(text),
+            Self::Comes(_) => None,
+        }
+    }
+}
+
 impl File {
     fn text(self) -> String {
-        let mut text = String::new();
-        for place in 0..=self.lines.len() {
-            for line in self.comes.get(&place).into_iter().flatten() {
-                text = text + line + "\n";
-            }
-            if let Some(line) = self
-                .lines
-                .get(place)
-                .filter(|_| !self.goes.contains_key(&place))
-            {
-                text = text + line + "\n";
+        let mut lines = Vec::new();
+        for (place, line) in self.lines.iter().enumerate() {
+            lines.extend(self.instead.get(&place).into_iter().flatten());
+            lines.extend(self.before.get(&place).into_iter().flatten());
+            if !self.goes.contains_key(&place) {
+                lines.push(line);
             }
         }
-        text
+        lines.into_iter().map(|line| format!("{line}\n")).collect()
     }
 }
 

@@ -178,7 +178,15 @@ pub fn universes() -> Vec<Universe> {
             hints: true,
             sleeps: Some(9),
             shutdown: true,
-            ..Universe::new("sleep", small(), 0)
+            ..Universe::new(
+                "sleep",
+                // So long that evidence and more bad news come while the message of a suspicion is under way.
+                Settings {
+                    suspicion_timeout: ticks(2),
+                    ..small()
+                },
+                0,
+            )
         },
         Universe {
             flight: 1,
