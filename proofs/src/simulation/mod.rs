@@ -9,8 +9,10 @@
 //! | file | what |
 //! |---|---|
 //! | `trial.rs` | the phases |
-//! | `world.rs` | virtual time, what will happen, what goes wrong with the bus |
-//! | `runner.rs` | the loop around a supervisor, and what is checked at each step |
+//! | `world.rs` | virtual time, and what will happen |
+//! | `faults.rs` | what goes wrong with the bus |
+//! | `runner.rs` | the loop around a supervisor |
+//! | `step.rs` | one step, and what is checked at it |
 //! | `operations.rs` | how starts, rounds, registrations and stops are answered |
 //! | `cluster.rs` | brokers and leaders |
 //! | `rates.rs`, `configs.rs` | what a seed draws |
@@ -18,6 +20,7 @@
 mod broken;
 mod cluster;
 mod configs;
+mod faults;
 mod log;
 mod many;
 mod operations;
@@ -25,6 +28,7 @@ mod random;
 mod rates;
 mod runner;
 mod service;
+mod step;
 mod summary;
 mod trial;
 mod world;
@@ -43,6 +47,9 @@ use world::World;
 pub const EVENTS_PER_SEED: u64 = 10_000;
 
 /// Plays one seed, whose first phase has so many events.
+///
+/// Every discrepancy is a failure, a panic of the core too. Only a core that never returns from a call is not noticed: who hunts
+/// such a one gives the process a limit.
 ///
 /// # Errors
 ///

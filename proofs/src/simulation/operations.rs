@@ -1,6 +1,6 @@
 //! What actions lead to: operations, and how the bus answers them.
 
-use livebus_core::{Action, Event, Failure, FailureClass, OpId, Status};
+use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, OpId, Status};
 
 use super::cluster::State;
 use super::service::Round;
@@ -101,8 +101,7 @@ impl World {
             at = (deadline + self.random.between(0, 2)).saturating_sub(1);
             at = at.max(self.clock);
         }
-        if at < deadline {
-            // Whether it proves anything or not: the longest is what a proof may take.
+        if at < deadline && is_proof(&event) {
             self.flight = self.flight.max(at - self.clock);
         }
         self.at(at, what);
@@ -234,5 +233,22 @@ impl World {
         {
             round.waits = false;
         }
+    }
+}
+
+/// Whether it says that the bus works, and so may keep a service Running after it ceased to.
+fn is_proof(event: &Event) -> bool {
+    match event {
+        Event::LivenessAnswered { result, .. } => {
+            let proves = |failure: Failure| failure.class.kind() == FailureKind::Answer;
+            result.err().is_none_or(proves)
+        }
+        Event::StartAnswered { .. }
+        | Event::RegistrationAnswered { .. }
+        | Event::StopAnswered { .. }
+        | Event::Live { .. }
+        | Event::Suspicion(_)
+        | Event::ClientLost { .. }
+        | Event::Shutdown => false,
     }
 }

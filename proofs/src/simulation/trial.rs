@@ -98,6 +98,9 @@ impl World {
         let began = self.clock;
         self.log.note(began, format_args!("everything dies"));
         (self.rates.false_hints, self.rates.storm) = (0, 0);
+        for life in self.services.iter_mut().filter_map(|it| it.life.as_mut()) {
+            life.must_run = false;
+        }
         let flight = self.rates.latency * 6;
         let mut hinted = None;
         match self.random.below(3) {
@@ -120,16 +123,6 @@ impl World {
         };
         for service in self.by(dies) {
             let bound = dies(&self.services[service]);
-            if let Some(life) = &mut self.services[service].life {
-                life.must_run = false;
-            }
-            let ran = self.status(service) == Some(Status::Running);
-            // Whoever comes later may have ended by now: its end counts from the report.
-            for service in &mut self.services {
-                if let Some(life) = &mut service.life {
-                    life.must_run = false;
-                }
-            }
             self.pass_until(began + bound)?;
             let epoch = self.epoch;
             let Some(life) = &self.services[service].life else {
@@ -140,9 +133,9 @@ impl World {
                 return Err(Broken::NotDetected);
             }
             let since = nanos(report.since.saturating_duration_since(epoch));
-            if ran || since >= began {
+            if since >= began {
                 self.summary.note(Situation::Detected);
-                self.summary.death.note(since.saturating_sub(began), bound);
+                self.summary.death.note(since - began, bound);
             }
         }
         let pause = |it: &Service| nanos(it.config.settings().not_live_interval_max);
@@ -197,11 +190,6 @@ impl World {
         let mut order: Vec<usize> = (0..self.services.len()).collect();
         order.sort_by_key(|service| bound(&self.services[*service]));
         order
-    }
-
-    fn status(&self, service: usize) -> Option<Status> {
-        let life = self.services[service].life.as_ref()?;
-        Some(life.supervisor.report().status)
     }
 }
 

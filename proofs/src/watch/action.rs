@@ -35,7 +35,7 @@ impl Watch {
                 let operation = Operation { id, deadline };
                 self.registers(config, now, operation, handler.index(), attempt)
             }
-            Action::Discard { id } => self.discards(now, id),
+            Action::Discard { id } => self.discards(config, now, id),
             Action::SetStatus(report) => self.reports(config, now, report),
             Action::Renew { evidence, lease } => {
                 let says_more = self.report.status == Status::Running
@@ -173,8 +173,14 @@ impl Watch {
         Ok(())
     }
 
-    fn discards(&mut self, now: Instant, id: OpId) -> Result<(), Claim> {
+    fn discards(&mut self, config: &Config, now: Instant, id: OpId) -> Result<(), Claim> {
         if self.client == Some(id) {
+            let after = config.settings().recreate_after;
+            let useless = match self.bus {
+                Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
+                Bus::Live { .. } => false,
+            };
+            hold(self.reason || useless, Claim::ReplacedInTime)?;
             self.client = None;
             self.question = None;
             // Another start is tried after its back-off, which is checked by itself.

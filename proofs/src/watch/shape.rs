@@ -104,7 +104,11 @@ impl Watch {
                 proved,
             } => Bus::NotLive {
                 newest: at(now
-                    .checked_sub(config.detection_bound())
+                    .checked_sub(
+                        config
+                            .detection_bound()
+                            .max(config.settings().recreate_after.unwrap_or_default()),
+                    )
                     .map_or(newest, |oldest| newest.max(oldest))),
                 proofs,
                 proved,
