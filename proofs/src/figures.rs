@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 
 fn path_of(document: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs")
-        .join(document)
+    // This file belongs to two packages, in different folders of one workspace.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1);
+    folders
+        .map(|folder| folder.join("docs").join(document))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| Path::new("docs").join(document))
 }
 
 /// Compares a section of a document in `docs/` with what was found, or writes it.

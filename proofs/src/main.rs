@@ -1,5 +1,7 @@
 //! The long commands: `cargo run --release -p livebus-proofs -- --help`.
 
+mod simulate;
+
 use clap::{Parser, Subcommand};
 use livebus_proofs::{differential, explore, voltha};
 
@@ -17,6 +19,8 @@ enum Command {
     Differential(differential::Options),
     /// Explores every state of small universes, by stateright and by our own search.
     Explore(explore::Args),
+    /// A whole world in virtual time: everything goes wrong, then all must come right.
+    Simulate(simulate::Args),
     /// Compares the preset `as_in_voltha` with a transcription of the original's loop.
     Voltha(voltha::Args),
 }
@@ -25,6 +29,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Differential(options) => differential::run(&options),
         Command::Explore(args) => explore::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Voltha(args) => voltha::run(&args),
     }
 }

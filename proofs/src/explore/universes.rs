@@ -27,7 +27,7 @@ pub struct Universe {
     pub failures: Vec<FailureClass>,
     /// Whether there is ordinary traffic.
     pub traffic: bool,
-    /// Whether traffic is told so many ticks after it was observed.
+    /// Whether traffic is told late: up to so many ticks after it was observed.
     pub old_news: Option<u8>,
     /// Whether the client library gives hints, true or false.
     pub hints: bool,
@@ -131,6 +131,7 @@ fn small() -> Settings {
 
 /// The small universes, each about one thing: for every change, and for faulty cores.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table, one entry per universe")]
 pub fn universes() -> Vec<Universe> {
     let everything_fails = vec![
         FailureClass::Unreachable,
@@ -183,7 +184,15 @@ pub fn universes() -> Vec<Universe> {
             hints: true,
             sleeps: Some(9),
             shutdown: true,
-            ..Universe::new("sleep", small(), 1_920)
+            ..Universe::new(
+                "sleep",
+                // So long that evidence and more bad news come while the message of a suspicion is under way.
+                Settings {
+                    suspicion_timeout: ticks(2),
+                    ..small()
+                },
+                0,
+            )
         },
         Universe {
             flight: 1,
@@ -193,6 +202,7 @@ pub fn universes() -> Vec<Universe> {
         Universe {
             failures: everything_fails.clone(),
             traffic: true,
+            old_news: Some(1),
             hints: true,
             ..Universe::new(
                 "strict and slow",
@@ -204,6 +214,22 @@ pub fn universes() -> Vec<Universe> {
                     ..small()
                 },
                 5_334,
+            )
+        },
+        Universe {
+            traffic: true,
+            old_news: Some(3),
+            ..Universe::new(
+                "old news",
+                // As old as the bound at the most, and older than the live interval.
+                Settings {
+                    live_interval: ticks(2),
+                    liveness_timeout: ticks(1),
+                    failures_to_not_ready: 1,
+                    recreate_after: Some(ticks(6)),
+                    ..small()
+                },
+                0,
             )
         },
         Universe {

@@ -141,11 +141,10 @@ impl World {
         if universe.traffic && self.bus == BusState::Up {
             to.push(Move::Traffic(0));
         }
-        if let Some(ago) = universe.old_news
-            && (self.bus == BusState::Up || self.unusable <= u32::from(ago))
-        {
-            to.push(Move::Traffic(ago));
-        }
+        let old_news = 1..=universe.old_news.unwrap_or(0);
+        let known =
+            old_news.filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
+        to.extend(known.map(Move::Traffic));
         if universe.hints {
             to.push(Move::Hint);
         }
@@ -314,7 +313,34 @@ impl World {
         if counted != stale.len() as u64 || !same(&mut twin) {
             return Err(Claim::StaleDoesNothing);
         }
+        self.no_time_passes_backwards(now, universe.tick)?;
+        self.evidence_counts_first(now + universe.tick)?;
         self.time_passes_first(now + universe.tick)
+    }
+
+    /// An event that is told with an older instant comes at the newest that was told.
+    fn no_time_passes_backwards(&self, now: Instant, tick: Duration) -> Result<(), Claim> {
+        let hint = Event::Suspicion(FailureClass::Unreachable.into());
+        for event in [hint, Event::Shutdown] {
+            let (mut then, mut earlier) = (self.supervisor.clone(), self.supervisor.clone());
+            then.handle_event(now, event);
+            earlier.handle_event(now.checked_sub(tick).unwrap_or(now), event);
+            if then != earlier {
+                return Err(Claim::TimeStandsStill);
+            }
+        }
+        Ok(())
+    }
+
+    /// Evidence counts before what is due; what is due all the same fires in the same call.
+    fn evidence_counts_first(&self, later: Instant) -> Result<(), Claim> {
+        let mut told = self.supervisor.clone();
+        told.handle_event(later, Event::Live { at: *EPOCH });
+        while told.poll_action().is_some() {}
+        if told.poll_timeout().is_some_and(|due| due <= later) {
+            return Err(Claim::NoHotLoop);
+        }
+        Ok(())
     }
 
     fn time_passes_first(&self, later: Instant) -> Result<(), Claim> {

@@ -35,7 +35,7 @@ impl Watch {
                 let operation = Operation { id, deadline };
                 self.registers(config, now, operation, handler.index(), attempt)
             }
-            Action::Discard { id } => self.discards(now, id),
+            Action::Discard { id } => self.discards(config, now, id),
             Action::SetStatus(report) => self.reports(config, now, report),
             Action::Renew { evidence, lease } => {
                 let says_more = self.report.status == Status::Running
@@ -71,7 +71,8 @@ impl Watch {
         )?;
         let since = self.waiting.take().ok_or(Claim::OneStart)?;
         let backoff = settings.start_backoff;
-        let first = self.newest == 1;
+        // Where names are forgotten, many a start is the first of its name.
+        let first = self.newest == 1 && self.report.status == Status::Prepared;
         hold(
             first || now >= since + shortest(backoff, self.unproved),
             Claim::BackoffIsKept,
@@ -115,8 +116,11 @@ impl Watch {
             } => {
                 let row = failed.map(|row| row.since);
                 asked = doubted.map(|it| it.newest).or(row).unwrap_or(now);
-                takes == settings.liveness_timeout
-                    || doubted.is_some() && takes == settings.suspicion_timeout
+                takes
+                    == match doubted {
+                        Some(_) => settings.suspicion_timeout,
+                        None => settings.liveness_timeout,
+                    }
             }
         };
         hold(allowed, Claim::DeadlinesFromNow)?;
@@ -169,10 +173,18 @@ impl Watch {
         Ok(())
     }
 
-    fn discards(&mut self, now: Instant, id: OpId) -> Result<(), Claim> {
+    fn discards(&mut self, config: &Config, now: Instant, id: OpId) -> Result<(), Claim> {
         if self.client == Some(id) {
+            let after = config.settings().recreate_after;
+            let useless = match self.bus {
+                Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
+                Bus::Live { .. } => false,
+            };
+            hold(self.reason || useless, Claim::ReplacedInTime)?;
             self.client = None;
             self.question = None;
+            // Another start is tried after its back-off, which is checked by itself.
+            self.tried = now;
             for slot in &mut self.handlers {
                 if let Slot::Registering { operation, .. } = *slot {
                     self.left_behind.push(operation.id);

@@ -37,7 +37,7 @@ impl Watch {
         )?;
         self.while_running(config, seen, due)?;
         self.while_trying(config, seen, due)?;
-        self.while_ending(config, seen.now)?;
+        self.while_ending(config, seen.now, due)?;
         self.after_proof(config, seen)
     }
 
@@ -80,7 +80,7 @@ impl Watch {
         let tolerated = partial.is_none_or(|since| seen.now < since + settings.partial_tolerance);
         hold(tolerated, Claim::PartialEnds)?;
         let decided = suspicion_bound(config);
-        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.oldest + decided);
+        let undecided = doubted.is_none_or(|doubted| seen.now < doubted.counted + decided);
         hold(undecided, Claim::SuspicionDecides)
     }
 
@@ -110,6 +110,10 @@ impl Watch {
             let delay = longest(settings.start_backoff, self.unproved);
             hold(waits_on_time(since, delay), Claim::BackoffIsKept)?;
         }
+        if let (Some(after), Bus::NotLive { newest, .. }) = (settings.recreate_after, self.bus) {
+            let replaced = self.client.is_none() || waits_on_time(newest, after);
+            hold(replaced, Claim::ReplacedInTime)?;
+        }
         for slot in &self.handlers {
             match *slot {
                 Slot::Waiting { since, failures } => {
@@ -123,7 +127,12 @@ impl Watch {
         Ok(())
     }
 
-    fn while_ending(&self, config: &Config, now: Instant) -> Result<(), Claim> {
+    fn while_ending(
+        &self,
+        config: &Config,
+        now: Instant,
+        due: Option<Instant>,
+    ) -> Result<(), Claim> {
         let Some(asked) = self.ending else {
             return hold(
                 self.stop.is_none() && self.report.status != Status::Stopped,
@@ -133,7 +142,11 @@ impl Watch {
         let ended = self.report.status == Status::Stopped;
         let in_order = matches!(self.report.status, Status::NotReady | Status::Stopped);
         let in_time = ended || now < asked + config.shutdown_bound();
-        hold(in_order && in_time, Claim::EndInOrder)
+        // The drain counts from when it could be seen; who never ran needs none.
+        let seen = self.ran.map(|ran| ran + config.settings().drain);
+        let drained = asked.max(seen.unwrap_or(asked));
+        let goes_on = ended || self.stop.is_some() || due.is_some_and(|due| due <= drained);
+        hold(in_order && in_time && goes_on, Claim::EndInOrder)
     }
 
     /// Enough proofs and every required handler are Running, and nothing less than news makes it wait.
@@ -172,9 +185,8 @@ fn suspicion_bound(config: &Config) -> Duration {
 fn longest_pause(config: &Config) -> Duration {
     let settings = config.settings();
     let starting = settings.start_timeout + settings.start_backoff.max;
-    let asking = settings.liveness_timeout + settings.recheck_delay;
-    starting
-        .max(not_live_intervals(config).max)
-        .max(settings.live_interval)
-        .max(asking)
+    // While warned, or while leaders are missing, the next message counts from the end of the one before it.
+    let quiet = settings.live_interval.max(settings.not_live_interval);
+    let asking = settings.liveness_timeout + quiet;
+    starting.max(not_live_intervals(config).max).max(asking)
 }

@@ -104,6 +104,8 @@ pub(super) struct Doubt {
     pub(super) newest: Instant,
     /// Whether a liveness message failed that was sent after it.
     pub(super) confirmed: bool,
+    /// From when on a decision is due: later than the news where the one who drives slept.
+    pub(super) counted: Instant,
 }
 
 impl Watch {
@@ -141,8 +143,7 @@ impl Watch {
             ..
         } = &mut self.bus
         {
-            doubted.oldest = now;
-            doubted.newest = now;
+            doubted.counted = now;
         }
     }
 

@@ -59,6 +59,7 @@ claims! {
     SuspicionDecides "suspicion" "Bad news that nothing refutes ends Running within the spacing and two suspicion timeouts."
     PartialEnds "partial" "While only leaders are missing, Running ends when the tolerance has passed, and not before."
     HandlersRequired "handlers" "Running implies that every required handler is registered."
+    ReplacedInTime "recreate" "A client that nothing proves to be of use is replaced when its time is up, and not before."
     WakesForNews "evidence" "Where evidence is not wanted, it changes nothing but the lease."
     RunsWhenProved "proof" "Enough proofs and all required handlers are Running at once."
 }

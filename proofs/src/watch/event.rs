@@ -27,7 +27,7 @@ impl Watch {
                 self.registration_answered(now, id, result)
             }
             Event::StopAnswered { id, .. } => {
-                let taken = self.stop.is_some_and(|it| it.id == id);
+                let taken = self.stop.is_some_and(|it| it.id == id && it.deadline > now);
                 self.stop = self.stop.filter(|it| it.id != id);
                 taken
             }
@@ -182,6 +182,7 @@ impl Watch {
                     oldest: now,
                     newest: now,
                     confirmed: false,
+                    counted: now,
                 })
             });
             if let Some(question) = &mut self.question {
@@ -248,16 +249,14 @@ impl Watch {
             } => {
                 *evidence = at;
                 *failed = failed.filter(|row| at <= row.since);
-                *doubted = doubted.filter(|it| at <= it.newest).map(|it| {
-                    if at > it.oldest {
-                        Doubt {
-                            oldest: it.newest,
-                            confirmed: false,
-                            ..it
-                        }
+                // What refutes older news alone leaves the newest: the bound counts from there.
+                *doubted = doubted.filter(|it| at <= it.newest).map(|it| Doubt {
+                    counted: if at > it.oldest {
+                        it.counted.max(it.newest)
                     } else {
-                        it
-                    }
+                        it.counted
+                    },
+                    ..it
                 });
                 *partial = partial.map(|since| since.max(at));
             }

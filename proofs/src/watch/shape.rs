@@ -104,7 +104,11 @@ impl Watch {
                 proved,
             } => Bus::NotLive {
                 newest: at(now
-                    .checked_sub(config.detection_bound())
+                    .checked_sub(
+                        config
+                            .detection_bound()
+                            .max(config.settings().recreate_after.unwrap_or_default()),
+                    )
                     .map_or(newest, |oldest| newest.max(oldest))),
                 proofs,
                 proved,
@@ -124,6 +128,7 @@ impl Watch {
                     oldest: at(it.oldest),
                     newest: at(it.newest),
                     confirmed: it.confirmed,
+                    counted: at(it.counted),
                 }),
                 partial: partial.map(at),
             },
@@ -200,7 +205,12 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
             match doubted {
                 None => to.push(0),
                 Some(it) => {
-                    to.extend([1 + i64::from(it.confirmed), at(it.oldest), at(it.newest)]);
+                    to.extend([
+                        1 + i64::from(it.confirmed),
+                        at(it.oldest),
+                        at(it.newest),
+                        at(it.counted),
+                    ]);
                 }
             }
             some_at(partial, to);

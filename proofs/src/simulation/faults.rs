@@ -1,0 +1,134 @@
+//! What goes wrong with the bus and its client.
+
+use livebus_core::{Event, FailureClass, OpId};
+
+use super::broken::Broken;
+use super::cluster::{Network, State};
+use super::summary::Situation;
+use super::world::{What, World};
+
+impl World {
+    pub(super) fn broker(&mut self, broker: usize) {
+        if self.cluster.is_up(broker) && self.cluster.seen(broker) != State::Slow {
+            let (state, situation) = self.random.pick(&[
+                (State::Killed, Situation::BrokerKilled),
+                (State::Killed, Situation::BrokerKilled),
+                (State::Hung, Situation::BrokerHung),
+                (State::Slow, Situation::BrokerSlow),
+            ]);
+            self.summary.note(situation);
+            self.log
+                .note(self.clock, format_args!("broker {broker}: {state:?}"));
+            self.cluster.set(broker, state);
+            let flaps = self.random.below(4) == 0;
+            let down = self.rates.broker_down / if flaps { 16 } else { 1 };
+            self.recur(down.max(1), What::Broker(broker));
+            if state != State::Slow {
+                self.recur(self.rates.election, What::Election(broker));
+            }
+            if state == State::Killed {
+                self.hints();
+            }
+            self.changed(false);
+        } else {
+            self.log
+                .note(self.clock, format_args!("broker {broker}: Up"));
+            self.cluster.set(broker, State::Up);
+            self.recur(self.rates.broker_up, What::Broker(broker));
+            self.changed(true);
+        }
+    }
+
+    pub(super) fn network(&mut self) {
+        let better = self.cluster.network != Network::Open;
+        if better {
+            self.cluster.network = Network::Open;
+            self.recur(self.rates.network_open, What::Network);
+        } else {
+            self.cluster.network = self.random.pick(&[Network::Refusing, Network::Silent]);
+            self.recur(self.rates.network_broken, What::Network);
+            if self.cluster.network == Network::Refusing {
+                self.hints();
+            }
+        }
+        let network = self.cluster.network;
+        self.log
+            .note(self.clock, format_args!("network: {network:?}"));
+        self.changed(better);
+    }
+
+    pub(super) fn refusal(&mut self) {
+        let better = self.cluster.refusal.is_some();
+        if better {
+            self.cluster.refusal = None;
+            self.recur(self.rates.no_refusal, What::Refusal);
+        } else {
+            self.cluster.refusal = Some(self.random.pick(&REFUSALS));
+            self.recur(self.rates.refusal, What::Refusal);
+        }
+        let refusal = self.cluster.refusal;
+        self.log
+            .note(self.clock, format_args!("refusal: {refusal:?}"));
+        self.changed(better);
+    }
+
+    /// The client library notices that connections are gone, and may say so.
+    pub(super) fn hints(&mut self) {
+        for service in 0..self.services.len() {
+            if self.random.chance(self.rates.hints) {
+                let more = self.storm();
+                let delay = self.random.below(self.rates.latency);
+                self.after(delay, What::Hint { service, more });
+            }
+        }
+    }
+
+    pub(super) fn storm(&mut self) -> u64 {
+        if self.random.chance(self.rates.storm) {
+            self.random.between(2, 60)
+        } else {
+            0
+        }
+    }
+
+    /// The bus has changed: is it usable, and will rounds that wait be answered?
+    pub(super) fn changed(&mut self, better: bool) {
+        if self.cluster.settle(self.clock) {
+            self.summary.note(if self.cluster.is_usable() {
+                Situation::BusBack
+            } else {
+                Situation::BusGone
+            });
+            self.rearm();
+        }
+        if better {
+            self.retry_all();
+        }
+    }
+
+    /// A client is beyond repair.
+    pub(super) fn lose_client(&mut self) -> Result<(), Broken> {
+        let service = self.any_service();
+        let lives = self.services[service].lives;
+        let Some(life) = &self.services[service].life else {
+            return Ok(());
+        };
+        // At times the news are of a client that was replaced long ago.
+        let old = self.random.below(4) == 0;
+        let client = life
+            .client
+            .filter(|_| !old)
+            .unwrap_or(OpId::from_number(1 + self.random.below(8)));
+        let failure = FailureClass::ClientFatal.into();
+        self.tell(service, lives, Event::ClientLost { client, failure })
+    }
+}
+
+const REFUSALS: [FailureClass; 6] = [
+    FailureClass::TopicMissing,
+    FailureClass::Authorization,
+    FailureClass::Throttled,
+    FailureClass::NotEnoughReplicas,
+    FailureClass::Authentication,
+    FailureClass::Tls,
+];

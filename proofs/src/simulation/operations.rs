@@ -1,0 +1,254 @@
+//! What actions lead to: operations, and how the bus answers them.
+
+use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, OpId, Status};
+
+use super::cluster::State;
+use super::service::Round;
+use super::summary::Situation;
+use super::world::{What, World};
+
+impl World {
+    pub(super) fn execute(&mut self, service: usize, action: &Action) {
+        match *action {
+            Action::Start { id, deadline, .. } => {
+                let (fails, hangs) = (self.rates.start_fails, self.rates.start_hangs);
+                let result = self.outcome(fails, hangs);
+                if let Some(result) = result {
+                    let event = Event::StartAnswered { id, result };
+                    self.answer(service, event, self.nanos(deadline));
+                }
+            }
+            Action::RegisterHandler { id, deadline, .. } => {
+                let rates = &self.rates;
+                let (fails, hangs) = (rates.registration_fails, rates.registration_hangs);
+                if let Some(result) = self.outcome(fails, hangs) {
+                    let event = Event::RegistrationAnswered { id, result };
+                    self.answer(service, event, self.nanos(deadline));
+                }
+            }
+            Action::Stop { id, deadline } => {
+                let hangs = self.rates.stop_hangs;
+                if let Some(result) = self.outcome(hangs / 2, hangs) {
+                    let event = Event::StopAnswered { id, result };
+                    self.answer(service, event, self.nanos(deadline));
+                }
+            }
+            Action::SendLiveness { id, deadline } => {
+                let deadline = self.nanos(deadline);
+                if let Some(life) = &mut self.services[service].life {
+                    life.round = Some(Round {
+                        id,
+                        deadline,
+                        waits: true,
+                    });
+                }
+                self.attempt(service, true);
+            }
+            Action::Discard { id } => {
+                if let Some(life) = &mut self.services[service].life
+                    && life.client == Some(id)
+                {
+                    (life.client, life.round) = (None, None);
+                }
+            }
+            Action::SetStatus(report) if report.status == Status::Failed => {
+                // Somebody notices in the end.
+                let life = self.services[service].lives;
+                let delay = self.random.around(self.pace * 4);
+                let event = Event::Shutdown;
+                let what = What::Told {
+                    service,
+                    life,
+                    event,
+                };
+                if !self.healed {
+                    self.after(delay, what);
+                }
+            }
+            Action::SetStatus(_) | Action::Renew { .. } => {}
+        }
+    }
+
+    /// How an operation ends that is not a question to the bus. `None`: it does not.
+    fn outcome(&mut self, fails: u64, hangs: u64) -> Option<Result<(), Failure>> {
+        if self.random.chance(hangs) {
+            None
+        } else if self.random.chance(fails) {
+            Some(Err(self.random.pick(&FailureClass::ALL).into()))
+        } else {
+            Some(Ok(()))
+        }
+    }
+
+    /// An answer about as soon as usual, or not.
+    fn answer(&mut self, service: usize, event: Event, deadline: u64) {
+        let delay = self.random.around(self.rates.latency);
+        self.answer_after(service, event, deadline, delay);
+    }
+
+    fn answer_after(&mut self, service: usize, event: Event, deadline: u64, delay: u64) {
+        let life = self.services[service].lives;
+        let what = What::Told {
+            service,
+            life,
+            event,
+        };
+        let mut at = self.clock + delay;
+        if self.random.chance(self.rates.late) {
+            at = deadline + self.random.around(self.rates.latency);
+        } else if self.random.chance(self.rates.at_deadline) {
+            self.summary.note(Situation::AnswerAtDeadline);
+            at = (deadline + self.random.between(0, 2)).saturating_sub(1);
+            at = at.max(self.clock);
+        }
+        if at < deadline && is_proof(&event) {
+            self.flight = self.flight.max(at - self.clock);
+        }
+        self.at(at, what);
+        if self.random.chance(self.rates.duplicated) {
+            let again = self.random.below(self.pace);
+            self.at(at + again, what);
+        }
+    }
+}
+
+// Rounds: a record to each of the leaders; the first acknowledgement is enough.
+impl World {
+    /// Sends the records. Answers what the first leader does, or what is left when all have failed; else waits.
+    fn attempt(&mut self, service: usize, first: bool) {
+        let Some(round) = self.round(service) else {
+            return;
+        };
+        let (asked, count) = self.cluster.asked();
+        let said = self.cluster.answer();
+        let mut acknowledged: Option<u64> = None;
+        let mut failed: Option<(u64, FailureClass)> = None;
+        let mut silent = false;
+        for broker in &asked[..count] {
+            let mean = match self.cluster.seen(*broker) {
+                State::Up => self.rates.latency,
+                State::Slow => self.rates.slow,
+                State::Killed if self.random.chance(self.rates.fails_fast) => {
+                    failed = failed.or(Some((self.rates.latency, FailureClass::Unreachable)));
+                    continue;
+                }
+                // The record waits for the broker to come back.
+                State::Killed | State::Hung => {
+                    silent = true;
+                    continue;
+                }
+            };
+            if self.random.chance(self.rates.lost) {
+                silent = true;
+                continue;
+            }
+            let delay = self.random.around(mean);
+            let failing = said.is_ok() && self.random.chance(self.rates.failing);
+            let said = if failing {
+                Err(self.random.pick(&FailureClass::ALL))
+            } else {
+                said
+            };
+            match said {
+                Ok(()) => {
+                    acknowledged = Some(acknowledged.map_or(delay, |it| it.min(delay)));
+                }
+                Err(class) => {
+                    let later = failed.map_or(delay, |(it, _)| it.max(delay));
+                    failed = Some((later, class));
+                }
+            }
+        }
+        let (delay, result) = match (acknowledged, failed) {
+            (Some(delay), _) => (delay, Ok(())),
+            (None, Some((delay, class))) if !silent => (delay, Err(class.into())),
+            (None, _) => {
+                if first {
+                    self.summary.note(Situation::RoundParked);
+                    let half = (round.deadline - self.clock) / 2;
+                    let (life, id) = (self.services[service].lives, round.id);
+                    self.after(half, What::HalfTime { service, life, id });
+                }
+                return;
+            }
+        };
+        self.waits_no_more(service);
+        let id = round.id;
+        let event = Event::LivenessAnswered { id, result };
+        self.answer_after(service, event, round.deadline, delay);
+    }
+
+    /// The bus is better than it was: records that wait are sent soon.
+    pub(super) fn retry_all(&mut self) {
+        for service in 0..self.services.len() {
+            if let Some(Round { id, .. }) = self.round(service) {
+                let life = self.services[service].lives;
+                let delay = self.random.around(self.rates.latency);
+                self.after(delay, What::Retry { service, life, id });
+            }
+        }
+    }
+
+    pub(super) fn retry(&mut self, service: usize, life: u32, id: OpId) {
+        let same = self.services[service].lives == life;
+        if same && self.round(service).is_some_and(|round| round.id == id) {
+            self.attempt(service, false);
+        }
+    }
+
+    /// No leader has answered. If another broker does, it is the leaders that are missing.
+    pub(super) fn half_time(&mut self, service: usize, life: u32, id: OpId) {
+        let waiting = self.round(service).filter(|round| round.id == id);
+        let Some(round) = waiting.filter(|_| self.services[service].lives == life) else {
+            return;
+        };
+        let left = round.deadline - self.clock;
+        let class = if self.cluster.another_answers() {
+            self.summary.note(Situation::RoundLeaderless);
+            FailureClass::NoLeader
+        } else if self.random.below(2) == 0 {
+            self.random
+                .pick(&[FailureClass::Timeout, FailureClass::Unreachable])
+        } else {
+            // Nobody says anything until the deadline.
+            return;
+        };
+        let result = Err(class.into());
+        let event = Event::LivenessAnswered { id, result };
+        // It is told a little before the deadline; a leader that comes back until then is faster.
+        let delay = left - left * 2 / 5;
+        self.answer_after(service, event, round.deadline, delay);
+    }
+
+    /// The round under way, if nothing came of it yet.
+    fn round(&self, service: usize) -> Option<Round> {
+        let life = self.services[service].life.as_ref()?;
+        life.round
+            .filter(|round| round.waits && round.deadline > self.clock)
+    }
+
+    fn waits_no_more(&mut self, service: usize) {
+        if let Some(life) = &mut self.services[service].life
+            && let Some(round) = &mut life.round
+        {
+            round.waits = false;
+        }
+    }
+}
+
+/// Whether it says that the bus works, and so may keep a service Running after it ceased to.
+fn is_proof(event: &Event) -> bool {
+    match event {
+        Event::LivenessAnswered { result, .. } => {
+            let proves = |failure: Failure| failure.class.kind() == FailureKind::Answer;
+            result.err().is_none_or(proves)
+        }
+        Event::StartAnswered { .. }
+        | Event::RegistrationAnswered { .. }
+        | Event::StopAnswered { .. }
+        | Event::Live { .. }
+        | Event::Suspicion(_)
+        | Event::ClientLost { .. }
+        | Event::Shutdown => false,
+    }
+}
