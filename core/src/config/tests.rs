@@ -251,3 +251,8 @@ fn the_bounds_follow_from_the_settings() {
     );
     assert_eq!(config.shutdown_bound(), Duration::from_secs(10));
 }
+
+#[test]
+fn the_longest_duration_is_a_year() {
+    assert_eq!(Config::LONGEST, Duration::from_secs(31_536_000));
+}
