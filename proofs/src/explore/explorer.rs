@@ -120,10 +120,11 @@ impl Explored {
             self.broken = self.broken.or(Some((number, claim)));
         }
         let soon = *super::world::EPOCH + universe.tick;
-        let handlers = 0..universe.config.settings().handlers.len();
         let watch = &world.watch;
         let under_way = [watch.starting(), watch.asking(), watch.stopping()];
-        let registering = handlers.map(|handler| watch.registering(handler));
+        let registering = universe
+            .handlers()
+            .map(|handler| watch.registering(usize::from(handler)));
         let mut under_way = under_way.into_iter().chain(registering).flatten();
         self.found_from.push(from);
         self.states.push(Facts {

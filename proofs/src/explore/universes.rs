@@ -28,7 +28,7 @@ pub struct Universe {
     /// Whether there is ordinary traffic.
     pub traffic: bool,
     /// Whether traffic is told late: up to so many ticks after it was observed.
-    pub old_news: Option<u32>,
+    pub old_news: Option<u8>,
     /// Whether the client library gives hints, true or false.
     pub hints: bool,
     /// Whether clients are lost.
@@ -36,7 +36,7 @@ pub struct Universe {
     /// Whether the service may end.
     pub shutdown: bool,
     /// Whether the process may sleep, for so many ticks.
-    pub sleeps: Option<u32>,
+    pub sleeps: Option<u8>,
     /// Good answers are under way for so many ticks at the most, and arrive though the bus is gone.
     pub flight: u32,
     /// How many states there are, which the tests pin.
@@ -48,6 +48,12 @@ impl Universe {
     #[must_use]
     pub fn ticks(&self, duration: Duration) -> u32 {
         u32::try_from(duration.as_nanos() / self.tick.as_nanos()).unwrap_or(u32::MAX)
+    }
+
+    /// The places of its handlers.
+    #[must_use]
+    pub fn handlers(&self) -> std::ops::Range<u8> {
+        0..u8::try_from(self.config.settings().handlers.len()).unwrap_or(u8::MAX)
     }
 
     /// Whether leaders may be missing.
@@ -145,21 +151,21 @@ pub fn universes() -> Vec<Universe> {
             old_news: Some(1),
             hints: true,
             shutdown: true,
-            ..Universe::new("hints", small(), 0)
+            ..Universe::new("hints", small(), 3_419)
         },
         Universe {
             failures: everything_fails.clone(),
             hints: true,
             losses: true,
             shutdown: true,
-            ..Universe::new("failures", small(), 0)
+            ..Universe::new("failures", small(), 2_689)
         },
         Universe {
             buses: vec![BusState::Up, BusState::Hung, BusState::Leaderless],
             failures: vec![FailureClass::NoLeader],
             traffic: true,
             hints: true,
-            ..Universe::new("leaders", small(), 0)
+            ..Universe::new("leaders", small(), 4_030)
         },
         Universe {
             losses: true,
@@ -170,7 +176,7 @@ pub fn universes() -> Vec<Universe> {
                     handlers: handlers.clone(),
                     ..small()
                 },
-                0,
+                12_231,
             )
         },
         Universe {
@@ -185,13 +191,13 @@ pub fn universes() -> Vec<Universe> {
                     suspicion_timeout: ticks(2),
                     ..small()
                 },
-                0,
+                3_846,
             )
         },
         Universe {
             flight: 1,
             hints: true,
-            ..Universe::new("flight", small(), 0)
+            ..Universe::new("flight", small(), 1_495)
         },
         Universe {
             failures: everything_fails.clone(),
@@ -207,7 +213,7 @@ pub fn universes() -> Vec<Universe> {
                     recreate_after: Some(ticks(4)),
                     ..small()
                 },
-                0,
+                10_188,
             )
         },
         Universe {
@@ -223,7 +229,7 @@ pub fn universes() -> Vec<Universe> {
                     recreate_after: Some(ticks(6)),
                     ..small()
                 },
-                0,
+                1_159,
             )
         },
         Universe {
@@ -248,7 +254,7 @@ pub fn universes() -> Vec<Universe> {
                     drain: Duration::ZERO,
                     ..small()
                 },
-                0,
+                1_653,
             )
         },
     ]
@@ -282,7 +288,7 @@ pub fn everything() -> Universe {
                 registration_timeout: ticks(2),
                 ..small()
             },
-            0,
+            1_126_474,
         )
     }
 }

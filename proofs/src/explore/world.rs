@@ -52,7 +52,7 @@ pub enum Operation {
     /// The liveness message.
     Liveness,
     /// The registration of a handler.
-    Registration(usize),
+    Registration(u8),
     /// The stop.
     Stop,
 }
@@ -63,13 +63,13 @@ pub enum Move {
     /// One tick passes.
     Tick,
     /// The process does not get to run for so many ticks.
-    Sleep(u32),
+    Sleep(u8),
     /// The bus changes.
     Bus(BusState),
     /// An operation is answered.
     Answer(Operation, Option<FailureClass>),
     /// Ordinary traffic proved that the bus works, so many ticks ago.
-    Traffic(u32),
+    Traffic(u8),
     /// Bad news.
     Hint,
     /// The client is lost.
@@ -142,7 +142,8 @@ impl World {
             to.push(Move::Traffic(0));
         }
         let old_news = 1..=universe.old_news.unwrap_or(0);
-        let known = old_news.filter(|ago| self.bus == BusState::Up || self.unusable <= *ago);
+        let known =
+            old_news.filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
         to.extend(known.map(Move::Traffic));
         if universe.hints {
             to.push(Move::Hint);
@@ -173,8 +174,8 @@ impl World {
                     .map(|it| Move::Answer(Operation::Liveness, it)),
             );
         }
-        for handler in 0..universe.config.settings().handlers.len() {
-            if self.watch.registering(handler).is_some() {
+        for handler in universe.handlers() {
+            if self.watch.registering(usize::from(handler)).is_some() {
                 let operation = Operation::Registration(handler);
                 to.push(Move::Answer(operation, None));
                 to.push(Move::Answer(operation, Some(FailureClass::Authorization)));
@@ -195,7 +196,7 @@ impl World {
         match what {
             Move::Tick => now += universe.tick,
             Move::Sleep(ticks) => {
-                now += universe.tick * ticks;
+                now += universe.tick * u32::from(ticks);
                 next.watch.overslept(now);
             }
             Move::Bus(bus) => {
@@ -244,7 +245,7 @@ impl World {
                         result,
                     },
                     Operation::Registration(handler) => Event::RegistrationAnswered {
-                        id: id(self.watch.registering(handler)),
+                        id: id(self.watch.registering(usize::from(handler))),
                         result,
                     },
                     Operation::Stop => Event::StopAnswered {
@@ -254,7 +255,9 @@ impl World {
                 }
             }
             Move::Traffic(ago) => Event::Live {
-                at: EPOCH.checked_sub(universe.tick * ago).unwrap_or(*EPOCH),
+                at: EPOCH
+                    .checked_sub(universe.tick * u32::from(ago))
+                    .unwrap_or(*EPOCH),
             },
             Move::Lost => Event::ClientLost {
                 client: self.watch.client().unwrap_or(unknown),
@@ -366,7 +369,7 @@ impl World {
         self.supervisor = supervisor;
         let most = match self.watch.evidence() {
             Some(_) => universe.bound(true) + 1,
-            None => universe.old_news.map_or(0, |ago| ago + 1),
+            None => universe.old_news.map_or(0, |ago| u32::from(ago) + 1),
         };
         self.unusable = self.unusable.min(most);
         self.leaderless |= self.bus == BusState::Leaderless;

@@ -219,11 +219,7 @@ impl World {
 }
 
 /// All that it wants, if that ends.
-pub(super) fn poll(
-    life: &mut Life,
-    stale: u64,
-    actions: &mut Vec<Action>,
-) -> Result<Call, Broken> {
+pub(super) fn poll(life: &mut Life, stale: u64, actions: &mut Vec<Action>) -> Result<Call, Broken> {
     let call = watch::poll(&mut life.supervisor, stale, actions);
     if actions.len() < MOST_ACTIONS {
         Ok(call)
