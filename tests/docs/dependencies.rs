@@ -6,13 +6,18 @@ use crate::root;
 
 /// The names of the packages of a dependency tree, each once.
 fn packages(package: &str, arguments: &[&str]) -> Vec<String> {
-    let mut names: Vec<String> = tree(&[&["-p", package, "--prefix", "none"], arguments].concat())
+    let names = names(&[&["-p", package], arguments].concat());
+    assert!(names.iter().any(|name| name == package), "{names:?}");
+    names
+}
+
+fn names(arguments: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = tree(&[arguments, &["--prefix", "none"]].concat())
         .lines()
         .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
         .collect();
     names.sort();
     names.dedup();
-    assert!(names.iter().any(|name| name == package), "{names:?}");
     names
 }
 
@@ -84,6 +89,19 @@ fn the_core_depends_on_nothing() {
     for names in shipped("livebus-core") {
         assert_eq!(names, ["livebus-core"]);
     }
+}
+
+#[test]
+fn nobody_but_its_hunt_gets_the_core_with_faults() {
+    let dependents = names(&["--workspace", "--all-features", "-i", "livebus-core-faulty"]);
+    assert_eq!(dependents, ["livebus-core-faulty", "livebus-proofs-faulty"]);
+    let dependents = names(&[
+        "--workspace",
+        "--all-features",
+        "-i",
+        "livebus-proofs-faulty",
+    ]);
+    assert_eq!(dependents, ["livebus-proofs-faulty"]);
 }
 
 /// Which runtime `DefaultRuntime` is would depend on them, for every crate of a build at once.

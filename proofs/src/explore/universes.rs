@@ -151,21 +151,21 @@ pub fn universes() -> Vec<Universe> {
             old_news: Some(1),
             hints: true,
             shutdown: true,
-            ..Universe::new("hints", small(), 3_410)
+            ..Universe::new("hints", small(), 3_419)
         },
         Universe {
             failures: everything_fails.clone(),
             hints: true,
             losses: true,
             shutdown: true,
-            ..Universe::new("failures", small(), 2_695)
+            ..Universe::new("failures", small(), 2_689)
         },
         Universe {
             buses: vec![BusState::Up, BusState::Hung, BusState::Leaderless],
             failures: vec![FailureClass::NoLeader],
             traffic: true,
             hints: true,
-            ..Universe::new("leaders", small(), 4_010)
+            ..Universe::new("leaders", small(), 4_030)
         },
         Universe {
             losses: true,
@@ -176,7 +176,7 @@ pub fn universes() -> Vec<Universe> {
                     handlers: handlers.clone(),
                     ..small()
                 },
-                12_243,
+                12_231,
             )
         },
         Universe {
@@ -191,7 +191,7 @@ pub fn universes() -> Vec<Universe> {
                     suspicion_timeout: ticks(2),
                     ..small()
                 },
-                0,
+                3_846,
             )
         },
         Universe {
@@ -213,7 +213,7 @@ pub fn universes() -> Vec<Universe> {
                     recreate_after: Some(ticks(4)),
                     ..small()
                 },
-                5_334,
+                10_188,
             )
         },
         Universe {
@@ -229,7 +229,7 @@ pub fn universes() -> Vec<Universe> {
                     recreate_after: Some(ticks(6)),
                     ..small()
                 },
-                0,
+                1_159,
             )
         },
         Universe {
@@ -288,7 +288,7 @@ pub fn everything() -> Universe {
                 registration_timeout: ticks(2),
                 ..small()
             },
-            1_124_568,
+            1_126_474,
         )
     }
 }
