@@ -109,6 +109,9 @@ pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
             return Err(most);
         }
         number += 1;
+        if number.is_multiple_of(1_000_000) {
+            eprintln!("{number} states explored, {} wait", rest.len());
+        }
     }
     explored.starts.push(explored.edges.len());
     Ok(explored)

@@ -293,20 +293,21 @@ pub fn everything() -> Universe {
     }
 }
 
-/// The same with longer times, where that makes more orders of events: the long command's.
+/// The same with longer times, where that makes more orders of events: more than 25 million states, for the long command.
 #[must_use]
 pub fn large() -> Universe {
     let longer = Settings {
         live_interval: ticks(4),
+        liveness_timeout: ticks(3),
+        failures_to_not_ready: 3,
+        suspicion_spacing: ticks(2),
         partial_tolerance: ticks(4),
-        registration_timeout: ticks(2),
+        registration_timeout: ticks(3),
         registration_backoff: Backoff {
             first: ticks(1),
             max: ticks(2),
             jitter_percent: 0,
         },
-        suspicion_spacing: ticks(2),
-        drain: ticks(3),
         handlers: vec![Handler::required("orders"), Handler::optional("audit")],
         ..small()
     };
