@@ -88,6 +88,22 @@ mod tests {
         assert!(delays.iter().any(|d| *d > Duration::from_millis(2_300)));
     }
 
+    /// The first numbers of splitmix64 for this seed, as its authors' own program gives them.
+    #[test]
+    fn the_generator_is_splitmix64() {
+        const FIRST: [u64; 5] = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ];
+        let mut jitter = Jitter::new(1_234_567);
+        for number in FIRST {
+            assert_eq!(u64::from(jitter.next_1024()), number % 1_025);
+        }
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_delays() {
         let delays = |seed| {

@@ -67,9 +67,9 @@ fn encode(epoch: Instant, report: &Report) -> [u64; WORDS] {
     let (cause, handler) = encode_cause(report.cause);
     [
         u64::from(report.status as u8)
-            | cause << 8
-            | handler << 16
-            | u64::from(report.attempt) << 32,
+            + (cause << 8)
+            + (handler << 16)
+            + (u64::from(report.attempt) << 32),
         encode_failure(report.cause.failure()),
         encode_failure(report.warning),
         encode_instant(epoch, Some(report.since)),
@@ -99,7 +99,8 @@ fn decode(epoch: Instant, words: [u64; WORDS]) -> Report {
 fn encode_failure(failure: Option<Failure>) -> u64 {
     failure.map_or(0, |Failure { class, code }| {
         let has_code = u64::from(code.is_some());
-        u64::from(class as u8) << 40 | has_code << 32 | u64::from(code.unwrap_or(0).cast_unsigned())
+        let code = u64::from(code.unwrap_or(0).cast_unsigned());
+        (u64::from(class as u8) << 40) + (has_code << 32) + code
     })
 }
 

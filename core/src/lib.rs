@@ -65,6 +65,12 @@
 //!
 //! No call panics, provided that the clock's instants leave room for a few years to be added.
 //!
+//! # How it is proved
+//!
+//! `docs/verification.md` in the repository names, for each claim on this page and each of the nine rules, the machine that fails
+//! when it is false: every state of small configurations, explored by two searches; a second implementation, written from the
+//! rules in prose; a simulation; faulty cores, each of which must be noticed. And it says what is not proved.
+//!
 //! # A complete runner
 //!
 //! Threads for operations, a channel for their answers, the standard library's clock. A runner on an async runtime is the

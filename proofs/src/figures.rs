@@ -46,6 +46,26 @@ pub fn write(document: &str, name: &str, found: &str) -> anyhow::Result<()> {
     fs::write(path_of(document), text).with_context(|| format!("writing docs/{document}"))
 }
 
+/// Prints what the running command found; where `written`, it stands in its section of `docs/verification.md` too, below the
+/// command.
+///
+/// # Errors
+///
+/// When the document has no such section, or cannot be read or written.
+pub fn report(name: &str, found: &str, written: bool) -> anyhow::Result<()> {
+    println!("{found}");
+    if !written {
+        return Ok(());
+    }
+    let words: Vec<String> = env::args().skip(1).filter(|it| it != "--write").collect();
+    let command = format!(
+        "cargo run --release -p livebus-proofs -- {}",
+        words.join(" ")
+    );
+    let section = format!("```console\n$ {command}\n{}\n```", found.trim());
+    write("verification.md", name, &section)
+}
+
 /// The document, and where the section begins and ends in it.
 fn section(document: &str, name: &str) -> anyhow::Result<(String, usize, usize)> {
     let text = fs::read_to_string(path_of(document))

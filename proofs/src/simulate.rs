@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use livebus_proofs::figures::report;
 use livebus_proofs::simulation::{EVENTS_PER_SEED, Seeds, simulate_aloud, simulate_many};
 
 /// What to simulate.
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Print a line for each event
     #[arg(long, requires = "seed")]
     log: bool,
+    /// Write what was found into `docs/verification.md`
+    #[arg(long)]
+    write: bool,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -56,11 +60,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let took = began.elapsed();
-    print!("{summary}");
     let millis = took.as_millis().max(1);
     let rate = u128::from(summary.events) * 1000 / millis;
-    println!("{} ms, {rate} events/s", took.as_millis());
-    Ok(())
+    let found = format!("{summary}{} ms, {rate} events/s", took.as_millis());
+    report("simulation", &found, args.write)
 }
 
 fn now() -> Instant {

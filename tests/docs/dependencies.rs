@@ -119,3 +119,30 @@ fn nobody_gives_rdkafka_a_default_runtime() {
         assert!(!features.contains(&feature), "{feature}: {tree}");
     }
 }
+
+#[test]
+fn no_machine_that_proves_the_core_reaches_those_who_use_it() {
+    let published = [
+        "livebus-core",
+        "livebus-kafka",
+        "livebus-endpoints",
+        "livebus-recording",
+        "livebus-runner",
+        "livebus-tokio",
+        "livebus-async-std",
+        "livebus",
+    ];
+    for package in published {
+        for names in shipped(package) {
+            let machines: Vec<_> = names
+                .iter()
+                .filter(|name| {
+                    name.contains("proofs") || name.contains("faulty") || *name == "stateright"
+                })
+                .collect();
+            assert!(machines.is_empty(), "{package} brings {machines:?}");
+        }
+    }
+    let names = packages("livebus-core", &["-e", "normal,build"]);
+    assert_eq!(names, ["livebus-core"], "the core depends on nothing");
+}

@@ -251,3 +251,9 @@ fn the_bounds_follow_from_the_settings() {
     );
     assert_eq!(config.shutdown_bound(), Duration::from_secs(10));
 }
+
+#[test]
+fn the_longest_duration_is_a_year() {
+    let seconds = Config::LONGEST.as_secs();
+    assert_eq!(seconds, 31_536_000);
+}

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use crate::figures::report;
 use case::Case;
 use coverage::Coverage;
 
@@ -49,6 +50,9 @@ pub struct Options {
     /// Tell at the end how often everything was reached.
     #[arg(long)]
     pub coverage: bool,
+    /// Write what was compared into `docs/verification.md`.
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// Plays the cases that the options ask for.
@@ -70,12 +74,16 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             println!("{times:>12}  {name}");
         }
     }
-    println!("{}", figures(played.cases, played.coverage.steps, took));
+    let found = figures(played.cases, played.coverage.steps, took);
     if let Some(number) = played.difference {
+        println!("{found}");
         bail!("{}", tell(options, number));
     }
-    println!("no difference");
-    Ok(())
+    report(
+        "differential",
+        &format!("{found}\nno difference"),
+        options.write,
+    )
 }
 
 struct Played {

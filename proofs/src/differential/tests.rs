@@ -11,6 +11,7 @@ fn options() -> Options {
         forever: false,
         threads: None,
         coverage: false,
+        write: false,
     }
 }
 

@@ -27,20 +27,46 @@ pub struct Outcome {
     pub broken: Vec<(&'static str, u32)>,
 }
 
-/// V1: a bus that works for ever leads to Running.
+/// V1.
 pub const V1: &str = "V1";
-/// V2: a bus that is dead for ever leads to `NotReady`.
+/// V2.
 pub const V2: &str = "V2";
-/// V3: while starts fail there is always another one.
+/// V3.
 pub const V3: &str = "V3";
-/// V4: while not ready, and always, there is another liveness message or proof.
+/// V4.
 pub const V4: &str = "V4";
-/// V5: a shutdown leads to Stopped.
+/// V5.
 pub const V5: &str = "V5";
-/// V6: Running can be reached from every state but Failed and the shutdown's.
+/// V6.
 pub const V6: &str = "V6";
-/// V8: a bus that works and answers in time is never called `NotReady`, once it has proved itself.
+/// V8.
 pub const V8: &str = "V8";
+
+/// What must happen in the end, each with its number.
+pub const CLAIMS: [(&str, &str); 7] = [
+    (
+        V1,
+        "A bus that works for ever leads to Running, within a bound.",
+    ),
+    (
+        V2,
+        "A bus that is dead for ever leads to NotReady, within the detection bound.",
+    ),
+    (V3, "While starts fail there is always another one."),
+    (
+        V4,
+        "While nothing is proved there is always another start or liveness message.",
+    ),
+    (V5, "A shutdown leads to Stopped, within its bound."),
+    (
+        V6,
+        "Running can be reached from every state but Failed and those of a shutdown.",
+    ),
+    (
+        V8,
+        "A bus that works and answers in time is never called NotReady, once it has proved itself.",
+    ),
+];
 
 /// Looks at all of them.
 #[must_use]

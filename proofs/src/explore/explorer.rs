@@ -201,7 +201,18 @@ pub fn event_name(event: Event) -> &'static str {
     }
 }
 
-/// What an action is called in tables.
+/// What actions are called in tables.
+pub const ACTIONS: [&str; 7] = [
+    "Start",
+    "SendLiveness",
+    "RegisterHandler",
+    "Discard",
+    "SetStatus",
+    "Renew",
+    "Stop",
+];
+
+/// What an action is called in tables: one of [`ACTIONS`].
 #[must_use]
 pub fn action_name(action: &Action) -> &'static str {
     match action {

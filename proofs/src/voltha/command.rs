@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Difference, check};
+use crate::figures;
 
 /// How many worlds, and which.
 #[derive(Debug, clap::Args)]
@@ -16,6 +17,9 @@ pub struct Args {
     /// Only this one.
     #[arg(long)]
     world: Option<u64>,
+    /// Write what was compared into `docs/verification.md`.
+    #[arg(long)]
+    write: bool,
 }
 
 /// Compares, and prints what was compared.
@@ -31,12 +35,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let worlds = numbers.end - numbers.start;
     let tally = check(args.seed, numbers).map_err(|story| anyhow::anyhow!("{story}"))?;
-    println!(
-        "{worlds} worlds of seed {} in {:.1?}",
-        args.seed,
-        begun.elapsed()
+    let took = begun.elapsed();
+    let found = format!(
+        "{worlds} worlds of seed {} in {took:.1?}\n{tally}",
+        args.seed
     );
-    println!("{tally}");
+    figures::report("voltha", &found, args.write)?;
     let stale = Difference::ALL
         .into_iter()
         .find(|&difference| tally.explained[difference as usize] == 0);

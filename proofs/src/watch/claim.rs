@@ -61,7 +61,7 @@ claims! {
     HandlersRequired "handlers" "Running implies that every required handler is registered."
     ReplacedInTime "recreate" "A client that nothing proves to be of use is replaced when its time is up, and not before."
     WakesForNews "evidence" "Where evidence is not wanted, it changes nothing but the lease."
-    RunsWhenProved "V1" "Enough proofs and all required handlers are Running at once."
+    RunsWhenProved "proof" "Enough proofs and all required handlers are Running at once."
 }
 
 impl fmt::Display for Claim {
