@@ -15,8 +15,8 @@ use livebus_core::{OnSuspicion, Phase, Status};
 
 use super::explorer::{Edge, Explored, Facts};
 use super::graph::{Leads, Stays, can_reach, longest_way};
+use super::moves::{BusState, Move, Operation};
 use super::universes::Universe;
-use super::world::{BusState, Move, Operation};
 
 /// What was found about one universe.
 #[derive(Debug, Clone, Default)]

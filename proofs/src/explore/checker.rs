@@ -2,8 +2,9 @@
 
 use stateright::{Checker, Model, Property};
 
+use super::moves::Move;
 use super::universes::Universe;
-use super::world::{Move, World};
+use super::world::World;
 
 /// A universe as stateright sees it.
 struct InStateright(Universe);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use livebus_core::{Action, Event, Phase, Status};
 
+use super::moves::{BusState, Move};
 use super::universes::Universe;
-use super::world::{BusState, Move, World};
+use super::world::World;
 use crate::watch::Claim;
 
 /// Everything that one universe can be, as a graph.

@@ -4,7 +4,7 @@
 //! so is one that does what is waited for.
 
 use super::explorer::{Edge, Explored, Facts};
-use super::world::Move;
+use super::moves::Move;
 
 /// Why a part of the graph is not left in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,12 @@ pub mod report;
 pub mod universes;
 
 mod graph;
+mod moves;
+mod sound;
 mod world;
 
 pub use command::{Args, run};
+pub use moves::{BusState, Move, Operation};
 pub use report::{Broken, Found, find};
 pub use universes::{Universe, everything, large, universes};
-pub use world::{BusState, Move, Operation, World};
+pub use world::World;

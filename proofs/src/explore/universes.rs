@@ -6,7 +6,7 @@ use livebus_core::{
     Answers, Backoff, Config, FailureClass, Handler, OnClientLost, OnSuspicion, Settings,
 };
 
-use super::world::BusState;
+use super::moves::BusState;
 
 /// A configuration in ticks, and what its surroundings may do.
 #[derive(Debug, Clone)]

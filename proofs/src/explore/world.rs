@@ -4,8 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Config, Event, FailureClass, OpId, Phase, Status, Supervisor};
+use livebus_core::{Action, Config, Event, Status, Supervisor};
 
+use super::moves::{BusState, Move};
 use super::universes::Universe;
 use crate::watch::{Claim, Seen, Watch, drive, pack, poll};
 
@@ -29,53 +30,6 @@ pub struct World {
     pub broken: Option<Claim>,
     /// All of it, as bytes: two worlds are the same if these are.
     code: Box<[u8]>,
-}
-
-/// What a bus does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BusState {
-    /// It works.
-    Up,
-    /// It refuses.
-    Down,
-    /// It says nothing.
-    Hung,
-    /// Other brokers answer, the leaders asked are missing.
-    Leaderless,
-}
-
-/// An operation under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// The start.
-    Start,
-    /// The liveness message.
-    Liveness,
-    /// The registration of a handler.
-    Registration(u8),
-    /// The stop.
-    Stop,
-}
-
-/// What happens next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Move {
-    /// One tick passes.
-    Tick,
-    /// The process does not get to run for so many ticks.
-    Sleep(u8),
-    /// The bus changes.
-    Bus(BusState),
-    /// An operation is answered.
-    Answer(Operation, Option<FailureClass>),
-    /// Ordinary traffic proved that the bus works, so many ticks ago.
-    Traffic(u8),
-    /// Bad news.
-    Hint,
-    /// The client is lost.
-    Lost,
-    /// The service wants to end.
-    Shutdown,
 }
 
 /// What one step did, beside leading to another world.
@@ -117,74 +71,6 @@ impl World {
         };
         world.settle(universe, now);
         world
-    }
-
-    /// Everything that can happen next.
-    pub fn moves(&self, universe: &Universe, to: &mut Vec<Move>) {
-        to.clear();
-        if self.broken.is_some() {
-            return;
-        }
-        if !self.supervisor.is_stopped() {
-            to.push(Move::Tick);
-            self.answers(universe, to);
-        }
-        let ending = self.watch.ending().is_some();
-        if !ending {
-            to.extend(universe.sleeps.map(Move::Sleep));
-            let others = universe.buses.iter().filter(|bus| **bus != self.bus);
-            to.extend(others.map(|bus| Move::Bus(*bus)));
-            if universe.losses && self.watch.client().is_some() {
-                to.push(Move::Lost);
-            }
-        }
-        if universe.traffic && self.bus == BusState::Up {
-            to.push(Move::Traffic(0));
-        }
-        let old_news = 1..=universe.old_news.unwrap_or(0);
-        let known =
-            old_news.filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
-        to.extend(known.map(Move::Traffic));
-        if universe.hints {
-            to.push(Move::Hint);
-        }
-        if universe.shutdown {
-            to.push(Move::Shutdown);
-        }
-    }
-
-    fn answers(&self, universe: &Universe, to: &mut Vec<Move>) {
-        let good = self.bus == BusState::Up
-            || self.unusable <= universe.flight
-                && universe.flight > 0
-                && self.supervisor.phase() != Phase::NotLive;
-        if self.watch.starting().is_some() {
-            to.push(Move::Answer(Operation::Start, None));
-            to.push(Move::Answer(Operation::Start, Some(FailureClass::Other)));
-        }
-        if self.watch.asking().is_some() {
-            let answers = universe.failures.iter().copied();
-            let possible = answers
-                .filter(|class| self.bus.may_answer(*class))
-                .map(Some);
-            let good = good.then_some(None);
-            to.extend(
-                good.into_iter()
-                    .chain(possible)
-                    .map(|it| Move::Answer(Operation::Liveness, it)),
-            );
-        }
-        for handler in universe.handlers() {
-            if self.watch.registering(usize::from(handler)).is_some() {
-                let operation = Operation::Registration(handler);
-                to.push(Move::Answer(operation, None));
-                to.push(Move::Answer(operation, Some(FailureClass::Authorization)));
-            }
-        }
-        if self.watch.stopping().is_some() {
-            to.push(Move::Answer(Operation::Stop, None));
-            to.push(Move::Answer(Operation::Stop, Some(FailureClass::Other)));
-        }
     }
 
     /// The world after a move. Times are at [`EPOCH`] again, names begin at 1 again.
@@ -229,47 +115,6 @@ impl World {
         (next, step)
     }
 
-    fn event(&self, universe: &Universe, what: Move) -> Event {
-        let unknown = OpId::from_number(u64::MAX);
-        let id = |operation: Option<(OpId, Instant)>| operation.map_or(unknown, |(id, _)| id);
-        match what {
-            Move::Answer(operation, failure) => {
-                let result = failure.map_or(Ok(()), |class| Err(class.into()));
-                match operation {
-                    Operation::Start => Event::StartAnswered {
-                        id: id(self.watch.starting()),
-                        result,
-                    },
-                    Operation::Liveness => Event::LivenessAnswered {
-                        id: id(self.watch.asking()),
-                        result,
-                    },
-                    Operation::Registration(handler) => Event::RegistrationAnswered {
-                        id: id(self.watch.registering(usize::from(handler))),
-                        result,
-                    },
-                    Operation::Stop => Event::StopAnswered {
-                        id: id(self.watch.stopping()),
-                        result,
-                    },
-                }
-            }
-            Move::Traffic(ago) => Event::Live {
-                at: EPOCH
-                    .checked_sub(universe.tick * u32::from(ago))
-                    .unwrap_or(*EPOCH),
-            },
-            Move::Lost => Event::ClientLost {
-                client: self.watch.client().unwrap_or(unknown),
-                failure: FailureClass::ClientFatal.into(),
-            },
-            Move::Shutdown => Event::Shutdown,
-            Move::Hint | Move::Tick | Move::Sleep(_) | Move::Bus(_) => {
-                Event::Suspicion(FailureClass::Unreachable.into())
-            }
-        }
-    }
-
     /// The detection bound, as the world sees it rather than the supervisor.
     fn check_bound(&mut self, universe: &Universe, before: &Self, step: &mut Step) {
         let bound = universe.bound(self.leaderless);
@@ -287,75 +132,6 @@ impl World {
             let runs_out = before.unusable + universe.ticks(lease);
             step.detected_after = Some(self.unusable.min(runs_out));
         }
-    }
-
-    /// What comes to nothing in this world, and what comes to the same.
-    ///
-    /// # Errors
-    ///
-    /// The claim that is broken.
-    pub fn is_sound(&self, universe: &Universe) -> Result<(), Claim> {
-        let now = *EPOCH;
-        let same = |twin: &mut Supervisor| {
-            twin.poll_action().is_none() && twin.canonical(now).0 == self.supervisor
-        };
-        let mut twin = self.supervisor.clone();
-        twin.handle_timeout(now.checked_sub(universe.tick).unwrap_or(now));
-        twin.handle_timeout(now);
-        if !same(&mut twin) {
-            return Err(Claim::TimeStandsStill);
-        }
-        let stale = stale_answers();
-        for event in stale {
-            twin.handle_event(now, event);
-        }
-        let counted = twin.stale_answers() - self.supervisor.stale_answers();
-        if counted != stale.len() as u64 || !same(&mut twin) {
-            return Err(Claim::StaleDoesNothing);
-        }
-        self.no_time_passes_backwards(now, universe.tick)?;
-        self.evidence_counts_first(now + universe.tick)?;
-        self.time_passes_first(now + universe.tick)
-    }
-
-    /// An event that is told with an older instant comes at the newest that was told.
-    fn no_time_passes_backwards(&self, now: Instant, tick: Duration) -> Result<(), Claim> {
-        let hint = Event::Suspicion(FailureClass::Unreachable.into());
-        for event in [hint, Event::Shutdown] {
-            let (mut then, mut earlier) = (self.supervisor.clone(), self.supervisor.clone());
-            then.handle_event(now, event);
-            earlier.handle_event(now.checked_sub(tick).unwrap_or(now), event);
-            if then != earlier {
-                return Err(Claim::TimeStandsStill);
-            }
-        }
-        Ok(())
-    }
-
-    /// Evidence counts before what is due; what is due all the same fires in the same call.
-    fn evidence_counts_first(&self, later: Instant) -> Result<(), Claim> {
-        let mut told = self.supervisor.clone();
-        told.handle_event(later, Event::Live { at: *EPOCH });
-        while told.poll_action().is_some() {}
-        if told.poll_timeout().is_some_and(|due| due <= later) {
-            return Err(Claim::NoHotLoop);
-        }
-        Ok(())
-    }
-
-    fn time_passes_first(&self, later: Instant) -> Result<(), Claim> {
-        let hint = Event::Suspicion(FailureClass::Unreachable.into());
-        let mut passed = self.supervisor.clone();
-        passed.handle_timeout(later);
-        for event in [hint, Event::Shutdown] {
-            let (mut once, mut twice) = (self.supervisor.clone(), passed.clone());
-            once.handle_event(later, event);
-            twice.handle_event(later, event);
-            if once != twice {
-                return Err(Claim::TimePassesFirst);
-            }
-        }
-        Ok(())
     }
 
     /// Brings it back to [`EPOCH`] and writes it down.
@@ -398,47 +174,6 @@ impl World {
     pub fn code(&self) -> &[u8] {
         &self.code
     }
-}
-
-impl BusState {
-    /// Whether a bus that does this may answer a liveness message so.
-    fn may_answer(self, class: FailureClass) -> bool {
-        match class {
-            FailureClass::NoLeader => self == Self::Leaderless,
-            FailureClass::TopicMissing | FailureClass::Authorization | FailureClass::Throttled => {
-                self == Self::Up
-            }
-            FailureClass::Unreachable => self == Self::Down,
-            FailureClass::Timeout
-            | FailureClass::NameResolution
-            | FailureClass::Tls
-            | FailureClass::Authentication
-            | FailureClass::NotEnoughReplicas
-            | FailureClass::QueueFull
-            | FailureClass::ClientFatal
-            | FailureClass::Other => self != Self::Hung,
-        }
-    }
-}
-
-/// Answers that nobody waits for, well and not, and the loss of a client that is not there.
-fn stale_answers() -> [Event; 9] {
-    let id = OpId::from_number(1 << 30);
-    let (well, failed) = (Ok(()), Err(FailureClass::Tls.into()));
-    [
-        Event::StartAnswered { id, result: well },
-        Event::StartAnswered { id, result: failed },
-        Event::LivenessAnswered { id, result: well },
-        Event::LivenessAnswered { id, result: failed },
-        Event::RegistrationAnswered { id, result: well },
-        Event::RegistrationAnswered { id, result: failed },
-        Event::StopAnswered { id, result: well },
-        Event::StopAnswered { id, result: failed },
-        Event::ClientLost {
-            client: id,
-            failure: FailureClass::Other.into(),
-        },
-    ]
 }
 
 /// Ticks are many and small, other numbers few and small: one byte each, mostly.

@@ -3,7 +3,7 @@
 use livebus_core::{Phase, Status};
 
 use super::*;
-use crate::explore::world::BusState;
+use crate::explore::moves::BusState;
 
 /// States 0.., of which the last is outside; edges with their ticks.
 fn graph(states: u32, edges: &[(u32, u32, bool)]) -> Explored {
