@@ -16,7 +16,7 @@ pub(super) static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + C
 /// One state of a universe.
 #[derive(Debug, Clone)]
 pub struct World {
-    /// The supervisor, canonical, at [`EPOCH`].
+    /// The supervisor, canonical, at one fixed instant.
     pub supervisor: Supervisor,
     /// The watch over it.
     pub watch: Watch,
@@ -73,7 +73,7 @@ impl World {
         world
     }
 
-    /// The world after a move. Times are at [`EPOCH`] again, names begin at 1 again.
+    /// The world after a move. Times are at one fixed instant again, names begin at 1 again.
     #[must_use]
     pub fn after(&self, universe: &Universe, what: Move) -> (Self, Step) {
         let mut next = self.clone();
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// Brings it back to [`EPOCH`] and writes it down.
+    /// Brings it back to one fixed instant and writes it down.
     fn settle(&mut self, universe: &Universe, now: Instant) {
         let epoch = *EPOCH;
         let (supervisor, names) = self.supervisor.canonical(epoch);
