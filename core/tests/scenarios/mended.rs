@@ -216,3 +216,15 @@ fn a_second_proof_in_an_interval_puts_the_replacement_of_the_client_off() {
     story.time(4_600, &[]);
     story.next_is(8_000);
 }
+
+/// Against "if it stays unanswered, another one decides": the message that older bad news had sent decided, though refuted.
+#[test]
+fn bad_news_after_evidence_is_asked_about_anew() {
+    let mut story = Story::running(plain());
+    story.event(1_000, suspect(Unreachable), &["ask #3 by 1500"]);
+    story.heard(1_400, 1_400, &["renew until 10900"]);
+    story.event(1_450, suspect(Unreachable), &[]);
+    // It was NotReady.
+    story.time(1_500, &["ask #4 by 2000"]);
+    story.time(2_000, &["NotReady: LivenessFailed(Unreachable)"]);
+}
