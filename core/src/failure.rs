@@ -213,3 +213,31 @@ pub enum FailureKind {
     /// The broker spoke and refused for a reason of ours. The bus lives: ready, with a warning that stays.
     Answer,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_a_name_that_leads_back_to_it_and_a_remedy_of_its_own() {
+        let mut remedies = Vec::new();
+        for class in FailureClass::ALL {
+            assert_eq!(FailureClass::from_name(class.name()), Some(class));
+            assert_eq!(class.to_string(), class.name());
+            assert!(class.remedy().contains(' '), "{class}");
+            remedies.push(class.remedy());
+        }
+        remedies.sort_unstable();
+        remedies.dedup();
+        assert_eq!(remedies.len(), FailureClass::ALL.len());
+        assert_eq!(FailureClass::from_name("timeout"), None);
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_number_where_it_has_one() {
+        let failure = Failure::new(FailureClass::Tls);
+        assert_eq!(failure.to_string(), "Tls");
+        let failure = Failure::with_code(FailureClass::Tls, -181);
+        assert_eq!(failure.to_string(), "Tls (code -181)");
+    }
+}

@@ -157,3 +157,17 @@ impl Supervisor {
 pub(crate) const fn handler_id(index: usize) -> HandlerId {
     HandlerId(index as u16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HandlerId;
+
+    #[test]
+    fn a_place_leads_there_and_back() {
+        for index in [0, 1, 65_535] {
+            let place = HandlerId::from_index(index);
+            assert_eq!(place.map(HandlerId::index), Some(index));
+        }
+        assert_eq!(HandlerId::from_index(65_536), None);
+    }
+}

@@ -170,3 +170,48 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fast_preset_is_fast_in_all_that_decides_how_soon_a_bus_is_noticed() {
+        let fast = Settings::fast();
+        let millis = [
+            fast.live_interval,
+            fast.liveness_timeout,
+            fast.recheck_delay,
+            fast.not_live_interval,
+            fast.suspicion_timeout,
+            fast.suspicion_spacing,
+        ]
+        .map(|it| it.as_millis());
+        assert_eq!(millis, [250, 250, 50, 500, 250, 100]);
+        let default = Settings::default();
+        assert_eq!(fast.start_backoff, default.start_backoff);
+        assert_eq!(fast.drain, default.drain);
+    }
+
+    #[test]
+    fn the_preset_as_in_voltha_has_its_timings_and_its_rules() {
+        let voltha = Settings::as_in_voltha();
+        let seconds = [
+            voltha.start_backoff.first,
+            voltha.start_backoff.max,
+            voltha.live_interval,
+            voltha.liveness_timeout,
+            voltha.not_live_interval,
+            voltha.not_live_interval_max,
+            voltha.partial_tolerance,
+            voltha.drain,
+        ]
+        .map(|it| it.as_secs());
+        assert_eq!(seconds, [2, 2, 60, 60, 5, 5, 0, 0]);
+        assert_eq!(voltha.start_backoff.jitter_percent, 0);
+        assert_eq!(voltha.failures_to_not_ready, 1);
+        assert_eq!(voltha.on_suspicion, OnSuspicion::NotReady);
+        assert_eq!(voltha.answers, Answers::NotLive);
+        assert_eq!(voltha.on_client_lost, OnClientLost::Fail);
+    }
+}

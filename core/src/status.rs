@@ -224,3 +224,56 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::failure::FailureClass::{Timeout, Tls};
+
+    #[test]
+    fn every_status_has_a_name_that_leads_back_to_it() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.name()), Some(status));
+            assert_eq!(status.to_string(), status.name());
+        }
+        assert_eq!(Status::from_name("running"), None);
+    }
+
+    #[test]
+    fn causes_are_the_same_reason_where_place_and_class_are_the_same() {
+        let failed = |place, class| Cause::HandlerFailed(HandlerId(place), Failure::new(class));
+        assert!(failed(1, Tls).same_reason(failed(1, Tls)));
+        assert!(!failed(1, Tls).same_reason(failed(2, Tls)));
+        assert!(!failed(1, Tls).same_reason(failed(1, Timeout)));
+        assert!(!failed(1, Tls).same_reason(failed(2, Timeout)));
+        let code = Cause::LivenessFailed(Failure::with_code(Tls, 7));
+        assert!(code.same_reason(Cause::LivenessFailed(Tls.into())));
+        assert!(!code.same_reason(Cause::StartFailed(Tls.into())));
+        assert!(Cause::Starved.same_reason(Cause::Starved));
+    }
+
+    #[test]
+    fn causes_are_told_as_sentences() {
+        let cause = Cause::HandlerFailed(HandlerId(3), Tls.into());
+        assert_eq!(cause.to_string(), "handler 3 is not registered: Tls");
+        let cause = Cause::LivenessFailed(Timeout.into());
+        assert_eq!(cause.to_string(), "the bus cannot be used: Timeout");
+        assert_eq!(Cause::Evidence.to_string(), "the bus works");
+    }
+
+    #[test]
+    fn running_is_told_up_to_the_instant_of_the_lease_and_no_longer() {
+        #[expect(clippy::disallowed_methods, reason = "one instant to count from")]
+        let lease = Instant::now();
+        let report = Report {
+            status: Status::Running,
+            lease: Some(lease),
+            ..Report::unreported(lease)
+        };
+        assert_eq!(report.status_at(lease), Status::Running);
+        let later = lease + Duration::from_nanos(1);
+        assert_eq!(report.status_at(later), Status::NotReady);
+    }
+}

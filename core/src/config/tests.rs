@@ -257,3 +257,24 @@ fn the_longest_duration_is_a_year() {
     let seconds = Config::LONGEST.as_secs();
     assert_eq!(seconds, 31_536_000);
 }
+
+#[test]
+fn what_is_just_not_too_much_is_allowed() {
+    let longest = Backoff {
+        first: Config::LONGEST,
+        max: Config::LONGEST,
+        jitter_percent: 100,
+    };
+    let handlers = (0..Config::MOST_HANDLERS).map(|i| Handler::required(i.to_string()));
+    let config = Config::new(Settings {
+        start_backoff: longest,
+        registration_backoff: longest,
+        handlers: handlers.collect(),
+        live_interval: Config::LONGEST / 2,
+        liveness_timeout: Config::LONGEST / 2,
+        failures_to_not_ready: 1,
+        ..Settings::default()
+    });
+    let config = config.expect("each is the most that may be");
+    assert_eq!(config.detection_bound(), Config::LONGEST);
+}

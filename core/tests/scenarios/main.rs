@@ -15,3 +15,4 @@ mod readiness;
 mod shutdown;
 mod start;
 mod story;
+mod told;

@@ -157,3 +157,70 @@ fn what_a_supervisor_says_adds_up_in_the_readiness() {
         );
     }
 }
+
+#[test]
+fn the_lease_of_a_service_that_is_not_required_ends_nothing() {
+    let now = Instant::now();
+    let names = Readiness::builder().required("orders").optional("cache");
+    let readiness = names.build(now).expect("two names");
+    let report = |millis| livebus_core::Report {
+        status: Status::Running,
+        lease: Some(now + ms(millis)),
+        ..livebus_core::Report::unreported(now)
+    };
+    let service = |name| readiness.service(name).expect("declared");
+    service("orders").store(now, report(9_000));
+    service("cache").store(now, report(1_000));
+    assert!(readiness.is_ready(now + ms(5_000)));
+    assert!(!readiness.is_ready(now + ms(9_001)));
+}
+
+#[test]
+fn services_are_listed_as_they_were_declared() {
+    let now = Instant::now();
+    let names = Readiness::builder().required("orders").optional("cache");
+    let readiness = names.build(now).expect("two names");
+    let listed: Vec<(String, bool)> = readiness
+        .services()
+        .map(|it| (it.name().to_owned(), it.is_required()))
+        .collect();
+    assert_eq!(
+        listed,
+        [("orders".to_owned(), true), ("cache".to_owned(), false)]
+    );
+}
+
+#[test]
+fn what_is_set_by_hand_says_so_and_since_when() {
+    let now = Instant::now();
+    let readiness = Readiness::builder().required("cache").build(now);
+    let cache = readiness
+        .expect("one name")
+        .service("cache")
+        .expect("declared");
+    cache.set(now + ms(10), Status::Running);
+    cache.set(now + ms(20), Status::Running);
+    let report = cache.report();
+    assert_eq!(
+        (report.cause, report.since),
+        (Cause::Reported, now + ms(10))
+    );
+    cache.set(now + ms(30), Status::NotReady);
+    assert_eq!(cache.report().since, now + ms(30));
+}
+
+#[test]
+fn mistakes_in_names_are_told_with_the_names() {
+    let now = Instant::now();
+    let readiness = Readiness::builder().required("orders").build(now);
+    let unknown = readiness.expect("one name").service("ordres");
+    let unknown = unknown.expect_err("it was never declared").to_string();
+    assert_eq!(
+        unknown,
+        r#"unknown service "ordres": declared are ["orders"]"#
+    );
+    let empty = ServiceNameError::Empty.to_string();
+    assert!(empty.contains("empty"), "{empty}");
+    let twice = ServiceNameError::Twice("orders".to_owned()).to_string();
+    assert!(twice.contains(r#""orders""#), "{twice}");
+}
