@@ -18,18 +18,26 @@ pub struct Args {
     /// The large universe: it takes half an hour and some gigabytes.
     #[arg(long, conflicts_with = "universe")]
     large: bool,
-    /// Our own search alone, without stateright's.
-    #[arg(long, conflicts_with = "stateright")]
-    own: bool,
-    /// Stateright's search alone.
-    #[arg(long, conflicts_with = "write")]
-    stateright: bool,
+    /// Which search.
+    #[arg(long, value_enum, default_value_t = By::Both)]
+    by: By,
     /// Threads for stateright's search.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Write what was found into `docs/verification.md`.
     #[arg(long)]
     write: bool,
+}
+
+/// Which search explores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// Our own, then stateright's, which must count the same.
+    Both,
+    /// Our own, which knows cycles and longest ways.
+    Own,
+    /// Stateright's, which is quicker where there are several cores.
+    Stateright,
 }
 
 /// Explores, and prints what was found.
@@ -48,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let names: Vec<_> = all().map(|it| it.name).collect();
         bail!("there is no such universe; there are {names:?}");
     }
-    if args.stateright {
+    if args.by == By::Stateright {
         for universe in &chosen {
             let states = by_stateright(universe, args)?;
             println!(
@@ -80,7 +88,7 @@ fn explore(universe: Universe, args: &Args) -> anyhow::Result<Found> {
         thousands(found.explored.states.len()),
         began.elapsed()
     );
-    if !args.own {
+    if args.by == By::Both {
         let states = by_stateright(&found.universe, args)?;
         ensure!(
             states == found.explored.states.len(),
