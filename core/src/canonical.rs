@@ -3,6 +3,7 @@
 //! Time goes on, names are never used twice and counters count, so no state ever comes back. Yet the next operation is the
 //! same whatever its name, a deadline is as far away whatever the clock says, and what happened long ago decides nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,8 @@ impl Supervisor {
             config: Arc::clone(&self.config),
             state,
             registrations,
-            actions: Self::queue(settings.handlers.len()),
+            // No room for any yet: millions of these wait for their turn.
+            actions: VecDeque::new(),
             report: Report {
                 since: epoch,
                 evidence: None,

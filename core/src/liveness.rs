@@ -188,7 +188,7 @@ impl Supervisor {
             Question::Suspected { at: suspected, .. } if at > suspected => quiet,
             Question::Rechecking { unproved, .. } if at > unproved => quiet,
             Question::Asking(asking) if at > asking.unproved => Question::Asking(Asking {
-                // The failures before it do not count either: its timeout is harmless, and bad news begins the row anew.
+                failures: 0,
                 doubt: Doubt::None,
                 ..asking
             }),
