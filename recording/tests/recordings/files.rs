@@ -220,31 +220,31 @@ fn what_is_too_small_says_what_would_do() {
     let error = refused(&options, &config(1)).to_string();
     assert_eq!(error, "max_bytes = 65535: make it at least 65536");
 
-    let with = |handlers: usize| {
-        let name = |n| Handler::required(format!("a handler with a name, number {n}"));
+    let with = |name_length: usize| {
+        let name = |n| Handler::required(format!("{n:0name_length$}"));
         let settings = Settings {
-            handlers: (0..handlers).map(name).collect(),
+            handlers: (0..Config::MOST_HANDLERS).map(name).collect(),
             ..Settings::default()
         };
         Config::new(settings).expect("valid")
     };
-    let RecordError::TooSmall { value, least } = refused(&options, &with(1_000)) else {
+    let RecordError::TooSmall { value, least } = refused(&options, &with(30)) else {
         panic!("a thousand handlers do not fit");
     };
     assert_eq!(value, options.max_bytes);
     options.max_bytes = least - 1;
     assert!(matches!(
-        refused(&options, &with(1_000)),
+        refused(&options, &with(30)),
         RecordError::TooSmall { .. }
     ));
-    let error = refused(&options, &with(10_000));
+    let error = refused(&options, &with(2_000));
     assert!(
         matches!(error, RecordError::TooManyHandlers { .. }),
         "{error}"
     );
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
     options.max_bytes = least;
-    Recorder::begin(&options, "message-bus", &with(1_000), Instant::now()).expect("it can begin");
+    Recorder::begin(&options, "message-bus", &with(30), Instant::now()).expect("it can begin");
 }
 
 #[test]
