@@ -316,7 +316,7 @@ pub fn large() -> Universe {
         config,
         states,
         ..
-    } = Universe::new("large", longer, 0);
+    } = Universe::new("large", longer, 28_539_076);
     Universe {
         name,
         config,
