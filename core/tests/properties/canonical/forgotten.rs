@@ -195,6 +195,20 @@ fn when_it_ran_last_once_a_drain_from_then_would_be_over() {
 }
 
 #[test]
+fn when_it_ran_last_at_the_very_instant_at_which_a_drain_from_then_is_over() {
+    let mut world = running(plain());
+    world.wait_in_silence(12);
+    let drain = world.clock - world.report().since;
+
+    let mut world = running(Settings { drain, ..plain() });
+    world.wait_in_silence(12);
+    let just_over = world.supervisor.clone();
+    world.wait_in_silence(1);
+
+    one_form(&just_over, &world.supervisor);
+}
+
+#[test]
 fn starts_beyond_the_longest_back_off() {
     // Starting and BackingOff take turns.
     for beyond in [14, 15] {
