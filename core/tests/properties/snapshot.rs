@@ -152,3 +152,32 @@ fn counters_that_would_overflow_are_refused() {
     words[operations] = u64::MAX;
     assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
 }
+
+#[test]
+fn counters_are_refused_from_the_very_number_on_that_is_too_much() {
+    const FAR: u64 = 1 << 62;
+    let settings = livebus_core::Settings {
+        successes_to_ready: 2,
+        ..livebus_core::Settings::default()
+    };
+    let config = livebus_core::Config::new(settings).expect("valid");
+    let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    let (id, result) = (OpId::from_number(1), Ok(()));
+    supervisor.handle_event(*ORIGIN, livebus_core::Event::StartAnswered { id, result });
+    while supervisor.poll_action().is_some() {}
+    let words = supervisor.snapshot(*ORIGIN);
+    let is_restored = |place: usize, word: u64| {
+        let mut words = words.clone();
+        words[place] = word;
+        Supervisor::restore(config.clone(), *ORIGIN, &words).is_some()
+    };
+    for counter in [words.len() - 2, words.len() - 1] {
+        assert!(is_restored(counter, FAR - 1));
+        assert!(!is_restored(counter, FAR));
+    }
+    // After the version, the state, the client, its unproved starts, not live, five facts: proofs in a row.
+    let proofs = 11;
+    assert_eq!(words[proofs], 0);
+    assert!(is_restored(proofs, 1));
+    assert!(!is_restored(proofs, 2), "two would have been enough");
+}
