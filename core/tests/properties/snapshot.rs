@@ -181,3 +181,35 @@ fn counters_are_refused_from_the_very_number_on_that_is_too_much() {
     assert!(is_restored(proofs, 1));
     assert!(!is_restored(proofs, 2), "two would have been enough");
 }
+
+#[test]
+fn a_handler_beyond_the_last_is_refused() {
+    let settings = livebus_core::Settings {
+        handlers: vec![livebus_core::Handler::required("one")],
+        ..livebus_core::Settings::default()
+    };
+    let config = livebus_core::Config::new(settings).expect("valid");
+    let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    while supervisor.poll_action().is_some() {}
+    let (id, result) = (OpId::from_number(1), Ok(()));
+    supervisor.handle_event(*ORIGIN, livebus_core::Event::StartAnswered { id, result });
+    let mut words = supervisor.snapshot(*ORIGIN);
+    // The queued action: register (3), operation 3, handler 0, attempt 1.
+    let action = words.windows(4).rposition(|it| it == [3, 3, 0, 1]);
+    let handler = action.expect("a registration is queued") + 2;
+    assert!(Supervisor::restore(config.clone(), *ORIGIN, &words).is_some());
+    words[handler] = 1;
+    assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
+}
+
+#[test]
+fn instants_from_before_the_epoch_come_back() {
+    let config = livebus_core::Config::new(livebus_core::Settings::default()).expect("valid");
+    let supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    for late in [0, 10, 100] {
+        let epoch = *ORIGIN + std::time::Duration::from_secs(late);
+        let words = supervisor.snapshot(epoch);
+        let restored = Supervisor::restore(config.clone(), epoch, &words);
+        assert_eq!(restored.as_ref(), Some(&supervisor), "{late} s");
+    }
+}
