@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use livebus_core::{Action, Phase, Supervisor};
+use livebus_proofs::explore::explorer::action_name;
 use livebus_proofs::fuzzing;
 
 /// The inputs of a folder of `fuzz/`, with their names.
@@ -63,18 +64,6 @@ fn what_was_found_with_lines_passes() {
     replay_all("lines", fuzzing::lines);
 }
 
-const fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Start { .. } => "Start",
-        Action::SendLiveness { .. } => "SendLiveness",
-        Action::RegisterHandler { .. } => "RegisterHandler",
-        Action::Discard { .. } => "Discard",
-        Action::SetStatus(_) => "SetStatus",
-        Action::Renew { .. } => "Renew",
-        Action::Stop { .. } => "Stop",
-    }
-}
-
 /// A corpus rots when its bytes come to mean something else: its stories would pass, and be about nothing.
 #[test]
 fn the_stories_of_the_corpus_reach_every_phase_every_action_and_every_cause() {
@@ -84,7 +73,7 @@ fn the_stories_of_the_corpus_reach_every_phase_every_action_and_every_cause() {
     let mut watch = |supervisor: &Supervisor, came: &[Action]| {
         phases.insert(supervisor.phase().name());
         causes.insert(supervisor.report().cause.name());
-        actions.extend(came.iter().map(action));
+        actions.extend(came.iter().map(action_name));
     };
     for (_, bytes) in inputs("corpus/events") {
         fuzzing::events_watched(&bytes, &mut watch);
