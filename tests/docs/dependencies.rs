@@ -94,14 +94,14 @@ fn the_core_depends_on_nothing() {
 #[test]
 fn nobody_but_its_hunt_gets_the_core_with_faults() {
     let dependents = names(&["--workspace", "--all-features", "-i", "livebus-core-faulty"]);
-    assert_eq!(dependents, ["livebus-core-faulty", "livebus-proofs-faulty"]);
+    assert_eq!(dependents, ["livebus-core-faulty", "livebus-verify-faulty"]);
     let dependents = names(&[
         "--workspace",
         "--all-features",
         "-i",
-        "livebus-proofs-faulty",
+        "livebus-verify-faulty",
     ]);
-    assert_eq!(dependents, ["livebus-proofs-faulty"]);
+    assert_eq!(dependents, ["livebus-verify-faulty"]);
 }
 
 /// Which runtime `DefaultRuntime` is would depend on them, for every crate of a build at once.
@@ -130,14 +130,14 @@ fn no_machine_that_proves_the_core_reaches_those_who_use_it() {
         "livebus-runner",
         "livebus-tokio",
         "livebus-async-std",
-        "livebus",
+        "livebus-cli",
     ];
     for package in published {
         for names in shipped(package) {
             let machines: Vec<_> = names
                 .iter()
                 .filter(|name| {
-                    name.contains("proofs") || name.contains("faulty") || *name == "stateright"
+                    name.contains("verify") || name.contains("faulty") || *name == "stateright"
                 })
                 .collect();
             assert!(machines.is_empty(), "{package} brings {machines:?}");

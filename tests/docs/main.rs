@@ -26,7 +26,6 @@ fn sources() -> String {
         "runner-tokio",
         "runner-async-std",
         "cli",
-        "proofs",
         "tests",
     ];
     let mut folders: Vec<PathBuf> = rooms.iter().map(|room| root().join(room)).collect();

@@ -1,0 +1,339 @@
+//! Copies the core and puts the faults into the copy.
+//!
+//! A fault is a file, `faults/NAME.fault`:
+//!
+//! ```text
+//! # What is wrong, as a sentence. It may go on
+//! # for several lines.
+//! # seed: what the system that livebus follows did
+//!
+//! file: transition.rs
+//!   a line that stays, to find the place
+//! - a line that goes
+//! + what comes instead: FAULT is whether this fault is switched on, FAULT(other) another one
+//! ```
+//!
+//! It says whose fault it is: `seed:` the system that livebus follows, `field:` a project that does such things, `ours:` this core
+//! once, `rule:` nobody's that we know of, but forbidden by a rule of the core. Then come hunks with an empty line between them. White
+//! space at the beginning of a line does not count when the place is looked for, which must be exactly one; several `file:` lines
+//! are allowed. Two faults may not want the same line to go: one of them has the hunk then, and names the other there.
+//!
+//! A fault must not make one call go on for ever: nobody would interrupt it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const SOURCES: [&str; 4] = ["seed: ", "field: ", "ours: ", "rule: "];
+
+fn main() {
+    let core = Path::new("../../../core/src");
+    println!("cargo::rerun-if-changed=faults");
+    println!("cargo::rerun-if-changed={}", core.display());
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let faults = read_faults(Path::new("faults"));
+    let mut copy = Core::default();
+    read_sources(core, "", &mut copy);
+    let mut misfits = Vec::new();
+    for (number, fault) in (1..).zip(&faults) {
+        for hunk in &fault.hunks {
+            let replace = |text: &str| guarded(text, number, &faults);
+            misfits.extend(copy.apply(&fault.name, hunk, replace).err());
+        }
+    }
+    let misfits = misfits.join("\n");
+    assert!(
+        misfits.is_empty(),
+        "the core has changed; look at these faults anew:\n{misfits}"
+    );
+    // Files of a core that was there before must not be found by a `mod`.
+    let _ = fs::remove_dir_all(out.join("core"));
+    for (path, text) in copy.texts() {
+        write(&out.join("core").join(path), &text);
+    }
+    write(&out.join("faults.rs"), &table(&faults));
+}
+
+/// One fault as its file says it.
+struct Fault {
+    name: String,
+    sentence: String,
+    source: String,
+    hunks: Vec<Hunk>,
+}
+
+struct Hunk {
+    file: String,
+    lines: Vec<Line>,
+}
+
+enum Line {
+    Stays(String),
+    Goes(String),
+    Comes(String),
+}
+
+impl Hunk {
+    fn comes(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Comes(text) => Some(text),
+            Line::Stays(_) | Line::Goes(_) => None,
+        })
+    }
+}
+
+fn read_faults(folder: &Path) -> Vec<Fault> {
+    let entries = fs::read_dir(folder).expect("the folder of faults can be listed");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a file of the folder").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "fault"))
+        .collect();
+    paths.sort();
+    let faults: Vec<Fault> = paths.iter().map(|path| read_fault(path)).collect();
+    for fault in &faults {
+        let named = format!("FAULT({})", fault.name);
+        let mut hunks = faults.iter().flat_map(|other| &other.hunks);
+        let elsewhere = hunks.any(|hunk| hunk.comes().any(|text| text.contains(&named)));
+        let somewhere = !fault.hunks.is_empty() || elsewhere;
+        assert!(somewhere, "{}: it is in no hunk", fault.name);
+    }
+    faults
+}
+
+fn read_fault(path: &Path) -> Fault {
+    let name = path
+        .file_stem()
+        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let text = read(path);
+    let mut fault = Fault {
+        name,
+        sentence: String::new(),
+        source: String::new(),
+        hunks: Vec::new(),
+    };
+    let mut file = String::new();
+    let mut begins = true;
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            let is_source = !fault.source.is_empty()
+                || SOURCES.iter().any(|source| comment.starts_with(source));
+            let to = if is_source {
+                &mut fault.source
+            } else {
+                &mut fault.sentence
+            };
+            if !to.is_empty() {
+                to.push(' ');
+            }
+            to.push_str(comment);
+            continue;
+        }
+        if let Some(named) = line.strip_prefix("file: ") {
+            named.trim().clone_into(&mut file);
+            begins = true;
+            continue;
+        }
+        if line.trim().is_empty() {
+            begins = true;
+            continue;
+        }
+        assert!(
+            !file.is_empty(),
+            "{}: a hunk before any `file:`",
+            fault.name
+        );
+        let (sign, rest) = line.split_at(1);
+        let said = match sign {
+            " " => Line::Stays(rest.trim().to_owned()),
+            "-" => Line::Goes(rest.trim().to_owned()),
+            "+" => Line::Comes(rest.trim().to_owned()),
+            _ => panic!("{}: neither ` `, `-` nor `+`: {line}", fault.name),
+        };
+        if begins {
+            fault.hunks.push(Hunk {
+                file: file.clone(),
+                lines: Vec::new(),
+            });
+            begins = false;
+        }
+        if let Some(hunk) = fault.hunks.last_mut() {
+            hunk.lines.push(said);
+        }
+    }
+    let complete = !fault.sentence.is_empty() && !fault.source.is_empty();
+    assert!(complete, "{}: it needs a sentence and a source", fault.name);
+    fault
+}
+
+/// The core's files, and what is to be done to their lines.
+#[derive(Default)]
+struct Core {
+    files: BTreeMap<String, File>,
+}
+
+#[derive(Default)]
+struct File {
+    lines: Vec<String>,
+    /// Which fault wants each line to go.
+    goes: BTreeMap<usize, String>,
+    /// What comes instead of the line before each.
+    instead: BTreeMap<usize, Vec<String>>,
+    /// What comes before each.
+    before: BTreeMap<usize, Vec<String>>,
+}
+
+impl Core {
+    fn apply(
+        &mut self,
+        fault: &str,
+        hunk: &Hunk,
+        replace: impl Fn(&str) -> String,
+    ) -> Result<(), String> {
+        let name = &hunk.file;
+        let Some(file) = self.files.get_mut(name) else {
+            return Err(format!("{fault}: the core has no file {name}"));
+        };
+        let wanted: Vec<&str> = hunk.lines.iter().filter_map(Line::is_there).collect();
+        let places: Vec<usize> = (0..file.lines.len())
+            .filter(|place| {
+                let there = file.lines[*place..].iter().map(|it| it.trim());
+                there.take(wanted.len()).eq(wanted.iter().copied())
+            })
+            .collect();
+        let [mut place] = places[..] else {
+            let (count, text) = (places.len(), wanted.join("\n    "));
+            return Err(format!(
+                "{fault}: found {count} times in {name}, must be once:\n    {text}"
+            ));
+        };
+        let mut to = &mut file.before;
+        for line in &hunk.lines {
+            match line {
+                Line::Stays(_) => {
+                    to = &mut file.before;
+                    place += 1;
+                }
+                Line::Goes(text) => {
+                    if let Some(other) = file.goes.insert(place, fault.to_owned()) {
+                        return Err(format!(
+                            "{fault} and {other} both want this line of {name} to go: {text}"
+                        ));
+                    }
+                    to = &mut file.instead;
+                    place += 1;
+                }
+                Line::Comes(text) => to.entry(place).or_default().push(replace(text)),
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(self) -> impl Iterator<Item = (String, String)> {
+        self.files
+            .into_iter()
+            .map(|(name, file)| (name, file.text()))
+    }
+}
+
+impl Line {
+    fn is_there(&self) -> Option<&str> {
+        match self {
+            Self::Stays(text) | Self::Goes(text) => Some(text),
+            Self::Comes(_) => None,
+        }
+    }
+}
+
+impl File {
+    fn text(self) -> String {
+        let mut lines = Vec::new();
+        for (place, line) in self.lines.iter().enumerate() {
+            lines.extend(self.instead.get(&place).into_iter().flatten());
+            lines.extend(self.before.get(&place).into_iter().flatten());
+            if !self.goes.contains_key(&place) {
+                lines.push(line);
+            }
+        }
+        lines.into_iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+fn read_sources(folder: &Path, below: &str, copy: &mut Core) {
+    for entry in fs::read_dir(folder).expect("the core's folder can be listed") {
+        let path = entry.expect("a file of the core").path();
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+        if path.is_dir() {
+            read_sources(&path, &format!("{below}{name}/"), copy);
+            continue;
+        }
+        let is_root = below.is_empty() && name == "lib.rs";
+        // What is included may not begin with the documentation of its crate.
+        let lines = read(&path)
+            .lines()
+            .filter(|line| !(is_root && line.starts_with("//!")))
+            .map(str::to_owned)
+            .collect();
+        let file = File {
+            lines,
+            ..File::default()
+        };
+        copy.files.insert(format!("{below}{name}"), file);
+    }
+}
+
+/// The text with each `FAULT` replaced by its switch.
+fn guarded(text: &str, number: usize, faults: &[Fault]) -> String {
+    let switch = |number: usize| format!("crate::fault::is({number})");
+    let mut to = String::new();
+    let mut parts = text.split("FAULT");
+    to.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let named = part.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        match named {
+            Some((name, rest)) => {
+                let other = faults.iter().position(|fault| fault.name == name);
+                let other = other.unwrap_or_else(|| panic!("there is no fault {name}: {text}"));
+                to += &switch(other + 1);
+                to.push_str(rest);
+            }
+            None => {
+                to += &switch(number);
+                to.push_str(part);
+            }
+        }
+    }
+    to
+}
+
+fn table(faults: &[Fault]) -> String {
+    let mut table = String::from("&[\n");
+    for (
+        number,
+        Fault {
+            name,
+            sentence,
+            source,
+            ..
+        },
+    ) in (1..).zip(faults)
+    {
+        let row = format!(
+            "Fault {{ name: {name:?}, sentence: {sentence:?}, source: {source:?}, number: {number}_usize }},"
+        );
+        writeln!(table, "{row}").expect("memory is enough");
+    }
+    table + "]\n"
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) {
+    let folder = path.parent().expect("a file is in a folder");
+    fs::create_dir_all(folder).expect("the build's folder can be written");
+    fs::write(path, text).expect("the build's folder can be written");
+}

@@ -1,0 +1,216 @@
+//! The core against a second implementation: the same stories, compared action by action and deadline by deadline.
+//!
+//! Every case is a pure function of a seed and a number. A case that shows a difference is made small and told.
+
+mod case;
+mod coverage;
+mod dice;
+mod narrate;
+mod play;
+mod settings;
+mod shrink;
+mod story;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::figures::report;
+use case::Case;
+use coverage::Coverage;
+
+const DEFAULT_STEPS: usize = 200;
+
+/// Compares the core with the reference model of `docs/rules.md` on random stories.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Where all randomness comes from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many cases to play.
+    #[arg(long, default_value_t = 100_000)]
+    pub cases: u64,
+    /// Play this case alone, and tell its story where the two differ.
+    #[arg(long)]
+    pub case: Option<u64>,
+    /// How many steps each story has.
+    #[arg(long, default_value_t = DEFAULT_STEPS)]
+    pub steps: usize,
+    /// Go on until stopped.
+    #[arg(long)]
+    pub forever: bool,
+    /// How many threads play; as many as there are cores by default.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Tell at the end how often everything was reached.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Write what was compared into `docs/verification.md`.
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Plays the cases that the options ask for.
+///
+/// # Errors
+///
+/// The first difference, as a story, with the command that plays it again.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let cases = match options.case {
+        Some(number) => number..number.saturating_add(1),
+        None if options.forever => 0..u64::MAX,
+        None => 0..options.cases,
+    };
+    let began = Instant::now();
+    let played = play(options, cases);
+    let took = began.elapsed();
+    if options.coverage {
+        for (name, times) in played.coverage.by_name() {
+            println!("{times:>12}  {name}");
+        }
+    }
+    let found = figures(played.cases, played.coverage.steps, took);
+    if let Some(number) = played.difference {
+        println!("{found}");
+        bail!("{}", tell(options, number));
+    }
+    report(
+        "differential",
+        &format!("{found}\nno difference"),
+        options.write,
+    )
+}
+
+struct Played {
+    cases: u64,
+    coverage: Coverage,
+    /// The lowest number among the cases that were seen to differ.
+    difference: Option<u64>,
+}
+
+/// How many cases a thread takes at a time.
+const CHUNK: u64 = 64;
+
+fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or_else(cores).max(1);
+    let next = AtomicU64::new(cases.start);
+    let stop = AtomicBool::new(false);
+    let progress = Progress::new();
+    let each = || {
+        let mut played = Played {
+            cases: 0,
+            coverage: Coverage::default(),
+            difference: None,
+        };
+        while !stop.load(Ordering::Relaxed) {
+            let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+            if from >= cases.end {
+                break;
+            }
+            let steps_before = played.coverage.steps;
+            let to = from.saturating_add(CHUNK).min(cases.end);
+            for number in from..to {
+                let case = Case::draw(options.seed, number, options.steps);
+                played.cases += 1;
+                let difference = catch_unwind(AssertUnwindSafe(|| {
+                    play::first_difference(&case, &mut played.coverage)
+                }));
+                let difference = difference.unwrap_or_else(|panic| {
+                    eprintln!("one of the two panicked: {}", command(options, number));
+                    resume_unwind(panic)
+                });
+                if difference.is_some() {
+                    played.difference = Some(number);
+                    stop.store(true, Ordering::Relaxed);
+                    return played;
+                }
+            }
+            progress.add(to - from, played.coverage.steps - steps_before);
+        }
+        played
+    };
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
+        let mut sum = Played {
+            cases: 0,
+            coverage: Coverage::default(),
+            difference: None,
+        };
+        for one in all {
+            let one = one.join().unwrap_or_else(|panic| resume_unwind(panic));
+            sum.cases += one.cases;
+            sum.coverage.add(&one.coverage);
+            sum.difference = match (sum.difference, one.difference) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        sum
+    })
+}
+
+/// Says now and then how far it has got.
+struct Progress {
+    began: Instant,
+    cases: AtomicU64,
+    steps: AtomicU64,
+    told: AtomicU64,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            cases: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self, cases: u64, steps: u64) {
+        const SECONDS: u64 = 10;
+        let cases = self.cases.fetch_add(cases, Ordering::Relaxed) + cases;
+        let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
+        let tick = self.began.elapsed().as_secs() / SECONDS;
+        if self.told.fetch_max(tick, Ordering::Relaxed) < tick {
+            println!("{}", figures(cases, steps, self.began.elapsed()));
+        }
+    }
+}
+
+fn figures(cases: u64, steps: u64, took: Duration) -> String {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+    format!(
+        "{cases} cases, {steps} steps, {}.{:03} s, {} steps/s",
+        millis / 1_000,
+        millis % 1_000,
+        steps.saturating_mul(1_000) / millis
+    )
+}
+
+fn tell(options: &Options, number: u64) -> String {
+    let case = Case::draw(options.seed, number, options.steps);
+    let story = narrate::narrate(&shrink::shrink(&case));
+    format!(
+        "the core and the model differ.\n\n{story}\n{}",
+        command(options, number)
+    )
+}
+
+/// What plays this case again.
+fn command(options: &Options, number: u64) -> String {
+    let steps = match options.steps {
+        DEFAULT_STEPS => String::new(),
+        steps => format!(" --steps {steps}"),
+    };
+    let seed = options.seed;
+    format!(
+        "cargo run --release -p livebus-verify -- differential --seed {seed} --case {number}{steps}"
+    )
+}
