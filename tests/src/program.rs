@@ -40,7 +40,7 @@ fn build() -> anyhow::Result<PathBuf> {
         None => bail!("no profile in {}", this.display()),
     };
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--package", "livebus", "--bin", "livebus"])
+        .args(["build", "--package", "livebus-cli", "--bin", "livebus"])
         .args(["--profile", profile, "--message-format", "json"])
         .arg("--target-dir")
         .arg(target)
