@@ -1,11 +1,11 @@
-//! What it costs to ask "ready?" on every request: `cargo bench -p livebus-endpoints`.
+//! What it costs to ask "ready?" on every request: `cargo bench -p livebus-readiness`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use livebus_core::{Cause, Readiness, Report, Status};
-use livebus_endpoints::{Clock, Probes};
+use livebus_readiness::{Clock, Probes};
 
 fn is_ready(criterion: &mut Criterion) {
     let now = Instant::now();
