@@ -117,7 +117,7 @@ pub(crate) struct WatchArgs {
     pub(crate) ask: Ask,
 
     /// The topic that liveness messages go to.
-    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_runner::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
+    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_kafka::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
     pub(crate) topic: String,
 
     /// Create the topic when it is missing.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::{FutureExt, StreamExt, select};
-use livebus_runner::{
-    Builder, Changes, EmbeddedCluster, Handle, KafkaBus, KafkaConfig, LivenessBy, Settings, Status,
-    StatusChange,
-};
+use livebus_core::{Settings, Status};
+use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy};
+use livebus_readiness::StatusChange;
+use livebus_recording::Recording;
+use livebus_runner::{Builder, Changes, Handle};
 
 use crate::args::{DemoArgs, RecordArgs};
 use crate::demo_table::Table;
@@ -42,6 +43,7 @@ struct Story<R: CommandRuntime> {
     cluster: EmbeddedCluster,
     bus: Handle<KafkaBus<R>>,
     changes: Changes,
+    recording: Option<Recording>,
     table: Table,
     coloured: bool,
     /// When something was done to the bus the last time.
@@ -55,10 +57,10 @@ impl<R: CommandRuntime> Story<R> {
         cluster.kill()?;
         let done_at = Instant::now();
         let kafka = KafkaConfig::embedded(&cluster)?;
-        let builder = Builder::<R, _>::kafka(kafka).settings(settings);
-        let changes = builder.changes();
-        let bus = record.apply(builder).start().await;
-        let bus = bus.map_err(watch::usage_error)?;
+        let builder = Builder::<R, _>::new(kafka).settings(settings);
+        let (builder, recording) = record.apply(builder);
+        let bus = builder.start().await.map_err(watch::usage_error)?;
+        let changes = bus.changes_from_start();
         let bound = bus.config().detection_bound();
         print(&format!(
             "An embedded Kafka at {}, without a broker yet. Whatever happens to it, it is noticed within {}.",
@@ -68,6 +70,7 @@ impl<R: CommandRuntime> Story<R> {
         Ok(Self {
             cluster,
             changes,
+            recording,
             bus,
             table: Table::default(),
             coloured: style::coloured(&io::stdout()),
@@ -78,28 +81,28 @@ impl<R: CommandRuntime> Story<R> {
     async fn tell(&mut self) -> anyhow::Result<()> {
         self.expect("no broker at the start", Status::NotReady)
             .await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         self.act("the broker appears", EmbeddedCluster::restore)?;
         self.expect("the broker appears", Status::Running).await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         self.act(
             "the broker is killed: connections are closed and refused",
             EmbeddedCluster::kill,
         )?;
         self.expect("killed", Status::NotReady).await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         self.act("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the kill", Status::Running).await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         self.act(
             "the broker hangs: it accepts and never answers",
             EmbeddedCluster::hang,
         )?;
         self.expect("hung", Status::NotReady).await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         self.act("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the hang", Status::Running).await?;
-        R::delay_for(PEACE).await;
+        R::sleep(PEACE).await;
         Ok(())
     }
 
@@ -123,7 +126,7 @@ impl<R: CommandRuntime> Story<R> {
         let bound = self.bus.config().detection_bound() + PATIENCE;
         let change = select! {
             change = self.until(status).fuse() => change?,
-            () = R::delay_for(bound).fuse() => {
+            () = R::sleep(bound).fuse() => {
                 anyhow::bail!("{step}: not {status} within {}", short(bound))
             }
         };
@@ -154,7 +157,7 @@ impl<R: CommandRuntime> Story<R> {
         self.expect("shutdown begins", Status::NotReady).await?;
         self.expect("shutdown ends, after the drain", Status::Stopped)
             .await?;
-        record::finish(&self.bus);
+        record::finish(self.recording.as_ref());
         print("")?;
         print(&self.table.to_string())?;
         Ok(())

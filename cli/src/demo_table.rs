@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use livebus_runner::Status;
+use livebus_core::Status;
 
 /// Rows in the order of the story.
 #[derive(Debug, Default)]

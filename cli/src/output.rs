@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use livebus_runner::{Failure, Report, StatusChange, code_name};
+use livebus_core::{Failure, Report};
+use livebus_kafka::code_name;
+use livebus_readiness::StatusChange;
 use serde::Serialize;
 
 use crate::style;

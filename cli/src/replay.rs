@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use livebus_core::{Action, Status};
-use livebus_recording::{Content, Difference, End, Entry, Line, Outcome, Replay, Summary};
-use livebus_runner::StatusChange;
+use livebus_readiness::StatusChange;
+use livebus_recording::{Content, Difference, End, Line, Outcome, Replay, Summary};
+use livebus_runner::Entry;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use std::env;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
-use livebus_runner::Status;
+use livebus_core::Status;
 
 /// Whether to colour what is written there: a terminal, and nobody asked for none.
 pub(crate) fn coloured(stream: &impl IsTerminal) -> bool {

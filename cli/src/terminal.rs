@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use livebus_runner::{Handle, KafkaBus, Runtime, Status};
+use livebus_core::Status;
+use livebus_kafka::KafkaBus;
+use livebus_runner::{Handle, Runtime};
 
 use crate::output::short;
 use crate::style;

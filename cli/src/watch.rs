@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::{FutureExt, StreamExt, select};
-use livebus_runner::{
-    Answers, BuildError, Builder, Cause, Config, EmbeddedCluster, Handle, KafkaBus, KafkaConfig,
-    LivenessBy, Properties, RecordError, Runtime, Settings, StatusChange,
-};
+use livebus_core::{Answers, Cause, Config, Settings};
+use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Properties};
+use livebus_readiness::StatusChange;
+use livebus_recording::RecordError;
+use livebus_runner::{BuildError, Builder, Handle, Runtime};
 
 use crate::args::{Ask, Format, Preset, TimingArgs, WatchArgs};
 use crate::runtime::CommandRuntime;
@@ -27,15 +28,15 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
     let settings = settings(&args.timing, args.http.is_some());
     Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
     let (kafka, _cluster) = bus(&args)?;
-    let mut builder = Builder::<R, _>::kafka(kafka)
+    let mut builder = Builder::<R, _>::new(kafka)
         .settings(settings)
         .service(&args.service);
     if let Some(address) = args.http {
         builder = builder.http(address);
     }
-    let mut changes = builder.changes();
-    let bus = args.record.apply(builder).start().await;
-    let bus = bus.map_err(usage_error)?;
+    let (builder, recording) = args.record.apply(builder);
+    let bus = builder.start().await.map_err(usage_error)?;
+    let mut changes = bus.changes_from_start();
     if let Some(address) = bus.http_address() {
         eprintln!("livebus: probes on http://{address}/livez and http://{address}/readyz");
     }
@@ -61,7 +62,7 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
             }
         }
     }
-    record::finish(&bus);
+    record::finish(recording.as_ref());
     let cause = bus.report().cause;
     anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");
     Ok(ExitCode::SUCCESS)
@@ -172,14 +173,17 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
             let (option, remedy) = (as_option(error.field), remedy.join(" "));
             anyhow::anyhow!("{option} {}: {remedy}", error.value)
         }
-        BuildError::Record(RecordError::TooSmall { value, least }) => {
-            anyhow::anyhow!("--record-max-size {value}B: make it at least {least}B")
-        }
-        error @ (BuildError::UnknownService(_)
-        | BuildError::ServiceName(_)
+        BuildError::Observer(error) => match error.downcast::<RecordError>().map(|it| *it) {
+            Ok(RecordError::TooSmall { value, least }) => {
+                anyhow::anyhow!("--record-max-size {value}B: make it at least {least}B")
+            }
+            Ok(error) => error.into(),
+            Err(error) => anyhow::anyhow!(error),
+        },
+        error @ (BuildError::ServiceName(_)
+        | BuildError::Reporter(_)
         | BuildError::NoRegistration(_)
-        | BuildError::Serve(_)
-        | BuildError::Record(_)) => error.into(),
+        | BuildError::Serve(_)) => error.into(),
     };
     error.context(UsageError)
 }
@@ -223,7 +227,7 @@ impl Writer {
     /// Waits until the live line is to be drawn anew; without one, for ever.
     async fn redraw<R: Runtime>(&self) {
         match self.live_line {
-            Some(_) => R::delay_for(REDRAW).await,
+            Some(_) => R::sleep(REDRAW).await,
             None => future::pending().await,
         }
     }

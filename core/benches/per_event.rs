@@ -1,4 +1,4 @@
-//! What one call costs, in every state. The target: under 50 ns per event, under 10 ns for `is_ready`.
+//! What one call costs, in every state. The target: under 50 ns per event.
 //!
 //! `cargo bench -p livebus-core`; with `-- --save-baseline before` and then `-- --baseline before` two versions are
 //! compared.
@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use livebus_core::{
-    Config, Event, Failure, FailureClass, OnClientLost, OpId, Readiness, ServiceHandle, Settings,
-    Supervisor,
+    Config, Event, Failure, FailureClass, OnClientLost, OpId, Settings, Supervisor,
 };
 
 const TOGETHER: BatchSize = BatchSize::NumIterations(64);
@@ -266,52 +265,9 @@ fn time(c: &mut Criterion) {
     group.finish();
 }
 
-/// So many required services, all Running with a lease.
-fn services(n: usize, now: Instant) -> (Readiness, ServiceHandle) {
-    let config = Config::new(Settings::default()).expect("the default is valid");
-    let report = *told(&config, now, &[STARTED, PROVED]).report();
-    let names = (0..n).fold(Readiness::builder(), |names, i| {
-        names.required(format!("service-{i}"))
-    });
-    let readiness = names.build(now).expect("different names");
-    for service in readiness.services() {
-        service.store(now, report);
-    }
-    let first = readiness.service("service-0").expect("declared");
-    assert!(readiness.is_ready(now));
-    (readiness, first)
-}
-
-fn readiness(c: &mut Criterion) {
-    let now = Instant::now();
-    let mut group = c.benchmark_group("readiness");
-    for n in [1, 16] {
-        let (readiness, first) = services(n, now);
-        group.bench_function(format!("is_ready, {n}"), |b| {
-            b.iter(|| readiness.is_ready(black_box(now)));
-        });
-        let late = now + ms(60_000);
-        group.bench_function(format!("is_ready, {n}, leases over"), |b| {
-            b.iter(|| readiness.is_ready(black_box(late)));
-        });
-        group.bench_function(format!("is_healthy, {n}"), |b| {
-            b.iter(|| readiness.is_healthy(black_box(now)));
-        });
-        let mut at = now;
-        group.bench_function(format!("renew, {n}"), |b| {
-            b.iter(|| {
-                at += Duration::from_micros(1);
-                first.renew(at, at, at + ms(9_500));
-            });
-        });
-        group.bench_function(format!("report, {n}"), |b| b.iter(|| first.report()));
-    }
-    group.finish();
-}
-
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(ms(200)).measurement_time(ms(600)).sample_size(50);
-    targets = events, time, readiness
+    targets = events, time
 }
 criterion_main!(benches);

@@ -6,7 +6,7 @@
 //!
 //! - [`Supervisor`] is the state machine for one bus: [`Event`]s in, [`Action`]s out.
 //! - [`Config`] is what it is told once: [`Settings`] that were checked.
-//! - [`Readiness`] is the verdict over all services of a process, read by anyone without a lock.
+//! - [`Report`] is what is known at one instant, with the lease that Running has. `livebus-readiness` shows it to a process.
 //!
 //! # What it decides
 //!
@@ -77,7 +77,7 @@
 //! same loop with other words for "spawn" and "wait".
 //!
 //! ```
-//! use livebus_core::{Action, Config, Event, Failure, FailureClass, Readiness, Settings, Status, Supervisor};
+//! use livebus_core::{Action, Config, Event, Failure, FailureClass, Report, Settings, Status, Supervisor};
 //! use std::sync::mpsc::{RecvTimeoutError, channel};
 //! use std::thread;
 //! use std::time::{Duration, Instant};
@@ -94,8 +94,8 @@
 //! settings.start_backoff.first = Duration::from_millis(10);
 //! settings.drain = Duration::ZERO;
 //!
-//! let readiness = Readiness::builder().required("bus").build(Instant::now())?;
-//! let service = readiness.service("bus")?;
+//! // What the others see. They compare the lease with the clock, since the loop may not get to run.
+//! let mut shown = Report::unreported(Instant::now());
 //! let mut supervisor = Supervisor::new(Config::new(settings)?, Instant::now());
 //! let (answer, answers) = channel::<(Instant, Event)>();
 //! let operation = |work: Box<dyn FnOnce() -> Event + Send>| {
@@ -123,13 +123,15 @@
 //!             Action::Discard { .. } => {}
 //!             Action::SetStatus(report) => {
 //!                 seen.push(report.status);
-//!                 service.store(Instant::now(), report);
+//!                 shown = report;
 //!                 if report.status == Status::Running {
-//!                     assert!(readiness.is_ready(Instant::now()));
+//!                     assert_eq!(shown.status_at(Instant::now()), Status::Running);
 //!                     answer.send((Instant::now(), Event::Shutdown))?;
 //!                 }
 //!             }
-//!             Action::Renew { evidence, lease } => service.renew(Instant::now(), evidence, lease),
+//!             Action::Renew { evidence, lease } => {
+//!                 shown = Report { evidence: Some(evidence), lease: Some(lease), ..shown };
+//!             }
 //!         }
 //!     }
 //!     // 4. Until when may we wait?
@@ -161,14 +163,12 @@
 mod action;
 mod backoff;
 mod canonical;
-mod cell;
 mod config;
 mod event;
 mod failure;
 mod handlers;
 mod liveness;
 mod phase;
-mod readiness;
 mod settings;
 mod snapshot;
 mod state;
@@ -183,10 +183,6 @@ pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
 pub use handlers::{Handler, HandlerId};
 pub use phase::Phase;
-pub use readiness::{
-    Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,
-    UnknownService,
-};
 pub use settings::{Answers, OnClientLost, OnSuspicion, Settings};
 pub use status::{Cause, Report, Status};
 pub use supervisor::Supervisor;

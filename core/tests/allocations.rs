@@ -8,8 +8,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Backoff, Config, Event, Failure, FailureClass, Handler, OpId, Readiness, Settings,
-    Status, Supervisor,
+    Action, Backoff, Config, Event, Failure, FailureClass, Handler, OpId, Settings, Status,
+    Supervisor,
 };
 
 const EVENTS: u64 = 100_000;
@@ -70,11 +70,7 @@ fn config() -> Config {
 }
 
 /// Drives 100,000 mixed events through it. Returns how often it became Running.
-fn drive(
-    supervisor: &mut Supervisor,
-    readiness: &livebus_core::ServiceHandle,
-    mut now: Instant,
-) -> u64 {
+fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
     let mut numbers = Numbers(7);
     let mut open = Open::default();
     let mut ran = 0;
@@ -86,12 +82,8 @@ fn drive(
                 Action::RegisterHandler { id, handler, .. } => {
                     open.registrations[handler.index()] = Some(id);
                 }
-                Action::SetStatus(report) => {
-                    ran += u64::from(report.status == Status::Running);
-                    readiness.store(now, report);
-                }
-                Action::Renew { evidence, lease } => readiness.renew(now, evidence, lease),
-                Action::Discard { .. } | Action::Stop { .. } => {}
+                Action::SetStatus(report) => ran += u64::from(report.status == Status::Running),
+                Action::Renew { .. } | Action::Discard { .. } | Action::Stop { .. } => {}
             }
         }
         if let Some(due) = supervisor.poll_timeout()
@@ -135,11 +127,7 @@ fn drive(
     }
     supervisor.handle_event(now, Event::Shutdown);
     while let Some(due) = supervisor.poll_timeout() {
-        while let Some(action) = supervisor.poll_action() {
-            if let Action::SetStatus(report) = action {
-                readiness.store(now, report);
-            }
-        }
+        while supervisor.poll_action().is_some() {}
         supervisor.handle_timeout(due);
     }
     ran
@@ -148,14 +136,9 @@ fn drive(
 #[test]
 fn a_hundred_thousand_mixed_events_allocate_nothing() {
     let now = Instant::now();
-    let readiness = Readiness::builder()
-        .required("bus")
-        .build(now)
-        .expect("one name");
-    let bus = readiness.service("bus").expect("declared");
     let mut supervisor = Supervisor::new(config(), now);
     let mut ran = 0;
-    let counted = allocation_counter::measure(|| ran = drive(&mut supervisor, &bus, now));
+    let counted = allocation_counter::measure(|| ran = drive(&mut supervisor, now));
     assert_eq!(counted.count_total, 0, "{counted:?}");
     assert!(
         ran > 1_000,

@@ -1,5 +1,3 @@
 //! livebus's readiness as answers, for Kubernetes and others that ask.
 
-pub use livebus_readiness::{
-    Changes, Clock, Heartbeat, ProbeAnswer, Probes, StatusChange, Subscribers,
-};
+pub use livebus_readiness::{Heartbeat, ProbeAnswer, Probes};

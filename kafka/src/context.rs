@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_channel::mpsc::UnboundedSender;
 use livebus_core::{Failure, OpId};
+use livebus_runner::Observations;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 
 use crate::error_class::failure;
-use crate::observations::Observations;
 
 pub(crate) type Producer = BaseProducer<LivenessContext>;
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use livebus_core::{Failure, FailureClass};
+use livebus_runner::Runtime;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::bus::Runtime;
 use crate::config::KafkaConfig;
 use crate::error_class::{classify, failure};
 

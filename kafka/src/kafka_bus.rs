@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use livebus_core::{Config, Failure, FailureClass, OpId};
+use livebus_runner::{Bus, IntoBus, Observations, Runtime};
 
-use crate::bus::{Bus, Runtime};
 use crate::config::KafkaConfig;
 use crate::liveness_client::{LivenessClient, lock};
-use crate::observations::Observations;
 use crate::round;
 
 /// A Kafka bus, with the liveness client that asks it, on the runtime `R`.
@@ -68,6 +67,14 @@ impl<R: Runtime> KafkaBus<R> {
 
     fn client(&self) -> Option<Arc<LivenessClient>> {
         lock(&self.client).held.clone()
+    }
+}
+
+impl<R: Runtime> IntoBus<R> for KafkaConfig {
+    type Bus = KafkaBus<R>;
+
+    fn into_bus(self, config: &Config) -> KafkaBus<R> {
+        KafkaBus::new(self, config)
     }
 }
 

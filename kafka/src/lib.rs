@@ -1,10 +1,9 @@
 //! What livebus's actions mean on Kafka: rdkafka, generic over the async runtime.
 //!
-//! - [`KafkaBus`] carries out the operations that a supervisor asks for. It implements [`Bus`], the port that a runner
-//!   drives; [`Runtime`] is what the runner gives back.
+//! - [`KafkaBus`] carries out the operations that a supervisor asks for. It implements [`Bus`](livebus_runner::Bus), the port
+//!   that a runner drives; [`Runtime`](livebus_runner::Runtime) is what the runner gives back.
 //! - [`KafkaConfig`] says where the bus is and what a liveness message is; [`Properties`] and [`BootstrapServers`] are
 //!   parsed once, with errors that name the remedy.
-//! - [`Observations`] is where clients leave what they notice by themselves.
 //! - [`failure`] is the map from librdkafka's errors to the classes that decide.
 //! - [`EmbeddedCluster`] is a Kafka in the process, which can be broken on purpose.
 //!
@@ -22,7 +21,6 @@
 //! Nothing here names a runtime, and nothing uses rdkafka's `DefaultRuntime`: which one that is depends on the features of
 //! all crates of a build together.
 
-mod bus;
 mod config;
 mod context;
 mod create_topic;
@@ -31,15 +29,12 @@ mod error_class;
 mod kafka_bus;
 mod leaders;
 mod liveness_client;
-mod observations;
 mod properties;
 mod round;
 
-pub use bus::{Bus, Runtime};
 pub use config::{KafkaConfig, LivenessBy};
 pub use embedded::{EmbeddedCluster, EmbeddedError};
 pub use error_class::{classify, code_name, failure};
 pub use kafka_bus::{KafkaBus, RoundTally};
-pub use observations::{News, Observations};
 pub use properties::{AddressError, BootstrapServers, Properties, PropertyError};
 pub use rdkafka;

@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use livebus_core::{Failure, FailureClass, OpId};
+use livebus_runner::Observations;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::context::{LivenessContext, Producer, Tally};
 use crate::error_class::failure;
 use crate::leaders::Leaders;
-use crate::observations::Observations;
 
 /// How long one turn of the polling thread takes, and so how long a closed client lingers. What happens meanwhile is
 /// told at once all the same.

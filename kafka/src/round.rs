@@ -9,9 +9,9 @@ use futures_channel::mpsc::unbounded;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use livebus_core::{Failure, FailureClass, FailureKind};
+use livebus_runner::Runtime;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
-use crate::bus::Runtime;
 use crate::config::{KafkaConfig, LivenessBy};
 use crate::context::{Producer, Tally, Vote};
 use crate::create_topic::create_topic;
@@ -44,7 +44,7 @@ pub(crate) async fn ask<R: Runtime>(
         };
         match told {
             Err(failure) if may_pass(failure) && left_until(deadline) > 2 * ASK_AGAIN => {
-                R::delay_for(ASK_AGAIN).await;
+                R::sleep(ASK_AGAIN).await;
             }
             told => return told,
         }
@@ -199,14 +199,14 @@ async fn other_brokers<R: Runtime>(
     deadline: Instant,
 ) -> Option<Failure> {
     let span = left_until(deadline);
-    R::delay_for(span / 2).await;
+    R::sleep(span / 2).await;
     let verdict = match look_up::<R>(client, topic, span * 3 / 10).await {
         Ok(leaders) if leaders.others => FailureClass::NoLeader.into(),
         Ok(_) => return None,
         Err(failure) if failure.class.kind() == FailureKind::Ambiguous => return None,
         Err(failure) => failure,
     };
-    R::delay_for(left_until(deadline).saturating_sub(span / 5)).await;
+    R::sleep(left_until(deadline).saturating_sub(span / 5)).await;
     Some(verdict)
 }
 

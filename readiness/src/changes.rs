@@ -1,13 +1,13 @@
-//! The readiness as a stream of changes.
+//! The changes of a service, for those who wait.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures_util::Stream;
-use livebus_core::{Report, Status};
+use futures_util::task::AtomicWaker;
+use livebus_core::{Cause, Report, Status};
+
+use crate::shared::{Shared, SlotState};
 
 /// One change of what is known about a service: of its status, its cause or its warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,69 +31,172 @@ impl StatusChange {
     }
 }
 
-/// Every change from the subscription on, in order. Ends when the supervision has ended.
+/// The changes of one service in order, as they are to be shown: a Running whose lease runs out is NotReady as of that
+/// instant, also if the code that reports does not get to run.
 ///
-/// Nothing is dropped for a slow reader: changes are few, and each matters.
+/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report comes. A supervisor whose bus hangs comes to
+/// its verdict at that very instant, and its report says why.
+///
+/// It knows no timer. Whoever waits by it calls [`poll_change`](Self::poll_change) until it is pending, then again when it
+/// is woken or [`poll_timeout`](Self::poll_timeout) has come. Runners make a stream of it.
+///
+/// The newest 64 changes of a service are kept. A follower that is further behind continues with the oldest of them, and
+/// counts those that it [missed](Self::missed).
 #[derive(Debug)]
-pub struct Changes(UnboundedReceiver<StatusChange>);
+pub struct Follower {
+    shared: Arc<Shared>,
+    index: usize,
+    /// The number of the reporter that it follows.
+    reporter: u64,
+    /// The number of the change that it shows next.
+    next: u64,
+    shown: Shown,
+    missed: u64,
+    waker: Arc<AtomicWaker>,
+}
 
-impl Stream for Changes {
-    type Item = StatusChange;
+/// What a follower showed last, or found when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// As it was reported.
+    Reported(Status),
+    /// NotReady, because the lease ran out; the report says Running.
+    Lapsed,
+}
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
+impl Follower {
+    /// How long after the end of a lease its report may come: 10 ms, one tick of the [`Clock`](crate::Clock) by which readers
+    /// compare.
+    pub const GRACE: Duration = Duration::from_millis(10);
+
+    /// Begins with what is reported from now on.
+    pub(crate) fn from_now(shared: Arc<Shared>, index: usize) -> Self {
+        Self::new(shared, index, SlotState::next_change)
+    }
+
+    /// Begins with the first change of the reporter that there is, if that is kept still.
+    pub(crate) fn from_start(shared: Arc<Shared>, index: usize) -> Self {
+        Self::new(shared, index, SlotState::first_change)
+    }
+
+    fn new(shared: Arc<Shared>, index: usize, first: fn(&SlotState) -> u64) -> Self {
+        let mut state = shared.slots[index].lock();
+        let (next, reporter) = (first(&state), state.reporter());
+        let before = state.change(next, reporter).map(|change| change.from);
+        let before = before.unwrap_or(state.report().status);
+        let waker = state.add_follower();
+        drop(state);
+        Self {
+            shared,
+            index,
+            reporter,
+            next,
+            shown: Shown::Reported(before),
+            missed: 0,
+            waker,
+        }
+    }
+
+    /// The next change, as of `now`. `None` when the reporter is gone and all that it reported was shown.
+    ///
+    /// Pending, it has the task of `context` woken when there is something to show before the timeout.
+    pub fn poll_change(
+        &mut self,
+        now: Instant,
         context: &mut Context<'_>,
     ) -> Poll<Option<StatusChange>> {
-        Pin::new(&mut self.0).poll_next(context)
+        self.waker.register(context.waker());
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.slots[self.index].lock();
+        while let Some(change) = self.next_kept(&state) {
+            if let Some(change) = self.show(change) {
+                return Poll::Ready(Some(change));
+            }
+        }
+        if state.has_ended(self.reporter) {
+            return Poll::Ready(None);
+        }
+        match self.follow_lease(&mut state, now) {
+            Some(change) => Poll::Ready(Some(change)),
+            None => Poll::Pending,
+        }
     }
-}
 
-/// Those who want to know. Clones share everything.
-#[derive(Debug, Clone)]
-pub struct Subscribers {
-    /// `None` once there is nothing more to tell.
-    senders: Arc<Mutex<Option<Vec<UnboundedSender<StatusChange>>>>>,
-}
-
-impl Subscribers {
-    /// Nobody yet.
+    /// When to ask again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when only a report can change anything.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            senders: Arc::new(Mutex::new(Some(Vec::new()))),
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.shown {
+            Shown::Reported(Status::Running) => {
+                let lease = self.shared.slots[self.index].lock().report().lease;
+                lease.map(|lease| lease + Self::GRACE)
+            }
+            Shown::Reported(_) | Shown::Lapsed => None,
         }
     }
 
-    /// One more. After [`close`](Self::close) the stream has ended already.
+    /// How many changes were dropped before they could be shown, because this follower was polled too late.
     #[must_use]
-    pub fn subscribe(&self) -> Changes {
-        let (sender, receiver) = unbounded();
-        if let Some(senders) = self.senders().as_mut() {
-            senders.push(sender);
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    fn next_kept(&mut self, state: &SlotState) -> Option<StatusChange> {
+        let oldest = state.oldest_change();
+        self.missed += oldest.saturating_sub(self.next);
+        self.next = self.next.max(oldest);
+        let change = state.change(self.next, self.reporter)?;
+        self.next += 1;
+        Some(change)
+    }
+
+    /// The change as it follows on what was shown before; `None` if that said the same.
+    fn show(&mut self, change: StatusChange) -> Option<StatusChange> {
+        let from = self.status();
+        let lapsed = self.shown == Shown::Lapsed;
+        self.shown = Shown::Reported(change.report.status);
+        let known = lapsed
+            && change.report.status == Status::NotReady
+            && change.report.cause == Cause::Starved;
+        (!known).then_some(StatusChange { from, ..change })
+    }
+
+    /// The end of a lease, and its renewal, are no reports.
+    fn follow_lease(&mut self, state: &mut SlotState, now: Instant) -> Option<StatusChange> {
+        let report = state.report();
+        let from = self.status();
+        match (self.shown, report.status_at(now), report.lease) {
+            (Shown::Reported(Status::Running), Status::NotReady, Some(lease))
+                if now >= lease + Self::GRACE =>
+            {
+                self.shown = Shown::Lapsed;
+                state.show_lapse();
+                let report = Report {
+                    status: Status::NotReady,
+                    cause: Cause::Starved,
+                    since: lease,
+                    lease: None,
+                    ..report
+                };
+                let at = lease;
+                Some(StatusChange { from, report, at })
+            }
+            (Shown::Lapsed, Status::Running, _) => {
+                self.shown = Shown::Reported(Status::Running);
+                let at = now;
+                Some(StatusChange { from, report, at })
+            }
+            (Shown::Lapsed, _, _) => {
+                state.show_lapse();
+                None
+            }
+            (Shown::Reported(_), _, _) => None,
         }
-        Changes(receiver)
     }
 
-    /// Tells everyone who is still there.
-    pub fn tell(&self, change: StatusChange) {
-        if let Some(senders) = self.senders().as_mut() {
-            senders.retain(|sender| sender.unbounded_send(change).is_ok());
+    const fn status(&self) -> Status {
+        match self.shown {
+            Shown::Reported(status) => status,
+            Shown::Lapsed => Status::NotReady,
         }
-    }
-
-    /// Ends all streams: there is nothing more to tell.
-    pub fn close(&self) {
-        *self.senders() = None;
-    }
-
-    fn senders(&self) -> MutexGuard<'_, Option<Vec<UnboundedSender<StatusChange>>>> {
-        // Whoever panicked in here left the list whole.
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for Subscribers {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -1,17 +1,34 @@
-//! The readiness of a process, and the answers that follow from it. Nothing here serves, spawns or waits.
+//! The readiness of a process: who reports it, who reads it, and until when it holds. Nothing here serves, spawns or waits.
 //!
+//! - [`Registry`] has the services of a process. It gives each its one [`Reporter`].
+//! - [`Readiness`] is for everyone who asks. It can be cloned and changes nothing: [`is_ready`](Readiness::is_ready) is one
+//!   atomic load.
+//! - [`Follower`] is for those who wait: every change of one service, the end of its lease included.
 //! - [`Probes`] answers Kubernetes' probes over HTTP: a path and a query in, a status code and a body out.
 //! - [`Heartbeat`] is what liveness means here: the runner's loop meets its own deadlines. Never Kafka: a broker that is away
 //!   is no reason to restart the service.
-//! - [`Changes`] is the readiness as a stream: every change of status, with its cause.
 //! - [`Clock`] is the time, read fast enough to be asked on every request.
+//!
+//! # The lease
+//!
+//! Running is granted until an instant, and all who ask or wait compare it with the clock. If the code that reports dies,
+//! hangs or starves, the probe, the reader and the stream of changes say NotReady from that instant on, without its help.
 
 mod changes;
 mod clock;
 mod heartbeat;
+mod predicate;
 mod probes;
+mod readiness;
+mod registry;
+mod reporter;
+mod shared;
 
-pub use changes::{Changes, StatusChange, Subscribers};
+pub use changes::{Follower, StatusChange};
 pub use clock::Clock;
 pub use heartbeat::Heartbeat;
+pub use predicate::{Predicate, ServiceView, Services};
 pub use probes::{ProbeAnswer, Probes};
+pub use readiness::{Readiness, Service};
+pub use registry::{Registry, RegistryBuilder, ReporterError, ServiceNameError, UnknownService};
+pub use reporter::{LeaselessReporter, Reporter};

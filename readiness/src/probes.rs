@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use livebus_core::{Readiness, ServiceHandle, Status};
+use livebus_core::Status;
 
 use crate::heartbeat::Heartbeat;
+use crate::readiness::{Readiness, Service};
 
 /// What the probes of one process are answered from. Clones share everything.
 ///
@@ -104,11 +105,11 @@ impl Probes {
             let (mark, text) = service_line(&service, now);
             line(&mut lines, mark, service.name(), &text);
         }
-        verdict("readyz", self.readiness.is_ready(now), verbose, lines)
+        verdict("readyz", self.readiness.is_ready_at(now), verbose, lines)
     }
 }
 
-fn service_line(service: &ServiceHandle, now: Instant) -> (char, String) {
+fn service_line(service: &Service, now: Instant) -> (char, String) {
     let report = service.report();
     let status = report.status_at(now);
     if status == Status::Running {
@@ -170,20 +171,18 @@ mod tests {
     use livebus_core::{Cause, Failure, FailureClass, Report};
 
     use super::*;
+    use crate::registry::Registry;
+    use crate::reporter::Reporter;
 
-    fn probes(now: Instant) -> (Probes, Readiness, Heartbeat) {
-        let readiness = Readiness::builder()
-            .required("bus")
-            .optional("cache")
-            .build(now);
-        let readiness = readiness.expect("the names differ");
+    /// The reporter of the required service `bus`; `cache`, which is optional, has none.
+    fn probes(now: Instant) -> (Probes, Reporter, Heartbeat) {
+        let names = Registry::builder().required("bus").optional("cache");
+        let registry = names.build_at(now).expect("the names differ");
         let heartbeat = Heartbeat::new(now);
         let heartbeats = vec![("bus".to_owned(), heartbeat.clone())];
-        (
-            Probes::new(readiness.clone(), heartbeats),
-            readiness,
-            heartbeat,
-        )
+        let bus = registry.reporter("bus").expect("it has none");
+        let probes = Probes::new(registry.readiness(), heartbeats);
+        (probes, bus, heartbeat)
     }
 
     fn running(now: Instant, lease: Instant) -> Report {
@@ -199,9 +198,8 @@ mod tests {
     #[test]
     fn ready_is_ok_and_verbose_lists_the_services() {
         let now = Instant::now();
-        let (probes, readiness, _) = probes(now);
-        let bus = readiness.service("bus").expect("it was declared");
-        bus.store(now, running(now, now + Duration::from_secs(9)));
+        let (probes, bus, _) = probes(now);
+        bus.report(now, running(now, now + Duration::from_secs(9)));
         assert_eq!(
             probes.answer("/readyz", None, now),
             ProbeAnswer {
@@ -224,9 +222,9 @@ mod tests {
     #[test]
     fn not_ready_is_503_and_says_why_and_what_to_do() {
         let now = Instant::now();
-        let (probes, readiness, _) = probes(now);
+        let (probes, bus, _) = probes(now);
         let failure = Failure::with_code(FailureClass::Authentication, -169);
-        readiness.service("bus").expect("it was declared").store(
+        bus.report(
             now,
             Report {
                 status: Status::NotReady,
@@ -246,9 +244,8 @@ mod tests {
     #[test]
     fn a_lease_that_ran_out_is_503_without_anyone_reporting() {
         let now = Instant::now();
-        let (probes, readiness, _) = probes(now);
-        let bus = readiness.service("bus").expect("it was declared");
-        bus.store(now, running(now, now + Duration::from_secs(9)));
+        let (probes, bus, _) = probes(now);
+        bus.report(now, running(now, now + Duration::from_secs(9)));
         let answer = probes.answer("/readyz", None, now + Duration::from_secs(10));
         assert_eq!(answer.status, 503);
         assert!(
@@ -261,9 +258,8 @@ mod tests {
     #[test]
     fn a_warning_is_shown_with_its_remedy() {
         let now = Instant::now();
-        let (probes, readiness, _) = probes(now);
-        let bus = readiness.service("bus").expect("it was declared");
-        bus.store(
+        let (probes, bus, _) = probes(now);
+        bus.report(
             now,
             Report {
                 warning: Some(FailureClass::TopicMissing.into()),

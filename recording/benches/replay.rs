@@ -7,9 +7,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Config, Event, Failure, FailureClass, OpId, Settings, Supervisor};
-use livebus_recording::{
-    Content, End, Entry, Epoch, Header, Line, Outcome, Reader, RecordedSupervisor, Replay,
-};
+use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Reader, Replay};
+use livebus_runner::{Entry, ObservedSupervisor};
 
 const EVENTS: u64 = 1_000_000;
 
@@ -81,7 +80,7 @@ fn story() -> (Config, Instant, Entries) {
     let (tell, told) = channel();
     let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
     let supervisor = Supervisor::new(config.clone(), began);
-    let mut supervisor = RecordedSupervisor::new(supervisor, began, vec![Box::new(record)]);
+    let mut supervisor = ObservedSupervisor::new(supervisor, began, vec![Box::new(record)]);
     let mut open = drain(&mut supervisor, None);
     for n in 0..EVENTS {
         let now = began + STEP * u32::try_from(n).expect("small");
@@ -111,7 +110,7 @@ fn failure(n: u64) -> Failure {
     Failure::with_code(FailureClass::ALL[class], -195)
 }
 
-fn drain(supervisor: &mut RecordedSupervisor, mut open: Option<Open>) -> Option<Open> {
+fn drain(supervisor: &mut ObservedSupervisor, mut open: Option<Open>) -> Option<Open> {
     while let Some(action) = supervisor.poll_action() {
         match action {
             Action::Start { id, .. } => open = Some(Open::Start(id)),

@@ -1,9 +1,7 @@
 //! What a supervisor was told and what it did: written down while it runs, and replayed later.
 //!
-//! - [`RecordedSupervisor`] is a supervisor with somebody who looks on: the same four calls, and each input and each action
-//!   goes to a [`Record`] as well.
-//! - [`Recorder`] is the [`Record`] that writes a file, without ever keeping the loop waiting; [`Recording`] knows how that
-//!   ended.
+//! - [`Recorder`] is the [`Observer`](livebus_runner::Observer) that writes a file, without ever keeping the loop waiting;
+//!   [`Recording`] knows how that ended.
 //! - [`Replay`] tells a recording to a supervisor again and says whether it did the same; [`Reader`] gives the lines.
 //!
 //! # The format
@@ -41,7 +39,6 @@ mod header;
 mod line;
 mod options;
 mod reader;
-mod recorded;
 mod recorder;
 mod replay;
 mod settings;
@@ -52,6 +49,5 @@ pub use header::{Header, Standing, VERSION};
 pub use line::{Content, Damage, End, Line};
 pub use options::{RecordError, RecordOptions};
 pub use reader::{LONGEST_LINE, ReadError, Reader};
-pub use recorded::{Entry, Record, RecordedSupervisor};
 pub use recorder::{Recorder, Recording};
 pub use replay::{Difference, Outcome, Replay, Summary};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::Epoch;
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 /// One line of a recording, after the first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use livebus_core::{Action, Cause, HandlerId};
 use crate::epoch::Epoch;
 use crate::header::{Header, VERSION};
 use crate::line::{Content, Damage, Line};
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 /// The longest line of a recording, in bytes.
 pub const LONGEST_LINE: usize = 1 << 20;

@@ -12,7 +12,7 @@ use crate::epoch::Epoch;
 use crate::header::Header;
 use crate::line::{Content, Damage, End, Line};
 use crate::reader::{ReadError, Reader};
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 /// The most actions that may wait to be polled: twice what one call can cause, so more than any loop leaves behind.
 const MOST_WAITING: usize = 1 << 18;

@@ -11,7 +11,7 @@ use crate::header::{Header, Standing};
 use crate::line::{Content, End, Line};
 use crate::options::{RecordError, RecordOptions};
 use crate::reader::LONGEST_LINE;
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 /// Kept free in every file for the line that ends it.
 const ROOM_TO_END: usize = 512;

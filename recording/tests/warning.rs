@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use livebus_core::{Config, Settings};
-use livebus_recording::{End, Entry, Record, RecordOptions, Recorder};
+use livebus_recording::{End, RecordOptions, Recorder};
+use livebus_runner::{Entry, Observer};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as Values};
@@ -55,19 +56,19 @@ fn a_recording_that_ends_too_early_says_so_once() {
     let began = Instant::now();
     let config = Config::new(Settings::default()).expect("valid");
     let recorder = |options: &RecordOptions| {
-        Recorder::begin(options, "message-bus", &config, began).expect("it can begin")
+        Recorder::begun(options.clone(), "message-bus", &config, began).expect("it can begin")
     };
 
     let (mut full, recording) = recorder(&RecordOptions::new("/dev/full"));
     recording.wait(Duration::from_mins(1)).expect("it ends");
     for _ in 0..10_000 {
-        full.record(began, Entry::Timeout);
+        full.observe(began, Entry::Timeout);
     }
     let fifo = folder.path().join("fifo");
     mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("a pipe");
     let (mut slow, recording) = recorder(&RecordOptions::new(&fifo));
     for _ in 0..10_000 {
-        slow.record(began, Entry::Timeout);
+        slow.observe(began, Entry::Timeout);
     }
     assert_eq!(recording.end(), Some(End::TooSlow));
     std::fs::read(&fifo).expect("what was queued");

@@ -6,8 +6,7 @@ use std::time::Instant;
 use async_std::task::JoinHandle;
 use futures_util::FutureExt;
 use livebus_core::{Action, OpId};
-use livebus_kafka::Bus;
-use livebus_runner::{Effects, Operation};
+use livebus_runner::{Bus, Effects, Operation};
 
 /// The operations under way. Dropping it ends them.
 #[derive(Default)]

@@ -2,8 +2,7 @@
 
 use futures_util::{FutureExt, StreamExt, select};
 use livebus_core::Event;
-use livebus_kafka::Bus;
-use livebus_runner::Supervision;
+use livebus_runner::{Bus, Supervision};
 
 use crate::execute::Operations;
 
@@ -19,6 +18,7 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
     } = it;
     let observations = effects.bus().observations();
     let mut operations = Operations::default();
+    let mut timer = time.timer();
     loop {
         while let Some(action) = supervisor.poll_action() {
             operations.execute(action, &effects, time.now());
@@ -29,11 +29,16 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
         let deadline = supervisor.poll_timeout();
         heartbeat.promise(deadline);
         observations.arm(supervisor.wants_evidence());
+        timer.set(deadline);
 
         let mut message = select! {
+            // Cancel safe: it takes a message only when it is ready, and then it wins.
             message = inbox.next() => message,
+            // Cancel safe: it takes the wake-up only when it is ready; what woke it stays in the cell.
             () = observations.changed().fuse() => None,
-            () = time.sleep_until(deadline).fuse() => None,
+            // Cancel safe: the timer stays set.
+            () = timer.elapsed().fuse() => None,
+            // Cancel safe: the owner is lent, not given.
             _ = &mut owner => break,
         };
 

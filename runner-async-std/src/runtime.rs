@@ -1,42 +1,21 @@
-//! What async-std does for rdkafka and for livebus.
+//! What async-std does for livebus and for rdkafka.
 
-use std::future::{self, Future};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use livebus_kafka::rdkafka::util::AsyncRuntime;
-use livebus_kafka::{Bus, Runtime};
-use livebus_runner::{Runner, Supervision, Time};
+use async_io::Timer as Sleep;
+use livebus_runner::{Bus, Runner, Runtime, Supervision, Time, Timer};
 
 use crate::run::run;
 
-/// async-std, as rdkafka's [`AsyncRuntime`] and livebus's [`Runtime`] and [`Runner`]. Name it wherever rdkafka has a type
-/// parameter for it.
+/// async-std, as livebus's [`Runner`] and [`Runtime`], and as rdkafka's `AsyncRuntime`: name it wherever rdkafka has a type
+/// parameter for that.
 #[derive(Debug, Clone, Copy)]
 pub struct AsyncStdRuntime;
-
-impl AsyncRuntime for AsyncStdRuntime {
-    type Delay = BoxFuture<'static, ()>;
-
-    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
-        async_std::task::spawn(task);
-    }
-
-    fn delay_for(duration: Duration) -> Self::Delay {
-        async_std::task::sleep(duration).boxed()
-    }
-}
-
-impl Runtime for AsyncStdRuntime {
-    async fn spawn_blocking<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        async_std::task::spawn_blocking(|| catch_unwind(AssertUnwindSafe(work)).ok()).await
-    }
-}
 
 impl Runner for AsyncStdRuntime {
     fn time() -> Arc<dyn Time> {
@@ -48,6 +27,36 @@ impl Runner for AsyncStdRuntime {
     }
 }
 
+impl Runtime for AsyncStdRuntime {
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        async_std::task::spawn(task);
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        async_std::task::sleep(duration)
+    }
+
+    async fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        async_std::task::spawn_blocking(|| catch_unwind(AssertUnwindSafe(work)).ok()).await
+    }
+}
+
+#[cfg(feature = "kafka")]
+impl livebus_kafka::rdkafka::util::AsyncRuntime for AsyncStdRuntime {
+    type Delay = futures_util::future::BoxFuture<'static, ()>;
+
+    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
+        async_std::task::spawn(task);
+    }
+
+    fn delay_for(duration: Duration) -> Self::Delay {
+        Box::pin(async_std::task::sleep(duration))
+    }
+}
+
+/// The clock and the timers of the process.
 struct AsyncStdTime;
 
 impl Time for AsyncStdTime {
@@ -55,13 +64,27 @@ impl Time for AsyncStdTime {
         Instant::now()
     }
 
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
+    fn timer(&self) -> Box<dyn Timer> {
+        Box::new(AsyncStdTimer {
+            sleep: Sleep::never(),
+        })
+    }
+}
+
+/// One timer of the reactor that async-std runs on, set again and again.
+struct AsyncStdTimer {
+    sleep: Sleep,
+}
+
+impl Timer for AsyncStdTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
         match deadline {
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(self.now());
-                async_std::task::sleep(left).boxed()
-            }
-            None => future::pending().boxed(),
+            Some(deadline) => self.sleep.set_at(deadline),
+            None => self.sleep = Sleep::never(),
         }
+    }
+
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.sleep).poll(context).map(drop)
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_std::net::{TcpListener, TcpStream};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, future, select};
-use livebus_endpoints::Probes;
+use livebus_readiness::Probes;
 use livebus_runner::{OwnerGone, Serve, ServeError, Server};
 use trillium_http::{Conn, HttpContext};
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use livebus_core::{Action, OpId};
-use livebus_kafka::Bus;
-use livebus_runner::{Effects, Operation};
+use livebus_runner::{Bus, Effects, Operation};
 use tokio::task::JoinHandle;
 
 /// The operations under way. Dropping it ends them.

@@ -1,13 +1,15 @@
-//! livebus on tokio: a service's readiness, kept true to its Kafka bus.
+//! livebus on tokio: keeps a service's readiness in step with whether its Kafka bus can be used.
 //!
 //! ```
-//! use livebus_tokio::{Builder, EmbeddedCluster, KafkaConfig};
-//!
+//! # #[cfg(all(feature = "http", feature = "kafka"))]
 //! #[tokio::main]
 //! async fn main() -> anyhow::Result<()> {
+//!     use livebus_tokio::Builder;
+//!     use livebus_tokio::kafka::{EmbeddedCluster, KafkaConfig};
+//!
 //!     let cluster = EmbeddedCluster::start(1)?; // or KafkaConfig::new("localhost:9092".parse()?, Properties::new())?
 //!     cluster.create_topic("livebus-liveness", 1)?;
-//!     let bus = Builder::kafka(KafkaConfig::embedded(&cluster)?)
+//!     let bus = Builder::new(KafkaConfig::embedded(&cluster)?)
 //!         .http("127.0.0.1:0".parse()?) // /livez and /readyz
 //!         .start()
 //!         .await?;
@@ -16,37 +18,34 @@
 //!     bus.shutdown().await; // NotReady first, then the drain, then the end
 //!     Ok(())
 //! }
+//! # #[cfg(not(all(feature = "http", feature = "kafka")))]
+//! # fn main() {}
 //! ```
 //!
-//! The decisions are `livebus-core`'s, what they mean on Kafka is `livebus-kafka`'s, the probes are `livebus-endpoints`',
-//! and what every runner shares is [`livebus_runner`]'s. What is left for a runtime is here: the loop (`run.rs`), the
-//! spawning (`execute.rs`), the serving (`serve.rs`), and what rdkafka and the loop need of a runtime (`runtime.rs`).
+//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] those who report and those
+//! who ask, `kafka` the bus, `recording` recordings and their replay, [`runner`] what a bus or a runner of your own
+//! implements. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), the serving (`serve.rs`),
+//! and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder must be started inside a tokio runtime with its time and IO enabled; either scheduler will do.
 
 mod execute;
 mod run;
 mod runtime;
+#[cfg(feature = "http")]
 mod serve;
 
-pub use livebus_runner::{
-    AddressError, Answers, Backoff, BootstrapServers, BuildError, Bus, Cause, Changes, Config,
-    ConfigError, EmbeddedCluster, EmbeddedError, End, EndedError, Entry, Failure, FailureClass,
-    FailureKind, Handler, HandlerId, KafkaBus, KafkaConfig, LivenessBy, News, Observations,
-    OnClientLost, OnSuspicion, OpId, Predicate, Properties, PropertyError, Readiness,
-    ReadinessBuilder, Record, RecordError, RecordOptions, Recording, Report, RoundTally, Runtime,
-    ServeError, ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status,
-    StatusChange, Time, UnknownService, code_name,
-};
+pub use livebus_core as core;
+#[cfg(feature = "kafka")]
+pub use livebus_kafka as kafka;
+pub use livebus_readiness as readiness;
+#[cfg(feature = "recording")]
+pub use livebus_recording as recording;
+pub use livebus_runner as runner;
 pub use runtime::TokioRuntime;
 
 /// Builds the supervision of one bus on tokio.
-pub type Builder<B = KafkaBus<TokioRuntime>> = livebus_runner::Builder<TokioRuntime, B>;
+pub type Builder<B> = livebus_runner::Builder<TokioRuntime, B>;
 
 /// A supervision that runs on tokio.
-pub type Handle<B = KafkaBus<TokioRuntime>> = livebus_runner::Handle<B>;
-
-/// The example of the README is a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}
+pub type Handle<B> = livebus_runner::Handle<B>;

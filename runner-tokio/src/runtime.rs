@@ -1,47 +1,29 @@
-//! What tokio does for rdkafka and for livebus.
+//! What tokio does for livebus and for rdkafka.
 
-use std::future::{self, Future};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use livebus_kafka::rdkafka::util::AsyncRuntime;
-use livebus_kafka::{Bus, Runtime};
-use livebus_runner::{Runner, Supervision, Time};
+use livebus_runner::{Bus, Runner, Runtime, Supervision, Time, Timer};
+use tokio::runtime;
+use tokio::time::Sleep;
 
 use crate::run::run;
 
-/// tokio, as rdkafka's [`AsyncRuntime`] and livebus's [`Runtime`] and [`Runner`]. Name it wherever rdkafka has a type
-/// parameter for it.
+/// tokio, as livebus's [`Runner`] and [`Runtime`], and as rdkafka's `AsyncRuntime`: name it wherever rdkafka has a type
+/// parameter for that.
 ///
 /// Everything it does must happen inside a tokio runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct TokioRuntime;
 
-impl AsyncRuntime for TokioRuntime {
-    type Delay = tokio::time::Sleep;
-
-    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
-        tokio::spawn(task);
-    }
-
-    fn delay_for(duration: Duration) -> Self::Delay {
-        tokio::time::sleep(duration)
-    }
-}
-
-impl Runtime for TokioRuntime {
-    async fn spawn_blocking<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        tokio::task::spawn_blocking(work).await.ok()
-    }
-}
-
 impl Runner for TokioRuntime {
     fn time() -> Arc<dyn Time> {
-        Arc::new(TokioTime)
+        Arc::new(TokioTime {
+            runtime: runtime::Handle::current(),
+        })
     }
 
     fn launch<B: Bus>(supervision: Supervision<B>) {
@@ -49,17 +31,73 @@ impl Runner for TokioRuntime {
     }
 }
 
-struct TokioTime;
+impl Runtime for TokioRuntime {
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        tokio::time::sleep(duration)
+    }
+
+    async fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+}
+
+#[cfg(feature = "kafka")]
+impl livebus_kafka::rdkafka::util::AsyncRuntime for TokioRuntime {
+    type Delay = Sleep;
+
+    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
+        tokio::spawn(task);
+    }
+
+    fn delay_for(duration: Duration) -> Sleep {
+        tokio::time::sleep(duration)
+    }
+}
+
+/// The clock and the timers of the runtime that the supervision was started in.
+struct TokioTime {
+    runtime: runtime::Handle,
+}
 
 impl Time for TokioTime {
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline.into()).boxed(),
-            None => future::pending().boxed(),
+    fn timer(&self) -> Box<dyn Timer> {
+        let _inside = self.runtime.enter();
+        Box::new(TokioTimer {
+            is_set: false,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        })
+    }
+}
+
+/// One sleep that is reset again and again.
+struct TokioTimer {
+    is_set: bool,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer for TokioTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.is_set = deadline.is_some();
+        if let Some(deadline) = deadline {
+            self.sleep.as_mut().reset(deadline.into());
+        }
+    }
+
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_set {
+            self.sleep.as_mut().poll(context)
+        } else {
+            Poll::Pending
         }
     }
 }

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use livebus_endpoints::Probes;
+use livebus_readiness::Probes;
 use livebus_runner::{OwnerGone, Serve, ServeError, Server};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

@@ -5,21 +5,18 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_channel::mpsc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use livebus_core::{
-    Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
-    UnknownService,
-};
-use livebus_endpoints::{Changes, Clock, Heartbeat, Probes, Subscribers};
-use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
-use livebus_recording::{Record, RecordError, RecordOptions, RecordedSupervisor, Recorder};
+use livebus_core::{Config, ConfigError, Failure, Handler, Settings, Supervisor};
+use livebus_readiness::{Heartbeat, Probes, Registry, Reporter, ReporterError, ServiceNameError};
 
+use crate::bus::{Bus, IntoBus};
 use crate::effects::{Effects, Register};
 use crate::handle::Handle;
+use crate::observer::{ObservedSupervisor, Observer, ObserverError};
 use crate::owner::owner;
 use crate::publish::Publisher;
 use crate::runner::{Runner, Supervision};
@@ -31,15 +28,21 @@ use crate::time::Time;
 pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
-    service: String,
-    readiness: Option<Readiness>,
+    service: Service,
     handlers: Vec<(Handler, Register)>,
     serve: Option<StartServer>,
-    looks_on: Vec<Box<dyn Record>>,
-    record: Option<RecordOptions>,
-    subscribers: Subscribers,
-    time: Arc<dyn Time>,
+    observers: Vec<Box<dyn Observer>>,
+    time: Option<Arc<dyn Time>>,
     runner: PhantomData<fn() -> R>,
+}
+
+/// Where the status is reported.
+#[derive(Debug)]
+enum Service {
+    /// To a registry of its own, under this name.
+    Alone(String),
+    /// To a registry that others report to as well.
+    OneOfSeveral(Reporter),
 }
 
 type StartServer = Box<dyn FnOnce(Probes) -> BoxFuture<'static, Result<Server, ServeError>> + Send>;
@@ -50,12 +53,12 @@ pub enum BuildError {
     /// A setting cannot be right.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The readiness that was given does not know the service.
-    #[error(transparent)]
-    UnknownService(#[from] UnknownService),
     /// The service's name cannot be one.
     #[error(transparent)]
     ServiceName(#[from] ServiceNameError),
+    /// The service cannot be reported on.
+    #[error(transparent)]
+    Reporter(#[from] ReporterError),
     /// The settings name a handler that nobody could register.
     #[error(
         "handler {0:?} stands in the settings: add it with its registration, by `Builder::handler`"
@@ -64,35 +67,25 @@ pub enum BuildError {
     /// The probes cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The recording cannot begin.
+    /// An observer cannot begin; a recorder, say, whose file cannot be made.
     #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
-impl<R: Runner + Runtime> Builder<R, KafkaBus<R>> {
-    /// For a Kafka bus.
-    pub fn kafka(kafka: KafkaConfig) -> Self {
-        Self::new(move |config| KafkaBus::new(kafka, config))
-    }
+    Observer(ObserverError),
 }
 
 impl<R: Runner, B: Bus> Builder<R, B> {
     /// The name that the service has unless it is given one.
     pub const DEFAULT_SERVICE: &'static str = "message-bus";
 
-    /// For any bus: `make_bus` is called once, with the configuration that was checked.
-    pub fn new(make_bus: impl FnOnce(&Config) -> B + Send + 'static) -> Self {
+    /// For a bus: `bus` is what it is made of, such as livebus-kafka's `KafkaConfig`, or a bus of your own.
+    pub fn new(bus: impl IntoBus<R, Bus = B>) -> Self {
         Self {
-            make_bus: Box::new(make_bus),
+            make_bus: Box::new(|config| bus.into_bus(config)),
             settings: Settings::default(),
-            service: Self::DEFAULT_SERVICE.to_owned(),
-            readiness: None,
+            service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
             handlers: Vec::new(),
             serve: None,
-            looks_on: Vec::new(),
-            record: None,
-            subscribers: Subscribers::new(),
-            time: R::time(),
+            observers: Vec::new(),
+            time: None,
             runner: PhantomData,
         }
     }
@@ -102,18 +95,18 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         Self { settings, ..self }
     }
 
-    /// Replaces the name by which the readiness and the logs know this bus.
+    /// Replaces the name by which the readiness and the logs know this bus, which is alone in a readiness of its own.
     pub fn service(self, name: impl Into<String>) -> Self {
         Self {
-            service: name.into(),
+            service: Service::Alone(name.into()),
             ..self
         }
     }
 
-    /// Makes this bus one of several services of a readiness, which must have declared its name. Else the bus is alone.
-    pub fn readiness(self, readiness: Readiness) -> Self {
+    /// Makes this bus one of several services of a [`Registry`], under the name that the reporter has.
+    pub fn reporter(self, reporter: Reporter) -> Self {
         Self {
-            readiness: Some(readiness),
+            service: Service::OneOfSeveral(reporter),
             ..self
         }
     }
@@ -143,34 +136,20 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Writes down all that the supervisor is told and does, to be replayed later. Never a payload, a property or a secret:
-    /// the supervisor is told none. [`Handle::recording`] knows how it goes.
-    pub fn record(self, options: RecordOptions) -> Self {
-        Self {
-            record: Some(options),
-            ..self
-        }
-    }
-
-    /// Has somebody look on at all that the supervisor is told and does.
-    pub fn looked_on_by(mut self, record: impl Record) -> Self {
-        self.looks_on.push(Box::new(record));
+    /// Adds an observer of all that goes into the supervisor and comes out; a recorder, say. It begins when the supervision
+    /// starts.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
         self
     }
 
-    /// Every change of status from the first on, with its cause. The stream ends with the supervision, also if that never
-    /// starts.
-    ///
-    /// Where a runtime has several threads, the loop may have told the first changes before [`start`](Self::start) returns:
-    /// [`Handle::changes`] begins after them.
-    #[must_use]
-    pub fn changes(&self) -> Changes {
-        self.subscribers.subscribe()
-    }
-
-    /// Replaces the clock and the timer of the loop, for tests: probes and [`Handle::is_ready`] keep to the real clock.
+    /// Replaces the clock and the timers of the supervision, for tests: probes and [`Handle::is_ready`] keep to the real
+    /// clock.
     pub fn time(self, time: Arc<dyn Time>) -> Self {
-        Self { time, ..self }
+        Self {
+            time: Some(time),
+            ..self
+        }
     }
 
     /// Starts. Returns as soon as the supervision runs, whatever the bus does.
@@ -179,10 +158,10 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, the probes cannot be served, or the recording
-    /// cannot begin.
+    /// [`BuildError`] when a setting is wrong, a name is impossible, the probes cannot be served, or an observer cannot begin.
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
-        let now = self.time.now();
+        let time = self.time.unwrap_or_else(R::time);
+        let now = time.now();
         if let Some(handler) = self.settings.handlers.first() {
             return Err(BuildError::NoRegistration(handler.name.clone()));
         }
@@ -192,25 +171,27 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?;
-        let readiness = match self.readiness {
-            Some(readiness) => readiness,
-            None => Readiness::builder().required(&self.service).build(now)?,
+        let reporter = match self.service {
+            Service::OneOfSeveral(reporter) => reporter,
+            Service::Alone(name) => {
+                let registry = Registry::builder().required(&name).build_at(now)?;
+                registry.reporter(&name)?
+            }
         };
-        let service = readiness.service(&self.service)?;
+        let (readiness, service) = (reporter.readiness(), reporter.service());
         let heartbeat = Heartbeat::new(now);
         let server = match self.serve {
             Some(serve) => {
-                let heartbeats = vec![(self.service, heartbeat.clone())];
+                let heartbeats = vec![(service.name().to_owned(), heartbeat.clone())];
                 Some(serve(Probes::new(readiness.clone(), heartbeats)).await?)
             }
             None => None,
         };
         // Last of what can fail: a start that is refused leaves an earlier recording where it is.
-        let (mut looks_on, mut recording) = (self.looks_on, None);
-        if let Some(options) = self.record {
-            let (recorder, begun) = Recorder::begin(&options, service.name(), &config, now)?;
-            looks_on.push(Box::new(recorder));
-            recording = Some(begun);
+        let mut observers = self.observers;
+        for observer in &mut observers {
+            let begun = observer.begin(service.name(), &config, now);
+            begun.map_err(BuildError::Observer)?;
         }
         tracing::info!(
             service = service.name(),
@@ -221,36 +202,34 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         );
 
         let bus = Arc::new((self.make_bus)(&config));
-        let (events, inbox) = mpsc::unbounded();
+        // Each sender has room for one message, and no more.
+        let (messages, inbox) = mpsc::channel(0);
         let (owner, dropped) = owner();
         let supervisor = Supervisor::new(config.clone(), now);
         R::launch(Supervision {
-            supervisor: RecordedSupervisor::new(supervisor, now, looks_on),
+            supervisor: ObservedSupervisor::new(supervisor, now, observers),
             effects: Effects::new(
                 Arc::clone(&bus),
                 registrations,
-                Publisher::new(service.clone(), self.subscribers.clone()),
-                events.clone(),
-                Arc::clone(&self.time),
+                Publisher::new(reporter),
+                messages.clone(),
+                Arc::clone(&time),
             ),
             inbox,
             owner: dropped,
             heartbeat: heartbeat.clone(),
-            time: Arc::clone(&self.time),
+            time: Arc::clone(&time),
         });
         Ok(Handle {
             bus,
             config,
             readiness,
             service,
-            subscribers: self.subscribers,
-            clock: Clock::new(),
             heartbeat,
-            events,
+            shutdown: Mutex::new(messages),
             _owner: owner,
             server,
-            recording,
-            time: self.time,
+            time,
         })
     }
 }

@@ -6,12 +6,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_channel::mpsc::UnboundedSender;
+use futures_channel::mpsc::Sender;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use livebus_core::{Event, Failure, FailureClass, HandlerId, OpId, Report};
-use livebus_kafka::Bus;
 
+use crate::bus::Bus;
 use crate::publish::Publisher;
 use crate::time::Time;
 
@@ -31,12 +31,13 @@ pub(crate) type Register =
 /// by [`discard`](Self::discard), at its deadline, at the stop. Then it is dropped. Its answer comes to the supervision's inbox
 /// with the instant at which the outcome was there; a panic is a failure.
 ///
-/// Dropping it tells everyone, unless the supervisor did, that nobody watches any more.
+/// On drop, publishes Stopped, unless the supervisor did: nobody watches any more.
 pub struct Effects<B: Bus> {
     bus: Arc<B>,
     handlers: Vec<Register>,
     publisher: Publisher,
-    answers: UnboundedSender<Message>,
+    /// Of a channel in which each sender has room for one message: each operation has a sender, and sends one.
+    answers: Sender<Message>,
     time: Arc<dyn Time>,
 }
 
@@ -45,7 +46,7 @@ impl<B: Bus> Effects<B> {
         bus: Arc<B>,
         handlers: Vec<Register>,
         publisher: Publisher,
-        answers: UnboundedSender<Message>,
+        answers: Sender<Message>,
         time: Arc<dyn Time>,
     ) -> Self {
         Self {
@@ -128,12 +129,12 @@ impl<B: Bus> Effects<B> {
         work: impl Future<Output = Result<(), Failure>> + Send + 'static,
         event: impl FnOnce(Result<(), Failure>) -> Event + Send + 'static,
     ) -> Operation {
-        let (answers, time) = (self.answers.clone(), Arc::clone(&self.time));
+        let (mut answers, time) = (self.answers.clone(), Arc::clone(&self.time));
         let answered = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let result = outcome.unwrap_or_else(|_panic| Err(FailureClass::Other.into()));
             // Nobody listens after the loop has ended.
-            let _ = answers.unbounded_send((time.now(), event(result)));
+            let _ = answers.try_send((time.now(), event(result)));
         };
         answered.boxed()
     }

@@ -1,17 +1,17 @@
 //! What a service holds while it is supervised.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_channel::mpsc::UnboundedSender;
+use futures_channel::mpsc::Sender;
 use futures_channel::oneshot;
 use futures_util::StreamExt;
-use livebus_core::{Config, Event, Readiness, Report, ServiceHandle, Status};
-use livebus_endpoints::{Changes, Clock, Heartbeat, Subscribers};
-use livebus_kafka::Bus;
-use livebus_recording::Recording;
+use livebus_core::{Config, Event, Report, Status};
+use livebus_readiness::{Heartbeat, Readiness, Service};
 
+use crate::bus::Bus;
+use crate::changes::Changes;
 use crate::effects::Message;
 use crate::serve::Server;
 use crate::time::Time;
@@ -21,15 +21,13 @@ pub struct Handle<B: Bus> {
     pub(crate) bus: Arc<B>,
     pub(crate) config: Config,
     pub(crate) readiness: Readiness,
-    pub(crate) service: ServiceHandle,
-    pub(crate) subscribers: Subscribers,
-    pub(crate) clock: Clock,
+    pub(crate) service: Service,
     pub(crate) heartbeat: Heartbeat,
-    pub(crate) events: UnboundedSender<Message>,
+    /// Has room for one message at a time.
+    pub(crate) shutdown: Mutex<Sender<Message>>,
     /// Held and never used: the loop ends when it is dropped.
     pub(crate) _owner: oneshot::Sender<()>,
     pub(crate) server: Option<Server>,
-    pub(crate) recording: Option<Recording>,
     pub(crate) time: Arc<dyn Time>,
 }
 
@@ -46,13 +44,13 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     #[inline]
     pub fn is_ready(&self) -> bool {
-        self.readiness.is_ready(self.clock.now())
+        self.readiness.is_ready()
     }
 
     /// The status of this service now; a Running whose lease has run out is NotReady.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.service.report().status_at(self.clock.now())
+        self.service.status()
     }
 
     /// All that is known about this service.
@@ -68,9 +66,14 @@ impl<B: Bus> Handle<B> {
     }
 
     /// Every change of status from now on, with its cause.
-    #[must_use]
     pub fn changes(&self) -> Changes {
-        self.subscribers.subscribe()
+        Changes::new(self.service.follow(), Arc::clone(&self.time))
+    }
+
+    /// Every change of status from the start of the supervision on, with its cause: first those of the newest 64 that came
+    /// before this call.
+    pub fn changes_from_start(&self) -> Changes {
+        Changes::new(self.service.follow_from_start(), Arc::clone(&self.time))
     }
 
     /// Waits until this service is Running.
@@ -102,16 +105,16 @@ impl<B: Bus> Handle<B> {
 
     /// Begins what [`shutdown`](Self::shutdown) does, without waiting for it. Once is enough, and more do no harm.
     pub fn begin_shutdown(&self) {
-        // A loop that has ended already needs no telling.
-        let _ = self
-            .events
-            .unbounded_send((self.time.now(), Event::Shutdown));
+        // Whoever panicked with it has left it whole.
+        let mut shutdown = self.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is no room while one waits already, and nobody to read it once the loop has ended: neither needs another.
+        let _ = shutdown.try_send((self.time.now(), Event::Shutdown));
     }
 
-    /// Waits until the supervision has ended.
+    /// Waits until the supervision has ended. From then on its service may have another reporter.
     pub async fn ended(&self) {
         let mut changes = self.changes();
-        while self.report().status != Status::Stopped && changes.next().await.is_some() {}
+        while changes.next().await.is_some() {}
     }
 
     /// The readiness that this service is part of. A clone may outlive the supervision.
@@ -136,12 +139,6 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     pub fn http_address(&self) -> Option<std::net::SocketAddr> {
         self.server.as_ref().map(Server::address)
-    }
-
-    /// The recording, if there is one: whether it goes on, how it ended, and waiting for its last line.
-    #[must_use]
-    pub const fn recording(&self) -> Option<&Recording> {
-        self.recording.as_ref()
     }
 }
 

@@ -1,57 +1,43 @@
-//! What is known, to everyone who wants to know: readers, subscribers, the log.
+//! What is reported, to everyone who wants to know: readers, those who wait, the log.
 
 use std::time::Instant;
 
-use livebus_core::{Cause, Report, ServiceHandle, Status};
-use livebus_endpoints::{StatusChange, Subscribers};
+use livebus_core::{Report, Status};
+use livebus_readiness::{Reporter, StatusChange};
 
-/// Where a supervision tells its status.
+/// Reports the status of one supervision, and logs each change.
 pub(crate) struct Publisher {
-    service: ServiceHandle,
-    subscribers: Subscribers,
+    reporter: Reporter,
 }
 
 impl Publisher {
-    pub(crate) const fn new(service: ServiceHandle, subscribers: Subscribers) -> Self {
-        Self {
-            service,
-            subscribers,
-        }
+    pub(crate) const fn new(reporter: Reporter) -> Self {
+        Self { reporter }
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.service.name()
+        self.reporter.name()
     }
 
     pub(crate) fn set_status(&self, at: Instant, report: Report) {
-        let from = self.service.report().status;
-        self.service.store(at, report);
-        let change = StatusChange { from, report, at };
-        log(self.name(), &change);
-        self.subscribers.tell(change);
+        let from = self.reporter.service().report().status;
+        log(self.name(), &StatusChange { from, report, at });
+        self.reporter.report(at, report);
     }
 
     pub(crate) fn renew(&self, at: Instant, evidence: Instant, lease: Instant) {
-        self.service.renew(at, evidence, lease);
+        self.reporter.renew(at, evidence, lease);
     }
 
-    /// Whatever ends the loop, nobody is left believing that somebody still watches.
+    /// Publishes Stopped, whatever ended the loop: nobody watches the bus any more.
     pub(crate) fn close(&self, at: Instant) {
-        let report = self.service.report();
-        if report.status != Status::Stopped {
-            self.set_status(
-                at,
-                Report {
-                    status: Status::Stopped,
-                    cause: Cause::CutOff,
-                    warning: None,
-                    lease: None,
-                    since: at,
-                    ..report
-                },
-            );
+        let service = self.reporter.service();
+        let from = service.report().status;
+        self.reporter.close(at);
+        if from != Status::Stopped {
+            let report = service.report();
+            log(self.name(), &StatusChange { from, report, at });
         }
-        self.subscribers.close();
     }
 }
 

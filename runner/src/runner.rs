@@ -3,18 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures_channel::mpsc::UnboundedReceiver;
-use livebus_endpoints::Heartbeat;
-use livebus_kafka::Bus;
-use livebus_recording::RecordedSupervisor;
+use futures_channel::mpsc::Receiver;
+use livebus_readiness::Heartbeat;
 
+use crate::bus::Bus;
 use crate::effects::{Effects, Message};
+use crate::observer::ObservedSupervisor;
 use crate::owner::OwnerGone;
 use crate::time::Time;
 
 /// A way to run supervisions: an async runtime's, or any other.
 pub trait Runner: Send + Sync + 'static {
-    /// The clock and the timer that its loops wait by.
+    /// The clock and the timers that a supervision waits by. Called where the supervision is started.
     fn time() -> Arc<dyn Time>;
 
     /// Drives the supervision, in the background, until the supervisor has stopped or the owner is gone.
@@ -31,16 +31,17 @@ pub trait Runner: Send + Sync + 'static {
 /// Whatever ends the loop, dropping this tells everyone that nobody watches any more.
 pub struct Supervision<B: Bus> {
     /// What decides.
-    pub supervisor: RecordedSupervisor,
+    pub supervisor: ObservedSupervisor,
     /// What its actions mean.
     pub effects: Effects<B>,
-    /// What was told from outside: answers of operations, and the shutdown.
-    pub inbox: UnboundedReceiver<Message>,
+    /// What comes from outside: answers of operations, and the shutdown. Bounded: each operation that the loop has started
+    /// sends one message, and one shutdown waits at a time.
+    pub inbox: Receiver<Message>,
     /// Ends when the owner of the supervision is gone.
     pub owner: OwnerGone,
     /// Where the loop promises when it will be back.
     pub heartbeat: Heartbeat,
-    /// The clock that it reads on every wake, and the timer that it waits by.
+    /// The clock that it reads on every wake, and the timer that it waits by, one for its whole life.
     pub time: Arc<dyn Time>,
 }
 

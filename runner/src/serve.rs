@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use futures_channel::oneshot;
-use livebus_endpoints::Probes;
+use livebus_readiness::Probes;
 
 use crate::owner::{OwnerGone, owner};
 use crate::runner::Runner;

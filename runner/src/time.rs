@@ -1,14 +1,30 @@
 //! The clock and the timer of a loop.
 
+use std::future::{Future, poll_fn};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures_util::future::BoxFuture;
-
-/// The clock and the timer of a loop: the runtime's, or one that a test turns.
+/// The clock and the timers of a supervision: the runtime's, or those that a test turns.
 pub trait Time: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Instant;
 
-    /// Waits until `deadline`; without one, for ever. Called and awaited in the loop.
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()>;
+    /// A timer that is not set. A loop has one for as long as it runs, and so has each stream of changes.
+    fn timer(&self) -> Box<dyn Timer>;
+}
+
+/// A timer that is set again and again, so that waiting allocates nothing.
+pub trait Timer: Send + 'static {
+    /// Sets the instant at which the timer elapses; `None`: never. Called once before each wait.
+    fn set(&mut self, deadline: Option<Instant>);
+
+    /// Is ready once the instant has come, and has the task of `context` woken then.
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()>;
+}
+
+impl dyn Timer {
+    /// Waits until the instant has come that was set. Cancel safe: dropped, it has changed nothing but who is woken.
+    pub fn elapsed(&mut self) -> impl Future<Output = ()> + Send + '_ {
+        poll_fn(|context| self.poll_elapsed(context))
+    }
 }

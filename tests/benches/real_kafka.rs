@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use anyhow::{Context as _, anyhow};
-use livebus_runner::{Settings, Status};
+use livebus_core::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions, availability};
 use livebus_tests::child_process::ChildProcess;
 use livebus_tests::cost::Cost;

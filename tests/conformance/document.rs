@@ -11,13 +11,13 @@ pub(crate) const TRIALS: [Single; 2] = [
         document_shows_the_runner,
     ),
     (
-        "threads: the runner is at most 100 lines of code",
-        runner_is_at_most_100_lines,
+        "threads: the runner is at most 110 lines of code",
+        runner_is_at_most_110_lines,
     ),
 ];
 
 /// The most lines that are neither blank, nor a comment, nor an import.
-const LINES: usize = 100;
+const LINES: usize = 110;
 
 fn document_shows_the_runner() -> Result<(), String> {
     let blocks = DOCUMENT.split("```rust\n").skip(1);
@@ -29,7 +29,7 @@ fn document_shows_the_runner() -> Result<(), String> {
     }
 }
 
-fn runner_is_at_most_100_lines() -> Result<(), String> {
+fn runner_is_at_most_110_lines() -> Result<(), String> {
     let mut statements = RUNNER.split("\nuse ");
     let first = statements.next().unwrap_or_default();
     let rest = statements

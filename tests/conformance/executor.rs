@@ -1,14 +1,14 @@
 //! An executor that is really held up: on tokio's current thread, one task keeps all others from running.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use livebus_runner::{Bus, Failure, Observations, OpId, Settings, Time};
+use livebus_core::{Failure, OpId, Settings};
+use livebus_runner::{Bus, Observations, Time, Timer};
 use livebus_tokio::Builder;
 
 use crate::Single;
@@ -32,7 +32,7 @@ async fn answer_lies_in_the_inbox() -> Result<(), String> {
     let answer = Arc::clone(&bus.answer);
     let settings = Settings::default();
     let in_time = settings.not_live_interval / 2;
-    let handle = Builder::new(|_| bus)
+    let handle = Builder::new(bus)
         .settings(settings)
         .time(Arc::new(clock.clone()))
         .start()
@@ -115,16 +115,28 @@ impl Time for Clock {
         self.0.lock().expect("nobody panics with it").0
     }
 
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
-        let clock = self.clone();
-        poll_fn(move |context| {
-            let mut clock = clock.0.lock().expect("nobody panics with it");
-            if deadline.is_some_and(|deadline| deadline <= clock.0) {
-                return Poll::Ready(());
-            }
-            clock.1.push(context.waker().clone());
-            Poll::Pending
-        })
-        .boxed()
+    fn timer(&self) -> Box<dyn Timer> {
+        let (clock, deadline) = (self.clone(), None);
+        Box::new(ClockTimer { clock, deadline })
+    }
+}
+
+struct ClockTimer {
+    clock: Clock,
+    deadline: Option<Instant>,
+}
+
+impl Timer for ClockTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut clock = self.clock.0.lock().expect("nobody panics with it");
+        if self.deadline.is_some_and(|deadline| deadline <= clock.0) {
+            return Poll::Ready(());
+        }
+        clock.1.push(context.waker().clone());
+        Poll::Pending
     }
 }

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use livebus_runner::{Builder, Bus, Cause, Failure, FailureClass, Observations, OpId, Settings};
+use livebus_core::{Cause, Failure, FailureClass, OpId, Settings};
+use livebus_runner::{Builder, Bus, Observations};
 use livebus_tests::PATIENCE;
 use livebus_tests::threads::Threads;
 
@@ -28,9 +29,9 @@ fn follows_by_the_real_clock() -> Result<(), String> {
         drain: Duration::from_millis(20),
         ..Settings::fast()
     };
-    let builder = Builder::<Threads, _>::new(|_| Switched::default()).settings(settings);
-    let mut changes = builder.changes();
+    let builder = Builder::<Threads, _>::new(Switched::default()).settings(settings);
     let handle = pollster::block_on(builder.start()).map_err(|error| error.to_string())?;
+    let mut changes = handle.changes_from_start();
     let (tell, told) = channel();
     thread::spawn(move || {
         while let Some(change) = pollster::block_on(changes.next()) {

@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use livebus_runner::{KafkaConfig, Settings};
+use livebus_core::Settings;
+use livebus_kafka::KafkaConfig;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::host::Host;
 use livebus_tests::watched::{Label, Watched};

@@ -4,7 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use livebus_runner::{FailureClass, LivenessBy, Settings, Status, StatusChange};
+use livebus_core::{FailureClass, Settings, Status};
+use livebus_kafka::LivenessBy;
+use livebus_readiness::StatusChange;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::watched::{Watched, by, by_produce, fast};
 

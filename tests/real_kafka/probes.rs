@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use livebus_runner::{Settings, Status};
+use livebus_core::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::http::{Sample, Sampler, get, last_ready};
 use livebus_tests::watched::{Watched, by_produce, fast};

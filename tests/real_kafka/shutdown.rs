@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use livebus_runner::{FailureClass, Settings, Status};
+use livebus_core::{FailureClass, Settings, Status};
 use livebus_tests::PATIENCE;
 use livebus_tests::apache_kafka::NodeOptions;
 use livebus_tests::watched::{Watched, by_produce, fast};

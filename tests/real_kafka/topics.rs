@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use livebus_runner::{Answers, FailureClass, LivenessBy, Settings};
+use livebus_core::{Answers, FailureClass, Settings};
+use livebus_kafka::LivenessBy;
 use livebus_tests::host::Host;
 use livebus_tests::http::get;
 use livebus_tests::watched::{by, by_produce, fast};

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use livebus_core::Supervisor;
-use livebus_recording::{Content, Entry, Header, Line, Outcome, Reader, Replay};
+use livebus_recording::{Content, Header, Line, Outcome, Reader, Replay};
+use livebus_runner::Entry;
 use livebus_tests::is_asked_for;
 use livebus_tests::recordings::{self, slug};
 

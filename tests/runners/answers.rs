@@ -1,6 +1,8 @@
 //! What a real librdkafka is answered by the embedded cluster, and what that proves.
 
-use livebus_runner::{Answers, Builder, FailureClass, LivenessBy, Settings, Status};
+use livebus_core::{Answers, FailureClass, Settings, Status};
+use livebus_kafka::LivenessBy;
+use livebus_runner::Builder;
 use livebus_tests::host::FullRunner;
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -47,7 +49,7 @@ pub(crate) async fn a_missing_topic_is_not_ready_when_answers_do_not_count_as_li
 pub(crate) async fn asking_by_metadata_needs_no_topic<R: FullRunner>() {
     let cluster = cluster(1);
     let kafka = config(&cluster).liveness_by(LivenessBy::Metadata);
-    let builder = Builder::<R, _>::kafka(kafka).settings(fast());
+    let builder = Builder::<R, _>::new(kafka).settings(fast());
     let (_handle, mut watch) = start(builder).await;
     let running = watch.until(Status::Running).await;
     assert_eq!(running.warning, None);

@@ -1,12 +1,12 @@
 //! What cannot be built.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use livebus_runner::{BuildError, Handler, Readiness, Settings};
+use livebus_core::{Handler, Settings};
+use livebus_runner::BuildError;
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder, quick};
-use crate::watch::Watch;
 
 fn impossible() -> Settings {
     Settings {
@@ -38,18 +38,6 @@ pub(crate) async fn what_cannot_be_built_says_why<R: FullRunner>() {
         .expect_err("nobody registers it");
     assert!(matches!(error, BuildError::NoRegistration(name) if name == "requests"));
 
-    let others = Readiness::builder().required("other").build(Instant::now());
-    let unknown = builder::<R>(&bus)
-        .readiness(others.expect("one name"))
-        .start()
-        .await;
-    assert!(matches!(unknown, Err(BuildError::UnknownService(_))));
-}
-
-pub(crate) async fn what_cannot_be_built_ends_the_stream_of_its_changes<R: FullRunner>() {
-    let bus = ScriptedBus::new(Answer::Live);
-    let builder = builder::<R>(&bus).settings(impossible());
-    let mut watch = Watch::<R>::new(builder.changes());
-    builder.start().await.expect_err("zero is refused");
-    watch.ends().await;
+    let forged = builder::<R>(&bus).service("bus ok\n[+]cache").start().await;
+    assert!(matches!(forged, Err(BuildError::ServiceName(_))));
 }

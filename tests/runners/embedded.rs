@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use livebus_runner::{Builder, EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Settings};
+use livebus_core::Settings;
+use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy};
+use livebus_runner::Builder;
 use livebus_tests::host::FullRunner;
 
 pub(crate) const TOPIC: &str = LivenessBy::DEFAULT_TOPIC;
@@ -27,7 +29,7 @@ pub(crate) fn fast() -> Settings {
 }
 
 pub(crate) fn supervise<R: FullRunner>(cluster: &EmbeddedCluster) -> Builder<R, KafkaBus<R>> {
-    Builder::kafka(config(cluster)).settings(fast())
+    Builder::new(config(cluster)).settings(fast())
 }
 
 pub(crate) fn config(cluster: &EmbeddedCluster) -> KafkaConfig {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use futures_util::future::join;
-use livebus_runner::{Cause, Status};
+use livebus_core::{Cause, Status};
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
@@ -26,7 +25,7 @@ pub(crate) async fn a_shutdown_is_not_ready_first_then_stops_the_bus<R: FullRunn
     assert_eq!(watch.next().await.cause, Cause::ShutDown);
     watch.ends().await;
     assert!(bus.stopped.load(Ordering::Relaxed));
-    assert!(!readiness.is_ready(Instant::now()));
+    assert!(!readiness.is_ready());
 }
 
 pub(crate) async fn a_shutdown_whose_bus_does_not_stop_ends_all_the_same<R: FullRunner>() {
@@ -53,7 +52,7 @@ pub(crate) async fn dropping_the_handle_ends_everything<R: FullRunner>() {
     drop(handle);
     assert_eq!(watch.next().await.cause, Cause::CutOff);
     watch.ends().await;
-    assert!(!readiness.is_ready(Instant::now()));
+    assert!(!readiness.is_ready());
     // The loop held the only other one.
     eventually::<R>("the end of the loop", || Arc::strong_count(&bus) == 1).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livebus_runner::{FailureClass, Settings, Status};
+use livebus_core::{FailureClass, Settings, Status};
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder, quick};

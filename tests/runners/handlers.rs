@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
-use livebus_runner::{Cause, Failure, FailureClass, Handler, Status};
+use livebus_core::{Cause, Failure, FailureClass, Handler, Status};
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};

@@ -20,6 +20,7 @@ mod ending;
 mod evidence;
 mod following;
 mod handlers;
+mod lease;
 mod log;
 mod outages;
 mod panics;
@@ -58,7 +59,6 @@ fn cases<R: FullRunner>() -> Vec<Case> {
 
         case("a recording is all on the disk after the end, and replays the same", recorded::a_recording_is_all_on_the_disk_after_the_end::<R>),
         case("what is no recording is never overwritten", recorded::what_is_no_recording_is_never_overwritten::<R>),
-        case("nothing is recorded unless it is asked for", recorded::nothing_is_recorded_unless_it_is_asked_for::<R>),
 
         case("a shutdown is NotReady first, then stops the bus", ending::a_shutdown_is_not_ready_first_then_stops_the_bus::<R>),
         case("a shutdown whose bus does not stop ends all the same", ending::a_shutdown_whose_bus_does_not_stop_ends_all_the_same::<R>),
@@ -67,7 +67,6 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("waiting for ready ends when the supervision does", ending::waiting_for_ready_ends_when_the_supervision_does::<R>),
 
         case("what cannot be built says why", building::what_cannot_be_built_says_why::<R>),
-        case("what cannot be built ends the stream of its changes", building::what_cannot_be_built_ends_the_stream_of_its_changes::<R>),
 
         case("a change is one event in the log with its cause, and a message is none", log::a_change_is_one_event_with_its_cause_and_a_message_is_none::<R>),
 
@@ -76,6 +75,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a client that is silent is shut out", probes::a_client_that_is_silent_is_shut_out::<R>),
         case("dropping the handle ends the serving and its connections", probes::dropping_the_handle_ends_the_serving_and_its_connections::<R>),
         case("probes are answered until a shutdown is done", probes::probes_are_answered_until_a_shutdown_is_done::<R>),
+        case("stream, probe and reader agree at the end of the lease, and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
         case("a port in use is said to be", probes::a_port_in_use_is_said_to_be::<R>),
 
         case("a broker that is killed and back is NotReady, and Running again", outages::a_broker_that_is_killed_and_back_is_not_ready_and_running_again::<R>),

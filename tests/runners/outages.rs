@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use livebus_runner::{Cause, EmbeddedCluster, FailureClass, Report, Settings, Status};
+use livebus_core::{Cause, FailureClass, Report, Settings, Status};
+use livebus_kafka::EmbeddedCluster;
 use livebus_tests::host::FullRunner;
 
 use crate::embedded::{TOPIC, cluster, fast, small, supervise};
@@ -31,8 +32,9 @@ pub(crate) async fn a_broker_that_hangs_and_is_back_is_not_ready_and_running_aga
     let (_handle, mut watch) = start(supervise::<R>(&cluster)).await;
     watch.until(Status::Running).await;
     cluster.hang().expect("it can hang");
-    let lost = watch.next().await;
-    assert!(matches!(lost.cause, Cause::LivenessFailed(_)), "{lost:?}");
+    // A loop that a busy machine holds up is shown as such before it says what it found.
+    let said_why = |cause| matches!(cause, Cause::LivenessFailed(_));
+    while !said_why(watch.until(Status::NotReady).await.cause) {}
     cluster.restore().expect("it can be restored");
     watch.until(Status::Running).await;
 }

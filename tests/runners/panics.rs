@@ -3,7 +3,7 @@
 use std::future::Ready;
 use std::sync::atomic::Ordering;
 
-use livebus_runner::{Cause, FailureClass, Handler, Status};
+use livebus_core::{Cause, FailureClass, Handler, Status};
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder, panic_quietly};

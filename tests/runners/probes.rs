@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use livebus_runner::{BuildError, Bus, Cause, Handle, ServeError, Settings, Status};
+use livebus_core::{Cause, Settings, Status};
+use livebus_runner::{BuildError, Bus, Handle, ServeError};
 use livebus_tests::host::FullRunner;
 use livebus_tests::http::{self, Answer, connect};
 

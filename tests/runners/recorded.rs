@@ -5,8 +5,8 @@ use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use livebus_recording::{Outcome, Replay};
-use livebus_runner::{BuildError, End, RecordError, RecordOptions};
+use livebus_recording::{End, Outcome, RecordError, RecordOptions, Recorder, Replay};
+use livebus_runner::BuildError;
 use livebus_tests::PATIENCE;
 use livebus_tests::host::FullRunner;
 
@@ -17,17 +17,17 @@ pub(crate) async fn a_recording_is_all_on_the_disk_after_the_end<R: FullRunner>(
     let file = folder.path().join("bus.jsonl");
     let count = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&count);
+    let (recorder, recording) = Recorder::new(RecordOptions::new(&file));
     let look_on = move |_, _| {
         counted.fetch_add(1, Ordering::Relaxed);
     };
     let bus = ScriptedBus::new(Answer::Live);
     let handle = builder::<R>(&bus)
-        .looked_on_by(look_on)
-        .record(RecordOptions::new(&file))
+        .observer(look_on)
+        .observer(recorder)
         .start()
         .await
         .expect("it starts");
-    let recording = handle.recording().expect("it is recorded").clone();
     handle.ready().await.expect("the bus answers");
     assert_eq!(recording.end(), None);
     handle.shutdown().await;
@@ -49,18 +49,14 @@ pub(crate) async fn what_is_no_recording_is_never_overwritten<R: FullRunner>() {
     fs::write(&file, "by hand").expect("it can be written");
     let bus = ScriptedBus::new(Answer::Live);
     let refused = builder::<R>(&bus)
-        .record(RecordOptions::new(&file))
+        .observer(Recorder::new(RecordOptions::new(&file)).0)
         .start()
         .await;
-    assert!(
-        matches!(refused, Err(BuildError::Record(RecordError::Foreign { path })) if path == file)
-    );
+    let Err(BuildError::Observer(error)) = refused else {
+        panic!("it overwrites: {refused:?}");
+    };
+    let error = error.downcast_ref();
+    assert!(matches!(error, Some(RecordError::Foreign { path }) if *path == file));
     let text = fs::read_to_string(&file).expect("it is there");
     assert_eq!(text, "by hand");
-}
-
-pub(crate) async fn nothing_is_recorded_unless_it_is_asked_for<R: FullRunner>() {
-    let bus = ScriptedBus::new(Answer::Live);
-    let handle = builder::<R>(&bus).start().await.expect("it starts");
-    assert!(handle.recording().is_none());
 }

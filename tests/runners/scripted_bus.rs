@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use livebus_runner::{
-    Backoff, Builder, Bus, Failure, FailureClass, Observations, OpId, Runner, Settings,
-};
+use livebus_core::{Backoff, Failure, FailureClass, OpId, Settings};
+use livebus_runner::{Builder, Bus, Observations, Runner};
 
 /// How a liveness message ends.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +64,7 @@ impl ScriptedBus {
 
 /// A supervision of `bus`, with [`quick`] settings.
 pub(crate) fn builder<R: Runner>(bus: &Arc<ScriptedBus>) -> Builder<R, Shared> {
-    let bus = Arc::clone(bus);
-    Builder::new(move |_| Shared(bus)).settings(quick())
+    Builder::new(Shared(Arc::clone(bus))).settings(quick())
 }
 
 /// Short, so that the cases are, and long enough that a busy machine does not starve a supervisor over its bound. No case

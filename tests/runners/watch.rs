@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
-use livebus_runner::{Builder, Bus, Changes, Handle, Report, Status, StatusChange};
+use livebus_core::{Report, Status};
+use livebus_readiness::StatusChange;
+use livebus_runner::{Builder, Bus, Changes, Handle};
 use livebus_tests::PATIENCE;
 use livebus_tests::host::FullRunner;
 
 /// Starts a supervision whose every change is watched from the first on.
 pub(crate) async fn start<R: FullRunner, B: Bus>(builder: Builder<R, B>) -> (Handle<B>, Watch<R>) {
-    let watch = Watch::new(builder.changes());
     let handle = builder.start().await.expect("it starts");
+    let watch = Watch::new(handle.changes_from_start());
     (handle, watch)
 }
 
@@ -60,7 +62,7 @@ impl<R: FullRunner> Watch<R> {
 
 /// What `future` gives, which must come.
 pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Output = T>) -> T {
-    match select(pin!(future), pin!(R::delay_for(PATIENCE))).await {
+    match select(pin!(future), pin!(R::sleep(PATIENCE))).await {
         Either::Left((value, _)) => value,
         Either::Right(_) => panic!("{what} did not come"),
     }
@@ -70,7 +72,7 @@ pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Out
 pub(crate) async fn eventually<R: FullRunner>(what: &str, condition: impl Fn() -> bool) {
     let holds = async {
         while !condition() {
-            R::delay_for(Duration::from_millis(1)).await;
+            R::sleep(Duration::from_millis(1)).await;
         }
     };
     within::<R, _>(what, holds).await;

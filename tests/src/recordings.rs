@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use livebus_runner::RecordOptions;
+use livebus_recording::RecordOptions;
 
 use crate::is_asked_for;
 use crate::watched::Label;

@@ -2,23 +2,22 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::iter::from_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll, Wake};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use futures_util::future::{BoxFuture, select};
+use futures_util::future::select;
 use futures_util::{FutureExt, StreamExt, select};
 use livebus_core::Action::{
     self, Discard, RegisterHandler, Renew, SendLiveness, SetStatus, Start, Stop,
 };
 use livebus_core::{Event, OpId};
-use livebus_runner::{Bus, Effects, Runner, Supervision, Time};
+use livebus_runner::{Bus, Effects, Runner, Supervision, Time, Timer};
 
 /// Plain threads: one for each supervision, and one for each operation under way.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +35,7 @@ impl Runner for Threads {
 
 async fn run<B: Bus>(mut it: Supervision<B>) {
     let mut under_way = Operations::new();
+    let mut timer = it.time.timer();
     loop {
         while let Some(action) = it.supervisor.poll_action() {
             execute(action, &it.effects, it.time.now(), &mut under_way);
@@ -47,10 +47,11 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
         }
         let observations = it.effects.bus().observations();
         observations.arm(it.supervisor.wants_evidence());
+        timer.set(deadline);
         let message = select! {
             message = it.inbox.next() => message,
             () = observations.changed().fuse() => None,
-            () = it.time.sleep_until(deadline).fuse() => None,
+            () = timer.elapsed().fuse() => None,
             _ = &mut it.owner => return it.heartbeat.promise(None),
         };
 
@@ -60,8 +61,10 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
         told.extend(message);
         told.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
         told.extend(news.suspicion.map(|hint| (now, Event::Suspicion(hint))));
-        let gone = |(client, failure)| (now, Event::ClientLost { client, failure });
-        told.extend(news.lost.map(gone));
+        told.extend(
+            news.lost
+                .map(|(client, failure)| (now, Event::ClientLost { client, failure })),
+        );
         for (at, event) in told {
             it.supervisor.handle_event(at, event);
         }
@@ -95,13 +98,23 @@ impl Time for Threads {
         Instant::now()
     }
 
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
-        let poll = move |_: &mut Context<'_>| {
-            ALARM.set(deadline);
-            let due = deadline.filter(|deadline| *deadline <= Instant::now());
-            due.map_or(Poll::Pending, |_| Poll::Ready(()))
-        };
-        poll_fn(poll).boxed()
+    fn timer(&self) -> Box<dyn Timer> {
+        Box::new(Alarm(None))
+    }
+}
+
+/// Has its thread look again at this instant.
+struct Alarm(Option<Instant>);
+
+impl Timer for Alarm {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.0 = deadline;
+    }
+
+    fn poll_elapsed(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        ALARM.set(self.0);
+        let due = self.0.filter(|deadline| *deadline <= Instant::now());
+        due.map_or(Poll::Pending, |_| Poll::Ready(()))
     }
 }
 
@@ -111,25 +124,24 @@ thread_local! {
 }
 
 /// Wakes a thread that waits. One ring is as good as many.
-struct Bell(SyncSender<()>);
+struct Bell(Thread);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        let _ = self.0.try_send(());
+        self.0.unpark();
     }
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let (bell, rings) = sync_channel(1);
-    let waker = Arc::new(Bell(bell)).into();
+    let waker = Arc::new(Bell(thread::current())).into();
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        let alarm = ALARM
+        let wait = ALARM
             .take()
             .map(|at| at.saturating_duration_since(Instant::now()));
-        let _ = rings.recv_timeout(alarm.unwrap_or(Duration::MAX));
+        thread::park_timeout(wait.unwrap_or(Duration::MAX));
     }
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use futures_util::StreamExt as _;
 use livebus_async_std::AsyncStdRuntime;
-use livebus_runner::{
-    BuildError, Builder, Cause, Changes, Config, FailureClass, Handle, KafkaBus, KafkaConfig,
-    LivenessBy, Properties, RoundTally, Runtime, Settings, Status, StatusChange,
-};
+use livebus_core::{Cause, Config, FailureClass, Settings, Status};
+use livebus_kafka::{KafkaBus, KafkaConfig, LivenessBy, Properties, RoundTally};
+use livebus_readiness::StatusChange;
+use livebus_recording::Recorder;
+use livebus_runner::{BuildError, Builder, Changes, Handle, Runtime};
 use livebus_tokio::TokioRuntime;
 
 use crate::host::{FullRunner, Host};
@@ -363,12 +364,12 @@ fn builder<R: FullRunner>(
     kafka: KafkaConfig,
     settings: Settings,
 ) -> anyhow::Result<Builder<R, KafkaBus<R>>> {
-    let builder = Builder::kafka(kafka)
+    let builder = Builder::new(kafka)
         .settings(settings)
         .service(label.service)
         .http(SocketAddr::from(([127, 0, 0, 1], 0)));
     Ok(match recordings::wanted(label)? {
-        Some(options) => builder.record(options),
+        Some(options) => builder.observer(Recorder::new(options).0),
         None => builder,
     })
 }
@@ -381,10 +382,13 @@ async fn drive<R: FullRunner>(
     started: Started<R>,
     told: Sender<StatusChange>,
 ) {
-    let changes = builder.changes();
-    // Whoever does not listen any more has dropped the handle, and ends the stream by that.
-    let _ = started.send(builder.start().await);
-    hand_on(changes, &told).await;
+    let handle = builder.start().await;
+    let changes = handle.as_ref().ok().map(Handle::changes_from_start);
+    // Without a receiver the handle is dropped, and ends the stream by that.
+    let _ = started.send(handle);
+    if let Some(changes) = changes {
+        hand_on(changes, &told).await;
+    }
 }
 
 async fn hand_on(mut changes: Changes, told: &Sender<StatusChange>) {

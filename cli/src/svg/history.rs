@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use livebus_core::{Action, Event, Failure, OpId, Report, Status};
-use livebus_recording::{Content, Entry, Line, Replay};
+use livebus_recording::{Content, Line, Replay};
+use livebus_runner::Entry;
 
 use crate::recorded_time::RecordedTime;
 

@@ -4,8 +4,8 @@ mod simulated;
 
 use std::time::Duration;
 
+use livebus_core::{FailureClass, Settings};
 use livebus_recording::{Outcome, Replay};
-use livebus_runner::{FailureClass, Settings};
 use roxmltree::{Document, Node};
 
 use super::canvas::width_of;

@@ -11,7 +11,6 @@ mod handlers;
 mod live;
 mod mended;
 mod not_live;
-mod readiness;
 mod shutdown;
 mod start;
 mod story;

@@ -6,7 +6,7 @@ use livebus_core::{Action, Cause, Event, Failure, FailureClass, HandlerId, OpId,
 
 use super::{Content, Damage, End, Line, Wire};
 use crate::epoch::Epoch;
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 impl Wire<'_> {
     pub(super) fn into_line(mut self, epoch: Epoch) -> Result<Line, Damage> {

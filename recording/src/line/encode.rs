@@ -6,7 +6,7 @@ use livebus_core::{Action, Cause, Event, Failure, OpId, Report};
 
 use super::{Content, End, Line, Wire};
 use crate::epoch::Epoch;
-use crate::recorded::Entry;
+use livebus_runner::Entry;
 
 impl Wire<'static> {
     pub(super) fn from_line(line: &Line, epoch: Epoch) -> Self {

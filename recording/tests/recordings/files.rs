@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Config, Handler, Settings};
 use livebus_recording::{
-    Content, End, Entry, Outcome, Reader, RecordError, RecordOptions, Recorder, Recording, Summary,
+    Content, End, Outcome, Reader, RecordError, RecordOptions, Recorder, Recording, Summary,
 };
+use livebus_runner::Entry;
 
 use crate::memory::{lines, replay};
 use crate::story::{Story, config};
@@ -28,7 +29,8 @@ fn options(path: &Path) -> RecordOptions {
 fn begin(options: &RecordOptions, seed: u64) -> (Recorder, Recording, Instant) {
     let began = Instant::now();
     let (recorder, recording) =
-        Recorder::begin(options, "message-bus", &config(seed), began).expect("it can begin");
+        Recorder::begun(options.clone(), "message-bus", &config(seed), began)
+            .expect("it can begin");
     (recorder, recording, began)
 }
 
@@ -174,7 +176,8 @@ fn an_empty_file_is_used_and_nothing_is_moved_for_it() {
 }
 
 fn refused(options: &RecordOptions, config: &Config) -> RecordError {
-    Recorder::begin(options, "message-bus", config, Instant::now()).expect_err("it cannot begin")
+    Recorder::begun(options.clone(), "message-bus", config, Instant::now())
+        .expect_err("it cannot begin")
 }
 
 #[test]
@@ -244,7 +247,8 @@ fn what_is_too_small_says_what_would_do() {
     );
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
     options.max_bytes = least;
-    Recorder::begin(&options, "message-bus", &with(30), Instant::now()).expect("it can begin");
+    Recorder::begun(options.clone(), "message-bus", &with(30), Instant::now())
+        .expect("it can begin");
 }
 
 #[test]
@@ -253,11 +257,11 @@ fn what_another_recording_goes_to_is_refused() {
     let options = RecordOptions::new(folder.path().join("bus"));
     let config = Config::new(Settings::default()).expect("the defaults are right");
     let began = Instant::now();
-    let first = Recorder::begin(&options, "bus", &config, began).expect("it can begin");
-    let second = Recorder::begin(&options, "bus", &config, began);
+    let first = Recorder::begun(options.clone(), "bus", &config, began).expect("it can begin");
+    let second = Recorder::begun(options.clone(), "bus", &config, began);
     assert!(matches!(second, Err(RecordError::InUse { path }) if path == options.path));
     let (recorder, recording) = first;
     drop(recorder);
     recording.wait(LONG).expect("it ends");
-    Recorder::begin(&options, "bus", &config, began).expect("it is free again");
+    Recorder::begun(options.clone(), "bus", &config, began).expect("it is free again");
 }

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use livebus_recording::{End, Outcome, Record, RecordOptions, Recorder};
+use livebus_recording::{End, Outcome, RecordOptions, Recorder};
+use livebus_runner::Observer;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::memory::replay;
@@ -18,7 +19,7 @@ fn a_full_disk_ends_the_recording_and_nothing_else() {
     let began = Instant::now();
     let options = RecordOptions::new("/dev/full");
     let (recorder, recording) =
-        Recorder::begin(&options, "message-bus", &config(1), began).expect("it can begin");
+        Recorder::begun(options.clone(), "message-bus", &config(1), began).expect("it can begin");
     let story = Story::without_end(1, began, Box::new(recorder));
     let end = recording.wait(LONG).expect("it ends by itself");
     assert!(
@@ -47,7 +48,7 @@ fn a_slow_disk_ends_the_recording_and_what_was_queued_is_still_written() {
         .expect("a reader");
     let began = Instant::now();
     let (recorder, recording) =
-        Recorder::begin(&options, "message-bus", &config(1), began).expect("it can begin");
+        Recorder::begun(options.clone(), "message-bus", &config(1), began).expect("it can begin");
     let mut story = Story::without_end(1, began, Box::new(recorder));
     while recording.end().is_none() {
         story.step();
@@ -82,7 +83,7 @@ fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
     let options = fifo(folder.path());
     let began = Instant::now();
     let (recorder, recording) =
-        Recorder::begin(&options, "message-bus", &config(2), began).expect("it can begin");
+        Recorder::begun(options.clone(), "message-bus", &config(2), began).expect("it can begin");
     drop(Story::without_end(2, began, Box::new(recorder)).run(10));
     assert_eq!(recording.wait(Duration::ZERO), None);
     // Somebody comes in the end.
@@ -97,11 +98,11 @@ fn a_reader_that_goes_ends_the_recording() {
     let options = fifo(folder.path());
     let began = Instant::now();
     let (mut recorder, recording) =
-        Recorder::begin(&options, "message-bus", &config(2), began).expect("it can begin");
+        Recorder::begun(options.clone(), "message-bus", &config(2), began).expect("it can begin");
     drop(File::open(&options.path).expect("it opens when the writer does"));
     // One of these is written after the reader has gone.
     while recording.end().is_none() {
-        recorder.record(began, livebus_recording::Entry::Timeout);
+        recorder.observe(began, livebus_runner::Entry::Timeout);
     }
     let end = recording.wait(LONG).expect("it ends by itself");
     assert!(matches!(end, End::Failed(_) | End::TooSlow), "{end:?}");

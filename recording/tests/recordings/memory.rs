@@ -3,7 +3,8 @@
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use livebus_recording::{Content, End, Entry, Epoch, Header, Line, Outcome, Replay};
+use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Replay};
+use livebus_runner::Entry;
 
 use crate::story::{Story, config};
 

@@ -1,6 +1,7 @@
 //! What was recorded is replayed the same, and what was changed is found.
 
-use livebus_recording::{Content, Difference, Entry, Outcome, Reader};
+use livebus_recording::{Content, Difference, Outcome, Reader};
+use livebus_runner::Entry;
 
 use crate::memory::{lines, recording, replay};
 

@@ -6,7 +6,7 @@ use livebus_core::{
     Action, Answers, Config, Event, Failure, FailureClass, Handler, OnClientLost, OnSuspicion,
     OpId, Settings, Supervisor,
 };
-use livebus_recording::{Record, RecordedSupervisor};
+use livebus_runner::{ObservedSupervisor, Observer};
 
 /// splitmix64: a stream of numbers that looks random.
 pub(crate) struct Numbers(pub(crate) u64);
@@ -78,7 +78,7 @@ type Answer = fn(OpId, Result<(), Failure>) -> Event;
 
 /// A supervisor that is recorded, and the operations that its runner knows of.
 pub(crate) struct Story {
-    pub(crate) supervisor: RecordedSupervisor,
+    pub(crate) supervisor: ObservedSupervisor,
     numbers: Numbers,
     clock: Instant,
     open: Vec<(OpId, Answer)>,
@@ -88,10 +88,10 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    pub(crate) fn new(seed: u64, began: Instant, record: Box<dyn Record>) -> Self {
+    pub(crate) fn new(seed: u64, began: Instant, record: Box<dyn Observer>) -> Self {
         let supervisor = Supervisor::new(config(seed), began);
         let mut story = Self {
-            supervisor: RecordedSupervisor::new(supervisor, began, vec![record]),
+            supervisor: ObservedSupervisor::new(supervisor, began, vec![record]),
             numbers: Numbers(!seed),
             clock: began,
             open: Vec::new(),
@@ -103,7 +103,7 @@ impl Story {
     }
 
     /// One that nobody asks to stop.
-    pub(crate) fn without_end(seed: u64, began: Instant, record: Box<dyn Record>) -> Self {
+    pub(crate) fn without_end(seed: u64, began: Instant, record: Box<dyn Observer>) -> Self {
         Self {
             shutdowns: usize::MAX,
             ..Self::new(seed, began, record)

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_channel::mpsc::UnboundedSender;
-use livebus_runner::{Bus, Failure, Observations, OpId};
+use livebus_core::{Failure, OpId};
+use livebus_runner::{Bus, Observations};
 
 /// Clones are the same bus.
 #[derive(Debug, Clone, Default)]

@@ -8,9 +8,8 @@ use anyhow::{Context as _, bail, ensure};
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_util::StreamExt as _;
 use futures_util::future::pending;
-use livebus_runner::{
-    Builder, Bus as _, Changes, FailureClass, Handle, OnSuspicion, Settings, Status,
-};
+use livebus_core::{FailureClass, OnSuspicion, Settings, Status};
+use livebus_runner::{Builder, Bus as _, Changes, Handle};
 use livebus_tests::host::{FullRunner, Host};
 use pollster::block_on;
 
@@ -118,8 +117,7 @@ fn start<R: FullRunner>(
     settings: Settings,
 ) -> anyhow::Result<(Handle<PromptBus>, Changes)> {
     let bus = bus.clone();
-    let builder = Builder::<R, _>::new(move |_| bus).settings(settings);
-    let changes = builder.changes();
+    let builder = Builder::<R, _>::new(bus).settings(settings);
     let (started, starts) = mpsc::channel();
     thread::spawn(move || {
         host.block_on(async {
@@ -128,5 +126,7 @@ fn start<R: FullRunner>(
             pending::<()>().await;
         });
     });
-    Ok((starts.recv()??, changes))
+    let handle = starts.recv()??;
+    let changes = handle.changes_from_start();
+    Ok((handle, changes))
 }

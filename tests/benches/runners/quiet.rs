@@ -2,7 +2,8 @@
 
 use std::future::pending;
 
-use livebus_runner::{Builder, Settings};
+use livebus_core::Settings;
+use livebus_runner::Builder;
 use livebus_tests::host::FullRunner;
 
 use crate::bus::PromptBus;
@@ -15,9 +16,9 @@ pub(crate) async fn stay<R: FullRunner>(supervisors: u32) -> anyhow::Result<()> 
     let settings = Settings::default();
     let mut handles = Vec::new();
     for _ in 0..supervisors {
-        let builder = Builder::<R, _>::new(|_| PromptBus::default());
+        let builder = Builder::<R, _>::new(PromptBus::default());
         handles.push(builder.settings(settings.clone()).start().await?);
-        R::delay_for(settings.live_interval / supervisors).await;
+        R::sleep(settings.live_interval / supervisors).await;
     }
     for handle in &handles {
         handle.ready().await?;

@@ -2,20 +2,15 @@
 //! the runner does.
 
 use std::cell::Cell;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use livebus_core::{Failure, OpId};
-use livebus_kafka::{Bus, Observations};
-use livebus_recording::{Entry, Record};
-use livebus_runner::Time;
+use livebus_runner::{Bus, Entry, Observations, Observer, Time, Timer};
 
 use super::trace::Writer;
 use super::world::Outcome;
@@ -248,31 +243,32 @@ impl Time for Backstage {
         ENDED_AT.take().unwrap_or_else(|| self.board().now)
     }
 
-    fn sleep_until(&self, deadline: Option<Instant>) -> BoxFuture<'static, ()> {
-        self.board().parked = false;
-        let sleep = Sleep {
+    fn timer(&self) -> Box<dyn Timer> {
+        Box::new(LoopTimer {
             backstage: self.clone(),
-            deadline,
+            deadline: None,
             polls: 0,
-        };
-        sleep.boxed()
+        })
     }
 }
 
-/// The timer of one turn of the loop.
+/// The timer of the loop.
 ///
-/// When it is polled once, its loop may still find something else that is ready. So it wakes its loop again: when it is
+/// When it is polled once after it was set, its loop may still find something else that is ready. So it wakes its loop again: when it is
 /// polled a second time, all that the loop waits for was not ready, and nothing was given to it since.
-struct Sleep {
+struct LoopTimer {
     backstage: Backstage,
     deadline: Option<Instant>,
     polls: u32,
 }
 
-impl Future for Sleep {
-    type Output = ();
+impl Timer for LoopTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.backstage.board().parked = false;
+        (self.deadline, self.polls) = (deadline, 0);
+    }
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let backstage = self.backstage.clone();
         if backstage.board().hold {
             backstage.change(|board| board.held = true);
@@ -298,8 +294,8 @@ impl Future for Sleep {
 /// Notes what goes into a supervisor and comes out, and when it is gone.
 pub(super) struct Recorder(pub(super) Backstage);
 
-impl Record for Recorder {
-    fn record(&mut self, at: Instant, entry: Entry) {
+impl Observer for Recorder {
+    fn observe(&mut self, at: Instant, entry: Entry) {
         if self.0.board().curtain {
             self.0.wait(|board| !board.curtain);
         }

@@ -7,12 +7,9 @@ use std::mem;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use livebus_core::{
-    Action, Cause, Event, Failure, FailureClass, OpId, Readiness, Report, ServiceHandle, Status,
-    Supervisor,
-};
-use livebus_endpoints::StatusChange;
-use livebus_recording::{Entry, RecordedSupervisor};
+use livebus_core::{Action, Cause, Event, Failure, FailureClass, OpId, Report, Status, Supervisor};
+use livebus_readiness::{Readiness, Registry, Reporter, StatusChange};
+use livebus_runner::{Entry, ObservedSupervisor};
 
 use super::trace::Writer;
 use super::world::{Answer, Outcome, World};
@@ -26,9 +23,9 @@ pub(super) struct BareLoop<'a> {
     pub(super) writer: Writer,
     pub(super) now: Instant,
     pub(super) readiness: Readiness,
-    pub(super) service: ServiceHandle,
+    reporter: Reporter,
     pub(super) cell: Cell,
-    supervisor: RecordedSupervisor,
+    supervisor: ObservedSupervisor,
     /// What went into the supervisors and came out.
     pub(super) told: Receiver<(Instant, Entry)>,
     tell: Sender<(Instant, Entry)>,
@@ -74,16 +71,17 @@ pub(super) enum Kind {
 impl<'a> BareLoop<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let began = Instant::now();
-        let readiness = Readiness::builder().required(SERVICE).build(began);
-        let readiness = readiness.expect("the name is not empty");
-        let service = readiness.service(SERVICE).expect("it was declared");
+        let registry = Registry::builder().required(SERVICE).build_at(began);
+        let registry = registry.expect("the name is not empty");
+        let reporter = registry.reporter(SERVICE).expect("it has none");
+        let readiness = registry.readiness();
         let (tell, told) = channel();
         Self {
             world,
             writer: Writer { began },
             now: began,
             readiness,
-            service,
+            reporter,
             cell: Cell::default(),
             supervisor: supervisor(world, began, &tell),
             told,
@@ -204,7 +202,7 @@ impl<'a> BareLoop<'a> {
                 self.discarded.push(id);
             }
             Action::SetStatus(report) => self.publish(report),
-            Action::Renew { evidence, lease } => self.service.renew(self.now, evidence, lease),
+            Action::Renew { evidence, lease } => self.reporter.renew(self.now, evidence, lease),
         }
     }
 
@@ -234,9 +232,13 @@ impl<'a> BareLoop<'a> {
         self.operations.insert(id, operation);
     }
 
+    pub(super) fn report(&self) -> Report {
+        self.reporter.service().report()
+    }
+
     fn publish(&mut self, report: Report) {
-        let from = self.service.report().status;
-        self.service.store(self.now, report);
+        let from = self.report().status;
+        self.reporter.report(self.now, report);
         let at = self.now;
         self.published.push(StatusChange { from, report, at });
     }
@@ -246,7 +248,7 @@ impl<'a> BareLoop<'a> {
         if self.ended {
             return;
         }
-        let report = self.service.report();
+        let report = self.report();
         if report.status != Status::Stopped {
             self.publish(Report {
                 status: Status::Stopped,
@@ -303,7 +305,7 @@ impl Kind {
     }
 }
 
-fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> RecordedSupervisor {
+fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> ObservedSupervisor {
     let config = world.config().expect("a world has settings that are right");
     let supervisor = Supervisor::new(config, now);
     let tell = tell.clone();
@@ -311,5 +313,5 @@ fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> R
         // Nobody listens once the story is over.
         let _ = tell.send((at, entry));
     };
-    RecordedSupervisor::new(supervisor, now, vec![Box::new(record)])
+    ObservedSupervisor::new(supervisor, now, vec![Box::new(record)])
 }

@@ -181,7 +181,7 @@ impl<'a> Hand<'a> {
             }
             Poke::Shutdown => {}
             Poke::Look => {
-                let ready = self.bare.readiness.is_ready(self.bare.now);
+                let ready = self.bare.readiness.is_ready_at(self.bare.now);
                 self.looks.push((self.bare.now, ready));
             }
             Poke::Drop => {
@@ -209,7 +209,11 @@ impl<'a> Hand<'a> {
                     "let it happen after",
                 );
             };
-            messages.extend(self.poke(poke)?);
+            let message = self.poke(poke)?;
+            // One shutdown waits at a time, and no other message has a poke of its own.
+            if messages.is_empty() {
+                messages.extend(message);
+            }
             pokes.push((at, poke));
         }
         self.bare.now = end;
@@ -261,8 +265,8 @@ impl<'a> Hand<'a> {
         }
         let next = self.bare.deadline();
         let state = State {
-            report: self.bare.service.report(),
-            ready: self.bare.readiness.is_ready(self.bare.now),
+            report: self.bare.report(),
+            ready: self.bare.readiness.is_ready_at(self.bare.now),
             promise: Promise::new(self.has_handle, next),
             under_way: under_way.clone(),
             discarded: self.bare.discarded.clone(),

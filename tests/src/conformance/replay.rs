@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use livebus_core::{Action, Event, Phase, Supervisor};
-use livebus_recording::Entry;
+use livebus_runner::Entry;
 
 use super::step::{Step, Stimulus};
 use super::world::World;

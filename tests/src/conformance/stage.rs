@@ -1,19 +1,16 @@
 //! The stage: a real runner in a scripted world, step by step, in virtual time.
 
 use std::fmt::Write as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::task::{Context, Poll as Polled};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, Stream};
-use livebus_core::Readiness;
-use livebus_endpoints::{Changes, StatusChange};
-use livebus_kafka::Bus as _;
-use livebus_runner::{Builder, Handle, Runner, Time as _};
+use livebus_readiness::{Follower, Registry, Reporter, ReporterError, StatusChange};
+use livebus_runner::{Builder, Bus as _, Handle, Runner, Time as _};
 
 use super::backstage::{Backstage, PATIENCE, Recorder};
 use super::bare_loop::SERVICE;
@@ -44,9 +41,9 @@ pub struct Stage<'a, H: Host> {
     host: &'a H,
     world: &'a World,
     backstage: Backstage,
-    readiness: Readiness,
+    registry: Registry,
     handle: Option<Handle<Backstage>>,
-    changes: Option<Changes>,
+    changes: Option<Follower>,
     /// What was told, but not yet written.
     published: Vec<StatusChange>,
     looks: Vec<String>,
@@ -62,15 +59,15 @@ impl<'a, H: Host> Stage<'a, H> {
     #[must_use]
     pub fn new(host: &'a H, world: &'a World) -> Self {
         let backstage = Backstage::new();
-        let readiness = Readiness::builder().required(SERVICE);
-        let readiness = readiness
-            .build(backstage.now())
+        let registry = Registry::builder().required(SERVICE);
+        let registry = registry
+            .build_at(backstage.now())
             .expect("the name is not empty");
         Self {
             host,
             world,
             backstage,
-            readiness,
+            registry,
             handle: None,
             changes: None,
             published: Vec::new(),
@@ -179,11 +176,10 @@ impl<'a, H: Host> Stage<'a, H> {
             settings, handlers, ..
         } = self.world.clone();
         let backstage = self.backstage.clone();
-        let mut builder = Builder::<H::Runner, _>::new(move |_| backstage)
+        let mut builder = Builder::<H::Runner, _>::new(backstage)
             .settings(settings)
-            .service(SERVICE)
-            .readiness(self.readiness.clone())
-            .looked_on_by(Recorder(self.backstage.clone()))
+            .reporter(self.reporter()?)
+            .observer(Recorder(self.backstage.clone()))
             .time(Arc::new(self.backstage.clone()));
         for (index, (handler, _)) in handlers.into_iter().enumerate() {
             let backstage = self.backstage.clone();
@@ -206,10 +202,23 @@ impl<'a, H: Host> Stage<'a, H> {
             .recv_timeout(PATIENCE)
             .map_err(|_| "the host does not run what it was to spawn".to_owned())?
             .map_err(|error| error.to_string())?;
-        self.changes = Some(handle.changes());
+        let service = handle.readiness().service(SERVICE);
+        let service = service.map_err(|error| error.to_string())?;
+        self.changes = Some(service.follow_from_start());
         self.handle = Some(handle);
         self.backstage.change(|board| board.curtain = false);
         Ok(())
+    }
+
+    /// The reporter of the service. That of an earlier supervision goes with the end of its loop, which may be under way.
+    fn reporter(&self) -> Result<Reporter, String> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            match self.registry.reporter(SERVICE) {
+                Err(ReporterError::Taken(_)) if Instant::now() < patience => thread::yield_now(),
+                reporter => return reporter.map_err(|error| error.to_string()),
+            }
+        }
     }
 
     fn set_clock(&self, now: Duration) {
@@ -231,7 +240,7 @@ impl<'a, H: Host> Stage<'a, H> {
             Poke::Drop => self.handle = None,
             Poke::Look => {
                 let now = self.backstage.now();
-                let ready = self.readiness.is_ready(now);
+                let ready = self.registry.readiness().is_ready_at(now);
                 self.looks.push(self.backstage.writer().look(now, ready));
             }
         }
@@ -264,7 +273,12 @@ impl<'a, H: Host> Stage<'a, H> {
         loop {
             self.backstage.change(|board| board.woken = false);
             // Without the lock: whoever tells a change at this very moment has the stream wake us from within.
-            if drain(&mut self.changes, &waker, &mut self.published) {
+            if drain(
+                &mut self.changes,
+                self.backstage.now(),
+                &waker,
+                &mut self.published,
+            ) {
                 return true;
             }
             if !self.backstage.wait(|board| board.woken) {
@@ -275,13 +289,19 @@ impl<'a, H: Host> Stage<'a, H> {
 
     fn write(&mut self, step: &Step) {
         let waker = self.backstage.waker();
-        drain(&mut self.changes, &waker, &mut self.published);
+        drain(
+            &mut self.changes,
+            self.backstage.now(),
+            &waker,
+            &mut self.published,
+        );
         let writer = self.backstage.writer();
-        let service = self.readiness.service(SERVICE).expect("it was declared");
+        let readiness = self.registry.readiness();
+        let service = readiness.service(SERVICE).expect("it was declared");
         let mut board = self.backstage.board();
         let state = State {
             report: service.report(),
-            ready: self.readiness.is_ready(board.now),
+            ready: readiness.is_ready_at(board.now),
             promise: Promise::new(
                 self.handle.is_some(),
                 self.handle.as_ref().and_then(Handle::next_deadline),
@@ -317,13 +337,14 @@ fn owed(step: &Step, what: &str) -> String {
 
 /// Takes what subscribers were told; whether the stream has ended.
 fn drain(
-    changes: &mut Option<Changes>,
+    changes: &mut Option<Follower>,
+    now: Instant,
     waker: &std::task::Waker,
     published: &mut Vec<StatusChange>,
 ) -> bool {
     let mut context = Context::from_waker(waker);
     while let Some(stream) = changes {
-        match Pin::new(stream).poll_next(&mut context) {
+        match stream.poll_change(now, &mut context) {
             Polled::Ready(Some(change)) => published.push(change),
             Polled::Ready(None) => *changes = None,
             Polled::Pending => return false,

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use livebus_core::{Failure, OpId};
-use livebus_endpoints::StatusChange;
-use livebus_recording::Entry;
+use livebus_readiness::StatusChange;
+use livebus_runner::Entry;
 
 use super::trace::{Scene, millis};
 use super::world::{Outcome, Tell};

@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Event, Failure, OpId, Report};
-use livebus_endpoints::StatusChange;
-use livebus_recording::Entry;
+use livebus_readiness::StatusChange;
+use livebus_runner::Entry;
 
 use super::step::Stimulus;
 

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Config, ConfigError, Event};
-use livebus_runner::{Backoff, Failure, Handler, OpId, Settings};
+use livebus_core::{Backoff, Config, ConfigError, Event, Failure, Handler, OpId, Settings};
 
 /// All that a supervisor will meet, from its start at 0 on: a function of time and of what it asks, and of nothing else.
 #[derive(Debug, Clone, PartialEq)]

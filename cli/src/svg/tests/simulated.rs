@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Config, Event, FailureClass, Settings, Supervisor};
-use livebus_recording::{
-    Content, Entry, Epoch, Header, Line, Reader, Record, RecordedSupervisor, Standing,
-};
+use livebus_recording::{Content, Epoch, Header, Line, Reader, Standing};
+use livebus_runner::{Entry, ObservedSupervisor, Observer};
 
 /// What a bus does to a liveness message.
 pub(super) enum Bus {
@@ -39,7 +38,7 @@ pub(super) fn record(
     };
     let memory = Memory::begin(&header, Epoch::new(began));
     let supervisor = Supervisor::new(config, began);
-    let mut supervisor = RecordedSupervisor::new(supervisor, began, vec![Box::new(memory.clone())]);
+    let mut supervisor = ObservedSupervisor::new(supervisor, began, vec![Box::new(memory.clone())]);
     let mut answer: Option<(Instant, Event)> = None;
     let mut now = began;
     while now < began + length {
@@ -129,8 +128,8 @@ impl Memory {
     }
 }
 
-impl Record for Memory {
-    fn record(&mut self, at: Instant, entry: Entry) {
+impl Observer for Memory {
+    fn observe(&mut self, at: Instant, entry: Entry) {
         let content = Content::Entry(entry);
         let mut text = self.text.lock().expect("nobody panics");
         let line = Line { at, content };

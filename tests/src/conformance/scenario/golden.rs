@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Cause, Event, Failure, Report};
-use livebus_recording::Entry;
+use livebus_runner::Entry;
 
 use crate::conformance::replay::Replay;
 use crate::conformance::step::{Step, Stimulus};

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use livebus_core::Action;
-use livebus_recording::Entry;
+use livebus_runner::Entry;
 
 use super::by_hand::by_hand;
 use super::replay::{Moment, moments};

@@ -4,9 +4,8 @@ use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use livebus_core::Supervisor;
-use livebus_recording::{
-    Content, End, Entry, Epoch, Header, Line, Outcome, RecordedSupervisor, Standing,
-};
+use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Standing};
+use livebus_runner::{Entry, ObservedSupervisor};
 
 use super::bytes::Bytes;
 use super::events::ORIGIN;
@@ -64,7 +63,7 @@ fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
     let (tell, told) = channel();
     let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
     let mut twin = supervisor.clone();
-    let mut recorded = RecordedSupervisor::new(supervisor, *ORIGIN, vec![Box::new(record)]);
+    let mut recorded = ObservedSupervisor::new(supervisor, *ORIGIN, vec![Box::new(record)]);
     let mut teller = Teller::new(*ORIGIN);
     while !bytes.is_empty() {
         let call = teller.call(bytes, &twin);

@@ -1,17 +1,16 @@
-//! What a runner needs of a bus, and what a bus needs of a runner.
+//! What a runner needs of a bus.
 
 use std::future::Future;
 use std::time::Instant;
 
-use livebus_core::{Failure, OpId};
-use rdkafka::util::AsyncRuntime;
+use livebus_core::{Config, Failure, OpId};
 
 use crate::observations::Observations;
 
 /// A bus that a supervisor's actions can be carried out on.
 ///
-/// [`KafkaBus`](crate::KafkaBus) is the real one; tests bring scripted ones. A runner spawns each operation and turns
-/// its outcome into the event that the supervisor awaits; it never waits for one in its loop.
+/// `livebus-kafka` has the real one; tests bring scripted ones. A runner spawns each operation and turns its outcome into
+/// the event that the supervisor awaits; it never waits for one in its loop.
 ///
 /// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why; one
 /// that does not is dropped by the runner, so an operation must be safe to drop at any time.
@@ -49,15 +48,20 @@ pub trait Bus: Send + Sync + 'static {
     fn observations(&self) -> &Observations;
 }
 
-/// What an async runtime does for a bus: what rdkafka asks of it, and a place for calls that block.
-///
-/// Some of librdkafka's calls block for as long as they are allowed to. They belong on the runtime's blocking pool, and
-/// which pool that is only the runner knows.
-pub trait Runtime: AsyncRuntime {
-    /// Runs `work` where blocking does no harm. `None` when it panicked or the runtime is shutting down.
-    ///
-    /// Dropping the future does not stop `work`; what it returns is dropped then.
-    fn spawn_blocking<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Option<T>> + Send;
+/// What a [`Builder`](crate::Builder) makes its bus of, once the settings are checked: the configuration of a bus for the
+/// runner `R`, or a bus itself.
+pub trait IntoBus<R>: Send + 'static {
+    /// The bus.
+    type Bus: Bus;
+
+    /// Makes the bus. Nothing happens on it before the first start.
+    fn into_bus(self, config: &Config) -> Self::Bus;
+}
+
+impl<R, B: Bus> IntoBus<R> for B {
+    type Bus = B;
+
+    fn into_bus(self, _config: &Config) -> B {
+        self
+    }
 }

@@ -1,0 +1,126 @@
+//! The readers' side: whether the process is ready, and what is known about each service.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use livebus_core::{Report, Status};
+
+use crate::changes::Follower;
+use crate::registry::UnknownService;
+use crate::shared::{Shared, Slot};
+
+/// Whether a process is ready, for everyone who asks. Clones share everything, and none of them can change anything.
+///
+/// [`is_ready`](Self::is_ready) takes no lock: it is one atomic load and one comparison of the earliest lease with a
+/// [coarse clock](crate::Clock). Only once a lease has run out are the services asked one by one.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    shared: Arc<Shared>,
+}
+
+impl Readiness {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Whether the process is ready now. A Running whose lease has run out is not.
+    #[must_use]
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.is_ready_at(self.shared.clock.now())
+    }
+
+    /// As [`is_ready`](Self::is_ready), by the caller's own clock.
+    #[must_use]
+    #[inline]
+    pub fn is_ready_at(&self, now: Instant) -> bool {
+        self.shared.is_ready(now)
+    }
+
+    /// Whether nothing has failed for good.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.is_healthy_at(self.shared.clock.now())
+    }
+
+    /// As [`is_healthy`](Self::is_healthy), by the caller's own clock.
+    #[must_use]
+    pub fn is_healthy_at(&self, now: Instant) -> bool {
+        self.shared.verdict(self.shared.healthy, now)
+    }
+
+    /// The service of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownService`] when none was declared by this name; it lists those that were.
+    pub fn service(&self, name: &str) -> Result<Service, UnknownService> {
+        let index = self.shared.index(name)?;
+        Ok(Service::new(Arc::clone(&self.shared), index))
+    }
+
+    /// All services, in the order of their declaration.
+    pub fn services(&self) -> impl Iterator<Item = Service> + '_ {
+        (0..self.shared.slots.len()).map(|index| Service::new(Arc::clone(&self.shared), index))
+    }
+
+    /// The services' names, in the order of their declaration.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.shared.slots.iter().map(Slot::name)
+    }
+}
+
+/// What is known about one service. Clones share everything, and none of them can change anything.
+#[derive(Debug, Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+impl Service {
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
+        Self { shared, index }
+    }
+
+    /// The name that it was declared by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.slot().name()
+    }
+
+    /// Whether it was declared as required.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.slot().is_required()
+    }
+
+    /// The newest report, as it was made. [`Report::status_at`] says whether its lease still holds. Takes a lock that is
+    /// never held for longer than it takes to copy a report.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.slot().lock().report()
+    }
+
+    /// The status now; a Running whose lease has run out is NotReady.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.report().status_at(self.shared.clock.now())
+    }
+
+    /// The changes from now on. Ends when the reporter that there is now is gone; at once if there is none.
+    #[must_use]
+    pub fn follow(&self) -> Follower {
+        Follower::from_now(Arc::clone(&self.shared), self.index)
+    }
+
+    /// The changes that the reporter which there is now has made, from the oldest that is kept, and will make. Ends as
+    /// [`follow`](Self::follow) does.
+    #[must_use]
+    pub fn follow_from_start(&self) -> Follower {
+        Follower::from_start(Arc::clone(&self.shared), self.index)
+    }
+
+    fn slot(&self) -> &Slot {
+        &self.shared.slots[self.index]
+    }
+}

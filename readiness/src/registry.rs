@@ -1,0 +1,180 @@
+//! The services of a process, declared once; and who may report on each.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::predicate::{Predicate, all_required_running, none_failed_or_stopped};
+use crate::readiness::Readiness;
+use crate::reporter::{LeaselessReporter, Reporter};
+use crate::shared::Shared;
+
+/// The services of a process. Its owner gives a [`Reporter`] to whoever knows the status of a service, and a
+/// [`Readiness`] to everyone who asks.
+///
+/// Only the registry makes reporters, and it is not `Clone`: code that has a `Readiness` cannot make a service ready.
+///
+/// ```
+/// use livebus_readiness::{LeaselessReporter, Registry};
+/// use livebus_core::Status;
+///
+/// let registry = Registry::builder().required("bus").optional("cache").build()?;
+/// let readiness = registry.readiness();
+/// let bus: LeaselessReporter = registry.leaseless_reporter("bus")?;
+/// assert!(registry.reporter("bus").is_err(), "a service has one reporter at a time");
+/// assert!(!readiness.is_ready());
+/// bus.set(Status::Running);
+/// assert!(readiness.is_ready());
+/// drop(bus);
+/// assert!(!readiness.is_ready(), "nobody reports on it any more");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+impl Registry {
+    /// Declares the services one by one.
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder {
+            services: Vec::new(),
+            ready: all_required_running,
+            healthy: none_failed_or_stopped,
+        }
+    }
+
+    /// The one reporter of this service, whose Running always has a lease. Once it is dropped there may be another.
+    ///
+    /// # Errors
+    ///
+    /// [`ReporterError`] when no service of this name was declared, or when it has a reporter already.
+    pub fn reporter(&self, name: &str) -> Result<Reporter, ReporterError> {
+        let index = self.shared.index(name)?;
+        if self.shared.begin_reporting(index) {
+            Ok(Reporter::new(Arc::clone(&self.shared), index))
+        } else {
+            Err(ReporterError::Taken(name.to_owned()))
+        }
+    }
+
+    /// The one reporter of this service, whose Running has no lease: it holds until the next report or the end of the
+    /// reporter. For what cannot become untrue while nobody looks.
+    ///
+    /// # Errors
+    ///
+    /// [`ReporterError`] when no service of this name was declared, or when it has a reporter already.
+    pub fn leaseless_reporter(&self, name: &str) -> Result<LeaselessReporter, ReporterError> {
+        self.reporter(name).map(LeaselessReporter::new)
+    }
+
+    /// For everyone who asks.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        Readiness::new(Arc::clone(&self.shared))
+    }
+}
+
+/// Declares the services of a [`Registry`].
+#[derive(Debug, Clone)]
+#[must_use = "declares nothing until it is built"]
+pub struct RegistryBuilder {
+    services: Vec<(String, bool)>,
+    ready: Predicate,
+    healthy: Predicate,
+}
+
+impl RegistryBuilder {
+    /// A service without which the process is not ready.
+    pub fn required(mut self, name: impl Into<String>) -> Self {
+        self.services.push((name.into(), true));
+        self
+    }
+
+    /// A service without which the process is ready all the same.
+    pub fn optional(mut self, name: impl Into<String>) -> Self {
+        self.services.push((name.into(), false));
+        self
+    }
+
+    /// Replaces "every required service is Running".
+    pub fn ready_when(mut self, predicate: Predicate) -> Self {
+        self.ready = predicate;
+        self
+    }
+
+    /// Replaces "no service is Failed or Stopped".
+    pub fn healthy_when(mut self, predicate: Predicate) -> Self {
+        self.healthy = predicate;
+        self
+    }
+
+    /// All services Unknown, from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceNameError`] for a name that is empty, has a control character, or is declared twice.
+    pub fn build(self) -> Result<Registry, ServiceNameError> {
+        self.build_at(Instant::now())
+    }
+
+    /// As [`build`](Self::build), as of `now`: for tests whose clock is not the system's. No report may be older.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_at(self, now: Instant) -> Result<Registry, ServiceNameError> {
+        for (i, (name, _)) in self.services.iter().enumerate() {
+            if name.is_empty() {
+                return Err(ServiceNameError::Empty);
+            }
+            if name.contains(char::is_control) {
+                return Err(ServiceNameError::Control(name.clone()));
+            }
+            if self.services[..i].iter().any(|(other, _)| other == name) {
+                return Err(ServiceNameError::Twice(name.clone()));
+            }
+        }
+        let shared = Shared::new(self.services, self.ready, self.healthy, now);
+        Ok(Registry {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+/// No service was declared by this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown service {name:?}: declared are {known:?}")]
+#[non_exhaustive]
+pub struct UnknownService {
+    /// The name that was asked for.
+    pub name: String,
+    /// The names that were declared.
+    pub known: Vec<String>,
+}
+
+/// Nobody can report on this service now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReporterError {
+    /// It was not declared.
+    #[error(transparent)]
+    Unknown(#[from] UnknownService),
+    /// It has a reporter. Two would overwrite each other's status.
+    #[error("service {0:?} has a reporter already: declare a service of its own for each bus")]
+    Taken(String),
+}
+
+/// A service was declared by a name that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceNameError {
+    /// It is empty.
+    #[error("a service's name is empty: give it one")]
+    Empty,
+    /// It has a line break or another control character, which would forge lines of the probes' answers.
+    #[error("service {0:?} has a control character in its name: leave it out")]
+    Control(String),
+    /// It was declared before.
+    #[error("service {0:?} is declared twice: give each its own name")]
+    Twice(String),
+}

@@ -1,0 +1,131 @@
+//! The reporters' side: one for each service, and the only way to change its status.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use livebus_core::{Cause, Report, Status};
+
+use crate::readiness::{Readiness, Service};
+use crate::shared::Shared;
+
+/// Reports on one service: its status, its cause, and until when Running may be believed.
+///
+/// There is one for each service at a time ([`Registry::reporter`](crate::Registry::reporter)), and it is not `Clone`. Dropped
+/// without having reported Stopped, it reports that itself: nobody watches the service any more.
+#[derive(Debug)]
+pub struct Reporter {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+impl Reporter {
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
+        Self { shared, index }
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.shared.slots[self.index].name()
+    }
+
+    /// The service, to be read.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service::new(Arc::clone(&self.shared), self.index)
+    }
+
+    /// The readiness that the service is part of.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        Readiness::new(Arc::clone(&self.shared))
+    }
+
+    /// Reports a change at `now`; what a supervisor asks for by [`Action::SetStatus`](livebus_core::Action::SetStatus).
+    ///
+    /// A Running without a lease gets one that ends at `now`: green needs a proof that lasts.
+    pub fn report(&self, now: Instant, report: Report) {
+        let lease = if report.status == Status::Running {
+            report.lease.or(Some(now))
+        } else {
+            report.lease
+        };
+        self.shared
+            .publish(self.index, now, |_| Report { lease, ..report });
+    }
+
+    /// Extends the lease, at `now`, by the newest evidence; what a supervisor asks for by
+    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status.
+    pub fn renew(&self, now: Instant, evidence: Instant, lease: Instant) {
+        self.shared.renew(self.index, now, evidence, lease);
+    }
+
+    /// Sets the status by hand, for a service that no supervisor watches; Running holds until `lease`, which means nothing
+    /// for any other status.
+    pub fn set(&self, now: Instant, status: Status, lease: Instant) {
+        self.set_by_hand(now, status, Some(lease));
+    }
+
+    /// Reports Stopped by force at `now`, unless Stopped was the last report.
+    pub fn close(&self, now: Instant) {
+        self.shared.publish_if(
+            self.index,
+            now,
+            |report| report.status != Status::Stopped,
+            |report| Report {
+                status: Status::Stopped,
+                cause: Cause::CutOff,
+                warning: None,
+                lease: None,
+                since: now,
+                ..report
+            },
+        );
+    }
+
+    fn set_by_hand(&self, now: Instant, status: Status, lease: Option<Instant>) {
+        self.shared.publish(self.index, now, |old| Report {
+            status,
+            cause: Cause::Reported,
+            since: if old.status == status { old.since } else { now },
+            lease: lease.filter(|_| status == Status::Running),
+            ..Report::unreported(now)
+        });
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.close(self.shared.clock.now());
+        self.shared.end_reporting(self.index);
+    }
+}
+
+/// Reports on one service by hand, without leases: Running holds until the next report or until this is dropped.
+///
+/// A service that may hang, or whose dependency may be gone without notice, needs a [`Reporter`]: nothing ends what is
+/// reported here if the code that reports stops running.
+#[derive(Debug)]
+pub struct LeaselessReporter(Reporter);
+
+impl LeaselessReporter {
+    pub(crate) const fn new(reporter: Reporter) -> Self {
+        Self(reporter)
+    }
+
+    /// The service, to be read.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.0.service()
+    }
+
+    /// Sets the status.
+    pub fn set(&self, status: Status) {
+        self.set_at(self.0.shared.clock.now(), status);
+    }
+
+    /// As [`set`](Self::set), by the caller's own clock.
+    pub fn set_at(&self, now: Instant, status: Status) {
+        self.0.set_by_hand(now, status, None);
+    }
+}

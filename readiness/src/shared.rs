@@ -1,0 +1,310 @@
+//! What registry, reporters and readers share.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use livebus_core::{Report, Status};
+
+use crate::changes::StatusChange;
+use crate::clock::Clock;
+use crate::predicate::{Predicate, Services};
+use crate::registry::UnknownService;
+
+/// How many of a service's changes are kept, for readers that are slow.
+pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) slots: Box<[Slot]>,
+    pub(crate) ready: Predicate,
+    pub(crate) healthy: Predicate,
+    /// Instants are stored as nanoseconds since this one.
+    epoch: Instant,
+    /// Ready until this many nanoseconds after the epoch if no report comes: the earliest lease. 0 is not ready.
+    ready_until: AtomicU64,
+    /// Reporters take turns, so that `ready_until` follows from all reports; readers of `ready_until` never wait.
+    turn: Mutex<()>,
+}
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    name: String,
+    required: bool,
+    state: Mutex<SlotState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SlotState {
+    report: Report,
+    /// How many reporters there have been: the number of the newest.
+    reporter: u64,
+    /// Whether the newest reporter is still there.
+    has_reporter: bool,
+    /// The number of its first change.
+    first_change: u64,
+    /// The newest changes, [`MAX_KEPT_CHANGES`] at most, each with the number of its reporter.
+    kept: VecDeque<(u64, StatusChange)>,
+    /// How many changes there have been: the number of the next.
+    changes: u64,
+    /// Whether a follower has shown that the lease ran out, and must learn when it is renewed.
+    lapse_shown: bool,
+    /// One for each follower that is there; bounded by what the process itself holds.
+    followers: Vec<Weak<AtomicWaker>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        services: Vec<(String, bool)>,
+        ready: Predicate,
+        healthy: Predicate,
+        now: Instant,
+    ) -> Self {
+        let slots = services.into_iter().map(|(name, required)| Slot {
+            name,
+            required,
+            state: Mutex::new(SlotState {
+                report: Report::unreported(now),
+                reporter: 0,
+                has_reporter: false,
+                first_change: 0,
+                kept: VecDeque::with_capacity(MAX_KEPT_CHANGES),
+                changes: 0,
+                lapse_shown: false,
+                followers: Vec::new(),
+            }),
+        });
+        let shared = Self {
+            clock: Clock::new(),
+            slots: slots.collect(),
+            ready,
+            healthy,
+            epoch: now,
+            ready_until: AtomicU64::new(0),
+            turn: Mutex::new(()),
+        };
+        shared.judge(now);
+        shared
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Result<usize, UnknownService> {
+        let index = self.slots.iter().position(|slot| slot.name == name);
+        index.ok_or_else(|| UnknownService {
+            name: name.to_owned(),
+            known: self.slots.iter().map(|slot| slot.name.clone()).collect(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
+        match self.ready_until.load(Ordering::Acquire) {
+            0 => false,
+            until => self.nanos(now) <= until || self.verdict(self.ready, now),
+        }
+    }
+
+    pub(crate) fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
+        let services = Services::new(&self.slots, now);
+        catch_unwind(AssertUnwindSafe(|| predicate(services))).unwrap_or(false)
+    }
+
+    /// Whether there is a new reporter now; not while there is one.
+    pub(crate) fn begin_reporting(&self, index: usize) -> bool {
+        let mut state = self.slots[index].lock();
+        let free = !state.has_reporter;
+        if free {
+            state.has_reporter = true;
+            state.reporter += 1;
+            state.first_change = state.changes;
+        }
+        free
+    }
+
+    /// Nothing more will be reported: whoever follows the reporter reaches the end.
+    pub(crate) fn end_reporting(&self, index: usize) {
+        let mut state = self.slots[index].lock();
+        state.has_reporter = false;
+        let followers = state.followers();
+        drop(state);
+        wake(followers);
+    }
+
+    /// A change of what is known.
+    pub(crate) fn publish(
+        &self,
+        index: usize,
+        now: Instant,
+        change: impl FnOnce(Report) -> Report,
+    ) {
+        self.publish_if(index, now, |_| true, change);
+    }
+
+    /// A change of what is known, if it meets the condition.
+    pub(crate) fn publish_if(
+        &self,
+        index: usize,
+        now: Instant,
+        condition: impl FnOnce(Report) -> bool,
+        change: impl FnOnce(Report) -> Report,
+    ) {
+        let turn = self.turn();
+        let mut state = self.slots[index].lock();
+        if !condition(state.report) {
+            return;
+        }
+        let report = change(state.report);
+        state.change_to(now, report);
+        drop(state);
+        self.judge(now);
+        drop(turn);
+        // Only now: whoever is woken finds the verdict that follows.
+        self.wake_followers(index);
+    }
+
+    /// The newest evidence, and the lease that it grants. No change for a reader, unless it was shown that the lease ran out.
+    pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
+        let turn = self.turn();
+        let mut state = self.slots[index].lock();
+        state.report.evidence = Some(evidence);
+        state.report.lease = Some(lease);
+        let lapse_shown = std::mem::take(&mut state.lapse_shown);
+        drop(state);
+        self.judge(now);
+        drop(turn);
+        if lapse_shown {
+            self.wake_followers(index);
+        }
+    }
+
+    fn wake_followers(&self, index: usize) {
+        // Without the lock: a waker is code of others.
+        let followers = self.slots[index].lock().followers();
+        wake(followers);
+    }
+
+    /// Stores until when the process is ready if no report comes.
+    fn judge(&self, now: Instant) {
+        let until = if self.verdict(self.ready, now) {
+            let reports = self.slots.iter().map(|slot| slot.lock().report);
+            let earliest = reports
+                .filter(|report| report.status == Status::Running)
+                .filter_map(|report| report.lease)
+                .filter(|lease| *lease >= now)
+                .min();
+            earliest.map_or(u64::MAX, |lease| self.nanos(lease).max(1))
+        } else {
+            0
+        };
+        self.ready_until.store(until, Ordering::Release);
+    }
+
+    #[inline]
+    fn nanos(&self, at: Instant) -> u64 {
+        saturating_nanos(at.saturating_duration_since(self.epoch))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        // It guards no data, so a reporter that panicked has left nothing half done that the next one would not redo.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn is_required(&self) -> bool {
+        self.required
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SlotState> {
+        // No code of others runs under this lock, and none of ours panics between two fields.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SlotState {
+    pub(crate) const fn report(&self) -> Report {
+        self.report
+    }
+
+    pub(crate) const fn reporter(&self) -> u64 {
+        self.reporter
+    }
+
+    /// The number of the first change of the newest reporter.
+    pub(crate) const fn first_change(&self) -> u64 {
+        self.first_change
+    }
+
+    /// The number of the next change.
+    pub(crate) const fn next_change(&self) -> u64 {
+        self.changes
+    }
+
+    /// The number of the oldest change that is kept.
+    pub(crate) fn oldest_change(&self) -> u64 {
+        self.changes - self.kept.len() as u64
+    }
+
+    /// The change of that number, if it is kept and the reporter of that number made it.
+    pub(crate) fn change(&self, number: u64, reporter: u64) -> Option<StatusChange> {
+        let index = number.checked_sub(self.oldest_change())?;
+        let (by, change) = self.kept.get(usize::try_from(index).ok()?)?;
+        (*by == reporter).then_some(*change)
+    }
+
+    /// Whether the reporter of that number is gone.
+    pub(crate) const fn has_ended(&self, reporter: u64) -> bool {
+        self.reporter != reporter || !self.has_reporter
+    }
+
+    pub(crate) const fn show_lapse(&mut self) {
+        self.lapse_shown = true;
+    }
+
+    pub(crate) fn add_follower(&mut self) -> Arc<AtomicWaker> {
+        self.followers.retain(|it| it.strong_count() > 0);
+        let waker = Arc::new(AtomicWaker::new());
+        self.followers.push(Arc::downgrade(&waker));
+        waker
+    }
+
+    fn change_to(&mut self, at: Instant, report: Report) {
+        let from = self.report.status;
+        self.report = report;
+        if self.kept.len() == MAX_KEPT_CHANGES {
+            self.kept.pop_front();
+        }
+        self.kept
+            .push_back((self.reporter, StatusChange { from, report, at }));
+        self.changes += 1;
+        self.lapse_shown = false;
+    }
+
+    /// The followers that are still there.
+    fn followers(&mut self) -> Vec<Arc<AtomicWaker>> {
+        self.followers.retain(|it| it.strong_count() > 0);
+        self.followers.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+fn wake(followers: Vec<Arc<AtomicWaker>>) {
+    for follower in followers {
+        follower.wake();
+    }
+}
+
+/// In 64 bits throughout, which is faster than by way of 128.
+fn saturating_nanos(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(duration.subsec_nanos()))
+}

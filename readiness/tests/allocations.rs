@@ -1,0 +1,37 @@
+//! Reporting allocates nothing, so that a loop which reports is never held up.
+
+use std::time::{Duration, Instant};
+
+use livebus_core::{Report, Status};
+use livebus_readiness::Registry;
+
+#[test]
+fn reporting_and_renewing_allocate_nothing() {
+    let now = Instant::now();
+    let builder = Registry::builder().required("bus");
+    let registry = builder.build_at(now).expect("one name");
+    let bus = registry.reporter("bus").expect("it has none");
+    let readiness = registry.readiness();
+    let mut ready = 0;
+    let counted = allocation_counter::measure(|| {
+        for n in 0..10_000 {
+            let at = now + Duration::from_millis(n);
+            let status = if n % 3 == 0 {
+                Status::NotReady
+            } else {
+                Status::Running
+            };
+            let lease = Some(at + Duration::from_secs(1));
+            let report = Report {
+                status,
+                lease,
+                ..Report::unreported(at)
+            };
+            bus.report(at, report);
+            bus.renew(at, at, at + Duration::from_secs(2));
+            ready += u32::from(readiness.is_ready_at(at));
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    assert_eq!(ready, 6_666);
+}

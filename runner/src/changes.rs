@@ -1,0 +1,76 @@
+//! The changes of a service as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures_util::Stream;
+use livebus_readiness::{Follower, StatusChange};
+
+use crate::time::{Time, Timer};
+
+/// The changes of a service, in order; a Running whose lease runs out is NotReady at that instant, also while the loop does
+/// not get to run. Ends when the supervision has ended.
+///
+/// The newest 64 changes are kept for a slow reader; [`missed`](Self::missed) counts those that it lost. Poll it inside the
+/// runtime of the supervision, whose timer it uses.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Changes {
+    follower: Follower,
+    time: Arc<dyn Time>,
+    timer: Box<dyn Timer>,
+    /// What the timer is set to.
+    set: Option<Instant>,
+}
+
+impl Changes {
+    pub(crate) fn new(follower: Follower, time: Arc<dyn Time>) -> Self {
+        let mut timer = time.timer();
+        timer.set(None);
+        Self {
+            follower,
+            time,
+            timer,
+            set: None,
+        }
+    }
+
+    /// How many changes were dropped before they could be given out, because this stream was polled too late.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.follower.missed()
+    }
+}
+
+impl Stream for Changes {
+    type Item = StatusChange;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<StatusChange>> {
+        let it = &mut *self;
+        loop {
+            if let Poll::Ready(change) = it.follower.poll_change(it.time.now(), context) {
+                return Poll::Ready(change);
+            }
+            let due = it.follower.poll_timeout();
+            if due != it.set {
+                it.timer.set(due);
+                it.set = due;
+            }
+            ready!(it.timer.poll_elapsed(context));
+            it.set = None;
+        }
+    }
+}
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes")
+            .field("follower", &self.follower)
+            .finish_non_exhaustive()
+    }
+}
