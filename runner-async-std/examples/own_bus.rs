@@ -1,0 +1,87 @@
+//! A bus of your own: anything that can be started, asked whether it works, and stopped. Here a TCP server that echoes.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use async_std::io::{ReadExt as _, WriteExt as _};
+use async_std::net::TcpStream;
+use livebus_async_std::Builder;
+use livebus_async_std::core::{Failure, FailureClass, OpId};
+use livebus_async_std::runner::{Bus, Observations};
+
+/// The echo service at an address.
+struct Echo {
+    address: SocketAddr,
+    observations: Observations,
+}
+
+impl Echo {
+    /// Whether the service echoes one byte.
+    async fn echoes(&self) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(b"?").await?;
+        let mut echo = [0];
+        stream.read_exact(&mut echo).await?;
+        Ok(&echo == b"?")
+    }
+}
+
+impl Bus for Echo {
+    /// There is no client to keep: each question has a connection of its own.
+    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The supervisor keeps the deadline: a question that takes too long is dropped.
+    async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
+        match self.echoes().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(FailureClass::Other.into()),
+            Err(_) => Err(FailureClass::Unreachable.into()),
+        }
+    }
+
+    fn discard(&self, _client: OpId) {}
+
+    async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Evidence of ordinary traffic would be left here; this bus has none.
+    fn observations(&self) -> &Observations {
+        &self.observations
+    }
+}
+
+#[async_std::main]
+async fn main() -> anyhow::Result<()> {
+    let address = serve_one_echo_after_another()?;
+    let bus = Builder::new(Echo {
+        address,
+        observations: Observations::new(),
+    });
+    let bus = bus.service("echo").start().await?;
+    bus.ready().await?;
+    println!("{}: {}", bus.status(), bus.report().cause);
+    let last = bus.shutdown().await;
+    println!("{}: {}", last.status, last.cause);
+    Ok(())
+}
+
+/// Returns where it listens. Ends with the process.
+fn serve_one_echo_after_another() -> std::io::Result<SocketAddr> {
+    use std::io::{Read as _, Write as _};
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (mut stream, mut byte) = (stream, [0]);
+            if stream.read_exact(&mut byte).is_ok() {
+                // Who asked may be gone.
+                let _ = stream.write_all(&byte);
+            }
+        }
+    });
+    Ok(address)
+}

@@ -1,0 +1,34 @@
+//! The smallest service: one bus, and the probes over HTTP. The bus is an embedded Kafka here, so that it runs anywhere.
+
+use futures_util::StreamExt as _;
+use livebus_tokio::Builder;
+use livebus_tokio::kafka::{EmbeddedCluster, KafkaConfig, LivenessBy};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cluster = EmbeddedCluster::start(1)?;
+    cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
+    // For your own Kafka: KafkaConfig::new("localhost:9092".parse()?, Properties::new())?
+    let kafka = KafkaConfig::embedded(&cluster)?;
+
+    let bus = Builder::new(kafka)
+        .http("127.0.0.1:0".parse()?)
+        .start()
+        .await?;
+    bus.ready().await?;
+    println!("Running; ready: {}", bus.is_ready());
+
+    let mut changes = bus.changes();
+    cluster.kill()?;
+    println!("The broker is killed.");
+    if let Some(change) = changes.next().await {
+        println!("{}: {}", change.report.status, change.report.cause);
+    }
+    cluster.restore()?;
+    bus.ready().await?;
+    println!("The broker is back; ready: {}", bus.is_ready());
+
+    let last = bus.shutdown().await;
+    println!("{}: {}", last.status, last.cause);
+    Ok(())
+}
