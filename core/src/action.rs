@@ -2,26 +2,8 @@
 
 use std::time::Instant;
 
-use crate::handlers::HandlerId;
+use crate::ids::{HandlerId, OpId};
 use crate::status::Report;
-
-/// Names one operation of one supervisor. Never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OpId(pub(crate) u64);
-
-impl OpId {
-    /// The number behind it, for logs and recordings: 1, 2, 3 in the order in which the operations began.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The id with this number, for recordings that are read back.
-    #[must_use]
-    pub const fn from_number(number: u64) -> Self {
-        Self(number)
-    }
-}
 
 /// Something that the runner must do, from [`Supervisor::poll_action`](crate::Supervisor::poll_action).
 ///

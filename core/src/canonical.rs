@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::action::OpId;
 use crate::backoff::{Backoff, Jitter};
 use crate::config::Config;
 use crate::handlers::Registration;
+use crate::ids::OpId;
 use crate::state::{Asking, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::Report;
 use crate::supervisor::Supervisor;

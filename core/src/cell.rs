@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, FailureClass};
-use crate::handlers::HandlerId;
+use crate::ids::HandlerId;
 use crate::status::{Cause, Report, Status};
 
 const WORDS: usize = 6;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::action::OpId;
 use crate::failure::Failure;
+use crate::ids::OpId;
 
 /// Something that happened, told to [`Supervisor::handle_event`](crate::Supervisor::handle_event).
 ///

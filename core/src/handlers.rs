@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::failure::{Failure, OVERDUE};
+use crate::ids::{HandlerId, OpId};
 use crate::supervisor::Supervisor;
 
 /// A request handler as the supervisor sees it: something that must be registered with the client after each start.
@@ -32,24 +33,6 @@ impl Handler {
             name: name.into(),
             required: false,
         }
-    }
-}
-
-/// A handler's place in [`Settings::handlers`](crate::Settings::handlers), from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HandlerId(pub(crate) u16);
-
-impl HandlerId {
-    /// The place as an index.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The handler at this place, for recordings that are read back; `None` beyond 65,535.
-    #[must_use]
-    pub fn from_index(index: usize) -> Option<Self> {
-        u16::try_from(index).ok().map(Self)
     }
 }
 
@@ -156,18 +139,4 @@ impl Supervisor {
 )]
 pub(crate) const fn handler_id(index: usize) -> HandlerId {
     HandlerId(index as u16)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::HandlerId;
-
-    #[test]
-    fn a_place_leads_there_and_back() {
-        for index in [0, 1, 65_535] {
-            let place = HandlerId::from_index(index);
-            assert_eq!(place.map(HandlerId::index), Some(index));
-        }
-        assert_eq!(HandlerId::from_index(65_536), None);
-    }
 }

@@ -166,6 +166,7 @@ mod config;
 mod event;
 mod failure;
 mod handlers;
+mod ids;
 mod liveness;
 mod phase;
 mod readiness;
@@ -176,12 +177,13 @@ mod status;
 mod supervisor;
 mod transition;
 
-pub use action::{Action, OpId};
+pub use action::Action;
 pub use backoff::Backoff;
 pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
-pub use handlers::{Handler, HandlerId};
+pub use handlers::Handler;
+pub use ids::{HandlerId, OpId};
 pub use phase::Phase;
 pub use readiness::{
     Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,

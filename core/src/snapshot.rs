@@ -6,11 +6,12 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::failure::{Failure, FailureClass};
-use crate::handlers::{HandlerId, Registration};
+use crate::handlers::Registration;
+use crate::ids::{HandlerId, OpId};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::action::OpId;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::ids::OpId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::event::Event;
 use crate::handlers::Registration;
+use crate::ids::OpId;
 use crate::state::{Liveness, State};
 use crate::status::{Cause, Report, Status};
 

@@ -5,10 +5,11 @@
 
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::event::Event;
 use crate::failure::{Failure, OVERDUE};
 use crate::handlers::{Registration, handler_id};
+use crate::ids::OpId;
 use crate::settings::{OnClientLost, OnSuspicion};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
