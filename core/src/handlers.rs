@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::action::Action;
 use crate::failure::{Failure, OVERDUE};
-use crate::ids::{HandlerId, OpId};
+use crate::ids::{HandlerId, RegistrationId};
 use crate::supervisor::Supervisor;
 
 /// A request handler as the supervisor sees it: something that must be registered with the client after each start.
@@ -43,7 +43,7 @@ pub(crate) enum Registration {
     Idle,
     /// Asked for, not yet answered.
     Registering {
-        id: OpId,
+        id: RegistrationId,
         attempt: u32,
         deadline: Instant,
         /// Why the attempt before this one failed.
@@ -80,7 +80,7 @@ impl Registration {
 
 impl Supervisor {
     pub(crate) fn register(&mut self, index: usize, attempt: u32, failure: Option<Failure>) {
-        let id = self.next_id();
+        let id = RegistrationId::from_number(self.next_number());
         let deadline = self.now + self.config.settings().registration_timeout;
         self.registrations[index] = Registration::Registering {
             id,
@@ -99,8 +99,12 @@ impl Supervisor {
     /// The client goes, or is not wanted any more: those under way must not succeed later.
     pub(crate) fn give_up_registrations(&mut self) {
         for slot in &mut self.registrations {
-            if let Registration::Registering { id, .. } = *slot {
-                self.actions.push_back(Action::Discard { id });
+            if let Registration::Registering {
+                id: registration, ..
+            } = *slot
+            {
+                self.actions
+                    .push_back(Action::DiscardRegistration { registration });
             }
             *slot = Registration::Idle;
         }
@@ -108,9 +112,14 @@ impl Supervisor {
 
     pub(crate) fn registration_due(&mut self, index: usize) {
         match self.registrations[index] {
-            Registration::Registering { id, attempt, .. } => {
+            Registration::Registering {
+                id: registration,
+                attempt,
+                ..
+            } => {
                 self.registration_failed(index, attempt, OVERDUE);
-                self.actions.push_back(Action::Discard { id });
+                self.actions
+                    .push_back(Action::DiscardRegistration { registration });
             }
             Registration::BackingOff {
                 attempt, failure, ..

@@ -120,7 +120,7 @@
 //!             Action::Stop { id, .. } => {
 //!                 operation(Box::new(move || Event::StopAnswered { id, result: Ok(()) }));
 //!             }
-//!             Action::Discard { .. } => {}
+//!             Action::DiscardClient { .. } | Action::DiscardRegistration { .. } => {}
 //!             Action::SetStatus(report) => {
 //!                 seen.push(report.status);
 //!                 service.store(Instant::now(), report);
@@ -183,7 +183,7 @@ pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
 pub use handlers::Handler;
-pub use ids::{HandlerId, OpId};
+pub use ids::{ClientId, HandlerId, LivenessId, OpId, RegistrationId, StopId};
 pub use phase::Phase;
 pub use readiness::{
     Predicate, Readiness, ReadinessBuilder, ServiceHandle, ServiceNameError, ServiceView, Services,

@@ -9,7 +9,6 @@ use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::event::Event;
 use crate::handlers::Registration;
-use crate::ids::OpId;
 use crate::state::{Liveness, State};
 use crate::status::{Cause, Report, Status};
 
@@ -196,9 +195,10 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn next_id(&mut self) -> OpId {
+    /// The number of the next operation, of whatever kind it is.
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.operations += 1;
-        OpId(self.operations)
+        self.operations
     }
 
     pub(crate) fn ignore_stale(&mut self) {

@@ -30,10 +30,10 @@ mod runtime;
 mod serve;
 
 pub use livebus_runner::{
-    AddressError, Answers, Backoff, BootstrapServers, BuildError, Bus, Cause, Changes, Config,
-    ConfigError, EmbeddedCluster, EmbeddedError, End, EndedError, Entry, Failure, FailureClass,
-    FailureKind, Handler, HandlerId, KafkaBus, KafkaConfig, LivenessBy, News, Observations,
-    OnClientLost, OnSuspicion, OpId, Predicate, Properties, PropertyError, Readiness,
+    AddressError, Answers, Backoff, BootstrapServers, BuildError, Bus, Cause, Changes, ClientId,
+    Config, ConfigError, EmbeddedCluster, EmbeddedError, End, EndedError, Entry, Failure,
+    FailureClass, FailureKind, Handler, HandlerId, KafkaBus, KafkaConfig, LivenessBy, News,
+    Observations, OnClientLost, OnSuspicion, Predicate, Properties, PropertyError, Readiness,
     ReadinessBuilder, Record, RecordError, RecordOptions, Recording, Report, RoundTally, Runtime,
     ServeError, ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status,
     StatusChange, Time, UnknownService, code_name,

@@ -22,8 +22,8 @@ pub use builder::{BuildError, Builder};
 pub use effects::{Effects, Message, Operation};
 pub use handle::{EndedError, Handle};
 pub use livebus_core::{
-    Answers, Backoff, Cause, Config, ConfigError, Failure, FailureClass, FailureKind, Handler,
-    HandlerId, OnClientLost, OnSuspicion, OpId, Predicate, Readiness, ReadinessBuilder, Report,
+    Answers, Backoff, Cause, ClientId, Config, ConfigError, Failure, FailureClass, FailureKind,
+    Handler, HandlerId, OnClientLost, OnSuspicion, Predicate, Readiness, ReadinessBuilder, Report,
     ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status, UnknownService,
 };
 pub use livebus_endpoints::{Changes, StatusChange};

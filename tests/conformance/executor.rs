@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use livebus_runner::{Bus, Failure, Observations, OpId, Settings, Time};
+use livebus_runner::{Bus, ClientId, Failure, Observations, Settings, Time};
 use livebus_tokio::Builder;
 
 use crate::Single;
@@ -69,7 +69,7 @@ struct OneAnswer {
 }
 
 impl Bus for OneAnswer {
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Bus for OneAnswer {
         answered.map(|_| Ok(()))
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

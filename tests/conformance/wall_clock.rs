@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use livebus_runner::{Builder, Bus, Cause, Failure, FailureClass, Observations, OpId, Settings};
+use livebus_runner::{
+    Builder, Bus, Cause, ClientId, Failure, FailureClass, Observations, Settings,
+};
 use livebus_tests::PATIENCE;
 use livebus_tests::threads::Threads;
 
@@ -66,7 +68,7 @@ struct Switched {
 }
 
 impl Bus for Switched {
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -77,7 +79,7 @@ impl Bus for Switched {
         Ok(())
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

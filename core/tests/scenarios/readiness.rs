@@ -42,7 +42,7 @@ fn two_buses_one_verdict() {
     assert!(!readiness.is_ready(now));
     audit.store(now, other.report());
     assert!(readiness.is_ready(now));
-    let gone = ["NotReady: ClientLost(ClientFatal)", "discard #1"];
+    let gone = ["NotReady: ClientLost(ClientFatal)", "discard client #1"];
     other.event(10, lost(1), &gone);
     audit.store(now + ms(10), other.report());
     assert!(!readiness.is_ready(now + ms(10)));
@@ -146,7 +146,8 @@ fn what_a_supervisor_says_adds_up_in_the_readiness() {
                 livebus_core::Action::Start { .. }
                 | livebus_core::Action::SendLiveness { .. }
                 | livebus_core::Action::RegisterHandler { .. }
-                | livebus_core::Action::Discard { .. }
+                | livebus_core::Action::DiscardClient { .. }
+                | livebus_core::Action::DiscardRegistration { .. }
                 | livebus_core::Action::Stop { .. } => {}
             }
         }
