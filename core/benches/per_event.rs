@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use livebus_core::{
-    Config, Event, Failure, FailureClass, OnClientLost, OpId, Settings, Supervisor,
+    ClientId, Config, Event, Failure, FailureClass, LivenessId, OnClientLost, Settings, StopId,
+    Supervisor,
 };
 
 const TOGETHER: BatchSize = BatchSize::NumIterations(64);
@@ -26,8 +27,10 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-const fn id(n: u64) -> OpId {
-    OpId::from_number(n)
+const CLIENT: ClientId = ClientId::from_number(1);
+
+const fn message(n: u64) -> LivenessId {
+    LivenessId::from_number(n)
 }
 
 const UNREACHABLE: Failure = Failure::new(FailureClass::Unreachable);
@@ -38,14 +41,14 @@ type Told = (u64, Option<Event>);
 const STARTED: Told = (
     0,
     Some(Event::StartAnswered {
-        id: id(1),
+        id: CLIENT,
         result: Ok(()),
     }),
 );
 const PROVED: Told = (
     1,
     Some(Event::LivenessAnswered {
-        id: id(2),
+        id: message(2),
         result: Ok(()),
     }),
 );
@@ -54,14 +57,14 @@ const ASKED: Told = (5_001, None);
 const FAILED: Told = (
     5_002,
     Some(Event::LivenessAnswered {
-        id: id(3),
+        id: message(3),
         result: Err(UNREACHABLE),
     }),
 );
 const LOST: Told = (
     2,
     Some(Event::ClientLost {
-        client: id(1),
+        client: CLIENT,
         failure: UNREACHABLE,
     }),
 );
@@ -90,14 +93,17 @@ type Case = (&'static str, Vec<Told>, u64, Vec<(&'static str, Told)>);
 
 fn cases() -> Vec<Case> {
     let ok = |n| Event::LivenessAnswered {
-        id: id(n),
+        id: message(n),
         result: Ok(()),
     };
     let failed = |n| Event::LivenessAnswered {
-        id: id(n),
+        id: message(n),
         result: Err(UNREACHABLE),
     };
-    let stop = |result| Event::StopAnswered { id: id(3), result };
+    let stop = |result| Event::StopAnswered {
+        id: StopId::from_number(3),
+        result,
+    };
     vec![
         (
             "starting",

@@ -2,40 +2,22 @@
 
 use std::time::Instant;
 
-use crate::handlers::HandlerId;
+use crate::ids::{ClientId, HandlerId, LivenessId, RegistrationId, StopId};
 use crate::status::Report;
-
-/// Names one operation of one supervisor. Never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OpId(pub(crate) u64);
-
-impl OpId {
-    /// The number behind it, for logs and recordings: 1, 2, 3 in the order in which the operations began.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The id with this number, for recordings that are read back.
-    #[must_use]
-    pub const fn from_number(number: u64) -> Self {
-        Self(number)
-    }
-}
 
 /// Something that the runner must do, from [`Supervisor::poll_action`](crate::Supervisor::poll_action).
 ///
 /// `Start`, `SendLiveness`, `RegisterHandler` and `Stop` are operations: they take time, carry an id, and each is
 /// answered exactly once by the event of its name. The supervisor keeps the deadline itself; it is told so that an
-/// operation can give up in time and say why. The other three are done at once and have no answer.
+/// operation can give up in time and say why. The others are done at once and have no answer.
 ///
 /// Exhaustive on purpose: a new action must break the build of every runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Make a client.
     Start {
-        /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered).
-        id: OpId,
+        /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered). From then on it names the client.
+        id: ClientId,
         /// From 1; counted anew after a start that was proved good.
         attempt: u32,
         /// When the supervisor gives up on it.
@@ -44,14 +26,14 @@ pub enum Action {
     /// Ask the bus to do its work once, now, and say whether it did.
     SendLiveness {
         /// To be answered by [`Event::LivenessAnswered`](crate::Event::LivenessAnswered).
-        id: OpId,
+        id: LivenessId,
         /// When the supervisor gives up on it at the latest: bad news may bring that forward.
         deadline: Instant,
     },
     /// Register a request handler with the client that was started last.
     RegisterHandler {
         /// To be answered by [`Event::RegistrationAnswered`](crate::Event::RegistrationAnswered).
-        id: OpId,
+        id: RegistrationId,
         /// Which one: its place in [`Settings::handlers`](crate::Settings::handlers).
         handler: HandlerId,
         /// From 1, for each client.
@@ -59,12 +41,15 @@ pub enum Action {
         /// When the supervisor gives up on it.
         deadline: Instant,
     },
-    /// Give up whatever `id` (a start or a registration) made or may yet make, in the background.
-    ///
-    /// With a client go all registrations made on it.
-    Discard {
-        /// The id of the start or the registration.
-        id: OpId,
+    /// Give up the client that this start made or may yet make, in the background. With it go all registrations made on it.
+    DiscardClient {
+        /// The id of the start.
+        client: ClientId,
+    },
+    /// Give up this registration, which is under way, and nothing else: its client stays.
+    DiscardRegistration {
+        /// The id of the registration.
+        registration: RegistrationId,
     },
     /// Show this to whoever asks. The whole of what is known; it differs from the last one in status, cause or warning.
     SetStatus(Report),
@@ -78,7 +63,7 @@ pub enum Action {
     /// Stop consuming, flush what is queued, close the client; whatever is still under way is to be given up.
     Stop {
         /// To be answered by [`Event::StopAnswered`](crate::Event::StopAnswered).
-        id: OpId,
+        id: StopId,
         /// When the supervisor calls it Stopped all the same.
         deadline: Instant,
     },

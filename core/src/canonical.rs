@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::action::OpId;
 use crate::backoff::{Backoff, Jitter};
 use crate::config::Config;
 use crate::handlers::Registration;
+use crate::ids::{ClientId, LivenessId, OpId, RegistrationId, StopId};
 use crate::state::{Asking, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::Report;
 use crate::supervisor::Supervisor;
@@ -88,7 +88,7 @@ impl View<'_> {
                 attempt,
                 deadline,
             } => State::Starting {
-                id: self.name(id),
+                id: ClientId::from_number(self.name(id)),
                 attempt: saturated(attempt, start_backoff),
                 deadline: self.at(deadline),
             },
@@ -101,7 +101,7 @@ impl View<'_> {
                 unproved,
                 liveness,
             }) => State::Started(Started {
-                client: self.name(client),
+                client: ClientId::from_number(self.name(client)),
                 unproved: saturated(unproved, start_backoff),
                 liveness: match liveness {
                     Liveness::NotLive(not_live) => Liveness::NotLive(self.not_live(not_live)),
@@ -112,7 +112,7 @@ impl View<'_> {
                 until: self.at(until),
             },
             State::Stopping { id, deadline } => State::Stopping {
-                id: self.name(id),
+                id: StopId::from_number(self.name(id)),
                 deadline: self.at(deadline),
             },
             State::Stopped => State::Stopped,
@@ -139,7 +139,7 @@ impl View<'_> {
         NotLive {
             newest: self.at(newest),
             sent: self.sent(sent, in_flight.is_some()),
-            in_flight: in_flight.map(|id| self.name(id)),
+            in_flight: in_flight.map(|id| LivenessId::from_number(self.name(id))),
             until: self.at(until),
             proved,
             successes,
@@ -186,7 +186,7 @@ impl View<'_> {
                 failures,
                 doubt,
             }) => Question::Asking(Asking {
-                id: self.name(id),
+                id: LivenessId::from_number(self.name(id)),
                 unproved: self.at(unproved),
                 deadline: self.at(deadline),
                 failures,
@@ -216,7 +216,7 @@ impl View<'_> {
                 deadline,
                 failure,
             } => Registration::Registering {
-                id: self.name(id),
+                id: RegistrationId::from_number(self.name(id)),
                 attempt: saturated(attempt, backoff),
                 deadline: self.at(deadline),
                 failure,
@@ -262,9 +262,10 @@ impl View<'_> {
         )
     }
 
-    fn name(&mut self, id: OpId) -> OpId {
-        self.names.push(id);
-        OpId(self.names.len() as u64)
+    /// The number that this operation has here.
+    fn name(&mut self, id: impl Into<OpId>) -> u64 {
+        self.names.push(id.into());
+        self.names.len() as u64
     }
 }
 

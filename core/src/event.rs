@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::action::OpId;
 use crate::failure::Failure;
+use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 
 /// Something that happened, told to [`Supervisor::handle_event`](crate::Supervisor::handle_event).
 ///
@@ -14,28 +14,28 @@ pub enum Event {
     /// Answers [`Action::Start`](crate::Action::Start).
     StartAnswered {
         /// The action's id.
-        id: OpId,
+        id: ClientId,
         /// Whether there is a client now. A failed start must have left nothing behind.
         result: Result<(), Failure>,
     },
     /// Answers [`Action::SendLiveness`](crate::Action::SendLiveness).
     LivenessAnswered {
         /// The action's id.
-        id: OpId,
+        id: LivenessId,
         /// Whether the bus did what was asked of it.
         result: Result<(), Failure>,
     },
     /// Answers [`Action::RegisterHandler`](crate::Action::RegisterHandler).
     RegistrationAnswered {
         /// The action's id.
-        id: OpId,
+        id: RegistrationId,
         /// Whether the handler is registered now.
         result: Result<(), Failure>,
     },
     /// Answers [`Action::Stop`](crate::Action::Stop).
     StopAnswered {
         /// The action's id.
-        id: OpId,
+        id: StopId,
         /// Whether everything was flushed and closed.
         result: Result<(), Failure>,
     },
@@ -52,7 +52,7 @@ pub enum Event {
     /// The client is beyond repair.
     ClientLost {
         /// The id of the start that made it.
-        client: OpId,
+        client: ClientId,
         /// What broke it.
         failure: Failure,
     },

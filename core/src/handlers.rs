@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::failure::{Failure, OVERDUE};
+use crate::ids::{HandlerId, RegistrationId};
 use crate::supervisor::Supervisor;
 
 /// A request handler as the supervisor sees it: something that must be registered with the client after each start.
@@ -35,24 +36,6 @@ impl Handler {
     }
 }
 
-/// A handler's place in [`Settings::handlers`](crate::Settings::handlers), from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HandlerId(pub(crate) u16);
-
-impl HandlerId {
-    /// The place as an index.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The handler at this place, for recordings that are read back; `None` beyond 65,535.
-    #[must_use]
-    pub fn from_index(index: usize) -> Option<Self> {
-        u16::try_from(index).ok().map(Self)
-    }
-}
-
 /// How far the registration of one handler has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Registration {
@@ -60,7 +43,7 @@ pub(crate) enum Registration {
     Idle,
     /// Asked for, not yet answered.
     Registering {
-        id: OpId,
+        id: RegistrationId,
         attempt: u32,
         deadline: Instant,
         /// Why the attempt before this one failed.
@@ -97,7 +80,7 @@ impl Registration {
 
 impl Supervisor {
     pub(crate) fn register(&mut self, index: usize, attempt: u32, failure: Option<Failure>) {
-        let id = self.next_id();
+        let id = RegistrationId::from_number(self.next_number());
         let deadline = self.now + self.config.settings().registration_timeout;
         self.registrations[index] = Registration::Registering {
             id,
@@ -116,8 +99,12 @@ impl Supervisor {
     /// The client goes, or is not wanted any more: those under way must not succeed later.
     pub(crate) fn give_up_registrations(&mut self) {
         for slot in &mut self.registrations {
-            if let Registration::Registering { id, .. } = *slot {
-                self.actions.push_back(Action::Discard { id });
+            if let Registration::Registering {
+                id: registration, ..
+            } = *slot
+            {
+                self.actions
+                    .push_back(Action::DiscardRegistration { registration });
             }
             *slot = Registration::Idle;
         }
@@ -125,9 +112,14 @@ impl Supervisor {
 
     pub(crate) fn registration_due(&mut self, index: usize) {
         match self.registrations[index] {
-            Registration::Registering { id, attempt, .. } => {
+            Registration::Registering {
+                id: registration,
+                attempt,
+                ..
+            } => {
                 self.registration_failed(index, attempt, OVERDUE);
-                self.actions.push_back(Action::Discard { id });
+                self.actions
+                    .push_back(Action::DiscardRegistration { registration });
             }
             Registration::BackingOff {
                 attempt, failure, ..
@@ -156,18 +148,4 @@ impl Supervisor {
 )]
 pub(crate) const fn handler_id(index: usize) -> HandlerId {
     HandlerId(index as u16)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::HandlerId;
-
-    #[test]
-    fn a_place_leads_there_and_back() {
-        for index in [0, 1, 65_535] {
-            let place = HandlerId::from_index(index);
-            assert_eq!(place.map(HandlerId::index), Some(index));
-        }
-        assert_eq!(HandlerId::from_index(65_536), None);
-    }
 }

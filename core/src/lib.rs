@@ -120,7 +120,7 @@
 //!             Action::Stop { id, .. } => {
 //!                 operation(Box::new(move || Event::StopAnswered { id, result: Ok(()) }));
 //!             }
-//!             Action::Discard { .. } => {}
+//!             Action::DiscardClient { .. } | Action::DiscardRegistration { .. } => {}
 //!             Action::SetStatus(report) => {
 //!                 seen.push(report.status);
 //!                 shown = report;
@@ -167,6 +167,7 @@ mod config;
 mod event;
 mod failure;
 mod handlers;
+mod ids;
 mod liveness;
 mod phase;
 mod settings;
@@ -176,12 +177,13 @@ mod status;
 mod supervisor;
 mod transition;
 
-pub use action::{Action, OpId};
+pub use action::Action;
 pub use backoff::Backoff;
 pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
-pub use handlers::{Handler, HandlerId};
+pub use handlers::Handler;
+pub use ids::{ClientId, HandlerId, LivenessId, OpId, RegistrationId, StopId};
 pub use phase::Phase;
 pub use settings::{Answers, OnClientLost, OnSuspicion, Settings};
 pub use status::{Cause, Report, Status};

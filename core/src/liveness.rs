@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::action::Action;
 use crate::failure::{Failure, FailureClass, FailureKind};
+use crate::ids::LivenessId;
 use crate::settings::Answers;
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Status};
@@ -14,7 +15,7 @@ use crate::supervisor::Supervisor;
 // The bus while nothing proves that it works.
 impl Supervisor {
     pub(crate) fn ask_while_not_live(&mut self, started: Started, not_live: NotLive) {
-        let id = self.next_id();
+        let id = LivenessId::from_number(self.next_number());
         let intervals = self.config.not_live_intervals();
         let interval = intervals.doubled(not_live.failures.saturating_add(1));
         let deadline = self.now + interval;
@@ -134,7 +135,7 @@ impl Supervisor {
         failures: u32,
         doubt: Doubt,
     ) {
-        let id = self.next_id();
+        let id = LivenessId::from_number(self.next_number());
         let settings = self.config.settings();
         let timeout = match doubt {
             Doubt::SentIt(_) => settings.suspicion_timeout,

@@ -6,16 +6,18 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::failure::{Failure, FailureClass};
-use crate::handlers::{HandlerId, Registration};
+use crate::handlers::Registration;
+use crate::ids::{ClientId, HandlerId, LivenessId, RegistrationId, StopId};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
 
-/// The first word. To be raised when a table changes, so that no version reads what another meant.
+/// The first word. To be raised when a word comes to mean something else, so that no version reads what another meant. A variant
+/// that is added takes a new number and one that is removed leaves its number unused: that needs no new version.
 const VERSION: u64 = 1;
 
 /// What the core adds to an instant is shorter; see the rules of the crate about room.
@@ -271,14 +273,16 @@ variants!(Registration {
     4 => Registered,
 });
 
+// 4 was a discard that did not say of what: it is refused.
 variants!(Action {
     1 => Start { id, attempt, deadline },
     2 => SendLiveness { id, deadline },
     3 => RegisterHandler { id, handler, attempt, deadline },
-    4 => Discard { id },
     5 => SetStatus(report),
     6 => Renew { evidence, lease },
     7 => Stop { id, deadline },
+    8 => DiscardClient { client },
+    9 => DiscardRegistration { registration },
 });
 
 fields!(Report {
@@ -385,15 +389,22 @@ impl Word for HandlerId {
     }
 }
 
-impl Word for OpId {
-    fn put(&self, to: &mut Words) {
-        to.words.push(self.0);
-    }
+/// The id of an operation: its number. Which kind it is of is in the place where it stands.
+macro_rules! ids {
+    ($($type:ident),*) => {$(
+        impl Word for $type {
+            fn put(&self, to: &mut Words) {
+                to.words.push(self.number());
+            }
 
-    fn take(from: &mut Reader<'_>) -> Option<Self> {
-        from.next().map(Self)
-    }
+            fn take(from: &mut Reader<'_>) -> Option<Self> {
+                from.next().map(Self::from_number)
+            }
+        }
+    )*};
 }
+
+ids!(ClientId, LivenessId, RegistrationId, StopId);
 
 impl Word for u64 {
     fn put(&self, to: &mut Words) {

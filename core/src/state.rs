@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use crate::action::OpId;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::ids::{ClientId, LivenessId, StopId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// A start is under way.
     Starting {
-        id: OpId,
+        id: ClientId,
         attempt: u32,
         deadline: Instant,
     },
@@ -21,7 +21,7 @@ pub(crate) enum State {
     /// Not ready on purpose, so that whoever sends us work sees it before anything closes.
     Draining { until: Instant },
     /// Everything is being closed.
-    Stopping { id: OpId, deadline: Instant },
+    Stopping { id: StopId, deadline: Instant },
     /// The end.
     Stopped,
     /// Given up; only a shutdown leads on.
@@ -31,7 +31,7 @@ pub(crate) enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Started {
     /// The id of the start that made the client.
-    pub(crate) client: OpId,
+    pub(crate) client: ClientId,
     /// Starts in a row that proved nothing, this one included until it does.
     pub(crate) unproved: u32,
     pub(crate) liveness: Liveness,
@@ -49,7 +49,7 @@ pub(crate) struct NotLive {
     /// Evidence must be newer than this to count: the newest that has, or when there ceased to be any.
     pub(crate) newest: Instant,
     /// The liveness message of this interval, while it is not answered.
-    pub(crate) in_flight: Option<OpId>,
+    pub(crate) in_flight: Option<LivenessId>,
     /// When the newest liveness message was sent.
     pub(crate) sent: Instant,
     /// The end of this interval, when the next liveness message goes out.
@@ -112,7 +112,7 @@ pub(crate) enum Question {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Asking {
-    pub(crate) id: OpId,
+    pub(crate) id: LivenessId,
     /// Evidence that is newer makes its timeout meaningless: it refutes what the message was sent for.
     pub(crate) unproved: Instant,
     pub(crate) deadline: Instant,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::failure::Failure;
-use crate::handlers::HandlerId;
+use crate::ids::HandlerId;
 
 /// How far a service has got. The seven of the system that livebus follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::event::Event;
@@ -195,9 +195,10 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn next_id(&mut self) -> OpId {
+    /// The number of the next operation, of whatever kind it is.
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.operations += 1;
-        OpId(self.operations)
+        self.operations
     }
 
     pub(crate) fn ignore_stale(&mut self) {

@@ -5,10 +5,11 @@
 
 use std::time::Instant;
 
-use crate::action::{Action, OpId};
+use crate::action::Action;
 use crate::event::Event;
 use crate::failure::{Failure, OVERDUE};
 use crate::handlers::{Registration, handler_id};
+use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 use crate::settings::{OnClientLost, OnSuspicion};
 use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
@@ -29,7 +30,7 @@ impl Supervisor {
         }
     }
 
-    fn on_start_answered(&mut self, answered: OpId, result: Result<(), Failure>) {
+    fn on_start_answered(&mut self, answered: ClientId, result: Result<(), Failure>) {
         match self.state {
             State::Starting { id, attempt, .. } if id == answered => match result {
                 Ok(()) => self.started(id, attempt),
@@ -45,7 +46,7 @@ impl Supervisor {
         }
     }
 
-    fn on_liveness_answered(&mut self, answered: OpId, result: Result<(), Failure>) {
+    fn on_liveness_answered(&mut self, answered: LivenessId, result: Result<(), Failure>) {
         match self.state {
             State::Started(started) => match started.liveness {
                 Liveness::NotLive(not_live) if not_live.in_flight == Some(answered) => {
@@ -72,7 +73,7 @@ impl Supervisor {
         }
     }
 
-    fn on_registration_answered(&mut self, answered: OpId, result: Result<(), Failure>) {
+    fn on_registration_answered(&mut self, answered: RegistrationId, result: Result<(), Failure>) {
         let in_flight =
             self.registrations
                 .iter()
@@ -98,7 +99,7 @@ impl Supervisor {
         }
     }
 
-    fn on_stop_answered(&mut self, answered: OpId, result: Result<(), Failure>) {
+    fn on_stop_answered(&mut self, answered: StopId, result: Result<(), Failure>) {
         match self.state {
             State::Stopping { id, .. } if id == answered => self.stopped(match result {
                 Ok(()) => Cause::ShutDown,
@@ -164,7 +165,7 @@ impl Supervisor {
         }
     }
 
-    fn on_client_lost(&mut self, client: OpId, failure: Failure) {
+    fn on_client_lost(&mut self, client: ClientId, failure: Failure) {
         match self.state {
             State::Started(started) if started.client == client => {
                 self.client_lost(started, failure);
@@ -214,9 +215,13 @@ impl Supervisor {
             return self.registration_due(index);
         }
         match self.state {
-            State::Starting { id, attempt, .. } => {
+            State::Starting {
+                id: client,
+                attempt,
+                ..
+            } => {
                 self.start_failed(attempt, OVERDUE);
-                self.actions.push_back(Action::Discard { id });
+                self.actions.push_back(Action::DiscardClient { client });
             }
             State::BackingOff { attempt, .. } => self.start(attempt),
             State::Started(started) => match started.liveness {
@@ -224,7 +229,7 @@ impl Supervisor {
                 Liveness::Live(live) => self.live_due(started, live),
             },
             State::Draining { .. } => {
-                let id = self.next_id();
+                let id = StopId::from_number(self.next_number());
                 let deadline = now + self.config.settings().stop_timeout;
                 self.state = State::Stopping { id, deadline };
                 self.actions.push_back(Action::Stop { id, deadline });
@@ -296,7 +301,7 @@ impl Supervisor {
 // The client: start, loss, end.
 impl Supervisor {
     fn start(&mut self, attempt: u32) {
-        let id = self.next_id();
+        let id = ClientId::from_number(self.next_number());
         let deadline = self.now + self.config.settings().start_timeout;
         self.attempt = attempt;
         self.state = State::Starting {
@@ -326,7 +331,7 @@ impl Supervisor {
         };
     }
 
-    fn started(&mut self, client: OpId, attempt: u32) {
+    fn started(&mut self, client: ClientId, attempt: u32) {
         if self.report.status == Status::NotReady {
             self.set_status(Status::NotReady, Cause::Starting);
         }
@@ -366,8 +371,9 @@ impl Supervisor {
 
     fn discard_client(&mut self, started: Started) {
         self.give_up_registrations();
-        self.actions
-            .push_back(Action::Discard { id: started.client });
+        self.actions.push_back(Action::DiscardClient {
+            client: started.client,
+        });
     }
 
     fn stopped(&mut self, cause: Cause) {

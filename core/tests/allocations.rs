@@ -8,8 +8,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Backoff, Config, Event, Failure, FailureClass, Handler, OpId, Settings, Status,
-    Supervisor,
+    Action, Backoff, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId,
+    RegistrationId, Settings, Status, Supervisor,
 };
 
 const EVENTS: u64 = 100_000;
@@ -43,10 +43,10 @@ impl Numbers {
 /// What is open, of each kind the newest: as much as a runner must remember, without allocating.
 #[derive(Default)]
 struct Open {
-    start: Option<OpId>,
-    liveness: Option<OpId>,
-    registrations: [Option<OpId>; 3],
-    client: Option<OpId>,
+    start: Option<ClientId>,
+    liveness: Option<LivenessId>,
+    registrations: [Option<RegistrationId>; 3],
+    client: Option<ClientId>,
 }
 
 fn config() -> Config {
@@ -83,7 +83,10 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
                     open.registrations[handler.index()] = Some(id);
                 }
                 Action::SetStatus(report) => ran += u64::from(report.status == Status::Running),
-                Action::Renew { .. } | Action::Discard { .. } | Action::Stop { .. } => {}
+                Action::Renew { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
+                | Action::Stop { .. } => {}
             }
         }
         if let Some(due) = supervisor.poll_timeout()
@@ -93,7 +96,7 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
         }
         now += Duration::from_millis(numbers.next() % 50);
         let result = numbers.result();
-        let unknown = OpId::from_number(u64::MAX - n);
+        let unknown = LivenessId::from_number(u64::MAX - n);
         let event = match numbers.below(16) {
             0..=2 => open.start.take().map(|id| {
                 open.client = Some(id);
@@ -177,7 +180,8 @@ fn everything_overdue_at_once_allocates_nothing() {
                     Action::Start { id, .. } => Some(Event::StartAnswered { id, result }),
                     Action::SendLiveness { id, .. } => Some(Event::LivenessAnswered { id, result }),
                     Action::RegisterHandler { .. }
-                    | Action::Discard { .. }
+                    | Action::DiscardClient { .. }
+                    | Action::DiscardRegistration { .. }
                     | Action::SetStatus(_)
                     | Action::Renew { .. }
                     | Action::Stop { .. } => event,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures_channel::mpsc::UnboundedSender;
-use livebus_core::{Failure, OpId};
+use livebus_core::{ClientId, Failure};
 use livebus_runner::Observations;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -19,7 +19,7 @@ pub(crate) type Producer = BaseProducer<LivenessContext>;
 #[derive(Debug)]
 pub(crate) struct LivenessContext {
     /// The start that made the client.
-    pub(crate) client: OpId,
+    pub(crate) client: ClientId,
     pub(crate) observations: Arc<Observations>,
 }
 

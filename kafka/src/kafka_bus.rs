@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use livebus_core::{Config, Failure, FailureClass, OpId};
+use livebus_core::{ClientId, Config, Failure, FailureClass};
 use livebus_runner::{Bus, IntoBus, Observations, Runtime};
 
 use crate::config::KafkaConfig;
@@ -29,7 +29,7 @@ pub struct KafkaBus<R> {
 struct Slot {
     held: Option<Arc<LivenessClient>>,
     /// Clients up to this one are not wanted any more, also those that are yet being made.
-    given_up: Option<OpId>,
+    given_up: Option<ClientId>,
 }
 
 /// How the newest round stands: shown, and decides nothing.
@@ -79,7 +79,7 @@ impl<R: Runtime> IntoBus<R> for KafkaConfig {
 }
 
 impl<R: Runtime> Bus for KafkaBus<R> {
-    async fn start(&self, client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         let config = self.kafka.liveness_client_config(&self.config);
         let observations = Arc::clone(&self.observations);
         let made = R::spawn_blocking(move || LivenessClient::create(client, config, observations));
@@ -98,7 +98,7 @@ impl<R: Runtime> Bus for KafkaBus<R> {
         }
     }
 
-    fn discard(&self, client: OpId) {
+    fn discard_client(&self, client: ClientId) {
         let mut slot = lock(&self.client);
         slot.given_up = slot.given_up.max(Some(client));
         drop(slot.held.take_if(|held| held.id <= client));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use livebus_core::{Failure, FailureClass, OpId};
+use livebus_core::{ClientId, Failure, FailureClass};
 use livebus_runner::Observations;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_micros(1_000_200);
 /// rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond each time; this client is
 /// idle nearly always and shall cost nearly nothing.
 pub(crate) struct LivenessClient {
-    pub(crate) id: OpId,
+    pub(crate) id: ClientId,
     pub(crate) producer: Arc<Producer>,
     /// Where the leaders of the liveness topic were when somebody looked last.
     leaders: Mutex<Option<Leaders>>,
@@ -49,7 +49,7 @@ impl Drop for CloseOnDrop {
 impl LivenessClient {
     /// May take some milliseconds. Does not wait for any broker: the first liveness message does.
     pub(crate) fn create(
-        id: OpId,
+        id: ClientId,
         mut config: ClientConfig,
         observations: Arc<Observations>,
     ) -> Result<Self, Failure> {

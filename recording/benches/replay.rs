@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Config, Event, Failure, FailureClass, OpId, Settings, Supervisor};
+use livebus_core::{
+    Action, ClientId, Config, Event, Failure, FailureClass, LivenessId, Settings, Supervisor,
+};
 use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Reader, Replay};
 use livebus_runner::{Entry, ObservedSupervisor};
 
@@ -101,8 +103,8 @@ fn story() -> (Config, Instant, Entries) {
 }
 
 enum Open {
-    Start(OpId),
-    Liveness(OpId),
+    Start(ClientId),
+    Liveness(LivenessId),
 }
 
 fn failure(n: u64) -> Failure {
@@ -116,7 +118,8 @@ fn drain(supervisor: &mut ObservedSupervisor, mut open: Option<Open>) -> Option<
             Action::Start { id, .. } => open = Some(Open::Start(id)),
             Action::SendLiveness { id, .. } => open = Some(Open::Liveness(id)),
             Action::RegisterHandler { .. }
-            | Action::Discard { .. }
+            | Action::DiscardClient { .. }
+            | Action::DiscardRegistration { .. }
             | Action::SetStatus(_)
             | Action::Renew { .. }
             | Action::Stop { .. } => {}

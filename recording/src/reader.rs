@@ -230,7 +230,8 @@ fn handler(line: &Line) -> Option<HandlerId> {
         },
         Action::Start { .. }
         | Action::SendLiveness { .. }
-        | Action::Discard { .. }
+        | Action::DiscardClient { .. }
+        | Action::DiscardRegistration { .. }
         | Action::Renew { .. }
         | Action::Stop { .. } => None,
     }

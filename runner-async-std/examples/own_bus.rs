@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_std::io::{ReadExt as _, WriteExt as _};
 use async_std::net::TcpStream;
 use livebus_async_std::Builder;
-use livebus_async_std::core::{Failure, FailureClass, OpId};
+use livebus_async_std::core::{ClientId, Failure, FailureClass};
 use livebus_async_std::runner::{Bus, Observations};
 
 /// The echo service at an address.
@@ -28,7 +28,7 @@ impl Echo {
 
 impl Bus for Echo {
     /// There is no client to keep: each question has a connection of its own.
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl Bus for Echo {
         }
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

@@ -40,9 +40,12 @@ impl Operations {
                 self.tasks.clear();
                 self.spawn(id, deadline, now, effects.stop(id, deadline));
             }
-            Action::Discard { id } => {
-                self.tasks.remove(&id);
-                effects.discard(id);
+            Action::DiscardClient { client } => {
+                self.tasks.remove(&client.into());
+                effects.discard_client(client);
+            }
+            Action::DiscardRegistration { registration } => {
+                self.tasks.remove(&registration.into());
             }
             Action::SetStatus(report) => effects.set_status(report),
             Action::Renew { evidence, lease } => effects.renew(evidence, lease),
@@ -50,9 +53,16 @@ impl Operations {
     }
 
     /// Spawns an operation, and drops those that the supervisor has given up, so that they do not pile up.
-    fn spawn(&mut self, id: OpId, deadline: Instant, now: Instant, operation: Operation) {
+    fn spawn(
+        &mut self,
+        id: impl Into<OpId>,
+        deadline: Instant,
+        now: Instant,
+        operation: Operation,
+    ) {
         self.tasks.retain(|_, (deadline, _)| *deadline > now);
-        self.tasks.insert(id, (deadline, Task::spawn(operation)));
+        self.tasks
+            .insert(id.into(), (deadline, Task::spawn(operation)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use livebus_tokio::Builder;
-use livebus_tokio::core::{Failure, FailureClass, OpId};
+use livebus_tokio::core::{ClientId, Failure, FailureClass};
 use livebus_tokio::runner::{Bus, Observations};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,7 +28,7 @@ impl Echo {
 
 impl Bus for Echo {
     /// There is no client to keep: each question has a connection of its own.
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl Bus for Echo {
         }
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

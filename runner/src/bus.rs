@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Instant;
 
-use livebus_core::{Config, Failure, OpId};
+use livebus_core::{ClientId, Config, Failure};
 
 use crate::observations::Observations;
 
@@ -22,7 +22,7 @@ pub trait Bus: Send + Sync + 'static {
     /// A [`Failure`] when there is no client.
     fn start(
         &self,
-        client: OpId,
+        client: ClientId,
         deadline: Instant,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
@@ -35,7 +35,7 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Gives up the client named `client`, in the background. Nothing happens when it is not there any more. Its start may still
     /// be on its way out on another thread: a client that it makes after this must be given up too.
-    fn discard(&self, client: OpId);
+    fn discard_client(&self, client: ClientId);
 
     /// Stops consuming, flushes what is queued and closes the client.
     ///

@@ -9,7 +9,9 @@ use std::time::Instant;
 use futures_channel::mpsc::Sender;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use livebus_core::{Event, Failure, FailureClass, HandlerId, OpId, Report};
+use livebus_core::{
+    ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId, Report, StopId,
+};
 
 use crate::bus::Bus;
 use crate::publish::Publisher;
@@ -28,7 +30,8 @@ pub(crate) type Register =
 /// What each action means, by a method of its name.
 ///
 /// A runner spawns an [`Operation`], never awaits it in the loop, and keeps it by its id until the supervisor has given it up:
-/// by [`discard`](Self::discard), at its deadline, at the stop. Then it is dropped. Its answer comes to the supervision's inbox
+/// by an action that discards it, at its deadline, at the stop. Then it is dropped; to a registration that is discarded
+/// ([`Action::DiscardRegistration`](livebus_core::Action::DiscardRegistration)) nothing else is done. Its answer comes to the supervision's inbox
 /// with the instant at which the outcome was there; a panic is a failure.
 ///
 /// On drop, publishes Stopped, unless the supervisor did: nobody watches any more.
@@ -66,7 +69,7 @@ impl<B: Bus> Effects<B> {
 
     /// [`Action::Start`](livebus_core::Action::Start).
     #[must_use = "an operation is to be spawned"]
-    pub fn start(&self, id: OpId, attempt: u32, deadline: Instant) -> Operation {
+    pub fn start(&self, id: ClientId, attempt: u32, deadline: Instant) -> Operation {
         tracing::debug!(service = self.publisher.name(), attempt, "start");
         let bus = Arc::clone(&self.bus);
         let start = async move { bus.start(id, deadline).await };
@@ -75,7 +78,7 @@ impl<B: Bus> Effects<B> {
 
     /// [`Action::SendLiveness`](livebus_core::Action::SendLiveness).
     #[must_use = "an operation is to be spawned"]
-    pub fn send_liveness(&self, id: OpId, deadline: Instant) -> Operation {
+    pub fn send_liveness(&self, id: LivenessId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
         let ask = async move { bus.send_liveness(deadline).await };
         self.answered(ask, move |result| Event::LivenessAnswered { id, result })
@@ -83,7 +86,12 @@ impl<B: Bus> Effects<B> {
 
     /// [`Action::RegisterHandler`](livebus_core::Action::RegisterHandler).
     #[must_use = "an operation is to be spawned"]
-    pub fn register_handler(&self, id: OpId, handler: HandlerId, attempt: u32) -> Operation {
+    pub fn register_handler(
+        &self,
+        id: RegistrationId,
+        handler: HandlerId,
+        attempt: u32,
+    ) -> Operation {
         let (service, handler) = (self.publisher.name(), handler.index());
         tracing::debug!(service, handler, attempt, "register");
         let register = self.handlers.get(handler).map(Arc::clone);
@@ -102,16 +110,16 @@ impl<B: Bus> Effects<B> {
 
     /// [`Action::Stop`](livebus_core::Action::Stop).
     #[must_use = "an operation is to be spawned"]
-    pub fn stop(&self, id: OpId, deadline: Instant) -> Operation {
+    pub fn stop(&self, id: StopId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
         let stop = async move { bus.stop(deadline).await };
         self.answered(stop, move |result| Event::StopAnswered { id, result })
     }
 
-    /// [`Action::Discard`](livebus_core::Action::Discard), once the operation of that id was told to end. It may be on its way
+    /// [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once its start was told to end. It may be on its way
     /// out on another thread still; a [`Bus`] is ready for that.
-    pub fn discard(&self, id: OpId) {
-        self.bus.discard(id);
+    pub fn discard_client(&self, client: ClientId) {
+        self.bus.discard_client(client);
     }
 
     /// [`Action::SetStatus`](livebus_core::Action::SetStatus).

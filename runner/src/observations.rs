@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use livebus_core::{Failure, OpId};
+use livebus_core::{ClientId, Failure};
 
 /// A cell that client threads write and a runner reads.
 ///
@@ -33,7 +33,7 @@ pub struct Observations {
 #[derive(Debug, Default)]
 struct BadNews {
     suspicion: Option<Failure>,
-    lost: Option<(OpId, Failure)>,
+    lost: Option<(ClientId, Failure)>,
 }
 
 /// What came since it was taken last.
@@ -44,7 +44,7 @@ pub struct News {
     /// The most telling bad news, the newest of several that say as much.
     pub suspicion: Option<Failure>,
     /// The client that was lost last, by the id of its start.
-    pub lost: Option<(OpId, Failure)>,
+    pub lost: Option<(ClientId, Failure)>,
 }
 
 impl Observations {
@@ -89,7 +89,7 @@ impl Observations {
     }
 
     /// The client that the start `client` made is beyond repair. Wakes the runner at once.
-    pub fn lost(&self, client: OpId, failure: Failure) {
+    pub fn lost(&self, client: ClientId, failure: Failure) {
         self.tell(|bad| bad.lost = Some((client, failure)));
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
-use livebus_core::{Failure, OpId, Settings};
+use livebus_core::{ClientId, Failure, Settings};
 use livebus_runner::{Bus, Observations, Time, Timer};
 use livebus_tokio::Builder;
 
@@ -69,7 +69,7 @@ struct OneAnswer {
 }
 
 impl Bus for OneAnswer {
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Bus for OneAnswer {
         answered.map(|_| Ok(()))
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use livebus_core::{Cause, Failure, FailureClass, OpId, Settings};
+use livebus_core::{Cause, ClientId, Failure, FailureClass, Settings};
 use livebus_runner::{Builder, Bus, Observations};
 use livebus_tests::PATIENCE;
 use livebus_tests::threads::Threads;
@@ -67,7 +67,7 @@ struct Switched {
 }
 
 impl Bus for Switched {
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Bus for Switched {
         Ok(())
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

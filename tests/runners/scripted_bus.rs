@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use livebus_core::{Backoff, Failure, FailureClass, OpId, Settings};
+use livebus_core::{Backoff, ClientId, Failure, FailureClass, Settings};
 use livebus_runner::{Builder, Bus, Observations, Runner};
 
 /// How a liveness message ends.
@@ -24,12 +24,12 @@ pub(crate) struct ScriptedBus {
     /// Liveness messages that are under way.
     pub(crate) open: AtomicU32,
     pub(crate) failing_starts: AtomicU32,
-    pub(crate) discarded: Mutex<Vec<OpId>>,
+    pub(crate) discarded: Mutex<Vec<ClientId>>,
     pub(crate) panics_on_discard: AtomicBool,
     pub(crate) stops: AtomicBool,
     pub(crate) stopped: AtomicBool,
     answer: Mutex<Answer>,
-    client: Mutex<Option<OpId>>,
+    client: Mutex<Option<ClientId>>,
 }
 
 impl ScriptedBus {
@@ -53,7 +53,7 @@ impl ScriptedBus {
     }
 
     /// The client that was started last.
-    pub(crate) fn client(&self) -> OpId {
+    pub(crate) fn client(&self) -> ClientId {
         lock(&self.client).expect("one was started")
     }
 
@@ -96,7 +96,7 @@ pub(crate) fn panic_quietly() -> ! {
 pub(crate) struct Shared(Arc<ScriptedBus>);
 
 impl Bus for Shared {
-    async fn start(&self, client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         let failing = &self.0.failing_starts;
         if failing
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
@@ -119,7 +119,7 @@ impl Bus for Shared {
         }
     }
 
-    fn discard(&self, client: OpId) {
+    fn discard_client(&self, client: ClientId) {
         if self.0.panics_on_discard.load(Ordering::Relaxed) {
             panic_quietly();
         }

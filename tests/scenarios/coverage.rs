@@ -71,11 +71,12 @@ fn check(reached: &BTreeSet<Pair>, never: &[Never]) -> Result<(), Failed> {
 
 /// What the core can do, and the causes that it can give. A service that nobody reported on, or whose owner did, is none of
 /// its.
-const ACTIONS: [&str; 7] = [
+const ACTIONS: [&str; 8] = [
     "Start",
     "SendLiveness",
     "RegisterHandler",
-    "Discard",
+    "DiscardClient",
+    "DiscardRegistration",
     "SetStatus",
     "Renew",
     "Stop",
@@ -129,7 +130,8 @@ const fn name(action: &Action) -> &'static str {
         Action::Start { .. } => "Start",
         Action::SendLiveness { .. } => "SendLiveness",
         Action::RegisterHandler { .. } => "RegisterHandler",
-        Action::Discard { .. } => "Discard",
+        Action::DiscardClient { .. } => "DiscardClient",
+        Action::DiscardRegistration { .. } => "DiscardRegistration",
         Action::SetStatus(_) => "SetStatus",
         Action::Renew { .. } => "Renew",
         Action::Stop { .. } => "Stop",

@@ -97,7 +97,7 @@ fn due(moment: &Moment) -> Vec<&'static str> {
             Action::Start { .. } | Action::SendLiveness { .. } | Action::Stop { .. }
         )
     });
-    let discarded = any(|action| matches!(action, Action::Discard { .. }));
+    let discarded = any(|action| matches!(action, Action::DiscardRegistration { .. }));
     let registers = any(|action| matches!(action, Action::RegisterHandler { .. }));
     let has_client = moment.then == Phase::NotLive || LIVE.contains(&moment.then);
     let kinds = [

@@ -14,7 +14,8 @@ use futures_channel::oneshot;
 use futures_util::future::select;
 use futures_util::{FutureExt, StreamExt, select};
 use livebus_core::Action::{
-    self, Discard, RegisterHandler, Renew, SendLiveness, SetStatus, Start, Stop,
+    self, DiscardClient, DiscardRegistration, RegisterHandler, Renew, SendLiveness, SetStatus,
+    Start, Stop,
 };
 use livebus_core::{Event, OpId};
 use livebus_runner::{Bus, Effects, Runner, Supervision, Time, Timer};
@@ -77,13 +78,17 @@ type Operations = HashMap<OpId, (Instant, oneshot::Sender<()>)>;
 
 fn execute<B: Bus>(action: Action, effects: &Effects<B>, now: Instant, under_way: &mut Operations) {
     #[rustfmt::skip] // A table: one action, one line.
-    let (id, deadline, operation) = match action {
-        Start { id, attempt, deadline } => (id, deadline, effects.start(id, attempt, deadline)),
-        SendLiveness { id, deadline } => (id, deadline, effects.send_liveness(id, deadline)),
+    let (id, deadline, operation): (OpId, _, _) = match action {
+        Start { id, attempt, deadline } =>
+            (id.into(), deadline, effects.start(id, attempt, deadline)),
+        SendLiveness { id, deadline } => (id.into(), deadline, effects.send_liveness(id, deadline)),
         RegisterHandler { id, handler, attempt, deadline } =>
-            (id, deadline, effects.register_handler(id, handler, attempt)),
-        Stop { id, deadline } => { under_way.clear(); (id, deadline, effects.stop(id, deadline)) }
-        Discard { id } => { under_way.remove(&id); return effects.discard(id); }
+            (id.into(), deadline, effects.register_handler(id, handler, attempt)),
+        Stop { id, deadline } =>
+            { under_way.clear(); (id.into(), deadline, effects.stop(id, deadline)) }
+        DiscardClient { client } =>
+            { under_way.remove(&client.into()); return effects.discard_client(client); }
+        DiscardRegistration { registration } => { under_way.remove(&registration.into()); return; }
         SetStatus(report) => return effects.set_status(report),
         Renew { evidence, lease } => return effects.renew(evidence, lease),
     };

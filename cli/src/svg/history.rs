@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use livebus_core::{Action, Event, Failure, OpId, Report, Status};
+use livebus_core::{
+    Action, ClientId, Event, Failure, LivenessId, RegistrationId, Report, Status, StopId,
+};
 use livebus_recording::{Content, Line, Replay};
 use livebus_runner::Entry;
 
@@ -22,10 +24,10 @@ pub(crate) struct History {
     /// What is known of the lease from when; none when it was withdrawn.
     pub(super) leases: Vec<Lease>,
     pub(super) proofs: Vec<Instant>,
-    pub(super) messages: Operations,
-    pub(super) starts: Operations,
-    pub(super) registrations: Operations,
-    pub(super) stops: Operations,
+    pub(super) messages: Operations<LivenessId>,
+    pub(super) starts: Operations<ClientId>,
+    pub(super) registrations: Operations<RegistrationId>,
+    pub(super) stops: Operations<StopId>,
     pub(super) hints: Vec<Hint>,
 }
 
@@ -65,12 +67,15 @@ pub(super) enum HintKind {
 }
 
 /// Operations of one kind, in the order in which they began.
-#[derive(Debug, Default)]
-pub(super) struct Operations(Vec<Operation>);
+#[derive(Debug)]
+pub(super) struct Operations<I> {
+    /// Ids only grow, so they are sorted.
+    ids: Vec<I>,
+    all: Vec<Operation>,
+}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Operation {
-    id: OpId,
     pub(super) began: Instant,
     deadline: Instant,
     /// While it is under way, its deadline.
@@ -117,10 +122,10 @@ impl History {
             losses: Vec::new(),
             leases,
             proofs,
-            messages: Operations::default(),
-            starts: Operations::default(),
-            registrations: Operations::default(),
-            stops: Operations::default(),
+            messages: Operations::new(),
+            starts: Operations::new(),
+            registrations: Operations::new(),
+            stops: Operations::new(),
             hints: Vec::new(),
         }
     }
@@ -169,9 +174,9 @@ impl History {
             Action::RegisterHandler { id, deadline, .. } => {
                 self.registrations.begin(id, at, deadline);
             }
-            Action::Discard { id } => {
-                self.starts.discard(id, at);
-                self.registrations.discard(id, at);
+            Action::DiscardClient { client } => self.starts.discard(client, at),
+            Action::DiscardRegistration { registration } => {
+                self.registrations.discard(registration, at);
             }
             Action::SetStatus(report) => self.set_status(at, report),
             Action::Renew { evidence, lease } => {
@@ -182,13 +187,9 @@ impl History {
                 });
             }
             Action::Stop { id, deadline } => {
-                for operations in [
-                    &mut self.messages,
-                    &mut self.starts,
-                    &mut self.registrations,
-                ] {
-                    operations.give_up(at);
-                }
+                self.messages.give_up(at);
+                self.starts.give_up(at);
+                self.registrations.give_up(at);
                 self.stops.begin(id, at, deadline);
             }
         }
@@ -226,14 +227,21 @@ impl History {
     }
 }
 
-impl Operations {
-    pub(super) fn all(&self) -> &[Operation] {
-        &self.0
+impl<I: Copy + Ord> Operations<I> {
+    const fn new() -> Self {
+        Self {
+            ids: Vec::new(),
+            all: Vec::new(),
+        }
     }
 
-    fn begin(&mut self, id: OpId, began: Instant, deadline: Instant) {
-        self.0.push(Operation {
-            id,
+    pub(super) fn all(&self) -> &[Operation] {
+        &self.all
+    }
+
+    fn begin(&mut self, id: I, began: Instant, deadline: Instant) {
+        self.ids.push(id);
+        self.all.push(Operation {
             began,
             deadline,
             ended: deadline,
@@ -241,12 +249,12 @@ impl Operations {
         });
     }
 
-    fn answered(&mut self, id: OpId, at: Instant, result: Result<(), Failure>) {
+    fn answered(&mut self, id: I, at: Instant, result: Result<(), Failure>) {
         let ending = result.map_or_else(Ending::Failed, |()| Ending::Done);
         self.end(id, at, ending);
     }
 
-    fn discard(&mut self, id: OpId, at: Instant) {
+    fn discard(&mut self, id: I, at: Instant) {
         self.end(id, at, Ending::GivenUp);
     }
 
@@ -254,16 +262,15 @@ impl Operations {
     fn give_up(&mut self, at: Instant) {
         let open = |operation: &&mut Operation| operation.ending == Ending::Open;
         // What began long ago is over: a few, one for each handler, may be under way.
-        for operation in self.0.iter_mut().rev().take_while(open) {
+        for operation in self.all.iter_mut().rev().take_while(open) {
             operation.end(at, Ending::GivenUp);
         }
     }
 
-    /// Ends the one with this id, if it is there. Ids only grow.
-    fn end(&mut self, id: OpId, at: Instant, ending: Ending) {
-        let mut newest_first = self.0.iter_mut().rev().skip_while(|it| it.id > id);
-        if let Some(operation) = newest_first.next().filter(|it| it.id == id) {
-            operation.end(at, ending);
+    /// Ends the one with this id, if it is there.
+    fn end(&mut self, id: I, at: Instant, ending: Ending) {
+        if let Ok(index) = self.ids.binary_search(&id) {
+            self.all[index].end(at, ending);
         }
     }
 }

@@ -57,14 +57,17 @@ fn statuses(history: &History) -> impl Iterator<Item = (&'static str, &'static s
 
 fn marks(history: &History) -> impl Iterator<Item = (&'static str, &'static str)> {
     let operations = [
-        &history.messages,
-        &history.starts,
-        &history.registrations,
-        &history.stops,
+        history.messages.all(),
+        history.starts.all(),
+        history.registrations.all(),
+        history.stops.all(),
     ];
     let ended = |is: fn(Ending) -> bool| {
-        let mut all = operations.iter().flat_map(|it| it.all());
-        all.any(|it| is(it.by(history.end).1))
+        operations
+            .iter()
+            .copied()
+            .flatten()
+            .any(|it| is(it.by(history.end).1))
     };
     let told = |is: fn(HintKind) -> bool| history.hints.iter().any(|hint| is(hint.kind));
     let warned = history.reports.iter().any(|it| it.report.warning.is_some());

@@ -85,7 +85,8 @@ fn never_running_before_its_proofs(script: &Script) -> Result<(), TestCaseError>
                 Action::SetStatus(_)
                 | Action::SendLiveness { .. }
                 | Action::RegisterHandler { .. }
-                | Action::Discard { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
                 | Action::Renew { .. }
                 | Action::Stop { .. } => {}
             }
@@ -146,7 +147,8 @@ fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
                 Action::Start { .. }
                 | Action::SendLiveness { .. }
                 | Action::RegisterHandler { .. }
-                | Action::Discard { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
                 | Action::Stop { .. } => None,
             };
             if let Some(evidence) = named {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use livebus_core::{Action, Config, Event, Failure, OpId, Status};
+use livebus_core::{Action, ClientId, Config, Event, Failure, OpId, Status};
 
-use crate::world::{Entry, Kind, operation};
+use crate::world::{Entry, Kind, discards, operation};
 
 /// One operation.
 #[derive(Debug, Clone, Copy)]
@@ -37,30 +37,18 @@ pub(crate) enum Verdict {
 pub(crate) struct Ledger {
     pub(crate) operations: Vec<Operation>,
     /// The start that made the client that is there.
-    pub(crate) client: Option<OpId>,
+    pub(crate) client: Option<ClientId>,
 }
 
 /// The operation that an event answers, and how.
 pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
     match event {
-        Event::StartAnswered { id, result }
-        | Event::LivenessAnswered { id, result }
-        | Event::RegistrationAnswered { id, result }
-        | Event::StopAnswered { id, result } => Some((id, result)),
+        Event::StartAnswered { id, result } => Some((id.into(), result)),
+        Event::LivenessAnswered { id, result } => Some((id.into(), result)),
+        Event::RegistrationAnswered { id, result } => Some((id.into(), result)),
+        Event::StopAnswered { id, result } => Some((id.into(), result)),
         Event::Live { .. } | Event::Suspicion(_) | Event::ClientLost { .. } | Event::Shutdown => {
             None
-        }
-    }
-}
-
-fn answers_kind(event: Event, kind: Kind) -> bool {
-    match event {
-        Event::StartAnswered { .. } => kind == Kind::Start,
-        Event::LivenessAnswered { .. } => kind == Kind::Liveness,
-        Event::RegistrationAnswered { .. } => matches!(kind, Kind::Registration(_)),
-        Event::StopAnswered { .. } => kind == Kind::Stop,
-        Event::Live { .. } | Event::Suspicion(_) | Event::ClientLost { .. } | Event::Shutdown => {
-            false
         }
     }
 }
@@ -68,11 +56,8 @@ fn answers_kind(event: Event, kind: Kind) -> bool {
 impl Ledger {
     /// The operation that this entry answers, if it names one and by the right event.
     pub(crate) fn named_by(&self, entry: &Entry) -> Option<&Operation> {
-        let event = entry.event()?;
-        let (id, _) = answered(event)?;
-        self.operations
-            .iter()
-            .find(|op| op.id == id && answers_kind(event, op.kind))
+        let (id, _) = entry.event().and_then(answered)?;
+        self.operations.iter().find(|op| op.id == id)
     }
 
     /// What the books say about an entry that answers something. To be asked before the entry is put down.
@@ -128,17 +113,17 @@ impl Ledger {
             if matches!(action, Action::SetStatus(report) if report.status == Status::NotReady) {
                 self.shorten(entry.clock + config.settings().not_live_interval);
             }
-            if let Action::Discard { id } = *action {
-                let is_client = self
-                    .operations
-                    .iter()
-                    .any(|op| op.id == id && op.kind == Kind::Start);
-                let gone = |op: &&mut Operation| op.id == id || is_client;
+            if let Some(discarded) = discards(action) {
+                // With a client goes all that is under way.
+                let is_client = matches!(discarded, OpId::Client(_));
+                let gone = |op: &&mut Operation| op.id == discarded || is_client;
                 self.operations
                     .iter_mut()
                     .filter(gone)
                     .for_each(|op| op.over = true);
-                self.client = self.client.filter(|client| *client != id);
+                self.client = self
+                    .client
+                    .filter(|client| discarded != OpId::from(*client));
             }
         }
         // What was due by then began before bad news, whose turn is therefore after it; evidence comes first.
@@ -159,11 +144,10 @@ impl Ledger {
         let Some((id, result)) = answered(event) else {
             return;
         };
-        let named = |op: &&mut Operation| op.id == id && answers_kind(event, op.kind);
-        if let Some(op) = self.operations.iter_mut().find(named) {
+        if let Some(op) = self.operations.iter_mut().find(|op| op.id == id) {
             op.answered = true;
-            if op.kind == Kind::Start && result.is_ok() && entry.stale == 0 {
-                self.client = Some(id);
+            if let (OpId::Client(client), Ok(()), 0) = (id, result, entry.stale) {
+                self.client = Some(client);
             }
         }
     }

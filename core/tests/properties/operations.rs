@@ -1,13 +1,13 @@
 //! Operations: at most one of each in flight, each answered once, each with a deadline.
 
-use livebus_core::{Action, Event, Status};
+use livebus_core::{Event, OpId, Status};
 use proptest::prelude::*;
 
 use crate::kept_in;
 use crate::ledger::{Ledger, Verdict, answered};
 use crate::script::{Script, any_script};
 use crate::settings;
-use crate::world::{Kind, World, operation};
+use crate::world::{Kind, World, discards, operation};
 
 /// S5, S6, rule 4. For each operation that begins: no operation of its kind is in flight, that is unanswered, before
 /// its deadline, and not given up with its client.
@@ -103,26 +103,23 @@ fn is_over(status: Status, cause: livebus_core::Cause) -> bool {
 }
 
 /// Rule 3. Ids are 1, 2, 3 in the order in which the operations begin; none is used twice. A discard names a start or a
-/// registration that began before, and none twice.
+/// registration, whichever it is of, that began before; and none twice.
 fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
-    let mut kinds = Vec::new();
+    let mut begun: Vec<OpId> = Vec::new();
     let mut discarded = Vec::new();
     for action in World::run(script)
         .log
         .iter()
         .flat_map(|entry| &entry.actions)
     {
-        if let Some((id, kind, _)) = operation(action) {
-            kinds.push(kind);
-            prop_assert_eq!(id.number(), kinds.len() as u64);
+        if let Some((id, ..)) = operation(action) {
+            begun.push(id);
+            prop_assert_eq!(id.number(), begun.len() as u64);
         }
-        if let Action::Discard { id } = action {
-            let kind = usize::try_from(id.number() - 1)
-                .ok()
-                .and_then(|n| kinds.get(n));
-            prop_assert!(matches!(kind, Some(Kind::Start | Kind::Registration(_))));
-            prop_assert!(!discarded.contains(id), "discarded twice");
-            discarded.push(*id);
+        if let Some(id) = discards(action) {
+            prop_assert!(begun.contains(&id), "{id:?} never began");
+            prop_assert!(!discarded.contains(&id), "discarded twice");
+            discarded.push(id);
         }
     }
     Ok(())

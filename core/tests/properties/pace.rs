@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Backoff, Cause, Config, Event, Status};
+use livebus_core::{Action, Backoff, Cause, Config, Event, RegistrationId, Status};
 use proptest::prelude::*;
 
 use crate::kept_in;
@@ -137,12 +137,14 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
     let mut under_way = vec![None; handlers];
     for entry in &World::run(script).log {
         let lost =
-            |id| matches!(entry.event(), Some(event) if answered(event) == Some((id, Ok(()))));
+            |id: RegistrationId| entry.event().and_then(answered) == Some((id.into(), Ok(())));
         for (handler, slot) in under_way.iter_mut().enumerate() {
             let Some((id, attempt)) = *slot else { continue };
             let refused = entry.stale == 0
                 && matches!(entry.event(), Some(Event::RegistrationAnswered { id: this, result: Err(_) }) if this == id);
-            let overdue = entry.actions.contains(&Action::Discard { id });
+            let overdue = entry
+                .actions
+                .contains(&Action::DiscardRegistration { registration: id });
             if refused || overdue {
                 failed[handler] = Some((attempt, entry.clock));
                 *slot = None;
@@ -175,7 +177,8 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
                     failed.fill(None);
                     under_way.fill(None);
                 }
-                Action::Discard { .. }
+                Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
                 | Action::SendLiveness { .. }
                 | Action::SetStatus(_)
                 | Action::Renew { .. }

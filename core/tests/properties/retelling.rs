@@ -1,10 +1,13 @@
 //! The story in a log, told again: to another supervisor, by another clock, under other names.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::iter;
 use std::time::Instant;
 
-use livebus_core::{Action, Config, Event, Failure, OpId, Report, Supervisor};
+use livebus_core::{
+    Action, ClientId, Config, Event, Failure, LivenessId, OpId, RegistrationId, Report, StopId,
+    Supervisor,
+};
 use proptest::prelude::*;
 
 use crate::world::{Entry, Input, ORIGIN, operation};
@@ -53,7 +56,7 @@ pub(crate) struct Translation {
     /// ... is this one here.
     pub(crate) to: Instant,
     /// What the operations are called here, by their names there.
-    pub(crate) names: BTreeMap<OpId, OpId>,
+    pub(crate) names: HashMap<OpId, OpId>,
     /// What is added to the number of an operation that has no name here.
     pub(crate) strangers: u64,
 }
@@ -73,25 +76,25 @@ impl Translation {
     fn event(&self, event: Event) -> Event {
         match event {
             Event::StartAnswered { id, result } => Event::StartAnswered {
-                id: self.name(id),
+                id: ClientId::from_number(self.number(id)),
                 result,
             },
             Event::LivenessAnswered { id, result } => Event::LivenessAnswered {
-                id: self.name(id),
+                id: LivenessId::from_number(self.number(id)),
                 result,
             },
             Event::RegistrationAnswered { id, result } => Event::RegistrationAnswered {
-                id: self.name(id),
+                id: RegistrationId::from_number(self.number(id)),
                 result,
             },
             Event::StopAnswered { id, result } => Event::StopAnswered {
-                id: self.name(id),
+                id: StopId::from_number(self.number(id)),
                 result,
             },
             Event::Live { at } => Event::Live { at: self.at(at) },
             Event::Suspicion(hint) => Event::Suspicion(hint),
             Event::ClientLost { client, failure } => Event::ClientLost {
-                client: self.name(client),
+                client: ClientId::from_number(self.number(client)),
                 failure,
             },
             Event::Shutdown => Event::Shutdown,
@@ -105,12 +108,12 @@ impl Translation {
                 attempt,
                 deadline,
             } => Action::Start {
-                id: self.name(id),
+                id: ClientId::from_number(self.number(id)),
                 attempt,
                 deadline: self.at(deadline),
             },
             Action::SendLiveness { id, deadline } => Action::SendLiveness {
-                id: self.name(id),
+                id: LivenessId::from_number(self.number(id)),
                 deadline: self.at(deadline),
             },
             Action::RegisterHandler {
@@ -119,19 +122,24 @@ impl Translation {
                 attempt,
                 deadline,
             } => Action::RegisterHandler {
-                id: self.name(id),
+                id: RegistrationId::from_number(self.number(id)),
                 handler,
                 attempt,
                 deadline: self.at(deadline),
             },
-            Action::Discard { id } => Action::Discard { id: self.name(id) },
+            Action::DiscardClient { client } => Action::DiscardClient {
+                client: ClientId::from_number(self.number(client)),
+            },
+            Action::DiscardRegistration { registration } => Action::DiscardRegistration {
+                registration: RegistrationId::from_number(self.number(registration)),
+            },
             Action::SetStatus(report) => Action::SetStatus(self.report(report)),
             Action::Renew { evidence, lease } => Action::Renew {
                 evidence: self.at(evidence),
                 lease: self.at(lease),
             },
             Action::Stop { id, deadline } => Action::Stop {
-                id: self.name(id),
+                id: StopId::from_number(self.number(id)),
                 deadline: self.at(deadline),
             },
         }
@@ -146,11 +154,13 @@ impl Translation {
         }
     }
 
-    fn name(&self, id: OpId) -> OpId {
+    /// The number of an operation here.
+    fn number(&self, there: impl Into<OpId>) -> u64 {
+        let there = there.into();
+        let stranger = there.number().wrapping_add(self.strangers);
         self.names
-            .get(&id)
-            .copied()
-            .unwrap_or_else(|| OpId::from_number(id.number().wrapping_add(self.strangers)))
+            .get(&there)
+            .map_or(stranger, |here| here.number())
     }
 
     /// Two operations that began at the same place of the same story are one.
@@ -158,6 +168,16 @@ impl Translation {
         if let (Some((there, ..)), Some((here, ..))) = (operation(there), operation(here)) {
             self.names.insert(there, here);
         }
+    }
+}
+
+/// The operation of the same kind with another number.
+pub(crate) fn renumbered(id: OpId, number: u64) -> OpId {
+    match id {
+        OpId::Client(_) => ClientId::from_number(number).into(),
+        OpId::Liveness(_) => LivenessId::from_number(number).into(),
+        OpId::Registration(_) => RegistrationId::from_number(number).into(),
+        OpId::Stop(_) => StopId::from_number(number).into(),
     }
 }
 

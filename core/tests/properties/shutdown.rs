@@ -11,7 +11,7 @@ use crate::world::{Input, World};
 ///
 /// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
 /// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or CutOff)]`, at least the first of it, where
-/// right after the first come the `Discard`s of registrations that are under way. (What was due before comes before.)
+/// right after the first come the discards of registrations that are under way. (What was due before comes before.)
 fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     let log = World::run(script).log;
     let shutdown = Input::Event(Event::Shutdown);
@@ -36,8 +36,8 @@ fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
             .flat_map(|entry| &entry.actions)
             .any(began)
     };
-    while let Some(Action::Discard { id }) = rest.peek() {
-        prop_assert!(registers(*id), "{id:?} is no registration");
+    while let Some(Action::DiscardRegistration { registration }) = rest.peek() {
+        prop_assert!(registers(*registration), "{registration:?} never began");
         rest.next();
     }
     if let Some(second) = rest.next() {

@@ -1,6 +1,6 @@
 //! A supervisor that is written down and restored goes on as if nothing had been.
 
-use livebus_core::{OpId, Supervisor};
+use livebus_core::{ClientId, Supervisor};
 use proptest::prelude::*;
 
 use crate::kept_in;
@@ -63,8 +63,8 @@ fn wrong_words_do_no_harm(
         clock = clock.max(entry.told);
         tell(&mut hostile, entry);
         while let Some(action) = hostile.poll_action() {
-            if let Some((id, kind, _)) = operation(&action) {
-                hostile.handle_event(clock, answer(id, kind, Ok(())));
+            if let Some((id, ..)) = operation(&action) {
+                hostile.handle_event(clock, answer(id, Ok(())));
             }
         }
         let Some(due) = hostile.poll_timeout() else {
@@ -148,7 +148,7 @@ fn counters_that_would_overflow_are_refused() {
     let supervisor = Supervisor::new(config.clone(), *ORIGIN);
     let mut words = supervisor.snapshot(*ORIGIN);
     let operations = words.len() - 2;
-    assert_eq!(words[operations], OpId::from_number(1).number());
+    assert_eq!(words[operations], 1);
     words[operations] = u64::MAX;
     assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
 }
@@ -162,7 +162,7 @@ fn counters_are_refused_from_the_very_number_on_that_is_too_much() {
     };
     let config = livebus_core::Config::new(settings).expect("valid");
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
-    let (id, result) = (OpId::from_number(1), Ok(()));
+    let (id, result) = (ClientId::from_number(1), Ok(()));
     supervisor.handle_event(*ORIGIN, livebus_core::Event::StartAnswered { id, result });
     while supervisor.poll_action().is_some() {}
     let words = supervisor.snapshot(*ORIGIN);
@@ -191,7 +191,7 @@ fn a_handler_beyond_the_last_is_refused() {
     let config = livebus_core::Config::new(settings).expect("valid");
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
     while supervisor.poll_action().is_some() {}
-    let (id, result) = (OpId::from_number(1), Ok(()));
+    let (id, result) = (ClientId::from_number(1), Ok(()));
     supervisor.handle_event(*ORIGIN, livebus_core::Event::StartAnswered { id, result });
     let mut words = supervisor.snapshot(*ORIGIN);
     // The queued action: register (3), operation 3, handler 0, attempt 1.
@@ -199,6 +199,23 @@ fn a_handler_beyond_the_last_is_refused() {
     let handler = action.expect("a registration is queued") + 2;
     assert!(Supervisor::restore(config.clone(), *ORIGIN, &words).is_some());
     words[handler] = 1;
+    assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
+}
+
+/// Version 1 once had a discard that did not say of what, by the number 4.
+#[test]
+fn a_discard_that_does_not_say_of_what_is_refused() {
+    let config = livebus_core::Config::new(livebus_core::Settings::default()).expect("valid");
+    let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
+    while supervisor.poll_action().is_some() {}
+    let start_timeout = config.settings().start_timeout;
+    supervisor.handle_timeout(*ORIGIN + start_timeout);
+    let mut words = supervisor.snapshot(*ORIGIN);
+    // The last queued action: discard a client (8), of start 1. Then the report: NotReady (4), as the start failed (5).
+    let action = words.windows(4).rposition(|it| it == [8, 1, 4, 5]);
+    let discard = action.expect("a discard is queued");
+    assert!(Supervisor::restore(config.clone(), *ORIGIN, &words).is_some());
+    words[discard] = 4;
     assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
 }
 

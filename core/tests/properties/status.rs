@@ -42,7 +42,8 @@ fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
                 Action::Start { .. }
                 | Action::SendLiveness { .. }
                 | Action::RegisterHandler { .. }
-                | Action::Discard { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
                 | Action::Stop { .. } => {}
             }
         }

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Config, Event, FailureClass, OpId, Report, Status, Supervisor};
+use livebus_core::{
+    Action, ClientId, Config, Event, FailureClass, LivenessId, OpId, RegistrationId, Report,
+    Status, StopId, Supervisor,
+};
 
 use crate::script::{Clock, Script, Step, What, When, Which, thousandths};
 
@@ -66,7 +69,8 @@ impl Entry {
             Action::Start { .. }
             | Action::SendLiveness { .. }
             | Action::RegisterHandler { .. }
-            | Action::Discard { .. }
+            | Action::DiscardClient { .. }
+            | Action::DiscardRegistration { .. }
             | Action::Renew { .. }
             | Action::Stop { .. } => None,
         })
@@ -90,16 +94,33 @@ pub(crate) enum Kind {
 /// The operation that an action begins.
 pub(crate) fn operation(action: &Action) -> Option<(OpId, Kind, Instant)> {
     match *action {
-        Action::Start { id, deadline, .. } => Some((id, Kind::Start, deadline)),
-        Action::SendLiveness { id, deadline } => Some((id, Kind::Liveness, deadline)),
+        Action::Start { id, deadline, .. } => Some((id.into(), Kind::Start, deadline)),
+        Action::SendLiveness { id, deadline } => Some((id.into(), Kind::Liveness, deadline)),
         Action::RegisterHandler {
             id,
             handler,
             deadline,
             ..
-        } => Some((id, Kind::Registration(handler.index()), deadline)),
-        Action::Stop { id, deadline } => Some((id, Kind::Stop, deadline)),
-        Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => None,
+        } => Some((id.into(), Kind::Registration(handler.index()), deadline)),
+        Action::Stop { id, deadline } => Some((id.into(), Kind::Stop, deadline)),
+        Action::DiscardClient { .. }
+        | Action::DiscardRegistration { .. }
+        | Action::SetStatus(_)
+        | Action::Renew { .. } => None,
+    }
+}
+
+/// The operation that an action gives up.
+pub(crate) fn discards(action: &Action) -> Option<OpId> {
+    match *action {
+        Action::DiscardClient { client } => Some(client.into()),
+        Action::DiscardRegistration { registration } => Some(registration.into()),
+        Action::Start { .. }
+        | Action::SendLiveness { .. }
+        | Action::RegisterHandler { .. }
+        | Action::SetStatus(_)
+        | Action::Renew { .. }
+        | Action::Stop { .. } => None,
     }
 }
 
@@ -112,7 +133,7 @@ pub(crate) struct World {
     queued: VecDeque<Action>,
     open: Vec<(OpId, Kind)>,
     done: Vec<(OpId, Kind)>,
-    client: Option<OpId>,
+    client: Option<ClientId>,
 }
 
 impl World {
@@ -190,7 +211,7 @@ impl World {
             What::ClientLost(right, failure) => Some(Event::ClientLost {
                 client: match self.client {
                     Some(client) if right => client,
-                    Some(_) | None => OpId::from_number(u64::MAX),
+                    Some(_) | None => ClientId::from_number(u64::MAX),
                 },
                 failure,
             }),
@@ -233,7 +254,7 @@ impl World {
     /// Answers everything that is open, now, until nothing is.
     pub(crate) fn answer_all(&mut self) {
         while let Some((id, kind)) = self.open.pop() {
-            self.tell_and_drain(self.clock, Some(answer(id, kind, Ok(()))));
+            self.tell_and_drain(self.clock, Some(answer(id, Ok(()))));
             self.done.push((id, kind));
         }
     }
@@ -248,7 +269,7 @@ impl World {
         let newest = self.open.iter().rposition(|op| op.1 == of);
         if let Some((id, kind)) = newest.map(|index| self.open.remove(index)) {
             self.done.push((id, kind));
-            self.tell_and_drain(self.clock, Some(answer(id, kind, result)));
+            self.tell_and_drain(self.clock, Some(answer(id, result)));
         }
     }
 
@@ -352,44 +373,45 @@ impl World {
                 let index = self.open.len().checked_sub(1)?.saturating_sub(n);
                 let (id, kind) = self.open.remove(index);
                 self.done.push((id, kind));
-                Some(answer(id, kind, result))
+                Some(answer(id, result))
             }
             Which::Done(n) => {
                 let index = self.done.len().checked_sub(1)?.saturating_sub(n);
-                let (id, kind) = self.done[index];
-                Some(answer(id, kind, result))
+                let (id, _) = self.done[index];
+                Some(answer(id, result))
             }
             Which::Unknown(n) => {
-                let id = OpId::from_number((1 << 40) + n);
-                let kinds = [
-                    Kind::Start,
-                    Kind::Liveness,
-                    Kind::Registration(0),
-                    Kind::Stop,
+                let number = (1 << 40) + n;
+                let ids: [OpId; 4] = [
+                    ClientId::from_number(number).into(),
+                    LivenessId::from_number(number).into(),
+                    RegistrationId::from_number(number).into(),
+                    StopId::from_number(number).into(),
                 ];
-                Some(answer(id, kinds[usize::try_from(n % 4).ok()?], result))
+                Some(answer(ids[usize::try_from(n % 4).ok()?], result))
             }
             Which::OfAnotherKind => {
-                let (id, kind) = *self.open.last()?;
-                let other = match kind {
-                    Kind::Start => Kind::Liveness,
-                    Kind::Liveness => Kind::Registration(0),
-                    Kind::Registration(_) => Kind::Stop,
-                    Kind::Stop => Kind::Start,
+                let (id, _) = self.open.last()?;
+                let number = id.number();
+                let other = match id {
+                    OpId::Client(_) => LivenessId::from_number(number).into(),
+                    OpId::Liveness(_) => RegistrationId::from_number(number).into(),
+                    OpId::Registration(_) => StopId::from_number(number).into(),
+                    OpId::Stop(_) => ClientId::from_number(number).into(),
                 };
-                Some(answer(id, other, result))
+                Some(answer(other, result))
             }
         }
     }
 }
 
-/// The event that answers an operation of this kind.
-pub(crate) fn answer(id: OpId, kind: Kind, result: Result<(), livebus_core::Failure>) -> Event {
-    match kind {
-        Kind::Start => Event::StartAnswered { id, result },
-        Kind::Liveness => Event::LivenessAnswered { id, result },
-        Kind::Registration(_) => Event::RegistrationAnswered { id, result },
-        Kind::Stop => Event::StopAnswered { id, result },
+/// The event that answers this operation.
+pub(crate) fn answer(operation: OpId, result: Result<(), livebus_core::Failure>) -> Event {
+    match operation {
+        OpId::Client(id) => Event::StartAnswered { id, result },
+        OpId::Liveness(id) => Event::LivenessAnswered { id, result },
+        OpId::Registration(id) => Event::RegistrationAnswered { id, result },
+        OpId::Stop(id) => Event::StopAnswered { id, result },
     }
 }
 

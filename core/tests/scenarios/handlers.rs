@@ -30,7 +30,7 @@ fn an_optional_handler_holds_nothing_back_even_when_it_fails() {
     story.event(10, live(2), &["Running: Evidence"]);
     story.event(20, not_registered(3, Authorization), &[]);
     story.time(520, &["register #4 handler 0 attempt 2 by 1520"]);
-    story.time(1_520, &["discard #4"]);
+    story.time(1_520, &["discard registration #4"]);
     story.time(2_520, &["register #5 handler 0 attempt 3 by 3520"]);
     assert_eq!(story.status(), Status::Running);
 }
@@ -52,7 +52,13 @@ fn a_required_handler_that_fails_is_not_ready_and_tried_again() {
 fn a_registration_that_is_overdue_is_a_failure() {
     let mut story = Story::started(with(vec![Handler::required("requests")]));
     story.event(10, live(2), &[]);
-    story.time(1_000, &["NotReady: HandlerFailed(Timeout)", "discard #3"]);
+    story.time(
+        1_000,
+        &[
+            "NotReady: HandlerFailed(Timeout)",
+            "discard registration #3",
+        ],
+    );
     story.event(1_001, registered(3), &[]);
     assert_eq!(story.supervisor.stale_answers(), 1);
     story.time(1_500, &["register #4 handler 0 attempt 2 by 2500"]);
@@ -66,7 +72,7 @@ fn a_new_client_registers_all_its_handlers_anew() {
     story.event(20, registered(3), &["Running: Evidence"]);
     story.event(30, not_registered(4, Authorization), &[]);
     // With the client go the registrations; the retry of the second one is forgotten too.
-    let gone = ["NotReady: ClientLost(ClientFatal)", "discard #1"];
+    let gone = ["NotReady: ClientLost(ClientFatal)", "discard client #1"];
     story.event(40, lost(1), &gone);
     story.time(540, &["start #5 attempt 1 by 10540"]);
     let begun = [
@@ -84,8 +90,8 @@ fn a_registration_under_way_goes_with_its_client() {
     story.event(10, live(2), &[]);
     let gone = [
         "NotReady: ClientLost(ClientFatal)",
-        "discard #3",
-        "discard #1",
+        "discard registration #3",
+        "discard client #1",
     ];
     story.event(20, lost(1), &gone);
 }
@@ -93,6 +99,10 @@ fn a_registration_under_way_goes_with_its_client() {
 #[test]
 fn a_registration_under_way_is_given_up_by_a_shutdown() {
     let mut story = Story::started(with(vec![Handler::required("requests")]));
-    let ended = ["NotReady: ShuttingDown", "discard #3", "stop #4 by 5010"];
+    let ended = [
+        "NotReady: ShuttingDown",
+        "discard registration #3",
+        "stop #4 by 5010",
+    ];
     story.event(10, Event::Shutdown, &ended);
 }

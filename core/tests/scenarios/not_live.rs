@@ -142,7 +142,7 @@ fn a_lost_client_is_replaced_after_the_shortest_back_off() {
     story.event(
         100,
         lost(1),
-        &["NotReady: ClientLost(ClientFatal)", "discard #1"],
+        &["NotReady: ClientLost(ClientFatal)", "discard client #1"],
     );
     story.next_is(600);
     story.time(600, &["start #3 attempt 1 by 10600"]);
@@ -166,7 +166,7 @@ fn a_lost_client_is_the_end_where_it_is_told_so() {
     story.event(
         100,
         lost(1),
-        &["Failed: ClientLost(ClientFatal)", "discard #1"],
+        &["Failed: ClientLost(ClientFatal)", "discard client #1"],
     );
     story.nothing_is_next();
     story.heard(200, 200, &[]);
@@ -186,6 +186,6 @@ fn a_client_that_does_not_become_live_is_replaced_where_it_is_told_so() {
     );
     story.time(3_000, &["ask #4 by 7000"]);
     story.next_is(6_000);
-    story.time(6_000, &["discard #1"]);
+    story.time(6_000, &["discard client #1"]);
     story.time(6_500, &["start #5 attempt 2 by 16500"]);
 }

@@ -70,7 +70,7 @@ fn who_never_ran_needs_no_drain() {
 #[test]
 fn the_drain_counts_from_when_it_was_seen_to_be_not_ready() {
     let mut story = Story::running(plain());
-    let gone = ["NotReady: ClientLost(ClientFatal)", "discard #1"];
+    let gone = ["NotReady: ClientLost(ClientFatal)", "discard client #1"];
     story.event(100, lost(1), &gone);
     story.event(550, Event::Shutdown, &["NotReady: ShuttingDown"]);
     story.next_is(5_100);
@@ -84,7 +84,7 @@ fn even_the_failed_can_be_shut_down() {
         ..plain()
     };
     let mut story = Story::running(settings);
-    let gone = ["Failed: ClientLost(ClientFatal)", "discard #1"];
+    let gone = ["Failed: ClientLost(ClientFatal)", "discard client #1"];
     story.event(100, lost(1), &gone);
     let ends = ["NotReady: ShuttingDown", "stop #3 by 65000"];
     story.event(60_000, Event::Shutdown, &ends);

@@ -55,7 +55,10 @@ fn another_reason_is_news() {
 #[test]
 fn a_start_that_is_overdue_is_given_up_and_its_answer_is_stale() {
     let mut story = Story::new(plain());
-    story.time(10_000, &["NotReady: StartFailed(Timeout)", "discard #1"]);
+    story.time(
+        10_000,
+        &["NotReady: StartFailed(Timeout)", "discard client #1"],
+    );
     story.event(10_001, started(1), &[]);
     assert_eq!(story.supervisor.stale_answers(), 1);
     story.time(10_500, &["start #2 attempt 2 by 20500"]);
@@ -67,7 +70,7 @@ fn an_answer_at_the_very_deadline_is_too_late() {
     story.event(
         10_000,
         started(1),
-        &["NotReady: StartFailed(Timeout)", "discard #1"],
+        &["NotReady: StartFailed(Timeout)", "discard client #1"],
     );
     assert_eq!(story.supervisor.stale_answers(), 1);
 }
@@ -76,12 +79,12 @@ fn an_answer_at_the_very_deadline_is_too_late() {
 fn a_start_that_proved_nothing_counts_as_failed_and_one_that_did_does_not() {
     let mut story = Story::new(plain());
     story.event(0, started(1), &["ask #2 by 1000"]);
-    let gone = ["NotReady: ClientLost(ClientFatal)", "discard #1"];
+    let gone = ["NotReady: ClientLost(ClientFatal)", "discard client #1"];
     story.event(10, crate::story::lost(1), &gone);
     story.time(510, &["start #3 attempt 2 by 10510"]);
     story.event(510, started(3), &["NotReady: Starting", "ask #4 by 1510"]);
     story.event(520, live(4), &["Running: Evidence"]);
-    let gone = ["NotReady: ClientLost(ClientFatal)", "discard #3"];
+    let gone = ["NotReady: ClientLost(ClientFatal)", "discard client #3"];
     story.event(530, crate::story::lost(3), &gone);
     story.time(1_030, &["start #5 attempt 1 by 11030"]);
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Backoff, Config, Event, FailureClass, OpId, Report, Settings, Status, Supervisor,
+    Action, Backoff, ClientId, Config, Event, FailureClass, LivenessId, RegistrationId, Report,
+    Settings, Status, StopId, Supervisor,
 };
 
 /// One supervisor and the instant at which its story began.
@@ -128,7 +129,10 @@ impl Story {
                 handler.index(),
                 at(deadline)
             ),
-            Action::Discard { id } => format!("discard #{}", id.number()),
+            Action::DiscardClient { client } => format!("discard client #{}", client.number()),
+            Action::DiscardRegistration { registration } => {
+                format!("discard registration #{}", registration.number())
+            }
             Action::SetStatus(report) => {
                 let class = report
                     .cause
@@ -151,49 +155,53 @@ impl Story {
     }
 }
 
-const fn id(number: u64) -> OpId {
-    OpId::from_number(number)
-}
-
 pub(crate) const fn started(n: u64) -> Event {
     let result = Ok(());
-    Event::StartAnswered { id: id(n), result }
+    let id = ClientId::from_number(n);
+    Event::StartAnswered { id, result }
 }
 
 pub(crate) fn not_started(n: u64, class: FailureClass) -> Event {
     let result = Err(class.into());
-    Event::StartAnswered { id: id(n), result }
+    let id = ClientId::from_number(n);
+    Event::StartAnswered { id, result }
 }
 
 /// Liveness message #n was acknowledged.
 pub(crate) const fn live(n: u64) -> Event {
     let result = Ok(());
-    Event::LivenessAnswered { id: id(n), result }
+    let id = LivenessId::from_number(n);
+    Event::LivenessAnswered { id, result }
 }
 
 pub(crate) fn not_live(n: u64, class: FailureClass) -> Event {
     let result = Err(class.into());
-    Event::LivenessAnswered { id: id(n), result }
+    let id = LivenessId::from_number(n);
+    Event::LivenessAnswered { id, result }
 }
 
 pub(crate) const fn registered(n: u64) -> Event {
     let result = Ok(());
-    Event::RegistrationAnswered { id: id(n), result }
+    let id = RegistrationId::from_number(n);
+    Event::RegistrationAnswered { id, result }
 }
 
 pub(crate) fn not_registered(n: u64, class: FailureClass) -> Event {
     let result = Err(class.into());
-    Event::RegistrationAnswered { id: id(n), result }
+    let id = RegistrationId::from_number(n);
+    Event::RegistrationAnswered { id, result }
 }
 
 pub(crate) const fn stopped(n: u64) -> Event {
     let result = Ok(());
-    Event::StopAnswered { id: id(n), result }
+    let id = StopId::from_number(n);
+    Event::StopAnswered { id, result }
 }
 
 pub(crate) fn not_stopped(n: u64, class: FailureClass) -> Event {
     let result = Err(class.into());
-    Event::StopAnswered { id: id(n), result }
+    let id = StopId::from_number(n);
+    Event::StopAnswered { id, result }
 }
 
 pub(crate) fn suspect(class: FailureClass) -> Event {
@@ -203,7 +211,7 @@ pub(crate) fn suspect(class: FailureClass) -> Event {
 /// The client of start #n is beyond repair.
 pub(crate) fn lost(n: u64) -> Event {
     Event::ClientLost {
-        client: id(n),
+        client: ClientId::from_number(n),
         failure: FailureClass::ClientFatal.into(),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use livebus_core::{Action, Cause, Event, Failure, FailureClass, HandlerId, OpId, Report, Status};
+use livebus_core::{
+    Action, Cause, ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId,
+    Report, Status, StopId,
+};
 
 use super::{Content, Damage, End, Line, Wire};
 use crate::epoch::Epoch;
@@ -38,19 +41,19 @@ impl Wire<'_> {
         Ok(Entry::Event(match event {
             "Timeout" => return Ok(Entry::Timeout),
             "StartAnswered" => Event::StartAnswered {
-                id: self.take_id()?,
+                id: self.take_id(ClientId::from_number)?,
                 result: self.take_result()?,
             },
             "LivenessAnswered" => Event::LivenessAnswered {
-                id: self.take_id()?,
+                id: self.take_id(LivenessId::from_number)?,
                 result: self.take_result()?,
             },
             "RegistrationAnswered" => Event::RegistrationAnswered {
-                id: self.take_id()?,
+                id: self.take_id(RegistrationId::from_number)?,
                 result: self.take_result()?,
             },
             "StopAnswered" => Event::StopAnswered {
-                id: self.take_id()?,
+                id: self.take_id(StopId::from_number)?,
                 result: self.take_result()?,
             },
             "Live" => Event::Live {
@@ -58,7 +61,7 @@ impl Wire<'_> {
             },
             "Suspicion" => Event::Suspicion(self.take_failure()?),
             "ClientLost" => Event::ClientLost {
-                client: OpId::from_number(present("client", self.client.take())?),
+                client: ClientId::from_number(present("client", self.client.take())?),
                 failure: self.take_failure()?,
             },
             "Shutdown" => Event::Shutdown,
@@ -69,22 +72,25 @@ impl Wire<'_> {
     fn take_action(&mut self, action: &str, epoch: Epoch) -> Result<Action, Damage> {
         Ok(match action {
             "Start" => Action::Start {
-                id: self.take_id()?,
+                id: self.take_id(ClientId::from_number)?,
                 attempt: self.take_attempt()?,
                 deadline: self.take_deadline(epoch)?,
             },
             "SendLiveness" => Action::SendLiveness {
-                id: self.take_id()?,
+                id: self.take_id(LivenessId::from_number)?,
                 deadline: self.take_deadline(epoch)?,
             },
             "RegisterHandler" => Action::RegisterHandler {
-                id: self.take_id()?,
+                id: self.take_id(RegistrationId::from_number)?,
                 handler: self.take_handler()?,
                 attempt: self.take_attempt()?,
                 deadline: self.take_deadline(epoch)?,
             },
-            "Discard" => Action::Discard {
-                id: self.take_id()?,
+            "DiscardClient" => Action::DiscardClient {
+                client: self.take_id(ClientId::from_number)?,
+            },
+            "DiscardRegistration" => Action::DiscardRegistration {
+                registration: self.take_id(RegistrationId::from_number)?,
             },
             "SetStatus" => Action::SetStatus(self.take_report(epoch)?),
             "Renew" => Action::Renew {
@@ -92,7 +98,7 @@ impl Wire<'_> {
                 lease: instant("lease", self.lease.take(), epoch)?,
             },
             "Stop" => Action::Stop {
-                id: self.take_id()?,
+                id: self.take_id(StopId::from_number)?,
                 deadline: self.take_deadline(epoch)?,
             },
             _ => return Err(unknown("action", action)),
@@ -156,8 +162,8 @@ impl Wire<'_> {
         })
     }
 
-    fn take_id(&mut self) -> Result<OpId, Damage> {
-        present("id", self.id.take()).map(OpId::from_number)
+    fn take_id<I>(&mut self, from_number: fn(u64) -> I) -> Result<I, Damage> {
+        present("id", self.id.take()).map(from_number)
     }
 
     fn take_attempt(&mut self) -> Result<u32, Damage> {

@@ -69,10 +69,15 @@ impl Wire<'static> {
         }
     }
 
-    fn with_answer(self, event: &'static str, id: OpId, result: Result<(), Failure>) -> Self {
+    fn with_answer(
+        self,
+        event: &'static str,
+        id: impl Into<OpId>,
+        result: Result<(), Failure>,
+    ) -> Self {
         let answer = Self {
             event: Some(event),
-            id: Some(id.number()),
+            id: Some(id.into().number()),
             ..self
         };
         match result {
@@ -113,9 +118,14 @@ impl Wire<'static> {
                 deadline: Some(epoch.nanos(deadline)),
                 ..self
             },
-            Action::Discard { id } => Self {
-                action: Some("Discard"),
-                id: Some(id.number()),
+            Action::DiscardClient { client } => Self {
+                action: Some("DiscardClient"),
+                id: Some(client.number()),
+                ..self
+            },
+            Action::DiscardRegistration { registration } => Self {
+                action: Some("DiscardRegistration"),
+                id: Some(registration.number()),
                 ..self
             },
             Action::SetStatus(report) => self.with_report(report, epoch),

@@ -1,6 +1,9 @@
 use std::time::Instant;
 
-use livebus_core::{Action, Cause, Event, Failure, FailureClass, HandlerId, OpId, Report, Status};
+use livebus_core::{
+    Action, Cause, ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId,
+    Report, Status, StopId,
+};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -28,8 +31,20 @@ fn results() -> impl Strategy<Value = Result<(), Failure>> {
     option::of(failures()).prop_map(|failure| failure.map_or(Ok(()), Err))
 }
 
-fn ids() -> impl Strategy<Value = OpId> {
-    any::<u64>().prop_map(OpId::from_number)
+fn clients() -> impl Strategy<Value = ClientId> {
+    any::<u64>().prop_map(ClientId::from_number)
+}
+
+fn messages() -> impl Strategy<Value = LivenessId> {
+    any::<u64>().prop_map(LivenessId::from_number)
+}
+
+fn registrations() -> impl Strategy<Value = RegistrationId> {
+    any::<u64>().prop_map(RegistrationId::from_number)
+}
+
+fn stops() -> impl Strategy<Value = StopId> {
+    any::<u64>().prop_map(StopId::from_number)
 }
 
 fn handlers() -> impl Strategy<Value = HandlerId> {
@@ -82,13 +97,14 @@ fn reports() -> impl Strategy<Value = Report> {
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (ids(), results()).prop_map(|(id, result)| Event::StartAnswered { id, result }),
-        (ids(), results()).prop_map(|(id, result)| Event::LivenessAnswered { id, result }),
-        (ids(), results()).prop_map(|(id, result)| Event::RegistrationAnswered { id, result }),
-        (ids(), results()).prop_map(|(id, result)| Event::StopAnswered { id, result }),
+        (clients(), results()).prop_map(|(id, result)| Event::StartAnswered { id, result }),
+        (messages(), results()).prop_map(|(id, result)| Event::LivenessAnswered { id, result }),
+        (registrations(), results())
+            .prop_map(|(id, result)| Event::RegistrationAnswered { id, result }),
+        (stops(), results()).prop_map(|(id, result)| Event::StopAnswered { id, result }),
         instants().prop_map(|at| Event::Live { at }),
         failures().prop_map(Event::Suspicion),
-        (ids(), failures()).prop_map(|(client, failure)| Event::ClientLost { client, failure }),
+        (clients(), failures()).prop_map(|(client, failure)| Event::ClientLost { client, failure }),
         Just(Event::Shutdown),
     ]
 }
@@ -96,24 +112,27 @@ fn events() -> impl Strategy<Value = Event> {
 fn actions() -> impl Strategy<Value = Action> {
     let attempts = any::<u32>;
     prop_oneof![
-        (ids(), attempts(), instants()).prop_map(|(id, attempt, deadline)| Action::Start {
+        (clients(), attempts(), instants()).prop_map(|(id, attempt, deadline)| Action::Start {
             id,
             attempt,
             deadline
         }),
-        (ids(), instants()).prop_map(|(id, deadline)| Action::SendLiveness { id, deadline }),
-        (ids(), handlers(), attempts(), instants()).prop_map(|(id, handler, attempt, deadline)| {
-            Action::RegisterHandler {
-                id,
-                handler,
-                attempt,
-                deadline,
+        (messages(), instants()).prop_map(|(id, deadline)| Action::SendLiveness { id, deadline }),
+        (registrations(), handlers(), attempts(), instants()).prop_map(
+            |(id, handler, attempt, deadline)| {
+                Action::RegisterHandler {
+                    id,
+                    handler,
+                    attempt,
+                    deadline,
+                }
             }
-        }),
-        ids().prop_map(|id| Action::Discard { id }),
+        ),
+        clients().prop_map(|client| Action::DiscardClient { client }),
+        registrations().prop_map(|registration| Action::DiscardRegistration { registration }),
         reports().prop_map(Action::SetStatus),
         (instants(), instants()).prop_map(|(evidence, lease)| Action::Renew { evidence, lease }),
-        (ids(), instants()).prop_map(|(id, deadline)| Action::Stop { id, deadline }),
+        (stops(), instants()).prop_map(|(id, deadline)| Action::Stop { id, deadline }),
     ]
 }
 
@@ -181,6 +200,10 @@ fn what_is_wrong_with_a_line_is_said() {
             r#"`event` is "Nap", which there is not"#,
         ),
         (r#"{"ns":1,"event":"StartAnswered"}"#, "`id` is missing"),
+        (
+            r#"{"ns":1,"action":"Discard","id":1}"#,
+            r#"`action` is "Discard", which there is not"#,
+        ),
         (
             r#"{"ns":1,"event":"Timeout","id":1}"#,
             "it has a field that is none of its kind",

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Answers, Config, Event, Failure, FailureClass, Handler, OnClientLost, OnSuspicion,
-    OpId, Settings, Supervisor,
+    Action, Answers, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId,
+    OnClientLost, OnSuspicion, OpId, Settings, Supervisor,
 };
 use livebus_runner::{ObservedSupervisor, Observer};
 
@@ -73,16 +73,13 @@ pub(crate) fn config(seed: u64) -> Config {
     Config::new(settings).expect("valid by construction")
 }
 
-/// The operation that an action begins, as the event that answers it.
-type Answer = fn(OpId, Result<(), Failure>) -> Event;
-
 /// A supervisor that is recorded, and the operations that its runner knows of.
 pub(crate) struct Story {
     pub(crate) supervisor: ObservedSupervisor,
     numbers: Numbers,
     clock: Instant,
-    open: Vec<(OpId, Answer)>,
-    client: OpId,
+    open: Vec<OpId>,
+    client: ClientId,
     /// One in so many steps asks it to stop.
     shutdowns: usize,
 }
@@ -95,7 +92,7 @@ impl Story {
             numbers: Numbers(!seed),
             clock: began,
             open: Vec::new(),
-            client: OpId::from_number(0),
+            client: ClientId::from_number(0),
             shutdowns: 100,
         };
         story.drain();
@@ -172,7 +169,7 @@ impl Story {
             },
             2 if self.numbers.below(self.shutdowns) == 0 => Event::Shutdown,
             3 => Event::LivenessAnswered {
-                id: OpId::from_number(self.numbers.next()),
+                id: LivenessId::from_number(self.numbers.next()),
                 result: Ok(()),
             },
             4..=6 => Event::Live {
@@ -181,7 +178,7 @@ impl Story {
             _ if self.open.is_empty() => Event::Live { at: told },
             _ => {
                 let index = self.numbers.below(self.open.len());
-                let (id, answer) = self.open.swap_remove(index);
+                let id = self.open.swap_remove(index);
                 answer(id, self.numbers.result())
             }
         }
@@ -192,23 +189,26 @@ impl Story {
             match action {
                 Action::Start { id, .. } => {
                     self.client = id;
-                    let answer = |id, result| Event::StartAnswered { id, result };
-                    self.open.push((id, answer));
+                    self.open.push(id.into());
                 }
-                Action::SendLiveness { id, .. } => {
-                    let answer = |id, result| Event::LivenessAnswered { id, result };
-                    self.open.push((id, answer));
-                }
-                Action::RegisterHandler { id, .. } => {
-                    let answer = |id, result| Event::RegistrationAnswered { id, result };
-                    self.open.push((id, answer));
-                }
-                Action::Stop { id, .. } => {
-                    let answer = |id, result| Event::StopAnswered { id, result };
-                    self.open.push((id, answer));
-                }
-                Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => {}
+                Action::SendLiveness { id, .. } => self.open.push(id.into()),
+                Action::RegisterHandler { id, .. } => self.open.push(id.into()),
+                Action::Stop { id, .. } => self.open.push(id.into()),
+                Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
+                | Action::SetStatus(_)
+                | Action::Renew { .. } => {}
             }
         }
+    }
+}
+
+/// The event that answers this operation.
+fn answer(operation: OpId, result: Result<(), Failure>) -> Event {
+    match operation {
+        OpId::Client(id) => Event::StartAnswered { id, result },
+        OpId::Liveness(id) => Event::LivenessAnswered { id, result },
+        OpId::Registration(id) => Event::RegistrationAnswered { id, result },
+        OpId::Stop(id) => Event::StopAnswered { id, result },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_channel::mpsc::UnboundedSender;
-use livebus_core::{Failure, OpId};
+use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Observations};
 
 /// Clones are the same bus.
@@ -36,7 +36,7 @@ impl PromptBus {
 }
 
 impl Bus for PromptBus {
-    async fn start(&self, _client: OpId, _deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl Bus for PromptBus {
         }
     }
 
-    fn discard(&self, _client: OpId) {}
+    fn discard_client(&self, _client: ClientId) {}
 
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         Ok(())

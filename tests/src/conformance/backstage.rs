@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use livebus_core::{Failure, OpId};
+use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Entry, Observations, Observer, Time, Timer};
 
 use super::trace::Writer;
@@ -41,7 +41,7 @@ pub(super) struct Board {
     pub(super) entries: Vec<(Instant, Entry)>,
     /// The operations that were called and neither ended nor were dropped.
     calls: Vec<Call>,
-    pub(super) discarded: Vec<OpId>,
+    pub(super) discarded: Vec<ClientId>,
     /// The loop waits, and nothing that came before would wake it.
     pub(super) parked: bool,
     /// The loop is gone, and all that it held.
@@ -213,7 +213,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Bus for Backstage {
-    async fn start(&self, client: OpId, deadline: Instant) -> Result<(), Failure> {
+    async fn start(&self, client: ClientId, deadline: Instant) -> Result<(), Failure> {
         let (client, deadline) = (client.number(), self.writer().at(deadline));
         self.operation(format!("start #{client} by {deadline}"))
             .await
@@ -224,7 +224,7 @@ impl Bus for Backstage {
         self.operation(format!("liveness by {deadline}")).await
     }
 
-    fn discard(&self, client: OpId) {
+    fn discard_client(&self, client: ClientId) {
         self.board().discarded.push(client);
     }
 

@@ -2,12 +2,14 @@
 //!
 //! It is what a runner owes, once more and as plainly as can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use livebus_core::{Action, Cause, Event, Failure, FailureClass, OpId, Report, Status, Supervisor};
+use livebus_core::{
+    Action, Cause, ClientId, Event, Failure, FailureClass, OpId, Report, Status, Supervisor,
+};
 use livebus_readiness::{Readiness, Registry, Reporter, StatusChange};
 use livebus_runner::{Entry, ObservedSupervisor};
 
@@ -30,11 +32,11 @@ pub(super) struct BareLoop<'a> {
     pub(super) told: Receiver<(Instant, Entry)>,
     tell: Sender<(Instant, Entry)>,
     /// The operations that were spawned and neither ended nor were given up.
-    pub(super) operations: BTreeMap<OpId, Operation>,
+    pub(super) operations: HashMap<OpId, Operation>,
     /// How many answers of each kind were used up.
     used: BTreeMap<Kind, usize>,
-    pub(super) clients: Vec<OpId>,
-    pub(super) discarded: Vec<OpId>,
+    pub(super) clients: Vec<ClientId>,
+    pub(super) discarded: Vec<ClientId>,
     pub(super) ended: bool,
     pub(super) published: Vec<StatusChange>,
 }
@@ -44,7 +46,7 @@ pub(super) struct BareLoop<'a> {
 pub(super) struct Cell {
     live: Option<Instant>,
     suspicion: Option<Failure>,
-    lost: Option<(OpId, Failure)>,
+    lost: Option<(ClientId, Failure)>,
     armed: bool,
     /// The loop wakes.
     pub(super) urgent: bool,
@@ -54,14 +56,13 @@ pub(super) struct Cell {
 pub(super) struct Operation {
     pub(super) name: String,
     deadline: Instant,
-    pub(super) kind: Kind,
     pub(super) answer: Answer,
     called: Instant,
 }
 
-/// What kind of operation it is.
+/// Operations that use up the same answers of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+enum Kind {
     Start,
     Liveness,
     Stop,
@@ -86,7 +87,7 @@ impl<'a> BareLoop<'a> {
             supervisor: supervisor(world, began, &tell),
             told,
             tell,
-            operations: BTreeMap::new(),
+            operations: HashMap::new(),
             used: BTreeMap::new(),
             clients: Vec::new(),
             discarded: Vec::new(),
@@ -114,7 +115,8 @@ impl<'a> BareLoop<'a> {
             Answer::After { takes, .. } => Some(operation.called + takes),
         };
         let answers = self.operations.iter();
-        answers.filter_map(|(id, it)| Some((due(it)?, *id))).min()
+        let answers = answers.filter_map(|(id, it)| Some((due(it)?, *id)));
+        answers.min_by_key(|(at, id)| (*at, id.number()))
     }
 
     /// What a loop does on every wake, from reading its news to arming them again.
@@ -197,16 +199,19 @@ impl<'a> BareLoop<'a> {
                 self.operations.clear();
                 self.spawn(id, name, deadline, Kind::Stop);
             }
-            Action::Discard { id } => {
-                self.operations.remove(&id);
-                self.discarded.push(id);
+            Action::DiscardClient { client } => {
+                self.operations.remove(&client.into());
+                self.discarded.push(client);
+            }
+            Action::DiscardRegistration { registration } => {
+                self.operations.remove(&registration.into());
             }
             Action::SetStatus(report) => self.publish(report),
             Action::Renew { evidence, lease } => self.reporter.renew(self.now, evidence, lease),
         }
     }
 
-    fn spawn(&mut self, id: OpId, name: String, deadline: Instant, kind: Kind) {
+    fn spawn(&mut self, id: impl Into<OpId>, name: String, deadline: Instant, kind: Kind) {
         let answers = match kind {
             Kind::Start => &self.world.starts,
             Kind::Liveness => &self.world.liveness,
@@ -225,11 +230,10 @@ impl<'a> BareLoop<'a> {
         let operation = Operation {
             name,
             deadline,
-            kind,
             answer,
             called,
         };
-        self.operations.insert(id, operation);
+        self.operations.insert(id.into(), operation);
     }
 
     pub(super) fn report(&self) -> Report {
@@ -278,7 +282,7 @@ impl Cell {
         self.urgent = true;
     }
 
-    pub(super) fn lost(&mut self, client: OpId, failure: Failure) {
+    pub(super) fn lost(&mut self, client: ClientId, failure: Failure) {
         self.lost = Some((client, failure));
         self.urgent = true;
     }
@@ -289,19 +293,17 @@ impl Cell {
     }
 }
 
-impl Kind {
-    /// What the loop is told when such an operation has ended.
-    pub(super) fn answered(self, id: OpId, outcome: Outcome) -> Event {
-        let result = match outcome {
-            Outcome::Returns(result) => result,
-            Outcome::Panics => Err(FailureClass::Other.into()),
-        };
-        match self {
-            Self::Start => Event::StartAnswered { id, result },
-            Self::Liveness => Event::LivenessAnswered { id, result },
-            Self::Stop => Event::StopAnswered { id, result },
-            Self::Registration(_) => Event::RegistrationAnswered { id, result },
-        }
+/// What the loop is told when this operation has ended.
+pub(super) fn answered(operation: OpId, outcome: Outcome) -> Event {
+    let result = match outcome {
+        Outcome::Returns(result) => result,
+        Outcome::Panics => Err(FailureClass::Other.into()),
+    };
+    match operation {
+        OpId::Client(id) => Event::StartAnswered { id, result },
+        OpId::Liveness(id) => Event::LivenessAnswered { id, result },
+        OpId::Registration(id) => Event::RegistrationAnswered { id, result },
+        OpId::Stop(id) => Event::StopAnswered { id, result },
     }
 }
 

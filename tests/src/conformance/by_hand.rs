@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Event, OpId};
 
-use super::bare_loop::BareLoop;
+use super::bare_loop::{BareLoop, answered};
 use super::scenario::Wrong;
 use super::step::{Poke, Step, Stimulus};
 use super::trace::{Promise, Scene, State, heading, millis};
@@ -244,7 +244,7 @@ impl<'a> Hand<'a> {
                 "have the answer lie there for a shorter time",
             );
         }
-        let event = operation.kind.answered(id, outcome);
+        let event = answered(id, outcome);
         self.bare.wake(&[(at, event)]);
         self.write(Stimulus::Answer {
             operation: operation.name,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Failure, OpId};
+use livebus_core::{ClientId, Failure};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
@@ -64,7 +64,7 @@ pub enum Poke {
     /// Bad news.
     Suspicion(Failure),
     /// The client of this start is lost.
-    Lost(OpId, Failure),
+    Lost(ClientId, Failure),
     /// The service calls for the shutdown.
     Shutdown,
     /// The service drops its handle.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Event, Failure, OpId, Report};
+use livebus_core::{Action, ClientId, Event, Failure, Report};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) ready: bool,
     pub(super) promise: Promise,
     pub(super) under_way: Vec<String>,
-    pub(super) discarded: Vec<OpId>,
+    pub(super) discarded: Vec<ClientId>,
     pub(super) ended: bool,
 }
 
@@ -169,7 +169,10 @@ impl Writer {
                 let (id, handler, deadline) = (id.number(), handler.index(), self.at(*deadline));
                 format!("register #{id} handler {handler}, attempt {attempt}, by {deadline}")
             }
-            Action::Discard { id } => format!("discard #{}", id.number()),
+            Action::DiscardClient { client } => format!("discard client #{}", client.number()),
+            Action::DiscardRegistration { registration } => {
+                format!("discard registration #{}", registration.number())
+            }
             Action::SetStatus(report) => format!("set {}", self.report(report)),
             Action::Renew { evidence, lease } => {
                 let (evidence, lease) = (self.at(*evidence), self.at(*lease));

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Backoff, Config, ConfigError, Event, Failure, Handler, OpId, Settings};
+use livebus_core::{
+    Backoff, ClientId, Config, ConfigError, Event, Failure, Handler, LivenessId, RegistrationId,
+    Settings, StopId,
+};
 
 /// All that a supervisor will meet, from its start at 0 on: a function of time and of what it asks, and of nothing else.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,19 +83,19 @@ pub struct Tell {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// The answer to a start.
-    StartAnswered(OpId, Result<(), Failure>),
+    StartAnswered(ClientId, Result<(), Failure>),
     /// The answer to a liveness message.
-    LivenessAnswered(OpId, Result<(), Failure>),
+    LivenessAnswered(LivenessId, Result<(), Failure>),
     /// The answer to a registration.
-    RegistrationAnswered(OpId, Result<(), Failure>),
+    RegistrationAnswered(RegistrationId, Result<(), Failure>),
     /// The answer to a stop.
-    StopAnswered(OpId, Result<(), Failure>),
+    StopAnswered(StopId, Result<(), Failure>),
     /// Good news, seen then; if not when it is told.
     Live(Option<Duration>),
     /// Bad news.
     Suspicion(Failure),
     /// The loss of a client.
-    Lost(OpId, Failure),
+    Lost(ClientId, Failure),
     /// The call for the shutdown.
     Shutdown,
     /// What time it is.

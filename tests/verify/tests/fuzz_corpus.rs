@@ -79,7 +79,7 @@ fn the_stories_of_the_corpus_reach_every_phase_every_action_and_every_cause() {
         fuzzing::events_watched(&bytes, &mut watch);
     }
     assert_eq!(phases.len(), Phase::ALL.len(), "{phases:?}");
-    assert_eq!(actions.len(), 7, "{actions:?}");
+    assert_eq!(actions.len(), 8, "{actions:?}");
     // All but Unreported and Reported, which no supervisor says, and Configured, which lasts for no call.
     assert_eq!(causes.len(), 10, "{causes:?}");
 }

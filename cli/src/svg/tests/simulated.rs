@@ -54,7 +54,8 @@ pub(super) fn record(
                     result.map(|result| Event::LivenessAnswered { id, result })
                 }
                 Action::RegisterHandler { .. }
-                | Action::Discard { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
                 | Action::SetStatus(_)
                 | Action::Renew { .. }
                 | Action::Stop { .. } => continue,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Backoff, Config, Event, Failure, FailureClass, Handler, OpId, Phase, Settings, Status,
+    Backoff, Config, Event, Failure, FailureClass, Handler, Phase, Settings, Status, StopId,
     Supervisor,
 };
 
@@ -114,7 +114,7 @@ fn how_many_operations_there_were() {
 fn how_many_answers_were_stale() {
     let fresh = running(plain());
     let mut stale = fresh.clone();
-    let id = OpId::from_number(1_000);
+    let id = StopId::from_number(1_000);
     stale.tell(
         stale.clock,
         Some(Event::StopAnswered { id, result: Ok(()) }),

@@ -38,7 +38,8 @@ fn bare(action: Action) -> Action {
         Action::Start { .. }
         | Action::SendLiveness { .. }
         | Action::RegisterHandler { .. }
-        | Action::Discard { .. }
+        | Action::DiscardClient { .. }
+        | Action::DiscardRegistration { .. }
         | Action::Renew { .. }
         | Action::Stop { .. } => action,
     }

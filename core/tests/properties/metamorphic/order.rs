@@ -22,8 +22,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Event, Failure, FailureClass, OnSuspicion, OpId, Phase, Report, Settings, Status,
-    Supervisor,
+    Action, ClientId, Event, Failure, FailureClass, LivenessId, OnSuspicion, OpId, Phase, Report,
+    Settings, Status, Supervisor,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -80,19 +80,21 @@ fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &D
     let Some(moment) = moment(script, which, |_| true) else {
         return Ok(false);
     };
-    let unknown = (OpId::from_number(1 << 40), Kind::Liveness);
-    let (id, kind) = moment.done.last().copied().unwrap_or(unknown);
-    let stale = answer(id, kind, what.result);
-    let newest = moment.newest(|_| true).unwrap_or(unknown);
-    let client = moment.done.iter().find(|(_, kind)| *kind == Kind::Start);
+    let unknown = OpId::from(LivenessId::from_number(1 << 40));
+    let stale = answer(*moment.done.last().unwrap_or(&unknown), what.result);
+    let newest = *moment.open.last().unwrap_or(&unknown);
+    let client = moment.done.iter().find_map(|id| match id {
+        OpId::Client(client) => Some(*client),
+        OpId::Liveness(_) | OpId::Registration(_) | OpId::Stop(_) => None,
+    });
     let any = [
-        answer(newest.0, newest.1, what.result),
+        answer(newest, what.result),
         Event::Live {
             at: what.at(&moment),
         },
         Event::Suspicion(what.failure),
         Event::ClientLost {
-            client: client.map_or(unknown.0, |(id, _)| *id),
+            client: client.unwrap_or(ClientId::from_number(1 << 40)),
             failure: what.failure,
         },
         Event::Shutdown,
@@ -112,8 +114,8 @@ fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what:
     let Some(moment) = moment(script, which, registers) else {
         return Ok(false);
     };
-    let (id, kind) = moment.registrations().next().expect("it suits");
-    let registered = answer(id, kind, what.result);
+    let id = moment.registrations().next().expect("it suits");
+    let registered = answer(id, what.result);
     let both = both_orders(&moment, registered, Event::Suspicion(what.failure));
     let actions = same_form(both)?.map(|actions| {
         let mut written: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
@@ -134,8 +136,8 @@ fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
         return Ok(false);
     };
     let open: Vec<_> = moment.registrations().collect();
-    let one = answer(open[0].0, open[0].1, what.result);
-    let other = answer(open[1].0, open[1].1, what.other_result);
+    let one = answer(open[0], what.result);
+    let other = answer(open[1], what.other_result);
     same_form(both_orders(&moment, one, other))?;
     Ok(true)
 }
@@ -145,9 +147,9 @@ fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &D
     let Some(moment) = moment(script, which, registers) else {
         return Ok(false);
     };
-    let (id, kind) = moment.registrations().next().expect("it suits");
+    let id = moment.registrations().next().expect("it suits");
     let at = what.at(&moment);
-    let registered = answer(id, kind, what.result);
+    let registered = answer(id, what.result);
     same_form(both_orders(&moment, registered, Event::Live { at }))?;
     Ok(true)
 }
@@ -164,10 +166,10 @@ fn a_registration_commutes_with_a_liveness_answer(
     let Some(moment) = moment(script, which, suits).filter(|_| what.other_result != fatal) else {
         return Ok(false);
     };
-    let (id, kind) = moment.registrations().next().expect("it suits");
-    let registered = answer(id, kind, what.result);
-    let (id, kind) = moment.liveness_message().expect("it suits");
-    let both = both_orders(&moment, registered, answer(id, kind, what.other_result));
+    let id = moment.registrations().next().expect("it suits");
+    let registered = answer(id, what.result);
+    let id = moment.liveness_message().expect("it suits");
+    let both = both_orders(&moment, registered, answer(id, what.other_result));
     let flashed = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
         supervisor.report().status != Status::Running && actions.iter().any(says_running)
@@ -218,9 +220,9 @@ fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Dr
     let Some(moment) = moment(script, which, suits) else {
         return Ok(false);
     };
-    let (id, kind) = moment.liveness_message().expect("it suits");
+    let id = moment.liveness_message().expect("it suits");
     let at = what.at(&moment);
-    let good = answer(id, kind, Ok(()));
+    let good = answer(id, Ok(()));
     same_form(both_orders(&moment, good, Event::Live { at }))?;
     Ok(true)
 }

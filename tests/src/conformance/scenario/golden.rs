@@ -155,7 +155,10 @@ impl Words<'_> {
                 let name = self.handler(handler.index());
                 format!("registration #{id} of {name}, attempt {attempt}, deadline {deadline}")
             }
-            Action::Discard { id } => format!("discard #{}", id.number()),
+            Action::DiscardClient { client } => format!("discard client #{}", client.number()),
+            Action::DiscardRegistration { registration } => {
+                format!("discard registration #{}", registration.number())
+            }
             Action::SetStatus(report) => self.status(report),
             Action::Renew { evidence, lease } => {
                 format!("renewed: evidence {}, lease {}", by(evidence), by(lease))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livebus_core::{Failure, FailureClass, OpId};
+use livebus_core::{ClientId, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
 use super::mistake::Wrong;
 use crate::conformance::world::{Answer, Happening, Outcome, Tell, Told, ms};
@@ -152,7 +152,7 @@ fn told(text: &str) -> Result<Told, Wrong> {
     }
     let (subject, rest) = text.split_once(" #").ok_or_else(no_such)?;
     if let Some((client, news)) = rest.split_once(" lost ").filter(|_| subject == "client") {
-        let client = OpId::from_number(number(client)?);
+        let client = ClientId::from_number(number(client)?);
         return Ok(Told::Lost(client, failure(news)?));
     }
     let (id, result) = rest.split_once(" answered ").ok_or_else(no_such)?;
@@ -160,12 +160,12 @@ fn told(text: &str) -> Result<Told, Wrong> {
         "ok" => Ok(()),
         other => Err(failure(other)?),
     };
-    let id = OpId::from_number(number(id)?);
+    let id = number(id)?;
     Ok(match subject {
-        "start" => Told::StartAnswered(id, result),
-        "liveness" => Told::LivenessAnswered(id, result),
-        "registration" => Told::RegistrationAnswered(id, result),
-        "stop" => Told::StopAnswered(id, result),
+        "start" => Told::StartAnswered(ClientId::from_number(id), result),
+        "liveness" => Told::LivenessAnswered(LivenessId::from_number(id), result),
+        "registration" => Told::RegistrationAnswered(RegistrationId::from_number(id), result),
+        "stop" => Told::StopAnswered(StopId::from_number(id), result),
         _ => return Err(no_such()),
     })
 }

@@ -44,11 +44,12 @@ impl Coverage {
     ];
 
     /// Every kind of action.
-    pub(super) const ACTIONS: [&str; 7] = [
+    pub(super) const ACTIONS: [&str; 8] = [
         "Start",
         "SendLiveness",
         "RegisterHandler",
-        "Discard",
+        "DiscardClient",
+        "DiscardRegistration",
         "SetStatus",
         "Renew",
         "Stop",
@@ -120,9 +121,10 @@ fn kind_of_action(action: &Action) -> usize {
         Action::Start { .. } => 0,
         Action::SendLiveness { .. } => 1,
         Action::RegisterHandler { .. } => 2,
-        Action::Discard { .. } => 3,
-        Action::SetStatus(_) => 4,
-        Action::Renew { .. } => 5,
-        Action::Stop { .. } => 6,
+        Action::DiscardClient { .. } => 3,
+        Action::DiscardRegistration { .. } => 4,
+        Action::SetStatus(_) => 5,
+        Action::Renew { .. } => 6,
+        Action::Stop { .. } => 7,
     }
 }

@@ -119,7 +119,10 @@ impl Clock {
                 id.number(),
                 self.at(*deadline)
             ),
-            Action::Discard { id } => format!("Discard #{}", id.number()),
+            Action::DiscardClient { client } => format!("DiscardClient #{}", client.number()),
+            Action::DiscardRegistration { registration } => {
+                format!("DiscardRegistration #{}", registration.number())
+            }
             Action::SetStatus(report) => format!("SetStatus {}", self.report(report)),
             Action::Renew { evidence, lease } => {
                 format!(

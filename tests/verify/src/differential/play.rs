@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Config, Event, OpId, Phase, Report, Supervisor};
+use livebus_core::{
+    Action, ClientId, Config, Event, LivenessId, OpId, Phase, RegistrationId, Report, StopId,
+    Supervisor,
+};
 
 use super::case::Case;
 use super::coverage::Coverage;
@@ -176,17 +179,16 @@ impl World {
 
     fn note(&mut self, action: &Action) {
         let (kind, id, deadline) = match *action {
-            Action::Start { id, deadline, .. } => (Kind::Start, id, deadline),
-            Action::SendLiveness { id, deadline } => (Kind::Liveness, id, deadline),
-            Action::RegisterHandler { id, deadline, .. } => (Kind::Registration, id, deadline),
-            Action::Stop { id, deadline } => (Kind::Stop, id, deadline),
+            Action::Start { id, deadline, .. } => (Kind::Start, id.into(), deadline),
+            Action::SendLiveness { id, deadline } => (Kind::Liveness, id.into(), deadline),
+            Action::RegisterHandler { id, deadline, .. } => {
+                (Kind::Registration, id.into(), deadline)
+            }
+            Action::Stop { id, deadline } => (Kind::Stop, id.into(), deadline),
             Action::SetStatus(_) | Action::Renew { .. } => return,
-            Action::Discard { id } => {
-                let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
-                if let Some(operation) = discarded {
-                    operation.over = true;
-                }
-                return;
+            Action::DiscardClient { client } => return self.discard(client.into()),
+            Action::DiscardRegistration { registration } => {
+                return self.discard(registration.into());
             }
         };
         self.operations.push(Operation {
@@ -195,6 +197,13 @@ impl World {
             deadline,
             over: false,
         });
+    }
+
+    fn discard(&mut self, id: OpId) {
+        let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
+        if let Some(operation) = discarded {
+            operation.over = true;
+        }
     }
 
     fn resolve_moment(&self, moment: Moment) -> u64 {
@@ -217,12 +226,24 @@ impl World {
         match what {
             What::Time => None,
             What::Answer { to, kind, result } => {
-                let (id, fitting) = self.resolve_target(to)?;
+                let (number, fitting) = self.resolve_target(to)?;
                 Some(match kind.unwrap_or(fitting) {
-                    Kind::Start => Event::StartAnswered { id, result },
-                    Kind::Liveness => Event::LivenessAnswered { id, result },
-                    Kind::Registration => Event::RegistrationAnswered { id, result },
-                    Kind::Stop => Event::StopAnswered { id, result },
+                    Kind::Start => Event::StartAnswered {
+                        id: ClientId::from_number(number),
+                        result,
+                    },
+                    Kind::Liveness => Event::LivenessAnswered {
+                        id: LivenessId::from_number(number),
+                        result,
+                    },
+                    Kind::Registration => Event::RegistrationAnswered {
+                        id: RegistrationId::from_number(number),
+                        result,
+                    },
+                    Kind::Stop => Event::StopAnswered {
+                        id: StopId::from_number(number),
+                        result,
+                    },
                 })
             }
             What::Live(observed) => {
@@ -239,14 +260,15 @@ impl World {
             }
             What::Suspicion(failure) => Some(Event::Suspicion(failure)),
             What::ClientLost { client, failure } => Some(Event::ClientLost {
-                client: self.resolve_target(client)?.0,
+                client: ClientId::from_number(self.resolve_target(client)?.0),
                 failure,
             }),
             What::Shutdown => Some(Event::Shutdown),
         }
     }
 
-    fn resolve_target(&mut self, target: Target) -> Option<(OpId, Kind)> {
+    /// The number and the kind of an operation.
+    fn resolve_target(&mut self, target: Target) -> Option<(u64, Kind)> {
         let now = self.at(self.clock);
         // Nothing older than the newest few is under way.
         let mut newest_first = self.operations.iter_mut().rev().take(16);
@@ -263,12 +285,12 @@ impl World {
             }
             Target::Newest(kind) => newest_first.find(|it| it.kind == kind)?,
             Target::Any(place) => newest_first.nth(usize::from(place))?,
-            Target::Unknown(number) => return Some((OpId::from_number(number), Kind::Start)),
+            Target::Unknown(number) => return Some((number, Kind::Start)),
         };
         if matches!(target, Target::UnderWay(_) | Target::OfKind(..)) {
             found.over = true;
         }
-        Some((found.id, found.kind))
+        Some((found.id.number(), found.kind))
     }
 }
 

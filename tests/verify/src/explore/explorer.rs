@@ -125,18 +125,23 @@ impl Explored {
         }
         let soon = *super::world::EPOCH + universe.tick;
         let watch = &world.watch;
-        let under_way = [watch.starting(), watch.asking(), watch.stopping()];
+        let deadlines = [
+            watch.starting().map(|(_, deadline)| deadline),
+            watch.asking().map(|(_, deadline)| deadline),
+            watch.stopping().map(|(_, deadline)| deadline),
+        ];
         let registering = universe
             .handlers()
-            .map(|handler| watch.registering(usize::from(handler)));
-        let mut under_way = under_way.into_iter().chain(registering).flatten();
+            .map(|handler| watch.registering(usize::from(handler)))
+            .map(|it| it.map(|(_, deadline)| deadline));
+        let mut deadlines = deadlines.into_iter().chain(registering).flatten();
         self.found_from.push(from);
         self.states.push(Facts {
             status: world.supervisor.report().status,
             phase: world.supervisor.phase(),
             bus: world.bus,
             ending: watch.ending().is_some(),
-            pressing: under_way.any(|(_, deadline)| deadline <= soon),
+            pressing: deadlines.any(|deadline| deadline <= soon),
         });
         number
     }
@@ -206,11 +211,12 @@ pub fn event_name(event: Event) -> &'static str {
 }
 
 /// What actions are called in tables.
-pub const ACTIONS: [&str; 7] = [
+pub const ACTIONS: [&str; 8] = [
     "Start",
     "SendLiveness",
     "RegisterHandler",
-    "Discard",
+    "DiscardClient",
+    "DiscardRegistration",
     "SetStatus",
     "Renew",
     "Stop",
@@ -223,7 +229,8 @@ pub fn action_name(action: &Action) -> &'static str {
         Action::Start { .. } => "Start",
         Action::SendLiveness { .. } => "SendLiveness",
         Action::RegisterHandler { .. } => "RegisterHandler",
-        Action::Discard { .. } => "Discard",
+        Action::DiscardClient { .. } => "DiscardClient",
+        Action::DiscardRegistration { .. } => "DiscardRegistration",
         Action::SetStatus(_) => "SetStatus",
         Action::Renew { .. } => "Renew",
         Action::Stop { .. } => "Stop",

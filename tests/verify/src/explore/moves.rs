@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use livebus_core::{Event, FailureClass, OpId, Phase};
+use livebus_core::{ClientId, Event, FailureClass, LivenessId, Phase, RegistrationId, StopId};
 
 use super::universes::Universe;
 use super::world::{EPOCH, World};
@@ -124,26 +124,27 @@ impl World {
     }
 
     pub(super) fn event(&self, universe: &Universe, what: Move) -> Event {
-        let unknown = OpId::from_number(u64::MAX);
-        let id = |operation: Option<(OpId, Instant)>| operation.map_or(unknown, |(id, _)| id);
         match what {
             Move::Answer(operation, failure) => {
                 let result = failure.map_or(Ok(()), |class| Err(class.into()));
                 match operation {
                     Operation::Start => Event::StartAnswered {
-                        id: id(self.watch.starting()),
+                        id: id(self.watch.starting(), ClientId::from_number),
                         result,
                     },
                     Operation::Liveness => Event::LivenessAnswered {
-                        id: id(self.watch.asking()),
+                        id: id(self.watch.asking(), LivenessId::from_number),
                         result,
                     },
                     Operation::Registration(handler) => Event::RegistrationAnswered {
-                        id: id(self.watch.registering(usize::from(handler))),
+                        id: id(
+                            self.watch.registering(usize::from(handler)),
+                            RegistrationId::from_number,
+                        ),
                         result,
                     },
                     Operation::Stop => Event::StopAnswered {
-                        id: id(self.watch.stopping()),
+                        id: id(self.watch.stopping(), StopId::from_number),
                         result,
                     },
                 }
@@ -154,7 +155,10 @@ impl World {
                     .unwrap_or(*EPOCH),
             },
             Move::Lost => Event::ClientLost {
-                client: self.watch.client().unwrap_or(unknown),
+                client: self
+                    .watch
+                    .client()
+                    .unwrap_or(ClientId::from_number(UNKNOWN)),
                 failure: FailureClass::ClientFatal.into(),
             },
             Move::Shutdown => Event::Shutdown,
@@ -163,6 +167,14 @@ impl World {
             }
         }
     }
+}
+
+/// The number of an operation that never was.
+const UNKNOWN: u64 = u64::MAX;
+
+/// The id of what is under way; of what never was, if nothing is.
+fn id<I>(operation: Option<(I, Instant)>, from_number: fn(u64) -> I) -> I {
+    operation.map_or_else(|| from_number(UNKNOWN), |(id, _)| id)
 }
 
 impl BusState {

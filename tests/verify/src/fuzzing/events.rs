@@ -7,7 +7,7 @@ use livebus_core::{Action, Config, Event, FailureKind, OpId, Phase, Report, Stat
 
 use super::bytes::Bytes;
 use super::settings;
-use super::story::{Call, Kind, Teller, due, operation};
+use super::story::{Call, Teller, discards, due, operation};
 
 /// Where every story begins: late enough that clocks can go back.
 pub(super) static ORIGIN: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
@@ -46,7 +46,7 @@ struct World<W> {
     queued: usize,
     /// The sum of all actions.
     fold: Report,
-    operations: Vec<(OpId, Kind)>,
+    operations: Vec<OpId>,
     discarded: Vec<OpId>,
     /// Every proof that was told.
     proofs: Vec<Instant>,
@@ -178,7 +178,10 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         }
         let messages = came.iter().filter_map(operation);
         assert!(
-            messages.filter(|(_, kind)| *kind == Kind::Liveness).count() <= 1,
+            messages
+                .filter(|id| matches!(id, OpId::Liveness(_)))
+                .count()
+                <= 1,
             "rule 6: {came:?}"
         );
         assert_eq!(
@@ -193,21 +196,16 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
     }
 
     fn see_operation(&mut self, action: &Action) {
-        if let Some((id, kind)) = operation(action) {
-            self.operations.push((id, kind));
+        if let Some(id) = operation(action) {
+            self.operations.push(id);
             assert_eq!(
                 id.number(),
                 self.operations.len() as u64,
                 "rule 3: ids count up"
             );
         }
-        if let Action::Discard { id } = *action {
-            let begun = self.operations.iter().find(|(begun, _)| *begun == id);
-            let (_, kind) = begun.expect("what is discarded was begun");
-            assert!(
-                matches!(kind, Kind::Start | Kind::Registration),
-                "{action:?}"
-            );
+        if let Some(id) = discards(action) {
+            assert!(self.operations.contains(&id), "never begun: {action:?}");
             assert!(!self.discarded.contains(&id), "discarded twice: {action:?}");
             self.discarded.push(id);
         }
@@ -251,7 +249,8 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
             Action::Start { .. }
             | Action::SendLiveness { .. }
             | Action::RegisterHandler { .. }
-            | Action::Discard { .. }
+            | Action::DiscardClient { .. }
+            | Action::DiscardRegistration { .. }
             | Action::Stop { .. } => {}
         }
     }

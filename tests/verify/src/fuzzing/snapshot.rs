@@ -117,8 +117,8 @@ fn end(mut hostile: Supervisor) {
     let mut now = *ORIGIN;
     for _ in 0..2 {
         while let Some(action) = answered.poll_action() {
-            if let Some((id, kind)) = operation(&action) {
-                answered.handle_event(now, answer(id, kind, Ok(())));
+            if let Some(id) = operation(&action) {
+                answered.handle_event(now, answer(id, Ok(())));
             }
         }
         if let Some(due) = answered.poll_timeout() {

@@ -2,40 +2,51 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Event, Failure, FailureClass, OpId, Supervisor};
+use livebus_core::{
+    Action, ClientId, Event, Failure, FailureClass, LivenessId, OpId, RegistrationId, StopId,
+    Supervisor,
+};
 
 use super::bytes::{Bytes, share};
 
 /// How far a clock goes, from where it began: a recording ends at 100 years, and evidence may be nine older.
 const FARTHEST: Duration = Duration::from_hours(80 * 365 * 24);
 
-/// What an operation is, and so which event answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Start,
-    Liveness,
-    Registration,
-    Stop,
-}
-
 /// The operation that an action begins.
-pub(super) fn operation(action: &Action) -> Option<(OpId, Kind)> {
+pub(super) fn operation(action: &Action) -> Option<OpId> {
     match *action {
-        Action::Start { id, .. } => Some((id, Kind::Start)),
-        Action::SendLiveness { id, .. } => Some((id, Kind::Liveness)),
-        Action::RegisterHandler { id, .. } => Some((id, Kind::Registration)),
-        Action::Stop { id, .. } => Some((id, Kind::Stop)),
-        Action::Discard { .. } | Action::SetStatus(_) | Action::Renew { .. } => None,
+        Action::Start { id, .. } => Some(id.into()),
+        Action::SendLiveness { id, .. } => Some(id.into()),
+        Action::RegisterHandler { id, .. } => Some(id.into()),
+        Action::Stop { id, .. } => Some(id.into()),
+        Action::DiscardClient { .. }
+        | Action::DiscardRegistration { .. }
+        | Action::SetStatus(_)
+        | Action::Renew { .. } => None,
     }
 }
 
-/// The event that answers an operation of this kind.
-pub(super) fn answer(id: OpId, kind: Kind, result: Result<(), Failure>) -> Event {
-    match kind {
-        Kind::Start => Event::StartAnswered { id, result },
-        Kind::Liveness => Event::LivenessAnswered { id, result },
-        Kind::Registration => Event::RegistrationAnswered { id, result },
-        Kind::Stop => Event::StopAnswered { id, result },
+/// The operation that an action gives up.
+pub(super) fn discards(action: &Action) -> Option<OpId> {
+    match *action {
+        Action::DiscardClient { client } => Some(client.into()),
+        Action::DiscardRegistration { registration } => Some(registration.into()),
+        Action::Start { .. }
+        | Action::SendLiveness { .. }
+        | Action::RegisterHandler { .. }
+        | Action::SetStatus(_)
+        | Action::Renew { .. }
+        | Action::Stop { .. } => None,
+    }
+}
+
+/// The event that answers this operation.
+pub(super) fn answer(operation: OpId, result: Result<(), Failure>) -> Event {
+    match operation {
+        OpId::Client(id) => Event::StartAnswered { id, result },
+        OpId::Liveness(id) => Event::LivenessAnswered { id, result },
+        OpId::Registration(id) => Event::RegistrationAnswered { id, result },
+        OpId::Stop(id) => Event::StopAnswered { id, result },
     }
 }
 
@@ -65,9 +76,9 @@ pub(super) struct Teller {
     origin: Instant,
     /// The newest instant that was told.
     pub(super) clock: Instant,
-    open: Vec<(OpId, Kind)>,
-    done: Vec<(OpId, Kind)>,
-    client: OpId,
+    open: Vec<OpId>,
+    done: Vec<OpId>,
+    client: ClientId,
 }
 
 impl Teller {
@@ -77,7 +88,7 @@ impl Teller {
             clock: origin,
             open: Vec::new(),
             done: Vec::new(),
-            client: OpId::from_number(u64::MAX),
+            client: ClientId::from_number(u64::MAX),
         }
     }
 
@@ -135,14 +146,19 @@ impl Teller {
             2..=5 => self.answer_open(which, Ok(())),
             6..=8 => self.answer_open(which, Err(failure)),
             9 => {
-                let (id, kind) = *self.done.iter().rev().nth(which.into())?;
-                Some(answer(id, kind, Ok(())))
+                let id = *self.done.iter().rev().nth(which.into())?;
+                Some(answer(id, Ok(())))
             }
             10 => {
-                let kind = [Kind::Start, Kind::Liveness, Kind::Registration, Kind::Stop];
-                let kind = kind[usize::from(which) % 4];
+                let number = any_number(amount);
+                let ids: [OpId; 4] = [
+                    ClientId::from_number(number).into(),
+                    LivenessId::from_number(number).into(),
+                    RegistrationId::from_number(number).into(),
+                    StopId::from_number(number).into(),
+                ];
                 let result = if which < 128 { Ok(()) } else { Err(failure) };
-                Some(answer(any_id(amount), kind, result))
+                Some(answer(ids[usize::from(which) % 4], result))
             }
             11 | 12 => Some(Event::Live {
                 at: self.observed(which, amount, at, supervisor),
@@ -150,7 +166,7 @@ impl Teller {
             13 => Some(Event::Suspicion(failure)),
             14 => Some(Event::ClientLost {
                 client: match which % 4 {
-                    0 => any_id(amount),
+                    0 => ClientId::from_number(any_number(amount)),
                     _ => self.client,
                 },
                 failure,
@@ -163,14 +179,14 @@ impl Teller {
     /// Answers the operation so many before the newest that is open.
     fn answer_open(&mut self, which: u8, result: Result<(), Failure>) -> Option<Event> {
         let newest = self.open.len().checked_sub(1)?;
-        let (id, kind) = self
+        let id = self
             .open
             .remove(newest.saturating_sub(usize::from(which % 8)));
-        self.done.push((id, kind));
-        if (kind, result) == (Kind::Start, Ok(())) {
-            self.client = id;
+        self.done.push(id);
+        if let (OpId::Client(client), Ok(())) = (id, result) {
+            self.client = client;
         }
-        Some(answer(id, kind, result))
+        Some(answer(id, result))
     }
 
     /// When evidence was observed.
@@ -212,9 +228,9 @@ fn failure(byte: u8) -> Failure {
     }
 }
 
-fn any_id(amount: u16) -> OpId {
-    OpId::from_number(match amount {
+fn any_number(amount: u16) -> u64 {
+    match amount {
         u16::MAX => u64::MAX,
         number => number.into(),
-    })
+    }
 }

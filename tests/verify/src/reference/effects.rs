@@ -1,6 +1,9 @@
 //! What the effects of the table do to the record.
 
-use livebus_core::{Action, Cause, Failure, FailureClass, HandlerId, OpId, Phase};
+use livebus_core::{
+    Action, Cause, ClientId, Failure, FailureClass, HandlerId, LivenessId, Phase, RegistrationId,
+    StopId,
+};
 
 use super::failures::more_telling;
 use super::interpreter::Told;
@@ -34,13 +37,13 @@ impl Record {
             Effect::SendAllRegistrations => self.send_all_registrations(),
             Effect::SendStop => self.send_stop(),
             Effect::DiscardClient => {
-                if let Some(id) = self.client.take() {
-                    self.discard(id);
+                if let Some(client) = self.client.take() {
+                    self.queue.push_back(Action::DiscardClient { client });
                 }
             }
             Effect::DiscardRegistration => {
-                if let Some(id) = told.registration {
-                    self.discard(id);
+                if let Some(registration) = told.registration {
+                    self.discard_registration(registration);
                 }
             }
             Effect::DiscardAllRegistrations => self.discard_all_registrations(),
@@ -181,14 +184,15 @@ impl Record {
         self.floor = self.floor.max(at);
     }
 
-    pub(super) fn operation(&mut self) -> OpId {
+    /// The number of the next operation. Rule 6.
+    fn operation(&mut self) -> u64 {
         self.operations += 1;
-        OpId::from_number(self.operations)
+        self.operations
     }
 
-    fn discard(&mut self, id: u64) {
-        let id = OpId::from_number(id);
-        self.queue.push_back(Action::Discard { id });
+    fn discard_registration(&mut self, registration: RegistrationId) {
+        self.queue
+            .push_back(Action::DiscardRegistration { registration });
     }
 
     pub(super) fn send_start(&mut self) {
@@ -198,8 +202,8 @@ impl Record {
             self.attempt + 1
         };
         self.proved_good = false;
-        let id = self.operation();
-        self.client = Some(id.number());
+        let id = ClientId::from_number(self.operation());
+        self.client = Some(id);
         let due = self.now + self.spans.start_timeout;
         self.timers[Timer::Start as usize] = Some(due);
         self.queue.push_back(Action::Start {
@@ -210,8 +214,8 @@ impl Record {
     }
 
     fn send_liveness(&mut self) {
-        let id = self.operation();
-        self.question = Some(id.number());
+        let id = LivenessId::from_number(self.operation());
+        self.question = Some(id);
         self.asked = self.now;
         let due = self.armed(Timer::Question).unwrap_or(self.now);
         self.queue.push_back(Action::SendLiveness {
@@ -231,11 +235,11 @@ impl Record {
     }
 
     fn send_registration(&mut self, i: usize) {
-        let id = self.operation();
+        let id = RegistrationId::from_number(self.operation());
         let due = self.now + self.spans.registration_timeout;
         let handler = &mut self.handlers[i];
         handler.attempt += 1;
-        handler.operation = Some(id.number());
+        handler.operation = Some(id);
         handler.timer = Some(due);
         self.queue.push_back(Action::RegisterHandler {
             id,
@@ -250,15 +254,15 @@ impl Record {
             let handler = &mut self.handlers[i];
             handler.timer = None;
             handler.registered = false;
-            if let Some(id) = handler.operation.take() {
-                self.discard(id);
+            if let Some(registration) = handler.operation.take() {
+                self.discard_registration(registration);
             }
         }
     }
 
     fn send_stop(&mut self) {
-        let id = self.operation();
-        self.stop = Some(id.number());
+        let id = StopId::from_number(self.operation());
+        self.stop = Some(id);
         let due = self.now + self.spans.stop_timeout;
         self.queue.push_back(Action::Stop {
             id,

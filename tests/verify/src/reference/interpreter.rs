@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use livebus_core::{Answers, Cause, Event, Failure, FailureClass, Phase, Status};
+use livebus_core::{Answers, Cause, Event, Failure, FailureClass, Phase, RegistrationId, Status};
 
 use super::boundary::Reference;
 use super::failures::{Proves, proves};
@@ -18,7 +18,7 @@ pub(super) struct Told {
     pub(super) at: Ns,
     pub(super) handler: usize,
     /// The registration that was in flight.
-    pub(super) registration: Option<u64>,
+    pub(super) registration: Option<RegistrationId>,
 }
 
 const NOTHING: Told = Told {
@@ -111,7 +111,7 @@ impl Record {
         let with = |failure| Told { failure, ..NOTHING };
         match event {
             Event::StartAnswered { id, result } => {
-                if self.phase != Phase::Starting || self.client != Some(id.number()) {
+                if self.phase != Phase::Starting || self.client != Some(id) {
                     return None;
                 }
                 Some(match result {
@@ -120,7 +120,7 @@ impl Record {
                 })
             }
             Event::LivenessAnswered { id, result } => {
-                if self.question != Some(id.number()) {
+                if self.question != Some(id) {
                     return None;
                 }
                 Some(match result {
@@ -129,7 +129,7 @@ impl Record {
                 })
             }
             Event::RegistrationAnswered { id, result } => {
-                let is_it = |operation| operation == Some(id.number());
+                let is_it = |operation| operation == Some(id);
                 let handler = self.handlers.iter().position(|it| is_it(it.operation))?;
                 Some(match result {
                     Ok(()) => (Cue::Registered, Told { handler, ..NOTHING }),
@@ -143,7 +143,7 @@ impl Record {
                 })
             }
             Event::StopAnswered { id, result } => {
-                if self.phase != Phase::Stopping || self.stop != Some(id.number()) {
+                if self.phase != Phase::Stopping || self.stop != Some(id) {
                     return None;
                 }
                 Some(match result {
@@ -162,8 +162,7 @@ impl Record {
                         | Phase::Asking
                         | Phase::Rechecking
                 );
-                (started && self.client == Some(client.number()))
-                    .then(|| (Cue::LostClient, with(failure)))
+                (started && self.client == Some(client)).then(|| (Cue::LostClient, with(failure)))
             }
             Event::Shutdown => Some((Cue::Shutdown, NOTHING)),
         }

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use livebus_core::{Action, Cause, Config, Failure, Phase, Report, Settings};
+use livebus_core::{
+    Action, Cause, ClientId, Config, Failure, LivenessId, Phase, RegistrationId, Report, Settings,
+    StopId,
+};
 
 use super::time::{Epoch, Jitter, Ns, Spans};
 
@@ -49,7 +52,7 @@ pub(super) struct HandlerRecord {
     pub(super) required: bool,
     pub(super) registered: bool,
     /// The registration in flight.
-    pub(super) operation: Option<u64>,
+    pub(super) operation: Option<RegistrationId>,
     /// Its deadline, or the end of the back-off.
     pub(super) timer: Option<Ns>,
     /// Registrations since the client was made.
@@ -78,7 +81,7 @@ pub(super) struct Record {
     pub(super) stale: u64,
 
     /// The start in flight, or the one that made the client.
-    pub(super) client: Option<u64>,
+    pub(super) client: Option<ClientId>,
     pub(super) attempt: u32,
     /// Whether the newest start was proved good.
     pub(super) proved_good: bool,
@@ -86,7 +89,7 @@ pub(super) struct Record {
     pub(super) trouble: Cause,
 
     /// The liveness message in flight.
-    pub(super) question: Option<u64>,
+    pub(super) question: Option<LivenessId>,
     /// When the newest liveness message went out.
     pub(super) asked: Ns,
     /// Since when nothing was proved. Rule 26.
@@ -116,7 +119,7 @@ pub(super) struct Record {
 
     pub(super) handlers: Vec<HandlerRecord>,
     /// The stop in flight.
-    pub(super) stop: Option<u64>,
+    pub(super) stop: Option<StopId>,
 
     pub(super) report: Report,
     pub(super) queue: VecDeque<Action>,

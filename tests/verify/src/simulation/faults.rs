@@ -1,6 +1,6 @@
 //! What goes wrong with the bus and its client.
 
-use livebus_core::{Event, FailureClass, OpId};
+use livebus_core::{ClientId, Event, FailureClass};
 
 use super::broken::Broken;
 use super::cluster::{Network, State};
@@ -118,7 +118,7 @@ impl World {
         let client = life
             .client
             .filter(|_| !old)
-            .unwrap_or(OpId::from_number(1 + self.random.below(8)));
+            .unwrap_or(ClientId::from_number(1 + self.random.below(8)));
         let failure = FailureClass::ClientFatal.into();
         self.tell(service, lives, Event::ClientLost { client, failure })
     }

@@ -111,7 +111,10 @@ fn action_text(action: &Action) -> String {
         Action::RegisterHandler { id, handler, .. } => {
             format!("register {} ({})", handler.index(), id.number())
         }
-        Action::Discard { id } => format!("discard {}", id.number()),
+        Action::DiscardClient { client } => format!("discard client {}", client.number()),
+        Action::DiscardRegistration { registration } => {
+            format!("discard registration {}", registration.number())
+        }
         Action::SetStatus(report) => match report.warning {
             Some(warning) => format!("{}: {}, but {warning}", report.status, report.cause),
             None => format!("{}: {}", report.status, report.cause),

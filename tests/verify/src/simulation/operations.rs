@@ -1,6 +1,6 @@
 //! What actions lead to: operations, and how the bus answers them.
 
-use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, OpId, Status};
+use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, LivenessId, Status};
 
 use super::cluster::State;
 use super::service::Round;
@@ -44,9 +44,9 @@ impl World {
                 }
                 self.attempt(service, true);
             }
-            Action::Discard { id } => {
+            Action::DiscardClient { client } => {
                 if let Some(life) = &mut self.services[service].life
-                    && life.client == Some(id)
+                    && life.client == Some(client)
                 {
                     (life.client, life.round) = (None, None);
                 }
@@ -65,7 +65,8 @@ impl World {
                     self.after(delay, what);
                 }
             }
-            Action::SetStatus(_) | Action::Renew { .. } => {}
+            // It may be answered all the same.
+            Action::DiscardRegistration { .. } | Action::SetStatus(_) | Action::Renew { .. } => {}
         }
     }
 
@@ -189,7 +190,7 @@ impl World {
         }
     }
 
-    pub(super) fn retry(&mut self, service: usize, life: u32, id: OpId) {
+    pub(super) fn retry(&mut self, service: usize, life: u32, id: LivenessId) {
         let same = self.services[service].lives == life;
         if same && self.round(service).is_some_and(|round| round.id == id) {
             self.attempt(service, false);
@@ -197,7 +198,7 @@ impl World {
     }
 
     /// No leader has answered. If another broker does, it is the leaders that are missing.
-    pub(super) fn half_time(&mut self, service: usize, life: u32, id: OpId) {
+    pub(super) fn half_time(&mut self, service: usize, life: u32, id: LivenessId) {
         let waiting = self.round(service).filter(|round| round.id == id);
         let Some(round) = waiting.filter(|_| self.services[service].lives == life) else {
             return;

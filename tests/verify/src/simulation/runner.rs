@@ -1,6 +1,6 @@
 //! The runner's loop: what wakes it, in which order it tells what came, and until when it waits.
 
-use livebus_core::{Event, Failure, FailureClass, OpId};
+use livebus_core::{ClientId, Event, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
 use super::broken::Broken;
 use super::service::{Life, NEVER};
@@ -159,16 +159,29 @@ impl World {
         }
         if self.random.chance(self.rates.alien) {
             // One that never was, or the start that was answered long ago.
-            let unknown = OpId::from_number(self.random.pick(&[0, u64::MAX]));
+            let unknown = self.random.pick(&[0, u64::MAX]);
             let life = self.services[service].life.as_ref();
             let client = life.and_then(|life| life.client);
-            let id = client.filter(|_| now.is_multiple_of(2)).unwrap_or(unknown);
+            let client = client.filter(|_| now.is_multiple_of(2));
+            let number = client.map_or(unknown, ClientId::number);
             let result = Err(self.random.pick(&FailureClass::ALL).into());
             let event = self.random.pick(&[
-                Event::StartAnswered { id, result },
-                Event::LivenessAnswered { id, result },
-                Event::RegistrationAnswered { id, result },
-                Event::StopAnswered { id, result },
+                Event::StartAnswered {
+                    id: ClientId::from_number(number),
+                    result,
+                },
+                Event::LivenessAnswered {
+                    id: LivenessId::from_number(number),
+                    result,
+                },
+                Event::RegistrationAnswered {
+                    id: RegistrationId::from_number(number),
+                    result,
+                },
+                Event::StopAnswered {
+                    id: StopId::from_number(number),
+                    result,
+                },
             ]);
             self.step_in_time(service, now, event)?;
         }

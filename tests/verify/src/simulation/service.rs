@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use livebus_core::{Config, Event, Failure, OpId, Supervisor};
+use livebus_core::{ClientId, Config, Event, Failure, LivenessId, Supervisor};
 
 use crate::watch::Watch;
 
@@ -45,7 +45,7 @@ pub(super) struct Life {
     /// The liveness message under way, as the bus sees it.
     pub(super) round: Option<Round>,
     /// The start that succeeded last.
-    pub(super) client: Option<OpId>,
+    pub(super) client: Option<ClientId>,
     /// Whether only leaders are missing, as far as was told.
     pub(super) leaderless: bool,
     /// Nothing that may happen ends its Running.
@@ -55,7 +55,7 @@ pub(super) struct Life {
 /// A record on its way to each of at most three leaders.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
-    pub(super) id: OpId,
+    pub(super) id: LivenessId,
     pub(super) deadline: u64,
     /// Nothing came of it yet.
     pub(super) waits: bool,

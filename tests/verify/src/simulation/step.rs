@@ -84,11 +84,11 @@ impl World {
         for action in actions {
             mix(action_kind(action) as u64);
             match action {
-                Action::Start { id, .. }
-                | Action::SendLiveness { id, .. }
-                | Action::RegisterHandler { id, .. }
-                | Action::Discard { id }
-                | Action::Stop { id, .. } => mix(id.number()),
+                Action::Start { id, .. } | Action::DiscardClient { client: id } => mix(id.number()),
+                Action::SendLiveness { id, .. } => mix(id.number()),
+                Action::RegisterHandler { id, .. }
+                | Action::DiscardRegistration { registration: id } => mix(id.number()),
+                Action::Stop { id, .. } => mix(id.number()),
                 Action::SetStatus(report) => mix(report.status as u64),
                 Action::Renew { .. } => {}
             }

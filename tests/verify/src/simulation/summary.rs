@@ -117,11 +117,12 @@ pub const EVENTS: [&str; 9] = [
 ];
 
 /// The kinds of actions.
-pub const ACTIONS: [&str; 7] = [
+pub const ACTIONS: [&str; 8] = [
     "Start",
     "SendLiveness",
     "RegisterHandler",
-    "Discard",
+    "DiscardClient",
+    "DiscardRegistration",
     "SetStatus",
     "Renew",
     "Stop",
@@ -146,10 +147,11 @@ pub(super) const fn action_kind(action: &Action) -> usize {
         Action::Start { .. } => 0,
         Action::SendLiveness { .. } => 1,
         Action::RegisterHandler { .. } => 2,
-        Action::Discard { .. } => 3,
-        Action::SetStatus(_) => 4,
-        Action::Renew { .. } => 5,
-        Action::Stop { .. } => 6,
+        Action::DiscardClient { .. } => 3,
+        Action::DiscardRegistration { .. } => 4,
+        Action::SetStatus(_) => 5,
+        Action::Renew { .. } => 6,
+        Action::Stop { .. } => 7,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Event, OpId};
+use livebus_core::{Action, Event, LivenessId};
 
 use super::broken::Broken;
 use super::cluster::Cluster;
@@ -64,9 +64,17 @@ pub(super) enum What {
         event: Event,
     },
     /// The records of a round are sent again.
-    Retry { service: usize, life: u32, id: OpId },
+    Retry {
+        service: usize,
+        life: u32,
+        id: LivenessId,
+    },
     /// Half a round's time is over: are there other brokers?
-    HalfTime { service: usize, life: u32, id: OpId },
+    HalfTime {
+        service: usize,
+        life: u32,
+        id: LivenessId,
+    },
     /// A broker goes or comes.
     Broker(usize),
     /// Those who noticed that a broker is gone elect others.

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use livebus_core::{Action, Config, Event, Failure, OpId, Settings, Status, Supervisor};
+use livebus_core::{
+    Action, ClientId, Config, Event, Failure, LivenessId, Settings, Status, StopId, Supervisor,
+};
 
 use super::mended::Happening;
 use super::transcription::{At, Output, ServiceStatus};
@@ -13,9 +15,9 @@ use super::trouble::Trouble;
 pub(super) struct Side {
     begun: Instant,
     supervisor: Supervisor,
-    starts: Vec<OpId>,
-    messages: Vec<OpId>,
-    stop: Option<OpId>,
+    starts: Vec<ClientId>,
+    messages: Vec<LivenessId>,
+    stop: Option<StopId>,
     status: Status,
     outputs: Vec<Output>,
 }
@@ -105,7 +107,10 @@ impl Side {
                 }
                 Action::Stop { id, .. } => self.stop = Some(id),
                 // The original has nothing like them, and the preset has no handlers.
-                Action::RegisterHandler { .. } | Action::Discard { .. } | Action::Renew { .. } => {}
+                Action::RegisterHandler { .. }
+                | Action::DiscardClient { .. }
+                | Action::DiscardRegistration { .. }
+                | Action::Renew { .. } => {}
             }
         }
     }

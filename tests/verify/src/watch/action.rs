@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Backoff, Cause, Config, FailureKind, OnClientLost, OpId, Report, Status,
+    Action, Backoff, Cause, ClientId, Config, FailureKind, LivenessId, OnClientLost, OpId,
+    RegistrationId, Report, Status, StopId,
 };
 
 use super::books::{Bus, Operation, Question, Slot, Watch};
@@ -35,7 +36,10 @@ impl Watch {
                 let operation = Operation { id, deadline };
                 self.registers(config, now, operation, handler.index(), attempt)
             }
-            Action::Discard { id } => self.discards(config, now, id),
+            Action::DiscardClient { client } => self.discards_client(config, now, client),
+            Action::DiscardRegistration { registration } => {
+                self.discards_registration(registration)
+            }
             Action::SetStatus(report) => self.reports(config, now, report),
             Action::Renew { evidence, lease } => {
                 let says_more = self.report.status == Status::Running
@@ -54,11 +58,11 @@ impl Watch {
         &mut self,
         config: &Config,
         now: Instant,
-        operation: Operation,
+        operation: Operation<ClientId>,
         attempt: u32,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id)?;
+        self.named(operation.id.into())?;
         hold(self.ending.is_none(), Claim::EndInOrder)?;
         hold(self.report.status != Status::Failed, Claim::FailedIsFinal)?;
         hold(
@@ -91,11 +95,11 @@ impl Watch {
         &mut self,
         config: &Config,
         now: Instant,
-        id: OpId,
+        id: LivenessId,
         deadline: Instant,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(id)?;
+        self.named(id.into())?;
         hold(self.ending.is_none(), Claim::EndInOrder)?;
         hold(
             self.client.is_some() && self.question.is_none(),
@@ -139,12 +143,12 @@ impl Watch {
         &mut self,
         config: &Config,
         now: Instant,
-        operation: Operation,
+        operation: Operation<RegistrationId>,
         handler: usize,
         attempt: u32,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id)?;
+        self.named(operation.id.into())?;
         hold(self.ending.is_none(), Claim::EndInOrder)?;
         let slot = self.handlers.get(handler).copied();
         let failures = match slot.ok_or(Claim::OneOfEach)? {
@@ -173,38 +177,51 @@ impl Watch {
         Ok(())
     }
 
-    fn discards(&mut self, config: &Config, now: Instant, id: OpId) -> Result<(), Claim> {
-        if self.client == Some(id) {
-            let after = config.settings().recreate_after;
-            let useless = match self.bus {
-                Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
-                Bus::Live { .. } => false,
-            };
-            hold(self.reason || useless, Claim::ReplacedInTime)?;
-            self.client = None;
-            self.question = None;
-            // Another start is tried after its back-off, which is checked by itself.
-            self.tried = now;
-            for slot in &mut self.handlers {
-                if let Slot::Registering { operation, .. } = *slot {
-                    self.left_behind.push(operation.id);
-                }
-                *slot = Slot::Idle;
-            }
-            self.bus = Bus::unproved(now);
-            let failed = self.report.status == Status::Failed;
-            self.waiting = (!failed).then_some(now);
-            return Ok(());
+    fn discards_client(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        client: ClientId,
+    ) -> Result<(), Claim> {
+        if self.client != Some(client) {
+            return self.discards_left_behind(client.into());
         }
-        // With a client go its registrations: each is named, in whatever order.
+        let after = config.settings().recreate_after;
+        let useless = match self.bus {
+            Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
+            Bus::Live { .. } => false,
+        };
+        hold(self.reason || useless, Claim::ReplacedInTime)?;
+        self.client = None;
+        self.question = None;
+        // Another start is tried after its back-off, which is checked by itself.
+        self.tried = now;
+        for slot in &mut self.handlers {
+            if let Slot::Registering { operation, .. } = *slot {
+                self.left_behind.push(operation.id.into());
+            }
+            *slot = Slot::Idle;
+        }
+        self.bus = Bus::unproved(now);
+        let failed = self.report.status == Status::Failed;
+        self.waiting = (!failed).then_some(now);
+        Ok(())
+    }
+
+    /// With a client go its registrations: each is named, in whatever order.
+    fn discards_registration(&mut self, registration: RegistrationId) -> Result<(), Claim> {
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot
-                && operation.id == id
+                && operation.id == registration
             {
                 *slot = Slot::Idle;
                 return Ok(());
             }
         }
+        self.discards_left_behind(registration.into())
+    }
+
+    fn discards_left_behind(&mut self, id: OpId) -> Result<(), Claim> {
         let place = self.left_behind.iter().position(|it| *it == id);
         self.left_behind
             .swap_remove(place.ok_or(Claim::NamesCountUp)?);
@@ -277,9 +294,14 @@ impl Watch {
         }
     }
 
-    fn stops(&mut self, config: &Config, now: Instant, operation: Operation) -> Result<(), Claim> {
+    fn stops(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        operation: Operation<StopId>,
+    ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id)?;
+        self.named(operation.id.into())?;
         let drained = self.ran.is_none_or(|ran| now >= ran + settings.drain);
         let once = self.stop.is_none();
         hold(self.ending.is_some() && drained && once, Claim::EndInOrder)?;

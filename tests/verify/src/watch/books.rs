@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use livebus_core::{Config, Failure, FailureClass, FailureKind, OpId, Report};
+use livebus_core::{
+    ClientId, Config, Failure, FailureClass, FailureKind, LivenessId, OpId, RegistrationId, Report,
+    StopId,
+};
 
 use super::proves;
 
@@ -13,11 +16,11 @@ pub struct Watch {
     pub(super) report: Report,
     /// The number of the newest operation.
     pub(super) newest: u64,
-    pub(super) start: Option<Operation>,
-    pub(super) client: Option<OpId>,
+    pub(super) start: Option<Operation<ClientId>>,
+    pub(super) client: Option<ClientId>,
     pub(super) question: Option<Question>,
     pub(super) handlers: Vec<Slot>,
-    pub(super) stop: Option<Operation>,
+    pub(super) stop: Option<Operation<StopId>>,
     /// What must be discarded before the step is over.
     pub(super) left_behind: Vec<OpId>,
     pub(super) bus: Bus,
@@ -39,15 +42,15 @@ pub struct Watch {
 
 /// An operation under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Operation {
-    pub(super) id: OpId,
+pub(super) struct Operation<I> {
+    pub(super) id: I,
     pub(super) deadline: Instant,
 }
 
 /// A liveness message under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Question {
-    pub(super) id: OpId,
+    pub(super) id: LivenessId,
     pub(super) sent: Instant,
     /// Since when nothing proves that the bus works: newer evidence makes its timeout meaningless.
     pub(super) asked: Instant,
@@ -59,8 +62,14 @@ pub(super) struct Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Slot {
     Idle,
-    Registering { operation: Operation, failures: u32 },
-    Waiting { since: Instant, failures: u32 },
+    Registering {
+        operation: Operation<RegistrationId>,
+        failures: u32,
+    },
+    Waiting {
+        since: Instant,
+        failures: u32,
+    },
     Registered,
 }
 
@@ -158,25 +167,25 @@ impl Watch {
 
     /// The client that is there.
     #[must_use]
-    pub fn client(&self) -> Option<OpId> {
+    pub fn client(&self) -> Option<ClientId> {
         self.client
     }
 
     /// The start under way and its deadline.
     #[must_use]
-    pub fn starting(&self) -> Option<(OpId, Instant)> {
+    pub fn starting(&self) -> Option<(ClientId, Instant)> {
         self.start.map(|it| (it.id, it.deadline))
     }
 
     /// The liveness message under way and when it is given up.
     #[must_use]
-    pub fn asking(&self) -> Option<(OpId, Instant)> {
+    pub fn asking(&self) -> Option<(LivenessId, Instant)> {
         self.question.map(|it| (it.id, it.until))
     }
 
     /// The registration of this handler under way and its deadline.
     #[must_use]
-    pub fn registering(&self, handler: usize) -> Option<(OpId, Instant)> {
+    pub fn registering(&self, handler: usize) -> Option<(RegistrationId, Instant)> {
         match self.handlers[handler] {
             Slot::Registering { operation, .. } => Some((operation.id, operation.deadline)),
             Slot::Idle | Slot::Waiting { .. } | Slot::Registered => None,
@@ -185,7 +194,7 @@ impl Watch {
 
     /// The stop under way and its deadline.
     #[must_use]
-    pub fn stopping(&self) -> Option<(OpId, Instant)> {
+    pub fn stopping(&self) -> Option<(StopId, Instant)> {
         self.stop.map(|it| (it.id, it.deadline))
     }
 
@@ -206,7 +215,7 @@ impl Watch {
         if let Some(start) = self.start.filter(|it| it.deadline <= now) {
             self.start = None;
             self.waiting = Some(now);
-            self.left_behind.push(start.id);
+            self.left_behind.push(start.id.into());
         }
         for slot in &mut self.handlers {
             if let Slot::Registering {
@@ -215,7 +224,7 @@ impl Watch {
             } = *slot
                 && operation.deadline <= now
             {
-                self.left_behind.push(operation.id);
+                self.left_behind.push(operation.id.into());
                 *slot = Slot::Waiting {
                     since: now,
                     failures: failures.saturating_add(1),

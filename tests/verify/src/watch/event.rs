@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use livebus_core::{
-    Action, Answers, Config, Event, Failure, FailureClass, FailureKind, OnSuspicion, OpId, Status,
+    Action, Answers, ClientId, Config, Event, Failure, FailureClass, FailureKind, LivenessId,
+    OnSuspicion, RegistrationId, Status,
 };
 
 use super::books::{Bus, Doubt, Slot, Watch};
@@ -62,7 +63,7 @@ impl Watch {
     fn start_answered(
         &mut self,
         seen: &Seen<'_>,
-        id: OpId,
+        id: ClientId,
         result: Result<(), Failure>,
     ) -> Result<bool, Claim> {
         if self.start.is_none_or(|it| it.id != id) {
@@ -89,7 +90,7 @@ impl Watch {
         &mut self,
         config: &Config,
         seen: &Seen<'_>,
-        id: OpId,
+        id: LivenessId,
         result: Result<(), Failure>,
     ) -> Result<bool, Claim> {
         let Some(question) = self.question.filter(|it| it.id == id) else {
@@ -124,7 +125,7 @@ impl Watch {
     fn registration_answered(
         &mut self,
         now: Instant,
-        id: OpId,
+        id: RegistrationId,
         result: Result<(), Failure>,
     ) -> bool {
         for slot in &mut self.handlers {
@@ -208,7 +209,7 @@ impl Watch {
         self.question = None;
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot {
-                self.left_behind.push(operation.id);
+                self.left_behind.push(operation.id.into());
             }
             *slot = Slot::Idle;
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Config, OpId, Report, Status};
+use livebus_core::{ClientId, Config, LivenessId, OpId, RegistrationId, Report, Status, StopId};
 
 use super::action::{longest, saturation, shortest_gap};
 use super::books::{Bus, Doubt, Operation, Question, Row, Slot, Watch};
@@ -20,14 +20,10 @@ impl Watch {
     ) -> Self {
         let settings = config.settings();
         let at = |instant: Instant| shifted(instant, now, epoch);
-        let name = |id: OpId| {
+        let number = |id: OpId| {
             let place = names.iter().position(|known| *known == id);
             // The supervisor has forgotten it: no name of its own.
-            OpId::from_number(place.map_or(FORGOTTEN, |place| place as u64 + 1))
-        };
-        let operation = |it: Operation| Operation {
-            id: name(it.id),
-            deadline: at(it.deadline),
+            place.map_or(FORGOTTEN, |place| place as u64 + 1)
         };
         let recent = |instant: Instant, age: Duration| (instant + age > now).then(|| at(instant));
         let ends = self.ending.is_some();
@@ -38,10 +34,15 @@ impl Watch {
         Self {
             report: *report,
             newest: names.len() as u64,
-            start: self.start.map(operation),
-            client: self.client.map(name),
+            start: self.start.map(|it| Operation {
+                id: ClientId::from_number(number(it.id.into())),
+                deadline: at(it.deadline),
+            }),
+            client: self
+                .client
+                .map(|it| ClientId::from_number(number(it.into()))),
             question: self.question.map(|it| Question {
-                id: name(it.id),
+                id: LivenessId::from_number(number(it.id.into())),
                 sent: at(it.sent),
                 asked: at(it.asked),
                 until: at(it.until),
@@ -56,7 +57,10 @@ impl Watch {
                         operation: it,
                         failures,
                     } => Slot::Registering {
-                        operation: operation(it),
+                        operation: Operation {
+                            id: RegistrationId::from_number(number(it.id.into())),
+                            deadline: at(it.deadline),
+                        },
                         failures: failures.min(saturation(settings.registration_backoff)),
                     },
                     Slot::Waiting { since, failures } => {
@@ -69,7 +73,10 @@ impl Watch {
                     }
                 })
                 .collect(),
-            stop: self.stop.map(operation),
+            stop: self.stop.map(|it| Operation {
+                id: StopId::from_number(number(it.id.into())),
+                deadline: at(it.deadline),
+            }),
             left_behind: Vec::new(),
             bus: self.bus_from(config, now, &at),
             unproved: self.unproved.min(saturation(settings.start_backoff)),
@@ -158,15 +165,15 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
         None => to.push(0),
         Some(it) => to.extend([1, at(it)]),
     };
-    let operation = |it: Option<Operation>, to: &mut Vec<i64>| match it {
+    let operation = |it: Option<(OpId, Instant)>, to: &mut Vec<i64>| match it {
         None => to.push(0),
-        Some(it) => to.extend([id(it.id), at(it.deadline)]),
+        Some((operation, deadline)) => to.extend([id(operation), at(deadline)]),
     };
-    operation(watch.start, to);
-    to.push(watch.client.map_or(0, id));
+    operation(watch.start.map(|it| (it.id.into(), it.deadline)), to);
+    to.push(watch.client.map_or(0, |it| id(it.into())));
     match watch.question {
         None => to.push(0),
-        Some(it) => to.extend([id(it.id), at(it.sent), at(it.asked), at(it.until)]),
+        Some(it) => to.extend([id(it.id.into()), at(it.sent), at(it.asked), at(it.until)]),
     }
     for slot in &watch.handlers {
         match *slot {
@@ -177,14 +184,14 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
                 failures,
             } => to.extend([
                 2,
-                id(operation.id),
+                id(operation.id.into()),
                 at(operation.deadline),
                 i64::from(failures),
             ]),
             Slot::Waiting { since, failures } => to.extend([3, at(since), i64::from(failures)]),
         }
     }
-    operation(watch.stop, to);
+    operation(watch.stop.map(|it| (it.id.into(), it.deadline)), to);
     match watch.bus {
         Bus::NotLive {
             newest,

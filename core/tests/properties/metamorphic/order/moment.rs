@@ -1,41 +1,35 @@
 //! Moments of a story at which something may happen in either order.
 
-use std::mem::discriminant;
 use std::time::Instant;
 
-use livebus_core::{Event, OpId, Supervisor};
+use livebus_core::{OpId, Supervisor};
 use proptest::sample::Index;
 
+use crate::ledger::answered;
 use crate::retelling::{drained, tell, without_code};
 use crate::script::Script;
-use crate::world::{Input, Kind, ORIGIN, World, answer, operation};
+use crate::world::{Input, ORIGIN, World, operation};
 
 /// A drained supervisor in the middle of a story, and what its runner has not answered.
 pub(super) struct Moment {
     pub(super) supervisor: Supervisor,
     pub(super) now: Instant,
-    pub(super) open: Vec<(OpId, Kind)>,
-    pub(super) done: Vec<(OpId, Kind)>,
+    pub(super) open: Vec<OpId>,
+    pub(super) done: Vec<OpId>,
 }
 
 impl Moment {
-    /// The newest open operation of a kind.
-    pub(super) fn newest(&self, is: impl Fn(Kind) -> bool) -> Option<(OpId, Kind)> {
-        self.open.iter().rfind(|(_, kind)| is(*kind)).copied()
+    /// The open registrations.
+    pub(super) fn registrations(&self) -> impl Iterator<Item = OpId> {
+        let open = self.open.iter().copied();
+        open.filter(|id| matches!(id, OpId::Registration(_)))
     }
 
-    pub(super) fn registrations(&self) -> impl Iterator<Item = (OpId, Kind)> {
-        let registrations = self.open.iter().filter(|op| is_registration(op.1));
-        registrations.copied()
+    /// The newest open liveness message.
+    pub(super) fn liveness_message(&self) -> Option<OpId> {
+        let mut newest_first = self.open.iter().rev().copied();
+        newest_first.find(|id| matches!(id, OpId::Liveness(_)))
     }
-
-    pub(super) fn liveness_message(&self) -> Option<(OpId, Kind)> {
-        self.newest(|kind| kind == Kind::Liveness)
-    }
-}
-
-fn is_registration(kind: Kind) -> bool {
-    matches!(kind, Kind::Registration(_))
 }
 
 /// A moment of this story that suits, if there is one; codes are left out.
@@ -53,16 +47,11 @@ pub(super) fn moment(
             Input::Event(event) => Input::Event(without_code(event)),
         };
         tell(&mut supervisor, entry.told, input);
-        if let Some(event) = entry.event() {
-            done.extend(open.extract_if(.., |op| answers(event, *op)));
+        if let Some((answered, _)) = entry.event().and_then(answered) {
+            done.extend(open.extract_if(.., |id| *id == answered));
         }
         let begun = drained(&mut supervisor);
-        open.extend(
-            begun
-                .iter()
-                .filter_map(operation)
-                .map(|(id, kind, _)| (id, kind)),
-        );
+        open.extend(begun.iter().filter_map(operation).map(|(id, ..)| id));
         let moment = Moment {
             supervisor: supervisor.clone(),
             now: entry.clock,
@@ -74,20 +63,4 @@ pub(super) fn moment(
         }
     }
     (!moments.is_empty()).then(|| moments.swap_remove(which.index(moments.len())))
-}
-
-/// Whether it is the answer to this operation, and of its kind.
-fn answers(event: Event, (operation, kind): (OpId, Kind)) -> bool {
-    let of_its_kind = discriminant(&event) == discriminant(&answer(operation, kind, Ok(())));
-    of_its_kind
-        && match event {
-            Event::StartAnswered { id, .. }
-            | Event::LivenessAnswered { id, .. }
-            | Event::RegistrationAnswered { id, .. }
-            | Event::StopAnswered { id, .. } => id == operation,
-            Event::Live { .. }
-            | Event::Suspicion(_)
-            | Event::ClientLost { .. }
-            | Event::Shutdown => false,
-        }
 }
