@@ -1,0 +1,72 @@
+//! Runs every command and builds every snippet of the pages that instruct, in a fresh clone of the working commit.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use livebus_tests::pages::{Checker, Checkout, Outcome, Page};
+
+/// Run every command and build every snippet of the documentation, as written, in a fresh clone of the working commit.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Check these pages only, like README.md.
+    pages: Vec<String>,
+
+    /// Build snippets with the newest versions that cargo finds, instead of those in Cargo.lock.
+    #[arg(long)]
+    newest: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if Checkout::is_behind(&repository)? {
+        println!("note: there are changes that are not committed; the last commit is checked");
+    }
+    let checkout = Checkout::new(&repository)?;
+    let clone = checkout.clone_path();
+    let pages = if args.pages.is_empty() {
+        checkout.pages()?
+    } else {
+        args.pages
+    };
+    let mut checker = Checker::new(&clone, checkout.folder(), args.newest)?;
+
+    let mut reports = Vec::new();
+    for path in &pages {
+        checkout.clean()?;
+        let text = fs::read_to_string(clone.join(path)).with_context(|| path.clone())?;
+        let start = Instant::now();
+        let report = checker.check(&Page::parse(path, &text)?);
+        println!("{report}  ({} s)", start.elapsed().as_secs());
+        reports.push(report);
+    }
+
+    let count = |of: fn(&Outcome) -> bool| {
+        let outcomes = reports.iter().flat_map(|report| &report.outcomes);
+        outcomes.filter(|(_, outcome)| of(outcome)).count()
+    };
+    println!(
+        "{} blocks: {} ran, {} built, {} run by .ci/run, {} not run",
+        reports.iter().map(|report| report.fences).sum::<usize>(),
+        count(|outcome| matches!(outcome, Outcome::Ran)),
+        count(|outcome| matches!(outcome, Outcome::Built)),
+        count(|outcome| matches!(outcome, Outcome::RunByCi)),
+        count(|outcome| matches!(outcome, Outcome::NotRun(_))),
+    );
+    let failures: Vec<String> = reports
+        .iter()
+        .flat_map(livebus_tests::pages::Report::failures)
+        .collect();
+    for failure in &failures {
+        eprintln!("\n{failure}");
+    }
+    Ok(if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
