@@ -45,8 +45,3 @@ pub type Builder<B = KafkaBus<TokioRuntime>> = livebus_runner::Builder<TokioRunt
 
 /// A supervision that runs on tokio.
 pub type Handle<B = KafkaBus<TokioRuntime>> = livebus_runner::Handle<B>;
-
-/// The example of the README is a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}

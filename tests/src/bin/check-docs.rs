@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
+use livebus_tests::apache_kafka::target_folder;
 use livebus_tests::pages::{Checker, Checkout, Outcome, Page};
 
 /// Run every command and build every snippet of the documentation, as written, in a fresh clone of the working commit.
@@ -33,7 +34,8 @@ fn main() -> anyhow::Result<ExitCode> {
     } else {
         args.pages
     };
-    let mut checker = Checker::new(&clone, checkout.folder(), args.newest)?;
+    let target = target_folder().join("check-docs");
+    let mut checker = Checker::new(&clone, checkout.folder(), &target, args.newest)?;
 
     let mut reports = Vec::new();
     for path in &pages {

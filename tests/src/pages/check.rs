@@ -13,7 +13,7 @@ use super::console::commands;
 use super::page::{Block, Marker, Page};
 use super::project::{Project, build};
 use super::session::Session;
-use crate::apache_kafka::{KafkaNode, NodeOptions, availability, target_folder};
+use crate::apache_kafka::{KafkaNode, NodeOptions, availability};
 use crate::is_asked_for;
 
 /// The port of the Kafka that a block may need.
@@ -59,7 +59,8 @@ pub struct Report {
 }
 
 impl Checker {
-    /// A checker whose commands run in `clone`, and whose packages are written to `packages`.
+    /// A checker whose commands run in `clone`, and whose packages are written to `packages`. All of them build into `target`, which
+    /// must not be the folder of another work tree: cargo would take its files for theirs.
     ///
     /// Packages get the versions of the clone's `Cargo.lock`, so that a release of somebody else breaks no check; `newest`: those
     /// that cargo finds when there is no such file.
@@ -67,12 +68,12 @@ impl Checker {
     /// # Errors
     ///
     /// When `PATH` cannot be read.
-    pub fn new(clone: &Path, packages: &Path, newest: bool) -> anyhow::Result<Self> {
+    pub fn new(clone: &Path, packages: &Path, target: &Path, newest: bool) -> anyhow::Result<Self> {
         Ok(Self {
             clone: clone.to_owned(),
             packages: packages.to_owned(),
             newest,
-            environment: environment(&packages.join("installed"))?,
+            environment: environment(target, &packages.join("installed"))?,
             kafka: None,
         })
     }
@@ -179,12 +180,15 @@ fn has_source_below(page: &Page, index: usize) -> bool {
 }
 
 /// The variables of a person who has just cloned the repository, but for one target folder, which saves building everything again.
-fn environment(installed: &Path) -> anyhow::Result<Vec<(OsString, Option<OsString>)>> {
+fn environment(
+    target: &Path,
+    installed: &Path,
+) -> anyhow::Result<Vec<(OsString, Option<OsString>)>> {
     let inherited = env::var_os("PATH").context("there is no PATH")?;
     let paths = [installed.join("bin")].into_iter();
     let path = env::join_paths(paths.chain(env::split_paths(&inherited)))?;
     let set = [
-        ("CARGO_TARGET_DIR", target_folder().into_os_string()),
+        ("CARGO_TARGET_DIR", target.as_os_str().to_owned()),
         ("CARGO_INSTALL_ROOT", installed.as_os_str().to_owned()),
         ("CARGO_TERM_COLOR", "never".into()),
         ("NO_COLOR", "1".into()),
