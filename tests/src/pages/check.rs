@@ -78,8 +78,8 @@ impl Checker {
         })
     }
 
-    /// Runs and builds the blocks of a page, in order.
-    pub fn check(&mut self, page: &Page) -> Report {
+    /// Runs and builds the blocks of a page, in order, and calls `done` with the line and the outcome of each.
+    pub fn check(&mut self, page: &Page, mut done: impl FnMut(usize, &Outcome)) -> Report {
         let mut report = Report {
             page: page.path.clone(),
             fences: page.fences,
@@ -88,6 +88,7 @@ impl Checker {
         for (index, block) in page.blocks.iter().enumerate() {
             let outcome = self.outcome(page, index);
             let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+            done(block.line, &outcome);
             report.outcomes.push((block.line, outcome));
         }
         report
@@ -231,19 +232,14 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {} blocks", self.page, self.fences)?;
-        for (line, outcome) in &self.outcomes {
-            write!(f, "  line {line}: ")?;
-            match outcome {
-                Outcome::Ran => writeln!(f, "ran")?,
-                Outcome::Built => writeln!(f, "built")?,
-                Outcome::RunByCi => writeln!(f, "run by .ci/run")?,
-                Outcome::NotRun(reason) => writeln!(f, "not run: {reason}")?,
-                Outcome::Failed(_) => writeln!(f, "FAILED")?,
-            }
+        match self {
+            Self::Ran => f.write_str("ran"),
+            Self::Built => f.write_str("built"),
+            Self::RunByCi => f.write_str("run by .ci/run"),
+            Self::NotRun(reason) => write!(f, "not run: {reason}"),
+            Self::Failed(_) => f.write_str("FAILED"),
         }
-        Ok(())
     }
 }
