@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Parser;
 use livebus_tests::apache_kafka::target_folder;
-use livebus_tests::pages::{Checker, Checkout, Outcome, Page};
+use livebus_tests::pages::{Checker, Checkout, Outcome, Page, Report};
 
 /// Run every command and build every snippet of the documentation, as written, in a fresh clone of the working commit.
 #[derive(Debug, Parser)]
@@ -37,32 +37,20 @@ fn main() -> anyhow::Result<ExitCode> {
     let target = target_folder().join("check-docs");
     let mut checker = Checker::new(&clone, checkout.folder(), &target, args.newest)?;
 
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = Vec::new();
     for path in &pages {
         checkout.clean()?;
         let text = fs::read_to_string(clone.join(path)).with_context(|| path.clone())?;
-        let start = Instant::now();
-        let report = checker.check(&Page::parse(path, &text)?);
-        println!("{report}  ({} s)", start.elapsed().as_secs());
+        let mut start = Instant::now();
+        let report = checker.check(&Page::parse(path, &text)?, |line, outcome| {
+            println!("{path}:{line}: {outcome} ({} s)", start.elapsed().as_secs());
+            start = Instant::now();
+        });
         reports.push(report);
     }
+    println!("{}", summary(&reports));
 
-    let count = |of: fn(&Outcome) -> bool| {
-        let outcomes = reports.iter().flat_map(|report| &report.outcomes);
-        outcomes.filter(|(_, outcome)| of(outcome)).count()
-    };
-    println!(
-        "{} blocks: {} ran, {} built, {} run by .ci/run, {} not run",
-        reports.iter().map(|report| report.fences).sum::<usize>(),
-        count(|outcome| matches!(outcome, Outcome::Ran)),
-        count(|outcome| matches!(outcome, Outcome::Built)),
-        count(|outcome| matches!(outcome, Outcome::RunByCi)),
-        count(|outcome| matches!(outcome, Outcome::NotRun(_))),
-    );
-    let failures: Vec<String> = reports
-        .iter()
-        .flat_map(livebus_tests::pages::Report::failures)
-        .collect();
+    let failures: Vec<String> = reports.iter().flat_map(Report::failures).collect();
     for failure in &failures {
         eprintln!("\n{failure}");
     }
@@ -71,4 +59,28 @@ fn main() -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// How many blocks there are, what became of them, and again why some were not run.
+fn summary(reports: &[Report]) -> String {
+    let outcomes = || reports.iter().flat_map(|report| &report.outcomes);
+    let count = |of: fn(&Outcome) -> bool| outcomes().filter(|(_, outcome)| of(outcome)).count();
+    let mut summary = format!(
+        "{} blocks on {} pages: {} ran, {} built, {} run by .ci/run, {} failed, {} not run",
+        reports.iter().map(|report| report.fences).sum::<usize>(),
+        reports.len(),
+        count(|outcome| matches!(outcome, Outcome::Ran)),
+        count(|outcome| matches!(outcome, Outcome::Built)),
+        count(|outcome| matches!(outcome, Outcome::RunByCi)),
+        count(|outcome| matches!(outcome, Outcome::Failed(_))),
+        count(|outcome| matches!(outcome, Outcome::NotRun(_))),
+    );
+    for report in reports {
+        for (line, outcome) in &report.outcomes {
+            if let Outcome::NotRun(reason) = outcome {
+                summary += &format!("\n  {}:{line}: {reason}", report.page);
+            }
+        }
+    }
+    summary
 }
