@@ -27,15 +27,16 @@ fn every_link_of_every_page_leads_to_a_file_or_a_heading_that_exists() {
 
 /// What the links and pictures of a page point to, inside of the repository.
 fn targets(text: &str) -> Vec<String> {
-    Parser::new(text)
-        .filter_map(|event| match event {
-            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                Some(dest_url.into_string())
-            }
-            _ => None,
-        })
-        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
-        .collect()
+    let mut targets = Vec::new();
+    for event in Parser::new(text) {
+        if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event
+            && !dest_url.contains("://")
+            && !dest_url.starts_with("mailto:")
+        {
+            targets.push(dest_url.into_string());
+        }
+    }
+    targets
 }
 
 fn resolves(page: &Path, text: &str, target: &str) -> bool {
@@ -62,17 +63,14 @@ fn headings(text: &str) -> HashSet<String> {
     let mut headings = HashSet::new();
     let mut heading = None::<String>;
     for event in Parser::new(text) {
-        match event {
-            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
-            Event::Text(part) | Event::Code(part) => {
-                if let Some(heading) = &mut heading {
-                    heading.push_str(&part);
-                }
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                headings.extend(heading.take().map(|heading| anchor(&heading)));
-            }
-            _ => {}
+        if matches!(event, Event::Start(Tag::Heading { .. })) {
+            heading = Some(String::new());
+        } else if matches!(event, Event::End(TagEnd::Heading(_))) {
+            headings.extend(heading.take().map(|heading| anchor(&heading)));
+        } else if let Event::Text(part) | Event::Code(part) = event
+            && let Some(heading) = &mut heading
+        {
+            heading.push_str(&part);
         }
     }
     headings

@@ -65,8 +65,15 @@ fn main() -> anyhow::Result<ExitCode> {
 fn summary(reports: &[Report]) -> String {
     let outcomes = || reports.iter().flat_map(|report| &report.outcomes);
     let count = |of: fn(&Outcome) -> bool| outcomes().filter(|(_, outcome)| of(outcome)).count();
-    let mut summary = format!(
-        "{} blocks on {} pages: {} ran, {} built, {} run by .ci/run, {} failed, {} not run",
+    let not_run = |report: &Report| -> Vec<String> {
+        let reason = |(line, outcome): &(usize, Outcome)| match outcome {
+            Outcome::NotRun(reason) => Some(format!("\n  {}:{line}: {reason}", report.page)),
+            Outcome::Ran | Outcome::Built | Outcome::RunByCi | Outcome::Failed(_) => None,
+        };
+        report.outcomes.iter().filter_map(reason).collect()
+    };
+    format!(
+        "{} blocks on {} pages: {} ran, {} built, {} run by .ci/run, {} failed, {} not run{}",
         reports.iter().map(|report| report.fences).sum::<usize>(),
         reports.len(),
         count(|outcome| matches!(outcome, Outcome::Ran)),
@@ -74,13 +81,6 @@ fn summary(reports: &[Report]) -> String {
         count(|outcome| matches!(outcome, Outcome::RunByCi)),
         count(|outcome| matches!(outcome, Outcome::Failed(_))),
         count(|outcome| matches!(outcome, Outcome::NotRun(_))),
-    );
-    for report in reports {
-        for (line, outcome) in &report.outcomes {
-            if let Outcome::NotRun(reason) = outcome {
-                summary += &format!("\n  {}:{line}: {reason}", report.page);
-            }
-        }
-    }
-    summary
+        reports.iter().flat_map(not_run).collect::<String>(),
+    )
 }

@@ -59,39 +59,33 @@ impl Page {
     /// When a marker has no reason.
     pub fn parse(path: &str, text: &str) -> Result<Self, PageError> {
         let line_of = |offset: usize| text[..offset].matches('\n').count() + 1;
-        let mut blocks: Vec<Block> = Vec::new();
-        let mut marker = None;
-        let mut inside = false;
+        let mut blocks = Vec::new();
+        let (mut marker, mut open) = (None, None::<Block>);
         for (event, range) in Parser::new(text).into_offset_iter() {
-            match event {
-                Event::Start(Tag::CodeBlock(kind)) => {
-                    let language = match kind {
+            if let Event::Html(html) = event {
+                marker = Marker::parse(&html).map_err(|NoReason| PageError::NoReason {
+                    path: path.to_owned(),
+                    line: line_of(range.start),
+                })?;
+            } else if let Event::Start(Tag::CodeBlock(kind)) = event {
+                open = Some(Block {
+                    line: line_of(range.start),
+                    language: match kind {
                         CodeBlockKind::Fenced(info) => first_word(&info),
                         CodeBlockKind::Indented => String::new(),
-                    };
-                    blocks.push(Block {
-                        line: line_of(range.start),
-                        language,
-                        text: String::new(),
-                        marker: marker.take(),
-                    });
-                    inside = true;
-                }
-                Event::End(TagEnd::CodeBlock) => inside = false,
-                Event::Text(part) if inside => {
-                    if let Some(block) = blocks.last_mut() {
-                        block.text.push_str(&part);
-                    }
-                }
-                Event::Html(html) => {
-                    marker = Marker::parse(&html).map_err(|NoReason| PageError::NoReason {
-                        path: path.to_owned(),
-                        line: line_of(range.start),
-                    })?;
-                }
-                Event::Start(Tag::HtmlBlock) | Event::End(TagEnd::HtmlBlock) => {}
-                // Whatever is between a comment and a block parts them.
-                _ => marker = None,
+                    },
+                    text: String::new(),
+                    marker: marker.take(),
+                });
+            } else if let (Event::Text(part), Some(block)) = (&event, &mut open) {
+                block.text.push_str(part);
+            } else if event == Event::End(TagEnd::CodeBlock) {
+                blocks.extend(open.take());
+            } else if event != Event::Start(Tag::HtmlBlock)
+                && event != Event::End(TagEnd::HtmlBlock)
+            {
+                // Whatever else is between a comment and a block parts them.
+                marker = None;
             }
         }
         let fence_lines = text
