@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod cost;
 pub mod host;
 pub mod http;
+pub mod pages;
 pub mod program;
 pub mod recordings;
 pub mod threads;

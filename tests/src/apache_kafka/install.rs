@@ -138,7 +138,8 @@ pub(super) fn kafka_home() -> PathBuf {
 
 /// Cargo's target folder, by the one witness that cannot be wrong: this very executable was built into it. Cargo marks
 /// the folder with a `CACHEDIR.TAG`; an executable that was moved elsewhere uses the workspace's default.
-fn target_folder() -> PathBuf {
+#[must_use]
+pub fn target_folder() -> PathBuf {
     let marked = env::current_exe().ok().and_then(|executable| {
         let mut ancestors = executable.ancestors();
         ancestors

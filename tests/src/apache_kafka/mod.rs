@@ -32,6 +32,6 @@ mod process;
 
 pub use client::IndependentClient;
 pub use folder::sweep;
-pub use install::{availability, install};
+pub use install::{availability, install, target_folder};
 pub use node::{BrokerSession, KafkaNode, NodeOptions};
 pub use process::is_running;

@@ -27,6 +27,8 @@ pub struct NodeOptions {
     pub auto_create_topics: bool,
     /// How long the controller waits for a broker that says nothing.
     pub broker_session: BrokerSession,
+    /// The broker's port, which must be free; by default one that is.
+    pub port: Option<u16>,
     /// Further lines of `server.properties`: name and value. They win over what the harness writes.
     pub properties: Vec<(String, String)>,
 }
@@ -77,7 +79,11 @@ impl KafkaNode {
     pub fn new(options: &NodeOptions) -> anyhow::Result<Self> {
         let libraries = install()?;
         let folder = NodeFolder::new()?;
-        let broker = PortClaim::new()?;
+        let broker = match options.port {
+            Some(port) => PortClaim::of(port)
+                .with_context(|| format!("port {port} is in use, and this node must have it"))?,
+            None => PortClaim::new()?,
+        };
         let controller = PortClaim::new()?;
         let properties =
             server_properties(options, folder.path(), broker.port(), controller.port());

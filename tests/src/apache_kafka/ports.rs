@@ -54,7 +54,7 @@ impl PortClaim {
     }
 
     /// Claims this port, if nobody has claimed it and nobody listens on it.
-    fn of(port: u16) -> Option<Self> {
+    pub(super) fn of(port: u16) -> Option<Self> {
         let address = (Ipv4Addr::LOCALHOST, port);
         let twin = UdpSocket::bind(address).ok()?;
         TcpListener::bind(address).ok()?;

@@ -1,0 +1,77 @@
+# The tasks of CONTRIBUTING.md, which has the same commands; a test compares the two.
+
+# Lists the recipes.
+_default:
+    @just --list
+
+# Everything that must pass.
+ci:
+    .ci/run
+
+# The commands and snippets of all pages; -- README.md checks one.
+docs:
+    cargo run -p livebus-tests --bin check-docs
+
+# The tests on a real Kafka, one at a time.
+real-kafka:
+    cargo test -p livebus-tests --test real_kafka -- --test-threads 1
+
+# Many more random environments.
+properties:
+    PROPTEST_CASES=100000 cargo test --release -p livebus-core --test properties
+
+# The core and the reference model, on random scripts, until they differ.
+differential:
+    cargo run --release -p livebus-verify -- differential --forever
+
+# More than 25 million states, by two searches; some minutes and gigabytes.
+explore:
+    cargo run --release -p livebus-verify -- explore --large --write
+
+# A cluster with faults, one seed after the other; --seed N --log prints one.
+simulate:
+    cargo run --release -p livebus-verify -- simulate --forever
+
+# The preset and the loop that it follows, in the same environments.
+voltha:
+    cargo run --release -p livebus-verify -- voltha --worlds 2000000
+
+# Cargo-mutants on the core: none may be missed.
+mutants:
+    .ci/mutants
+
+# Any script as input of the core; the other targets: tests/fuzz/README.md.
+fuzz:
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz -s none events -- -max_len=512 -runs=1000000
+
+# Nanoseconds per event.
+bench-core:
+    cargo bench -p livebus-core
+
+# A million events, recorded and replayed.
+bench-recording:
+    cargo bench -p livebus-recording
+
+# From a suspicion to its action, and the cost of an idle supervisor, on each runtime.
+bench-runners:
+    cargo bench -p livebus-tests --bench runners
+
+# Detection and recovery on a real Kafka.
+bench-kafka:
+    cargo bench -p livebus-tests --bench real_kafka
+
+# Writes the tables of docs/verification.md and docs/states.md again.
+write-verification:
+    LIVEBUS_WRITE_VERIFICATION=1 cargo test -p livebus-verify -p livebus-verify-faulty
+
+# Writes the expected results in tests/scenarios/ again; read the diff.
+rewrite-scenarios:
+    LIVEBUS_REWRITE_SCENARIOS=1 cargo test -p livebus-tests --test scenarios
+
+# Records the scenarios on a real Kafka again.
+record-scenarios:
+    LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka
+
+# Writes what the core of today makes of the recordings; read the diff.
+rewrite-recordings:
+    LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p livebus-tests --test replays
