@@ -183,7 +183,8 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
         error @ (BuildError::ServiceName(_)
         | BuildError::Reporter(_)
         | BuildError::NoRegistration(_)
-        | BuildError::Serve(_)) => error.into(),
+        | BuildError::Serve(_)
+        | _) => error.into(),
     };
     error.context(UsageError)
 }

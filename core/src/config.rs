@@ -107,6 +107,7 @@ impl Config {
 
 /// A setting that cannot be right.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field of [`Settings`].
     pub field: &'static str,

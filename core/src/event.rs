@@ -9,6 +9,7 @@ use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 ///
 /// Four of them answer an action and carry its id; the answer to anything but the operation in flight is stale:
 /// counted and ignored. The other four come by themselves.
+/// Exhaustive on purpose: whoever records or replays events must know them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Answers [`Action::Start`](crate::Action::Start).

@@ -7,6 +7,7 @@ pub(crate) const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
 
 /// One failure, small enough to copy into every report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Failure {
     /// What went wrong.
     pub class: FailureClass,
@@ -68,6 +69,8 @@ impl fmt::Display for Failure {
     }
 }
 
+impl std::error::Error for Failure {}
+
 impl From<FailureClass> for Failure {
     fn from(class: FailureClass) -> Self {
         Self::new(class)
@@ -77,6 +80,7 @@ impl From<FailureClass> for Failure {
 /// What went wrong, in the words of whoever has to mend it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum FailureClass {
     /// No connection to any broker: refused, reset, closed, or no route.
     Unreachable = 1,
@@ -198,7 +202,7 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// What a failure proves about the bus.
+/// What a failure proves about the bus. Exhaustive on purpose: whoever decides by it must decide for each.
 ///
 /// The distinction is what keeps a readiness from flapping: a closed idle connection is not a dead bus, a missing
 /// topic is not a network fault, and one broker away is not a cluster away.

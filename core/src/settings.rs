@@ -7,6 +7,8 @@ use crate::handlers::Handler;
 
 /// Every timing and rule, as it is written down. [`Config::new`](crate::Config::new) makes sure that they make sense together.
 ///
+/// A field may be added in a minor version: take the rest from a preset, by `..Settings::default()`.
+///
 /// ```
 /// use livebus_core::{Config, Settings};
 /// use std::time::Duration;

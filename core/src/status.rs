@@ -7,6 +7,8 @@ use crate::failure::Failure;
 use crate::ids::HandlerId;
 
 /// How far a service has got. The seven of the system that livebus follows.
+///
+/// Exhaustive on purpose: whoever shows a status must show each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Status {
@@ -68,6 +70,7 @@ impl fmt::Display for Status {
 
 /// Why a service has the status that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Cause {
     /// Nothing was reported yet.
     #[default]
@@ -111,6 +114,26 @@ impl Cause {
             | Self::Configured
             | Self::Starting
             | Self::Evidence
+            | Self::Starved
+            | Self::ShuttingDown
+            | Self::ShutDown
+            | Self::CutOff
+            | Self::Reported => None,
+        }
+    }
+
+    /// The handler that is the reason, where one is.
+    #[must_use]
+    pub const fn handler(self) -> Option<HandlerId> {
+        match self {
+            Self::HandlerFailed(handler, _) => Some(handler),
+            Self::Unreported
+            | Self::Configured
+            | Self::Starting
+            | Self::Evidence
+            | Self::StartFailed(_)
+            | Self::LivenessFailed(_)
+            | Self::ClientLost(_)
             | Self::Starved
             | Self::ShuttingDown
             | Self::ShutDown
@@ -181,6 +204,8 @@ impl fmt::Display for Cause {
 }
 
 /// What is known about one service at one instant.
+///
+/// A field may be added in a minor version: build one by `..Report::unreported(now)`, and match with `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Report {
     /// How far it has got.

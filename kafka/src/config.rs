@@ -28,6 +28,7 @@ pub struct KafkaConfig {
 
 /// What a liveness message is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LivenessBy {
     /// A small record to each of at most three leaders of a topic. Proves that the bus takes messages.
     Produce {

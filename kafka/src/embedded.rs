@@ -47,6 +47,7 @@ enum Fault {
 
 /// Why the embedded cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmbeddedError {
     /// A cluster has at least one broker.
     #[error("an embedded cluster needs at least one broker")]

@@ -34,6 +34,7 @@ struct Slot {
 
 /// How the newest round stands: shown, and decides nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RoundTally {
     /// Leaders that were asked: at most three.
     pub asked: u8,

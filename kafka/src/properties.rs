@@ -25,6 +25,7 @@ pub struct Properties(BTreeMap<String, String>);
 
 /// What is wrong with a property, and the remedy. No message holds the value of a secret.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PropertyError {
     /// Not of the form `key=value`.
     #[error(

@@ -9,7 +9,8 @@ use livebus_core::{Cause, Report, Status};
 
 use crate::shared::{Shared, SlotState};
 
-/// One change of what is known about a service: of its status, its cause or its warning.
+/// One change of what is known about a service: of its status, its cause or its warning. Match with `..`: a field may be
+/// added in a minor version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusChange {
     /// The status before.

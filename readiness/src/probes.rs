@@ -23,6 +23,7 @@ pub struct Probes {
 
 /// An answer, for an HTTP server to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProbeAnswer {
     /// 200, 404, 405 or 503.
     pub status: u16,

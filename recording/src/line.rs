@@ -75,6 +75,7 @@ impl fmt::Display for End {
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
+#[non_exhaustive]
 pub struct Damage {
     /// What is wrong with it.
     pub what: String,

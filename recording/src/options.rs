@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use crate::reader::LONGEST_LINE;
 
-/// Where a recording goes, and how large it may become.
+/// Where a recording goes, and how large it may become. A field may be added in a minor version: take the rest from
+/// [`new`](Self::new).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
     /// The file. When it is full it is moved to the same name with `.1` after it, in place of the one moved before.
@@ -38,6 +39,7 @@ impl RecordOptions {
 
 /// Why a recording cannot begin.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// There would be no room for anything.
     #[error("max_bytes = {value}: make it at least {least}")]

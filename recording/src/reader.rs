@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use livebus_core::{Action, Cause, HandlerId};
+use livebus_core::{Action, HandlerId};
 
 use crate::epoch::Epoch;
 use crate::header::{Header, VERSION};
@@ -34,6 +34,7 @@ pub struct Reader<R> {
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// There is nothing in it.
     #[error("there is nothing in it")]
@@ -213,21 +214,7 @@ fn handler(line: &Line) -> Option<HandlerId> {
     };
     match action {
         Action::RegisterHandler { handler, .. } => Some(handler),
-        Action::SetStatus(report) => match report.cause {
-            Cause::HandlerFailed(handler, _) => Some(handler),
-            Cause::Unreported
-            | Cause::Configured
-            | Cause::Starting
-            | Cause::Evidence
-            | Cause::StartFailed(_)
-            | Cause::LivenessFailed(_)
-            | Cause::ClientLost(_)
-            | Cause::Starved
-            | Cause::ShuttingDown
-            | Cause::ShutDown
-            | Cause::CutOff
-            | Cause::Reported => None,
-        },
+        Action::SetStatus(report) => report.cause.handler(),
         Action::Start { .. }
         | Action::SendLiveness { .. }
         | Action::DiscardClient { .. }

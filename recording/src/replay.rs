@@ -40,6 +40,7 @@ pub enum Outcome {
 
 /// What was replayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Lines that were read, the first one included.
     pub lines: u64,
@@ -57,6 +58,7 @@ pub struct Summary {
 
 /// Where a recording and its replay part.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// The line of the recording, from 1.
     pub line: u64,

@@ -49,6 +49,7 @@ type StartServer = Box<dyn FnOnce(Probes) -> BoxFuture<'static, Result<Server, S
 
 /// A supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// A setting cannot be right.
     #[error(transparent)]

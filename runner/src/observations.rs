@@ -36,7 +36,7 @@ struct BadNews {
     lost: Option<(ClientId, Failure)>,
 }
 
-/// What came since it was taken last.
+/// What came since it was taken last. A field may be added in a minor version: match with `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct News {
     /// The newest good news.

@@ -52,6 +52,7 @@ impl Server {
 
 /// The probes cannot be served.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// Somebody else listens there.
     #[error("the port is in use: {address}; choose another for the probes, or 0 for any")]

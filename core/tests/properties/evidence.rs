@@ -48,6 +48,7 @@ fn is_a_loss(report: &Report) -> bool {
         | Cause::ShutDown
         | Cause::CutOff
         | Cause::Reported => false,
+        _ => unreachable!("a cause that this property does not know: {}", report.cause),
     }
 }
 

@@ -26,6 +26,7 @@ struct Address {
 /// Which address is wrong, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("bad address `{address}`: {problem}")]
+#[non_exhaustive]
 pub struct AddressError {
     /// The address, as it was written.
     pub address: String,

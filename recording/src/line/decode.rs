@@ -195,7 +195,7 @@ impl Wire<'_> {
 
 fn failure(field: &str, class: &str, code: Option<i32>) -> Result<Failure, Damage> {
     let class = FailureClass::from_name(class).ok_or_else(|| unknown(field, class))?;
-    Ok(Failure { class, code })
+    Ok(code.map_or(Failure::new(class), |code| Failure::with_code(class, code)))
 }
 
 fn instant(field: &str, nanos: Option<i64>, epoch: Epoch) -> Result<Instant, Damage> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use livebus_core::{Action, Cause, Event, Failure, OpId, Report};
+use livebus_core::{Action, Cause, Event, Failure, HandlerId, OpId, Report};
 
 use super::{Content, End, Line, Wire};
 use crate::epoch::Epoch;
@@ -170,25 +170,12 @@ impl Wire<'static> {
     fn with_cause(self, cause: Cause) -> Self {
         let named = Self {
             cause: Some(cause.name()),
+            handler: cause.handler().map(HandlerId::index),
             ..self
         };
-        match cause {
-            Cause::StartFailed(failure)
-            | Cause::LivenessFailed(failure)
-            | Cause::ClientLost(failure) => named.with_failure(failure),
-            Cause::HandlerFailed(handler, failure) => Self {
-                handler: Some(handler.index()),
-                ..named.with_failure(failure)
-            },
-            Cause::Unreported
-            | Cause::Configured
-            | Cause::Starting
-            | Cause::Evidence
-            | Cause::Starved
-            | Cause::ShuttingDown
-            | Cause::ShutDown
-            | Cause::CutOff
-            | Cause::Reported => named,
+        match cause.failure() {
+            Some(failure) => named.with_failure(failure),
+            None => named,
         }
     }
 

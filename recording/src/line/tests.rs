@@ -21,9 +21,9 @@ fn instants() -> impl Strategy<Value = Instant> + Clone {
 }
 
 fn failures() -> impl Strategy<Value = Failure> + Clone {
-    (0..FailureClass::ALL.len(), option::of(any::<i32>())).prop_map(|(class, code)| Failure {
-        class: FailureClass::ALL[class],
-        code,
+    (0..FailureClass::ALL.len(), option::of(any::<i32>())).prop_map(|(class, code)| {
+        let class = FailureClass::ALL[class];
+        code.map_or(Failure::new(class), |code| Failure::with_code(class, code))
     })
 }
 

@@ -64,6 +64,7 @@ fn one_field_of_one_action_that_was_changed_is_found_in_its_line() {
                 line: number,
                 recorded,
                 replayed,
+                ..
             }) = outcome
             else {
                 panic!("not noticed: {other}");

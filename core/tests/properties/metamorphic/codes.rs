@@ -62,6 +62,7 @@ fn bare_report(report: Report) -> Report {
             | Cause::ShutDown
             | Cause::CutOff
             | Cause::Reported => report.cause,
+            _ => unreachable!("a cause that this relation does not know: {}", report.cause),
         },
         warning: report.warning.map(bare),
         ..report

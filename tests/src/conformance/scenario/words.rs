@@ -43,7 +43,7 @@ pub(super) fn failure(text: &str) -> Result<Failure, Wrong> {
             format!("write one of {names}; with a number as in \"Tls (code 7)\""),
         )
     })?;
-    Ok(Failure { class, code })
+    Ok(code.map_or(Failure::new(class), |code| Failure::with_code(class, code)))
 }
 
 /// `ok after 10, then Unreachable after 10, then never`.

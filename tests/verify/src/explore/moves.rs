@@ -194,6 +194,7 @@ impl BusState {
             | FailureClass::QueueFull
             | FailureClass::ClientFatal
             | FailureClass::Other => self != Self::Hung,
+            _ => unreachable!("a class that the model does not know: {class}"),
         }
     }
 }

@@ -84,5 +84,6 @@ fn check_error(error: &ReadError, lines: u64) {
         | ReadError::NotUtf8 { line }
         | ReadError::TooLong { line } => assert!((1..=lines).contains(&line), "{error}"),
         ReadError::Io { .. } => panic!("bytes are always read: {error}"),
+        _ => unreachable!("an error that this target does not know: {error}"),
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
                 field,
                 value,
                 remedy,
+                ..
             }),
             Some(wrong),
         ) => {

@@ -75,6 +75,7 @@ pub(super) fn same_reason(one: Cause, other: Cause) -> bool {
         | Cause::ShutDown
         | Cause::CutOff
         | Cause::Reported => cause,
+        _ => unreachable!("a cause that the model does not know: {cause}"),
     };
     unnumbered(one) == unnumbered(other)
 }

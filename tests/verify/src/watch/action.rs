@@ -364,6 +364,7 @@ fn is_a_loss(cause: Cause) -> bool {
         | Cause::ShutDown
         | Cause::CutOff
         | Cause::Reported => false,
+        _ => unreachable!("a cause that this checker does not know: {cause}"),
     }
 }
 
