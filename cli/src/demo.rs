@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use futures_util::{FutureExt, StreamExt, select};
+use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Settings, Status};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy};
 use livebus_readiness::StatusChange;

@@ -46,8 +46,8 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use futures_channel::oneshot;
-    use futures_util::{FutureExt, select};
+    use futures::channel::oneshot;
+    use futures::{FutureExt, select};
 
     use super::*;
 

@@ -4,8 +4,8 @@ use std::future;
 use std::{process, thread};
 
 use anyhow::Context;
-use futures_channel::mpsc::{self, UnboundedReceiver};
-use futures_util::{FutureExt, StreamExt, select};
+use futures::channel::mpsc::{self, UnboundedReceiver};
+use futures::{FutureExt, StreamExt, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator;
 

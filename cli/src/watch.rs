@@ -7,7 +7,7 @@ use std::process::{self, ExitCode};
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::{FutureExt, StreamExt, select};
+use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Answers, Cause, Config, Settings};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Properties};
 use livebus_readiness::StatusChange;

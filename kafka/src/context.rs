@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use futures_channel::mpsc::UnboundedSender;
+use futures::channel::mpsc::UnboundedSender;
 use livebus_core::{ClientId, Failure};
 use livebus_runner::Observations;
 use rdkafka::client::ClientContext;

@@ -29,7 +29,7 @@ pub(crate) async fn create_topic<R: Runtime>(
         // The broker's own default for the replication.
         let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(-1));
         let options = AdminOptions::new().request_timeout(Some(timeout));
-        futures_executor::block_on(admin.create_topics([&topic], &options))
+        futures::executor::block_on(admin.create_topics([&topic], &options))
     });
     let results = created.await.ok_or(Failure::from(FailureClass::Other))?;
     let refused = match results {

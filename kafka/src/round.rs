@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use futures_channel::mpsc::unbounded;
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
+use futures::StreamExt;
+use futures::channel::mpsc::unbounded;
+use futures::future::{Either, select};
 use livebus_core::{Failure, FailureClass, FailureKind};
 use livebus_runner::Runtime;
 use rdkafka::producer::{BaseRecord, Producer as _};

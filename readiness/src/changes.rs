@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
+use futures::task::AtomicWaker;
 use livebus_core::{Cause, Report, Status};
 
 use crate::shared::{Shared, SlotState};

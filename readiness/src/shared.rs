@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
+use futures::task::AtomicWaker;
 use livebus_core::{Report, Status};
 
 use crate::changes::StatusChange;

@@ -1,6 +1,6 @@
 //! The smallest service: one bus, and the probes over HTTP. The bus is an embedded Kafka here, so that it runs anywhere.
 
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use livebus_async_std::Builder;
 use livebus_async_std::kafka::{EmbeddedCluster, KafkaConfig, LivenessBy};
 

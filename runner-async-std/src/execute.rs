@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use async_std::task::JoinHandle;
-use futures_util::FutureExt;
+use futures::FutureExt;
 use livebus_core::{Action, OpId};
 use livebus_runner::{Bus, Effects, Operation};
 

@@ -1,6 +1,6 @@
 //! The loop.
 
-use futures_util::{FutureExt, StreamExt, select};
+use futures::{FutureExt, StreamExt, select};
 use livebus_core::Event;
 use livebus_runner::{Bus, Supervision};
 

@@ -45,7 +45,7 @@ impl Runtime for AsyncStdRuntime {
 
 #[cfg(feature = "kafka")]
 impl livebus_kafka::rdkafka::util::AsyncRuntime for AsyncStdRuntime {
-    type Delay = futures_util::future::BoxFuture<'static, ()>;
+    type Delay = futures::future::BoxFuture<'static, ()>;
 
     fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
         async_std::task::spawn(task);

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_std::net::{TcpListener, TcpStream};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt, future, select};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, future, select};
 use livebus_readiness::Probes;
 use livebus_runner::{OwnerGone, Serve, ServeError, Server};
 use trillium_http::{Conn, HttpContext};

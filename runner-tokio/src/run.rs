@@ -1,6 +1,6 @@
 //! The loop.
 
-use futures_util::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt};
 use livebus_core::Event;
 use livebus_runner::{Bus, Supervision};
 

@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use futures_channel::mpsc;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures::FutureExt;
+use futures::channel::mpsc;
+use futures::future::BoxFuture;
 use livebus_core::{Config, ConfigError, Failure, Handler, Settings, Supervisor};
 use livebus_readiness::{Heartbeat, Probes, Registry, Reporter, ReporterError, ServiceNameError};
 

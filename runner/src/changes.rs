@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use futures_util::Stream;
+use futures::Stream;
 use livebus_readiness::{Follower, StatusChange};
 
 use crate::time::{Time, Timer};

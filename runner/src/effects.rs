@@ -6,9 +6,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_channel::mpsc::Sender;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures::FutureExt;
+use futures::channel::mpsc::Sender;
+use futures::future::BoxFuture;
 use livebus_core::{
     ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId, Report, StopId,
 };

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_channel::mpsc::Sender;
-use futures_channel::oneshot;
-use futures_util::StreamExt;
+use futures::StreamExt;
+use futures::channel::mpsc::Sender;
+use futures::channel::oneshot;
 use livebus_core::{Config, Event, Report, Status};
 use livebus_readiness::{Heartbeat, Readiness, Service};
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
+use futures::task::AtomicWaker;
 use livebus_core::{ClientId, Failure};
 
 /// A cell that client threads write and a runner reads.

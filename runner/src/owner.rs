@@ -1,8 +1,8 @@
 //! When the owner is gone.
 
-use futures_channel::oneshot;
-use futures_util::FutureExt;
-use futures_util::future::Fuse;
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::Fuse;
 
 /// Ends, with or without a word, when the owner of a supervision or of a server is gone.
 ///

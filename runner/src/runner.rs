@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures_channel::mpsc::Receiver;
+use futures::channel::mpsc::Receiver;
 use livebus_readiness::Heartbeat;
 
 use crate::bus::Bus;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use futures_channel::oneshot;
+use futures::channel::oneshot;
 use livebus_readiness::Probes;
 
 use crate::owner::{OwnerGone, owner};

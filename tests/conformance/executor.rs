@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
-use futures_util::FutureExt;
+use futures::FutureExt;
+use futures::channel::oneshot;
 use livebus_core::{ClientId, Failure, Settings};
 use livebus_runner::{Bus, Observations, Time, Timer};
 use livebus_tokio::Builder;

@@ -2,8 +2,8 @@
 
 use std::thread::{self, JoinHandle};
 
-use futures_channel::oneshot;
-use futures_util::future::BoxFuture;
+use futures::channel::oneshot;
+use futures::future::BoxFuture;
 use livebus_async_std::AsyncStdRuntime;
 use livebus_tests::conformance::Host;
 use livebus_tokio::TokioRuntime;

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures::StreamExt;
 use livebus_core::{Cause, ClientId, Failure, FailureClass, Settings};
 use livebus_runner::{Builder, Bus, Observations};
 use livebus_tests::PATIENCE;

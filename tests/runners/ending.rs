@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures_util::future::join;
+use futures::future::join;
 use livebus_core::{Cause, Status};
 use livebus_tests::host::FullRunner;
 

@@ -3,8 +3,8 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_channel::oneshot;
-use futures_util::FutureExt as _;
+use futures::FutureExt as _;
+use futures::channel::oneshot;
 use livebus_core::{Cause, Failure, FailureClass, Handler, Status};
 use livebus_tests::host::FullRunner;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures_util::future::join;
+use futures::future::join;
 use livebus_core::{Cause, FailureClass, Status};
 use livebus_runner::{Time, Timer};
 use livebus_tests::host::FullRunner;

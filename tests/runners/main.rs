@@ -6,8 +6,8 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Trial};
 use livebus_async_std::AsyncStdRuntime;
 use livebus_tests::host::{FullRunner, Host};

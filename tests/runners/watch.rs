@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::future::{Either, select};
+use futures::StreamExt as _;
+use futures::future::{Either, select};
 use livebus_core::{Report, Status};
 use livebus_readiness::StatusChange;
 use livebus_runner::{Builder, Bus, Changes, Handle};

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
-use futures_util::future::select;
-use futures_util::{FutureExt, StreamExt, select};
+use futures::channel::oneshot;
+use futures::future::select;
+use futures::{FutureExt, StreamExt, select};
 use livebus_core::Action::{
     self, DiscardClient, DiscardRegistration, RegisterHandler, Renew, SendLiveness, SetStatus,
     Start, Stop,

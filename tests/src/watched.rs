@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use futures_util::StreamExt as _;
+use futures::StreamExt as _;
 use livebus_async_std::AsyncStdRuntime;
 use livebus_core::{Cause, Config, FailureClass, Settings, Status};
 use livebus_kafka::{KafkaBus, KafkaConfig, LivenessBy, Properties, RoundTally};

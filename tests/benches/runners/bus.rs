@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use futures_channel::mpsc::UnboundedSender;
+use futures::channel::mpsc::UnboundedSender;
 use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Observations};
 

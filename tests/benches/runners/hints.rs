@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use futures_channel::mpsc::{UnboundedReceiver, unbounded};
-use futures_util::StreamExt as _;
-use futures_util::future::pending;
+use futures::StreamExt as _;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::future::pending;
 use livebus_core::{FailureClass, OnSuspicion, Settings, Status};
 use livebus_runner::{Builder, Bus as _, Changes, Handle};
 use livebus_tests::host::{FullRunner, Host};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
+use futures::channel::oneshot;
 use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Entry, Observations, Observer, Time, Timer};
 

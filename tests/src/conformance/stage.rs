@@ -7,8 +7,8 @@ use std::task::{Context, Poll as Polled};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use livebus_readiness::{Follower, Registry, Reporter, ReporterError, StatusChange};
 use livebus_runner::{Builder, Bus as _, Handle, Runner, Time as _};
 
