@@ -69,9 +69,9 @@ fn a_runner_brings_only_its_own_runtime() {
 #[test]
 fn what_the_runners_share_brings_no_runtime() {
     for package in [
+        "livebus-readiness",
         "livebus-runner",
         "livebus-kafka",
-        "livebus-endpoints",
         "livebus-recording",
     ] {
         for names in shipped(package) {
@@ -82,6 +82,29 @@ fn what_the_runners_share_brings_no_runtime() {
             assert!(runtimes.is_empty(), "{package}: {runtimes:?}");
         }
     }
+}
+
+/// Packages that compile C: librdkafka, and whatever else builds with a C compiler.
+fn compiles_c(name: &str) -> bool {
+    let tools = ["cc", "cmake", "pkg-config"];
+    name.starts_with("rdkafka") || tools.contains(&name)
+}
+
+#[test]
+fn what_a_runner_of_ones_own_needs_compiles_no_c() {
+    for package in ["livebus-runner", "livebus-readiness", "livebus-recording"] {
+        for names in shipped(package) {
+            let c: Vec<_> = names.iter().filter(|name| compiles_c(name)).collect();
+            assert!(c.is_empty(), "{package}: {c:?}");
+        }
+    }
+    for runner in ["livebus-tokio", "livebus-async-std"] {
+        let names = packages(runner, &["-e", "normal,build", "--no-default-features"]);
+        let c: Vec<_> = names.iter().filter(|name| compiles_c(name)).collect();
+        assert!(c.is_empty(), "{runner} without Kafka: {c:?}");
+    }
+    let names = packages("livebus-tokio", &["-e", "normal,build"]);
+    assert!(names.iter().any(|name| compiles_c(name)), "{names:?}");
 }
 
 #[test]
@@ -124,6 +147,7 @@ fn nobody_gives_rdkafka_a_default_runtime() {
 fn no_machine_that_proves_the_core_reaches_those_who_use_it() {
     let published = [
         "livebus-core",
+        "livebus-readiness",
         "livebus-kafka",
         "livebus-endpoints",
         "livebus-recording",
