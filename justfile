@@ -44,6 +44,10 @@ mutants:
 fuzz:
     cargo +nightly fuzz run --fuzz-dir tests/fuzz -s none events -- -max_len=512 -runs=1000000
 
+# The inputs of a fuzz target as files, where cargo-fuzz looks for them; `corpus pack` writes them back as one file.
+unpack-corpus:
+    cargo run --release -p livebus-verify -- corpus unpack events
+
 # Nanoseconds per event.
 bench-core:
     cargo bench -p livebus-core

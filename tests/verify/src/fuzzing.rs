@@ -7,6 +7,8 @@
 //! wants to be derived by the types of the core, which depend on nothing; and what a committed byte means would be up to its
 //! version and to the order of our fields.
 
+pub mod corpus;
+
 mod bytes;
 mod events;
 mod lines;

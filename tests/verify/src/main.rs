@@ -3,6 +3,8 @@
 mod simulate;
 
 use clap::{Parser, Subcommand};
+#[cfg(feature = "recordings")]
+use livebus_verify::fuzzing::corpus;
 use livebus_verify::{differential, explore, voltha};
 
 /// Proves the core of livebus.
@@ -15,6 +17,9 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Packs the inputs of a fuzz target into one file, or unpacks them.
+    #[cfg(feature = "recordings")]
+    Corpus(corpus::Args),
     /// Compares the core with a second implementation on random stories.
     Differential(differential::Options),
     /// Explores every state of small universes, by stateright and by our own search.
@@ -27,6 +32,8 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        #[cfg(feature = "recordings")]
+        Command::Corpus(args) => corpus::run(&args),
         Command::Differential(options) => differential::run(&options),
         Command::Explore(args) => explore::run(&args),
         Command::Simulate(args) => simulate::run(&args),

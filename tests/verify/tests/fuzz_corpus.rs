@@ -1,72 +1,85 @@
-//! Replays with the stable compiler what fuzzing found: the inputs that reach something of their own, and those that once
-//! failed. `tests/fuzz/README.md` says how they are made.
+//! Runs the fuzz targets, with the stable compiler, on the inputs of their packs and on those that once failed.
+//! `tests/fuzz/README.md` says how both are made.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::panic;
 
 use livebus_core::{Action, Phase, Supervisor};
 use livebus_verify::explore::explorer::action_name;
 use livebus_verify::fuzzing;
+use livebus_verify::fuzzing::corpus::{Pack, Target, read};
 
-/// The inputs of a folder of `tests/fuzz/`, with their names.
-fn inputs(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz")
-        .join(folder);
-    let entries =
-        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let inputs: Vec<_> = entries
-        .map(|entry| entry.expect("a folder can be read").path())
-        .filter(|path| path.extension().is_none_or(|extension| extension != "md"))
-        .map(|path| (path.clone(), fs::read(&path).expect("a file can be read")))
-        .collect();
-    assert!(!inputs.is_empty(), "{} is empty", folder.display());
-    inputs
-}
+/// The largest pack, in bytes. One that is larger must be minimized.
+const MAX_PACK_SIZE: usize = 700_000;
 
-/// Replays a folder; names the input that fails.
-fn replay(folder: &str, target: fn(&[u8])) {
-    for (path, bytes) in inputs(folder) {
-        let result = std::panic::catch_unwind(|| target(&bytes));
-        assert!(result.is_ok(), "{} fails, see above", path.display());
+/// Runs a target on its pack and on its regressions. Reports the input that fails: in a pack by its line and its name, which `corpus
+/// unpack` gives to its file.
+fn replay_all(target: Target) {
+    let pack = pack(target);
+    let size = pack.to_string().len();
+    assert!(
+        size <= MAX_PACK_SIZE,
+        "{target:?}: the pack has {size} bytes, more than {MAX_PACK_SIZE}: minimize it (tests/fuzz/README.md)"
+    );
+    for (index, (name, input)) in pack.inputs().enumerate() {
+        let line = index + 1;
+        replay(target, input, &format!("line {line} of the pack, {name},"));
+    }
+    let regressions = regressions(target);
+    assert!(!regressions.is_empty(), "{target:?} has no regressions");
+    for (name, input) in regressions {
+        replay(target, &input, &format!("regression {name}"));
     }
 }
 
-/// Above this the folder wants to be minimised.
-const LARGEST_CORPUS: usize = 500_000;
+fn replay(target: Target, input: &[u8], origin: &str) {
+    let result = panic::catch_unwind(|| target.run(input));
+    assert!(result.is_ok(), "{target:?}: {origin} fails, see above");
+}
 
-fn replay_all(target_name: &str, target: fn(&[u8])) {
-    let corpus = format!("corpus/{target_name}");
-    let size: usize = inputs(&corpus).iter().map(|(_, bytes)| bytes.len()).sum();
-    assert!(size <= LARGEST_CORPUS, "{corpus} has {size} bytes");
-    replay(&corpus, target);
-    replay(&format!("regressions/{target_name}"), target);
+fn pack(target: Target) -> Pack {
+    read(&target.pack()).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// The files of the folder with the inputs that once failed, with their names.
+fn regressions(target: Target) -> Vec<(String, Vec<u8>)> {
+    let folder = target.regressions();
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .map(|entry| entry.expect("a folder can be read").path())
+        .filter(|path| path.extension().is_none_or(|extension| extension != "md"))
+        .map(|path| {
+            let input = fs::read(&path).expect("a file can be read");
+            (path.display().to_string(), input)
+        })
+        .collect()
 }
 
 #[test]
-fn what_was_found_with_events_passes() {
-    replay_all("events", fuzzing::events);
+fn events_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Events);
 }
 
 #[test]
-fn what_was_found_with_snapshots_passes() {
-    replay_all("snapshot", fuzzing::snapshot);
+fn snapshot_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Snapshot);
 }
 
 #[test]
-fn what_was_found_with_recordings_passes() {
-    replay_all("recording", fuzzing::recording);
+fn recording_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Recording);
 }
 
 #[test]
-fn what_was_found_with_lines_passes() {
-    replay_all("lines", fuzzing::lines);
+fn lines_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Lines);
 }
 
-/// A corpus rots when its bytes come to mean something else: its stories would pass, and be about nothing.
+/// When a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
 #[test]
-fn the_stories_of_the_corpus_reach_every_phase_every_action_and_every_cause() {
+fn events_pack_reaches_every_phase_action_and_cause() {
     let mut phases = BTreeSet::new();
     let mut actions = BTreeSet::new();
     let mut causes = BTreeSet::new();
@@ -75,8 +88,8 @@ fn the_stories_of_the_corpus_reach_every_phase_every_action_and_every_cause() {
         causes.insert(supervisor.report().cause.name());
         actions.extend(came.iter().map(action_name));
     };
-    for (_, bytes) in inputs("corpus/events") {
-        fuzzing::events_watched(&bytes, &mut watch);
+    for (_, input) in pack(Target::Events).inputs() {
+        fuzzing::events_watched(input, &mut watch);
     }
     assert_eq!(phases.len(), Phase::ALL.len(), "{phases:?}");
     assert_eq!(actions.len(), 8, "{actions:?}");
