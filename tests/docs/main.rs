@@ -40,6 +40,7 @@ fn sources() -> String {
     let mut text = String::new();
     let rooms = [
         "core",
+        "readiness",
         "kafka",
         "endpoints",
         "recording",
