@@ -123,3 +123,6 @@ impl<R> std::fmt::Debug for KafkaBus<R> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use livebus_tokio::TokioRuntime;
 
 mod answers;
 mod building;
+mod discards;
 mod embedded;
 mod ending;
 mod evidence;
@@ -51,6 +52,12 @@ fn cases<R: FullRunner>() -> Vec<Case> {
 
         case("Running needs every required handler", handlers::running_needs_every_required_handler::<R>),
         case("a handler that fails is the cause, and is tried again", handlers::a_handler_that_fails_is_the_cause_and_is_tried_again::<R>),
+
+        case("a registration that never answers keeps its client", discards::a_registration_that_never_answers_keeps_its_client::<R>),
+        case("a registration that never answers does not fail the service", discards::a_registration_that_never_answers_does_not_fail_the_service::<R>),
+        case("a registration that is overdue is dropped, and nothing else", discards::a_registration_that_is_overdue_is_dropped_and_nothing_else::<R>),
+        case("a shutdown drops registrations before its drain is over", discards::a_shutdown_drops_registrations_before_its_drain_is_over::<R>),
+        case("a lost client takes its registrations along", discards::a_lost_client_takes_its_registrations_along::<R>),
 
         case("a panic in an operation is a failure and not the end", panics::a_panic_in_an_operation_is_a_failure_and_not_the_end::<R>),
         case("a handler that panics is a failure and not the end", panics::a_handler_that_panics_is_a_failure_and_not_the_end::<R>),

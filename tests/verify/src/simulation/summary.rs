@@ -179,7 +179,7 @@ pub struct Summary {
     /// By kind and phase before it, as in [`EVENTS`] and [`Phase::ALL`].
     pub pairs: [[u64; 9]; 11],
     /// By kind, as in [`ACTIONS`].
-    pub actions: [u64; 7],
+    pub actions: [u64; ACTIONS.len()],
     /// After each step, as in [`Status::ALL`].
     pub statuses: [u64; 7],
     /// As in [`Situation::ALL`].
