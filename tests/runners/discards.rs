@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use livebus_core::Action;
-use livebus_runner::{
-    Backoff, Builder, Bus, Cause, Entry, FailureClass, Handler, OnClientLost, Settings, Status,
-};
+use livebus_core::{Action, Backoff, Cause, FailureClass, Handler, OnClientLost, Settings, Status};
+use livebus_runner::{Builder, Bus, Entry};
 use livebus_tests::host::FullRunner;
 
 use crate::embedded::{fast, small, supervise};
@@ -41,7 +39,7 @@ async fn overdue_registrations_change_nothing<R: FullRunner>(on_client_lost: OnC
         ..fast()
     };
     let builder = registrations.never_answered(supervise::<R>(&cluster).settings(settings));
-    let builder = builder.looked_on_by({
+    let builder = builder.observer({
         let (starts, statuses) = (Arc::clone(&starts), Arc::clone(&statuses));
         move |_, entry| match entry {
             Entry::Action(Action::Start { .. }) => {

@@ -1,12 +1,11 @@
-use std::future::{Future, Ready, ready};
+use std::future::{Future, ready};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use futures_executor::block_on;
+use futures::executor::block_on;
 use livebus_core::Settings;
-use rdkafka::util::AsyncRuntime;
 
 use super::*;
 use crate::config::LivenessBy;
@@ -83,19 +82,15 @@ impl KafkaBus<Inline> {
 /// Runs on the thread that polls; what blocks begins with the second poll.
 struct Inline;
 
-impl AsyncRuntime for Inline {
-    type Delay = Ready<()>;
-
-    fn spawn<T: Future<Output = ()> + Send + 'static>(task: T) {
+impl Runtime for Inline {
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         thread::spawn(|| block_on(task));
     }
 
-    fn delay_for(_duration: Duration) -> Self::Delay {
+    fn sleep(_duration: Duration) -> impl Future<Output = ()> + Send + 'static {
         ready(())
     }
-}
 
-impl Runtime for Inline {
     async fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
