@@ -20,19 +20,19 @@
 //!
 //! The decisions are `livebus-core`'s, what they mean on Kafka is `livebus-kafka`'s, the probes are `livebus-endpoints`',
 //! and what every runner shares is [`livebus_runner`]'s. What is left for a runtime is here: the loop (`run.rs`), the
-//! spawning (`execute.rs`), the serving (`serve.rs`), and what rdkafka and the loop need of a runtime (`runtime.rs`).
+//! spawning (`execute.rs`), what the probes are served with (`listener.rs`), and what rdkafka and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder may be started anywhere: async-std has one executor for the whole process, with threads of its own.
 
 mod execute;
+mod listener;
 mod run;
 mod runtime;
-mod serve;
 
 pub use livebus_runner::{
     AddressError, Answers, Backoff, BootstrapServers, BuildError, Bus, Cause, Changes, Config,
     ConfigError, EmbeddedCluster, EmbeddedError, End, EndedError, Entry, Failure, FailureClass,
-    FailureKind, Handler, HandlerId, KafkaBus, KafkaConfig, LivenessBy, News, Observations,
+    FailureKind, Handler, HandlerId, KafkaBus, KafkaConfig, Limits, LivenessBy, News, Observations,
     OnClientLost, OnSuspicion, OpId, Predicate, Properties, PropertyError, Readiness,
     ReadinessBuilder, Record, RecordError, RecordOptions, Recording, Report, RoundTally, Runtime,
     ServeError, ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use livebus_core::{
     Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
     UnknownService,
 };
+use livebus_endpoints::http::{Limits, Server};
 use livebus_endpoints::{Changes, Clock, Heartbeat, Probes, Subscribers};
 use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
 use livebus_recording::{Record, RecordError, RecordOptions, RecordedSupervisor, Recorder};
@@ -23,7 +25,7 @@ use crate::handle::Handle;
 use crate::owner::owner;
 use crate::publish::Publisher;
 use crate::runner::{Runner, Supervision};
-use crate::serve::{Serve, ServeError, Server};
+use crate::serve::{Serve, ServeError};
 use crate::time::Time;
 
 /// Builds the supervision of one bus, to be run by `R`.
@@ -34,7 +36,8 @@ pub struct Builder<R, B> {
     service: String,
     readiness: Option<Readiness>,
     handlers: Vec<(Handler, Register)>,
-    serve: Option<StartServer>,
+    serve: Option<(SocketAddr, StartServer)>,
+    http_limits: Limits,
     looks_on: Vec<Box<dyn Record>>,
     record: Option<RecordOptions>,
     subscribers: Subscribers,
@@ -42,7 +45,7 @@ pub struct Builder<R, B> {
     runner: PhantomData<fn() -> R>,
 }
 
-type StartServer = Box<dyn FnOnce(Probes) -> BoxFuture<'static, Result<Server, ServeError>> + Send>;
+type StartServer = Box<dyn FnOnce(Probes, Limits) -> BoxFuture<'static, io::Result<Server>> + Send>;
 
 /// A supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +92,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             readiness: None,
             handlers: Vec::new(),
             serve: None,
+            http_limits: Limits::default(),
             looks_on: Vec::new(),
             record: None,
             subscribers: Subscribers::new(),
@@ -137,8 +141,17 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     where
         R: Serve,
     {
+        let serve = move |probes, limits| R::serve(address, probes, limits).boxed();
         Self {
-            serve: Some(Box::new(move |probes| R::serve(address, probes).boxed())),
+            serve: Some((address, Box::new(serve))),
+            ..self
+        }
+    }
+
+    /// Replaces what the clients of the probes may cost.
+    pub fn http_limits(self, http_limits: Limits) -> Self {
+        Self {
+            http_limits,
             ..self
         }
     }
@@ -199,9 +212,11 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let service = readiness.service(&self.service)?;
         let heartbeat = Heartbeat::new(now);
         let server = match self.serve {
-            Some(serve) => {
+            Some((address, serve)) => {
                 let heartbeats = vec![(self.service, heartbeat.clone())];
-                Some(serve(Probes::new(readiness.clone(), heartbeats)).await?)
+                let probes = Probes::new(readiness.clone(), heartbeats);
+                let served = serve(probes, self.http_limits).await;
+                Some(served.map_err(|source| ServeError::new(address, source))?)
             }
             None => None,
         };

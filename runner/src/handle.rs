@@ -8,12 +8,12 @@ use futures_channel::mpsc::UnboundedSender;
 use futures_channel::oneshot;
 use futures_util::StreamExt;
 use livebus_core::{Config, Event, Readiness, Report, ServiceHandle, Status};
+use livebus_endpoints::http::Server;
 use livebus_endpoints::{Changes, Clock, Heartbeat, Subscribers};
 use livebus_kafka::Bus;
 use livebus_recording::Recording;
 
 use crate::effects::Message;
-use crate::serve::Server;
 use crate::time::Time;
 
 /// A supervision that runs. Dropping it ends everything at once; [`shutdown`](Self::shutdown) does so in order.

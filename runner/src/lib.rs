@@ -26,6 +26,7 @@ pub use livebus_core::{
     HandlerId, OnClientLost, OnSuspicion, OpId, Predicate, Readiness, ReadinessBuilder, Report,
     ServiceHandle, ServiceNameError, ServiceView, Services, Settings, Status, UnknownService,
 };
+pub use livebus_endpoints::http::{Limits, Server};
 pub use livebus_endpoints::{Changes, StatusChange};
 pub use livebus_kafka::{
     AddressError, BootstrapServers, Bus, EmbeddedCluster, EmbeddedError, KafkaBus, KafkaConfig,
@@ -36,5 +37,5 @@ pub use livebus_recording::{
 };
 pub use owner::OwnerGone;
 pub use runner::{Runner, Supervision};
-pub use serve::{Serve, ServeError, Server};
+pub use serve::{Serve, ServeError};
 pub use time::Time;

@@ -4,7 +4,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::Fuse;
 
-/// Ends, with or without a word, when the owner of a supervision or of a server is gone.
+/// Ends, with or without a word, when the owner of a supervision is gone.
 ///
 /// Fused, because a receiver whose sender is gone calls itself terminated, and the `select!` of `futures` passes over what
 /// is: nobody would ever learn of it.
