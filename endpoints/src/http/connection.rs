@@ -67,8 +67,6 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
             .max_buf_size(limits.head_size.max(MIN_BUFFER))
             .max_header_size(limits.head_size)
             .max_headers(limits.head_fields)
-            // One buffer for a head and its body, which is short; so each answer is one write.
-            .writev(false)
             // A client that has said all may shut down its half before it is answered.
             .half_close(true)
             .serve_connection(stream, respond);
@@ -106,7 +104,7 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
         self.place.answered().store(true, Ordering::Relaxed);
         let Shared { limits, timer, .. } = &*self.shared;
         if let Stage::Serving(serving) = mem::replace(&mut self.stage, Stage::Closed) {
-            let sends_more = refused || self.progress.sends_more();
+            let sends_more = refused || self.progress.had_body();
             let discard = Discard::new(serving.into_parts().io, limits.discard_size, sends_more);
             self.stage = Stage::Closing(discard, timer.now() + limits.discard_timeout);
         }

@@ -151,3 +151,33 @@ impl Drop for Place {
         self.connections.ended.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_about_to_go_is_waited_for_before_another_has_to() {
+        let (connections, now) = (Arc::<Connections>::default(), Instant::now());
+        let (first, mut second) = (connections.admit(now), connections.admit(now));
+        for _ in 0..2 {
+            let eviction = connections.evict(now, Duration::ZERO);
+            assert_eq!((eviction, connections.open()), (Eviction::UnderWay, 2));
+        }
+        assert_eq!(second.evicted().now_or_never(), None);
+        drop(first);
+        assert_eq!(connections.open(), 1);
+        connections.evict(now, Duration::ZERO);
+        assert!(second.evicted().now_or_never().is_some());
+    }
+
+    #[test]
+    fn nobody_has_to_go_where_nobody_is() {
+        let (connections, now) = (Arc::<Connections>::default(), Instant::now());
+        drop(connections.admit(now));
+        let eviction = connections.evict(now, Duration::ZERO);
+        assert_eq!(eviction, Eviction::Nobody);
+    }
+}

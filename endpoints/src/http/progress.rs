@@ -11,25 +11,14 @@ pub(crate) struct Progress(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// When it got on last: it was accepted, answered, or the client took bytes. While stalled, also when that began.
+    /// When it got on last: it was accepted, or the client took bytes, or ceased to.
     since: Instant,
     /// Whether an answer waits for the client to read.
     stalled: bool,
     /// Whether a request was answered since the task was polled last.
     answered: bool,
-    /// Whether the client may go on to send after the last answer: a body that is not read.
-    sends_more: bool,
-}
-
-/// Whether the next request may be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It may.
-    Now,
-    /// Not before the task is polled again.
-    Next,
-    /// Not before the client has read.
-    Stalled,
+    /// Whether there was a request with a body, which is not read.
+    had_body: bool,
 }
 
 impl Progress {
@@ -39,7 +28,7 @@ impl Progress {
             since: now,
             stalled: false,
             answered: false,
-            sends_more: false,
+            had_body: false,
         })))
     }
 
@@ -48,28 +37,21 @@ impl Progress {
         self.state().answered = false;
     }
 
-    pub(crate) fn turn(&self) -> Turn {
-        let state = self.state();
-        match (state.stalled, state.answered) {
-            (true, _) => Turn::Stalled,
-            (false, true) => Turn::Next,
-            (false, false) => Turn::Now,
-        }
+    /// Whether a request may be answered before the task is polled again. If it may, it is.
+    pub(crate) fn answers(&self) -> bool {
+        !std::mem::replace(&mut self.state().answered, true)
     }
 
-    /// A request is answered; `sends_more` says whether it has a body, which nobody reads.
-    pub(crate) fn answered(&self, now: Instant, sends_more: bool) {
-        let mut state = self.state();
-        state.since = now;
-        state.answered = true;
-        state.sends_more |= sends_more;
+    /// A request has a body.
+    pub(crate) fn has_body(&self) {
+        self.state().had_body = true;
     }
 
-    /// The client took bytes. Says whether it had not for a while.
-    pub(crate) fn wrote(&self, now: Instant) -> bool {
+    /// The client took bytes.
+    pub(crate) fn wrote(&self, now: Instant) {
         let mut state = self.state();
         state.since = now;
-        std::mem::take(&mut state.stalled)
+        state.stalled = false;
     }
 
     /// The client takes no bytes now.
@@ -92,8 +74,8 @@ impl Progress {
         state.since + timeout
     }
 
-    pub(crate) fn sends_more(&self) -> bool {
-        self.state().sends_more
+    pub(crate) fn had_body(&self) -> bool {
+        self.state().had_body
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

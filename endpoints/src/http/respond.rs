@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use hyper::rt::Timer;
 use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
 
-use crate::http::progress::{Progress, Turn};
+use crate::http::progress::Progress;
 use crate::probes::Probes;
 
-/// Answers the requests of one connection.
+/// Answers the requests of one connection. Clones share everything.
+#[derive(Clone)]
 pub(crate) struct Respond {
     pub(crate) probes: Arc<Probes>,
     pub(crate) timer: Arc<dyn Timer + Send + Sync>,
@@ -31,55 +33,43 @@ impl Service<Request<Incoming>> for Respond {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        // The body is dropped with the request: nobody reads it.
-        let has_body = !request.body().is_end_stream();
-        let (head, _) = request.into_parts();
+        let (request, body) = request.into_parts();
+        if !body.is_end_stream() {
+            self.progress.has_body();
+        }
+        // The body is dropped here. hyper closes a connection whose body would have to be read to find the next request.
         Answer {
-            method: head.method,
-            uri: head.uri,
-            has_body,
-            probes: Arc::clone(&self.probes),
-            timer: Arc::clone(&self.timer),
-            progress: self.progress.clone(),
-            answered: Arc::clone(&self.answered),
+            request,
+            respond: self.clone(),
         }
     }
 }
 
 /// An answer that waits for its turn, and is made then.
 pub(crate) struct Answer {
-    method: hyper::Method,
-    uri: hyper::Uri,
-    has_body: bool,
-    probes: Arc<Probes>,
-    timer: Arc<dyn Timer + Send + Sync>,
-    progress: Progress,
-    answered: Arc<AtomicBool>,
+    request: Parts,
+    respond: Respond,
 }
 
 impl Future for Answer {
     type Output = Result<Response<String>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.progress.turn() {
-            Turn::Now => Poll::Ready(Ok(self.make())),
-            Turn::Next => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            // The write that goes on wakes the task.
-            Turn::Stalled => Poll::Pending,
+        if self.respond.progress.answers() {
+            Poll::Ready(Ok(self.respond.respond(&self.request)))
+        } else {
+            cx.waker().wake_by_ref();
+            Poll::Pending
         }
     }
 }
 
-impl Answer {
-    fn make(&self) -> Response<String> {
-        let now = self.timer.now();
-        self.progress.answered(now, self.has_body);
+impl Respond {
+    fn respond(&self, request: &Parts) -> Response<String> {
         self.answered.store(true, Ordering::Relaxed);
-        let (method, path, query) = (self.method.as_str(), self.uri.path(), self.uri.query());
-        let answer = self.probes.respond(method, path, query, now);
+        let (method, uri) = (request.method.as_str(), &request.uri);
+        let now = self.timer.now();
+        let answer = self.probes.respond(method, uri.path(), uri.query(), now);
         let headers = answer.headers();
         let mut response = Response::new(answer.body);
         *response.status_mut() =
@@ -87,10 +77,6 @@ impl Answer {
         for (name, value) in headers {
             let value = HeaderValue::from_static(value);
             response.headers_mut().insert(name, value);
-        }
-        if self.has_body {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
         }
         response
     }

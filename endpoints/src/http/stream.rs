@@ -45,12 +45,7 @@ impl<S: Write + Unpin> Write for Stream<S> {
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         let now = self.timer.now();
         match &written {
-            Poll::Ready(Ok(_)) => {
-                if self.progress.wrote(now) {
-                    // The next answer may have waited for this, and hyper does not look again by itself.
-                    cx.waker().wake_by_ref();
-                }
-            }
+            Poll::Ready(Ok(_)) => self.progress.wrote(now),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.progress.stalled(now),
         }
