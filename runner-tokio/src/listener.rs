@@ -1,7 +1,7 @@
 //! What the probes are served with: connections, a timer, tasks.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use livebus_endpoints::Probes;
@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::runtime::TokioRuntime;
 
 impl Serve for TokioRuntime {
-    async fn serve(address: SocketAddr, probes: Probes, limits: Limits) -> io::Result<Server> {
-        let listener = TokioListener(TcpListener::bind(address).await?);
+    fn serve(listener: net::TcpListener, probes: Probes, limits: Limits) -> io::Result<Server> {
+        let listener = TokioListener(TcpListener::from_std(listener)?);
         let (timer, executor) = (TokioTimer::new(), TokioExecutor::new());
         Server::start(listener, timer, executor, probes, limits)
     }

@@ -5,17 +5,16 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use futures_channel::mpsc;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use livebus_core::{
     Config, ConfigError, Failure, Handler, Readiness, ServiceNameError, Settings, Supervisor,
     UnknownService,
 };
-use livebus_endpoints::http::{Limits, Server};
+use livebus_endpoints::http::{self, Limits, Server};
 use livebus_endpoints::{Changes, Clock, Heartbeat, Probes, Subscribers};
 use livebus_kafka::{Bus, KafkaBus, KafkaConfig, Runtime};
 use livebus_recording::{Record, RecordError, RecordOptions, RecordedSupervisor, Recorder};
@@ -45,7 +44,7 @@ pub struct Builder<R, B> {
     runner: PhantomData<fn() -> R>,
 }
 
-type StartServer = Box<dyn FnOnce(Probes, Limits) -> BoxFuture<'static, io::Result<Server>> + Send>;
+type StartServer = fn(TcpListener, Probes, Limits) -> io::Result<Server>;
 
 /// A supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -141,9 +140,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     where
         R: Serve,
     {
-        let serve = move |probes, limits| R::serve(address, probes, limits).boxed();
         Self {
-            serve: Some((address, Box::new(serve))),
+            serve: Some((address, R::serve)),
             ..self
         }
     }
@@ -194,6 +192,10 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     ///
     /// [`BuildError`] when a setting is wrong, a name is unknown or impossible, the probes cannot be served, or the recording
     /// cannot begin.
+    #[expect(
+        clippy::unused_async,
+        reason = "nothing waits now; a start that has to must not change what services call"
+    )]
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
         let now = self.time.now();
         if let Some(handler) = self.settings.handlers.first() {
@@ -215,7 +217,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             Some((address, serve)) => {
                 let heartbeats = vec![(self.service, heartbeat.clone())];
                 let probes = Probes::new(readiness.clone(), heartbeats);
-                let served = serve(probes, self.http_limits).await;
+                let served = http::listen(address)
+                    .and_then(|listener| serve(listener, probes, self.http_limits));
                 Some(served.map_err(|source| ServeError::new(address, source))?)
             }
             None => None,

@@ -1,8 +1,7 @@
 //! What a runner brings to serve the probes.
 
-use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use livebus_endpoints::Probes;
 use livebus_endpoints::http::{Limits, Server};
@@ -11,16 +10,13 @@ use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// Listens on `address`, and [starts](Server::start) to answer from `probes`.
+    /// [Starts](Server::start) to answer from `probes` whoever connects to `listener`, whose calls do not block. Called where the
+    /// runner launches.
     ///
     /// # Errors
     ///
-    /// When the system does not let it listen there.
-    fn serve(
-        address: SocketAddr,
-        probes: Probes,
-        limits: Limits,
-    ) -> impl Future<Output = io::Result<Server>> + Send;
+    /// When the runtime cannot take the listener over.
+    fn serve(listener: TcpListener, probes: Probes, limits: Limits) -> io::Result<Server>;
 }
 
 /// The probes cannot be served.

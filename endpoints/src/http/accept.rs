@@ -13,11 +13,12 @@ use futures_util::future::select;
 use hyper::rt::Executor;
 
 use crate::http::connection::Connection;
-use crate::http::connections::Eviction;
 use crate::http::server::{Listener, Shared, Task};
 
 /// How many connections are accepted before others get their turn.
-const PER_TURN: usize = 16;
+const PER_TURN: usize = 32;
+/// One place of so many is for connections that have to go.
+const SPARE: usize = 8;
 /// How long to wait when the system cannot accept a connection, unless one ends before.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often it is logged that the system cannot.
@@ -35,10 +36,12 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
     pub(crate) async fn run(self) {
         let mut failures = Failures::default();
         let mut accepted = 0;
+        // Some places are for those that have to go and are not gone, so that as many can be let in each time all had their turn.
+        let keep = self.max_connections - self.max_connections / SPARE - 1;
         loop {
             match self.listener.accept().await {
                 Ok(stream) => {
-                    self.make_room(self.max_connections).await;
+                    self.make_room(keep, self.max_connections).await;
                     self.serve(stream);
                     accepted += 1;
                     if accepted % PER_TURN == 0 {
@@ -54,16 +57,23 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
         }
     }
 
-    /// Waits until there are fewer connections than `number`, and has others make room.
-    async fn make_room(&self, number: usize) {
+    /// Waits until there are fewer connections than `number`, and has others go until no more than `keep` may stay.
+    async fn make_room(&self, keep: usize, number: usize) {
         let Shared {
-            connections, timer, ..
+            connections,
+            timer,
+            limits,
+            ..
         } = &*self.shared;
         let mut fewer = pin!(connections.fewer_than(number));
-        while connections.open() >= number {
-            match self.evict() {
-                Eviction::NotBefore(at) => drop(select(&mut fewer, timer.sleep_until(at)).await),
-                Eviction::UnderWay | Eviction::Nobody => fewer.as_mut().await,
+        loop {
+            let not_before = connections.evict(keep, timer.now(), limits.min_tenure);
+            if connections.open() < number {
+                return;
+            }
+            match not_before {
+                Some(instant) => drop(select(&mut fewer, timer.sleep_until(instant)).await),
+                None => fewer.as_mut().await,
             }
         }
     }
@@ -82,18 +92,9 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
         let Shared {
             connections, timer, ..
         } = &*self.shared;
-        let ended = pin!(self.make_room(connections.open()));
+        let open = connections.open();
+        let ended = pin!(self.make_room(open.saturating_sub(1), open));
         drop(select(ended, timer.sleep(PAUSE)).await);
-    }
-
-    fn evict(&self) -> Eviction {
-        let Shared {
-            connections,
-            timer,
-            limits,
-            ..
-        } = &*self.shared;
-        connections.evict(timer.now(), limits.min_tenure)
     }
 }
 

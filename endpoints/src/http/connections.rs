@@ -36,17 +36,6 @@ struct Entry {
     _stay: oneshot::Sender<Infallible>,
 }
 
-/// What became of the wish that a connection make room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Eviction {
-    /// One is about to go.
-    UnderWay,
-    /// None has to go before this instant.
-    NotBefore(Instant),
-    /// There is none.
-    Nobody,
-}
-
 impl Connections {
     /// Counts in a connection that is accepted at `now`.
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Place {
@@ -70,27 +59,27 @@ impl Connections {
         }
     }
 
-    /// Has one connection make room, unless one is about to go already: the oldest of those that were answered; if there is none,
-    /// the oldest of all, once it is as old as `min_tenure`.
-    pub(crate) fn evict(&self, now: Instant, min_tenure: Duration) -> Eviction {
+    /// Has connections go until no more than `number` may stay: the oldest of those that were answered first; if there are none,
+    /// the oldest of all, once it is as old as `min_tenure`. Gives when that is, if it has to be waited for.
+    pub(crate) fn evict(
+        &self,
+        number: usize,
+        now: Instant,
+        min_tenure: Duration,
+    ) -> Option<Instant> {
         let mut state = self.state();
-        if state.open > state.staying.len() {
-            return Eviction::UnderWay;
+        while state.staying.len() > number {
+            let mut entries = state.staying.iter();
+            let answered = entries.find(|(_, entry)| entry.answered.load(Ordering::Relaxed));
+            let (key, entry) = answered.or_else(|| state.staying.first_key_value())?;
+            let not_before = entry.since + min_tenure;
+            if answered.is_none() && now < not_before {
+                return Some(not_before);
+            }
+            let key = *key;
+            state.staying.remove(&key);
         }
-        let answered = |entry: &Entry| entry.answered.load(Ordering::Relaxed);
-        let mut entries = state.staying.iter();
-        let number = match entries.find(|(_, entry)| answered(entry)) {
-            Some((number, _)) => *number,
-            None => match state.staying.first_key_value() {
-                None => return Eviction::Nobody,
-                Some((_, oldest)) if oldest.since + min_tenure > now => {
-                    return Eviction::NotBefore(oldest.since + min_tenure);
-                }
-                Some((number, _)) => *number,
-            },
-        };
-        state.staying.remove(&number);
-        Eviction::UnderWay
+        None
     }
 
     /// Has all connections go.
@@ -159,25 +148,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_is_about_to_go_is_waited_for_before_another_has_to() {
+    fn those_that_have_to_go_are_open_until_they_are_gone() {
         let (connections, now) = (Arc::<Connections>::default(), Instant::now());
-        let (first, mut second) = (connections.admit(now), connections.admit(now));
+        let (mut first, mut second) = (connections.admit(now), connections.admit(now));
         for _ in 0..2 {
-            let eviction = connections.evict(now, Duration::ZERO);
-            assert_eq!((eviction, connections.open()), (Eviction::UnderWay, 2));
+            assert_eq!(connections.evict(1, now, Duration::ZERO), None);
+            assert_eq!(connections.open(), 2);
         }
+        assert!(first.evicted().now_or_never().is_some());
         assert_eq!(second.evicted().now_or_never(), None);
         drop(first);
         assert_eq!(connections.open(), 1);
-        connections.evict(now, Duration::ZERO);
-        assert!(second.evicted().now_or_never().is_some());
-    }
-
-    #[test]
-    fn nobody_has_to_go_where_nobody_is() {
-        let (connections, now) = (Arc::<Connections>::default(), Instant::now());
-        drop(connections.admit(now));
-        let eviction = connections.evict(now, Duration::ZERO);
-        assert_eq!(eviction, Eviction::Nobody);
+        drop(second);
+        assert_eq!(connections.open(), 0);
+        assert_eq!(connections.evict(0, now, Duration::ZERO), None);
     }
 }

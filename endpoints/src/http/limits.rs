@@ -28,9 +28,12 @@ pub struct Limits {
     /// How long that may take. 1 second.
     pub discard_timeout: Duration,
     /// The most connections at a time, if [the descriptors](Self::connections_within) allow so many; at least one. 256.
+    ///
+    /// Those above seven eighths of it have to make room for the newest as soon as they may: so there are places to let it in at
+    /// once.
     pub connections: usize,
     /// How long a connection may take to send its first request before it may have to make room for a newer one.
-    /// 10 milliseconds.
+    /// 1 millisecond.
     ///
     /// So in this time no more than [`connections`](Self::connections) new clients are let in.
     pub min_tenure: Duration,
@@ -47,7 +50,7 @@ impl Default for Limits {
             discard_size: 1024 * 1024,
             discard_timeout: Duration::from_secs(1),
             connections: 256,
-            min_tenure: Duration::from_millis(10),
+            min_tenure: Duration::from_millis(1),
         }
     }
 }

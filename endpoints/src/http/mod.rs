@@ -20,4 +20,4 @@ mod server;
 mod stream;
 
 pub use limits::Limits;
-pub use server::{Listener, Server, Task};
+pub use server::{Listener, Server, Task, listen};

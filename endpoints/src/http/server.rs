@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -38,6 +38,23 @@ pub trait Listener: Send + Sync + 'static {
     ///
     /// When the system cannot accept one. The server tries again.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// How many clients may wait to be accepted, if the system allows so many. One more is not heard, and tries again after a second.
+const BACKLOG: i32 = 1_024;
+
+/// Listens on `address`, for a runtime to take over: accepting does not block.
+///
+/// # Errors
+///
+/// When the system does not allow it.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    // The standard library's own number is 128. Listening again changes it.
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 /// A server of probes. Dropping it ends it and its connections.

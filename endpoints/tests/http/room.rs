@@ -36,6 +36,22 @@ fn oldest_that_sent_nothing_makes_room_once_it_had_its_time() {
 }
 
 #[test]
+fn one_place_of_eight_is_for_those_that_have_to_go() {
+    let limits = few(16);
+    let mut environment = Environment::new(limits.clone());
+    let idle = [(); 15].map(|()| environment.ask(""));
+    assert_eq!(environment.ask(GET).status(), Some(200), "the last place");
+    assert_eq!(closed(&idle), [false; 15], "they may still send");
+    environment.advance(limits.min_tenure);
+    assert_eq!(environment.ask(GET).status(), Some(200));
+    let gone = closed(&idle).iter().filter(|closed| **closed).count();
+    assert_eq!(
+        gone, 2,
+        "and the one that was answered: 13 stay, and the newest"
+    );
+}
+
+#[test]
 fn oldest_that_was_answered_makes_room_first_and_at_once() {
     let mut environment = Environment::new(few(4));
     let clients = [

@@ -4,12 +4,12 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::attack::{Attack, Outcome};
 
-/// How long to wait for a connection. A server that does not accept is no failure of the attack.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much is written, or read, at a time.
 const CHUNK: usize = 16 * 1024;
 
@@ -44,27 +44,28 @@ pub(super) enum Step {
 }
 
 impl Client {
-    /// The `number`th client connects. `None` is: nobody accepts it now.
-    pub(super) fn connect(
-        attack: Attack,
-        number: usize,
-        target: SocketAddr,
-    ) -> io::Result<Option<Self>> {
-        let stream = match TcpStream::connect_timeout(&target, CONNECT_TIMEOUT) {
-            Ok(stream) => stream,
-            Err(error) if is_of_the_server(&error) => return Ok(None),
-            Err(error) => return Err(error),
+    /// The `number`th client begins to connect. It does not wait for a server that does not accept.
+    pub(super) fn connect(attack: Attack, number: usize, target: SocketAddr) -> io::Result<Self> {
+        let family = if target.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
         };
-        stream.set_nonblocking(true)?;
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &target) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
         // Ports are few. A connection that is reset leaves none behind that waits.
-        set_socket_linger(&stream, Some(Duration::ZERO))?;
-        Ok(Some(Self {
+        set_socket_linger(&socket, Some(Duration::ZERO))?;
+        Ok(Self {
             attack,
             number,
-            stream,
+            stream: TcpStream::from(socket),
             sent: 0,
             next: Instant::now(),
-        }))
+        })
     }
 
     /// Does what the attack does next.
@@ -175,12 +176,4 @@ fn unfinished_head(length: usize) -> Vec<u8> {
     let mut head = UNFINISHED.to_vec();
     head.resize(length, b'a');
     head
-}
-
-/// Whether the server is why there is no connection.
-fn is_of_the_server(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::TimedOut | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
-    )
 }

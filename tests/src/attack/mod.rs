@@ -32,7 +32,8 @@ pub enum Attack {
 /// How large an attack is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// How many clients at a time. One whose connection is closed connects again.
+    /// How many clients at a time. They connect at once. One whose connection is ended connects again, all together at most 5,000 times a
+    /// second.
     pub clients: usize,
     /// How many connections in all.
     pub connections: usize,
@@ -45,8 +46,8 @@ pub struct Size {
 pub struct Outcome {
     /// Connections that were opened.
     pub opened: usize,
-    /// Connections that the server ended.
-    pub closed: usize,
+    /// Connections that have ended.
+    pub ended: usize,
     /// Answers with status 431.
     pub refused: usize,
     /// Bytes of answers.
