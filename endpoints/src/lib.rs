@@ -1,3 +1,5 @@
-//! livebus's readiness as answers, for Kubernetes and others that ask.
+//! livebus's readiness over HTTP: one server for every async runtime, within limits.
+//!
+//! What is answered is decided in `livebus-readiness`, without IO; [`http`] serves it.
 
-pub use livebus_readiness::{Heartbeat, ProbeAnswer, Probes};
+pub mod http;

@@ -23,19 +23,21 @@
 //! ```
 //!
 //! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] those who report and those
-//! who ask, `kafka` the bus, `recording` recordings and their replay, [`runner`] what a bus or a runner of your own
-//! implements. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), the serving (`serve.rs`),
-//! and what a bus and the loop need of a runtime (`runtime.rs`).
+//! who ask, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] what
+//! a bus or a runner of your own implements. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), what the probes are
+//! served with (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder may be started anywhere: async-std has one executor for the whole process, with threads of its own.
 
 mod execute;
+#[cfg(feature = "http")]
+mod listener;
 mod run;
 mod runtime;
-#[cfg(feature = "http")]
-mod serve;
 
 pub use livebus_core as core;
+#[cfg(feature = "http")]
+pub use livebus_endpoints as endpoints;
 #[cfg(feature = "kafka")]
 pub use livebus_kafka as kafka;
 pub use livebus_readiness as readiness;

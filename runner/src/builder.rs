@@ -4,14 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::channel::mpsc;
-use futures::future::BoxFuture;
 use livebus_core::{Config, ConfigError, Failure, Handler, Settings, Supervisor};
-use livebus_readiness::{Heartbeat, Probes, Registry, Reporter, ReporterError, ServiceNameError};
+use livebus_readiness::{Heartbeat, Registry, Reporter, ReporterError, ServiceNameError};
 
 use crate::bus::{Bus, IntoBus};
 use crate::effects::{Effects, Register};
@@ -20,8 +18,15 @@ use crate::observer::{ObservedSupervisor, Observer, ObserverError};
 use crate::owner::owner;
 use crate::publish::Publisher;
 use crate::runner::{Runner, Supervision};
-use crate::serve::{Serve, ServeError, Server};
 use crate::time::Time;
+#[cfg(feature = "http")]
+use {
+    crate::serve::{Serve, ServeError},
+    livebus_endpoints::http::{self, Limits, Server},
+    livebus_readiness::Probes,
+    std::io,
+    std::net::{SocketAddr, TcpListener},
+};
 
 /// Builds the supervision of one bus, to be run by `R`.
 #[must_use = "nothing runs until it is started"]
@@ -30,7 +35,8 @@ pub struct Builder<R, B> {
     settings: Settings,
     service: Service,
     handlers: Vec<(Handler, Register)>,
-    serve: Option<StartServer>,
+    #[cfg(feature = "http")]
+    http: Option<Http>,
     observers: Vec<Box<dyn Observer>>,
     time: Option<Arc<dyn Time>>,
     runner: PhantomData<fn() -> R>,
@@ -45,7 +51,22 @@ enum Service {
     OneOfSeveral(Reporter),
 }
 
-type StartServer = Box<dyn FnOnce(Probes) -> BoxFuture<'static, Result<Server, ServeError>> + Send>;
+/// Where the probes are to be served, and within which limits.
+#[cfg(feature = "http")]
+struct Http {
+    address: SocketAddr,
+    limits: Limits,
+    serve: fn(TcpListener, Probes, Limits) -> io::Result<Server>,
+}
+
+#[cfg(feature = "http")]
+impl Http {
+    fn start(self, probes: Probes) -> Result<Server, ServeError> {
+        let served = http::listen(self.address)
+            .and_then(|listener| (self.serve)(listener, probes, self.limits));
+        served.map_err(|source| ServeError::new(self.address, source))
+    }
+}
 
 /// A supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +87,7 @@ pub enum BuildError {
     )]
     NoRegistration(String),
     /// The probes cannot be served.
+    #[cfg(feature = "http")]
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// An observer cannot begin; a recorder, say, whose file cannot be made.
@@ -84,7 +106,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             settings: Settings::default(),
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
             handlers: Vec::new(),
-            serve: None,
+            #[cfg(feature = "http")]
+            http: None,
             observers: Vec::new(),
             time: None,
             runner: PhantomData,
@@ -127,12 +150,27 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     }
 
     /// Serves `/livez` and `/readyz` here. Port 0 is any that is free.
+    #[cfg(feature = "http")]
     pub fn http(self, address: SocketAddr) -> Self
     where
         R: Serve,
     {
+        self.http_within(address, Limits::default())
+    }
+
+    /// As [`http`](Self::http), within limits of your own on what the clients of the probes may cost.
+    #[cfg(feature = "http")]
+    pub fn http_within(self, address: SocketAddr, limits: Limits) -> Self
+    where
+        R: Serve,
+    {
+        let serve = R::serve;
         Self {
-            serve: Some(Box::new(move |probes| R::serve(address, probes).boxed())),
+            http: Some(Http {
+                address,
+                limits,
+                serve,
+            }),
             ..self
         }
     }
@@ -160,6 +198,10 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     /// # Errors
     ///
     /// [`BuildError`] when a setting is wrong, a name is impossible, the probes cannot be served, or an observer cannot begin.
+    #[expect(
+        clippy::unused_async,
+        reason = "nothing waits now; a start that has to must not change what services call"
+    )]
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
@@ -181,12 +223,11 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         };
         let (readiness, service) = (reporter.readiness(), reporter.service());
         let heartbeat = Heartbeat::new(now);
-        let server = match self.serve {
-            Some(serve) => {
-                let heartbeats = vec![(service.name().to_owned(), heartbeat.clone())];
-                Some(serve(Probes::new(readiness.clone(), heartbeats)).await?)
-            }
-            None => None,
+        #[cfg(feature = "http")]
+        let server = {
+            let heartbeats = vec![(service.name().to_owned(), heartbeat.clone())];
+            let probes = Probes::new(readiness.clone(), heartbeats);
+            self.http.map(|http| http.start(probes)).transpose()?
         };
         // Last of what can fail: a start that is refused leaves an earlier recording where it is.
         let mut observers = self.observers;
@@ -229,6 +270,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             heartbeat,
             shutdown: Mutex::new(messages),
             _owner: owner,
+            #[cfg(feature = "http")]
             server,
             time,
         })

@@ -13,7 +13,6 @@ use livebus_readiness::{Heartbeat, Readiness, Service};
 use crate::bus::Bus;
 use crate::changes::Changes;
 use crate::effects::Message;
-use crate::serve::Server;
 use crate::time::Time;
 
 /// A supervision that runs. Dropping it ends everything at once; [`shutdown`](Self::shutdown) does so in order.
@@ -27,7 +26,8 @@ pub struct Handle<B: Bus> {
     pub(crate) shutdown: Mutex<Sender<Message>>,
     /// Held and never used: the loop ends when it is dropped.
     pub(crate) _owner: oneshot::Sender<()>,
-    pub(crate) server: Option<Server>,
+    #[cfg(feature = "http")]
+    pub(crate) server: Option<livebus_endpoints::http::Server>,
     pub(crate) time: Arc<dyn Time>,
 }
 
@@ -136,9 +136,12 @@ impl<B: Bus> Handle<B> {
     }
 
     /// Where the probes are served, if they are: with the port that was chosen for port 0.
+    #[cfg(feature = "http")]
     #[must_use]
     pub fn http_address(&self) -> Option<std::net::SocketAddr> {
-        self.server.as_ref().map(Server::address)
+        self.server
+            .as_ref()
+            .map(livebus_endpoints::http::Server::address)
     }
 }
 
@@ -147,7 +150,6 @@ impl<B: Bus> fmt::Debug for Handle<B> {
         f.debug_struct("Handle")
             .field("service", &self.service.name())
             .field("report", &self.report())
-            .field("http", &self.http_address())
             .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ mod owner;
 mod publish;
 mod runner;
 mod runtime;
+#[cfg(feature = "http")]
 mod serve;
 mod time;
 
@@ -35,5 +36,6 @@ pub use observer::{Entry, ObservedSupervisor, Observer, ObserverError};
 pub use owner::OwnerGone;
 pub use runner::{Runner, Supervision};
 pub use runtime::Runtime;
-pub use serve::{Serve, ServeError, Server};
+#[cfg(feature = "http")]
+pub use serve::{Serve, ServeError};
 pub use time::{Time, Timer};

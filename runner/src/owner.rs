@@ -4,7 +4,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::Fuse;
 
-/// Ends, with or without a word, when the owner of a supervision or of a server is gone.
+/// Ends, with or without a word, when the owner of a supervision is gone.
 ///
 /// Fused, because a receiver whose sender is gone calls itself terminated, and the `select!` of `futures` passes over what
 /// is: nobody would ever learn of it.

@@ -1,53 +1,22 @@
 //! What a runner brings to serve the probes.
 
-use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
-use futures::channel::oneshot;
+use livebus_endpoints::http::{Limits, Server};
 use livebus_readiness::Probes;
 
-use crate::owner::{OwnerGone, owner};
 use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// Listens on `address` and answers from `probes`, in the background, until the server is dropped.
+    /// [Starts](Server::start) to answer from `probes` whoever connects to `listener`, whose calls do not block. Called where the
+    /// runner launches.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] when the system does not let it listen there.
-    fn serve(
-        address: SocketAddr,
-        probes: Probes,
-    ) -> impl Future<Output = Result<Server, ServeError>> + Send;
-}
-
-/// A server of probes. Dropping it ends it and its connections.
-#[derive(Debug)]
-pub struct Server {
-    address: SocketAddr,
-    /// Held and never used: the serving ends when it is dropped.
-    _owner: oneshot::Sender<()>,
-}
-
-impl Server {
-    /// A server that listens on `address`, and what ends when it is to end.
-    pub fn new(address: SocketAddr) -> (Self, OwnerGone) {
-        tracing::info!(%address, "serving /livez and /readyz");
-        let (owner, dropped) = owner();
-        let server = Self {
-            address,
-            _owner: owner,
-        };
-        (server, dropped)
-    }
-
-    /// Where it listens: with the port that was chosen for port 0.
-    #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
+    /// When the runtime cannot take the listener over.
+    fn serve(listener: TcpListener, probes: Probes, limits: Limits) -> io::Result<Server>;
 }
 
 /// The probes cannot be served.
@@ -72,8 +41,7 @@ pub enum ServeError {
 
 impl ServeError {
     /// From what the system said about listening on `address`.
-    #[must_use]
-    pub fn new(address: SocketAddr, source: io::Error) -> Self {
+    pub(crate) fn new(address: SocketAddr, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::AddrInUse {
             Self::InUse { address }
         } else {

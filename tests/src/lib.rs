@@ -4,6 +4,7 @@ use std::env;
 use std::time::Duration;
 
 pub mod apache_kafka;
+pub mod attack;
 pub mod child_process;
 pub mod conformance;
 pub mod cost;

@@ -1,0 +1,83 @@
+//! From a request to its answer, when its turn has come.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::rt::Timer;
+use hyper::service::Service;
+use hyper::{Request, Response, StatusCode};
+
+use crate::http::progress::Progress;
+use livebus_readiness::Probes;
+
+/// Answers the requests of one connection. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct Respond {
+    pub(crate) probes: Arc<Probes>,
+    pub(crate) timer: Arc<dyn Timer + Send + Sync>,
+    pub(crate) progress: Progress,
+    /// Whether this connection was answered, for those who decide which one has to go.
+    pub(crate) answered: Arc<AtomicBool>,
+}
+
+impl Service<Request<Incoming>> for Respond {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let (request, body) = request.into_parts();
+        if !body.is_end_stream() {
+            self.progress.has_body();
+        }
+        // The body is dropped here. hyper closes a connection whose body would have to be read to find the next request.
+        Answer {
+            request,
+            respond: self.clone(),
+        }
+    }
+}
+
+/// An answer that waits for its turn, and is made then.
+pub(crate) struct Answer {
+    request: Parts,
+    respond: Respond,
+}
+
+impl Future for Answer {
+    type Output = Result<Response<String>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.respond.progress.answers() {
+            Poll::Ready(Ok(self.respond.respond(&self.request)))
+        } else {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+}
+
+impl Respond {
+    fn respond(&self, request: &Parts) -> Response<String> {
+        self.answered.store(true, Ordering::Relaxed);
+        let (method, uri) = (request.method.as_str(), &request.uri);
+        let now = self.timer.now();
+        let answer = self.probes.respond(method, uri.path(), uri.query(), now);
+        let headers = answer.headers();
+        let mut response = Response::new(answer.body);
+        *response.status_mut() =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in headers {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,200 @@
+//! A connection in memory.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+/// What both ends share.
+#[derive(Default)]
+struct State {
+    to_server: VecDeque<u8>,
+    client_done: bool,
+    panics: bool,
+    reader: Option<Waker>,
+    to_client: Vec<u8>,
+    /// How many bytes more the client takes.
+    window: usize,
+    writer: Option<Waker>,
+    server: Server,
+    writes: usize,
+    /// Called at the first write, for what is noted then.
+    on_answer: Option<Box<dyn FnOnce() -> usize + Send>>,
+    noted: Option<usize>,
+}
+
+/// How much of its end the server has closed.
+#[derive(Default, PartialEq)]
+enum Server {
+    #[default]
+    Open,
+    /// It sends nothing more.
+    ShutDown,
+    Closed,
+}
+
+/// The client's end, held by a test.
+#[derive(Clone)]
+pub(crate) struct Client(Arc<Mutex<State>>);
+
+/// The server's end.
+pub(crate) struct ServerEnd(Arc<Mutex<State>>);
+
+/// Both ends of a connection whose client takes all that comes.
+pub(crate) fn pipe() -> (Client, ServerEnd) {
+    let state = State {
+        window: usize::MAX,
+        ..State::default()
+    };
+    let state = Arc::new(Mutex::new(state));
+    (Client(Arc::clone(&state)), ServerEnd(state))
+}
+
+impl Client {
+    pub(crate) fn send(&self, bytes: impl AsRef<[u8]>) {
+        let mut state = lock(&self.0);
+        state.to_server.extend(bytes.as_ref());
+        wake(&mut state.reader);
+    }
+
+    /// Sends nothing more.
+    pub(crate) fn finish(&self) {
+        let mut state = lock(&self.0);
+        state.client_done = true;
+        wake(&mut state.reader);
+    }
+
+    /// Has the next read of the server panic.
+    pub(crate) fn make_panic(&self) {
+        let mut state = lock(&self.0);
+        state.panics = true;
+        wake(&mut state.reader);
+    }
+
+    /// Takes so many bytes more, and then none.
+    pub(crate) fn take_only(&self, bytes: usize) {
+        let mut state = lock(&self.0);
+        state.window = bytes;
+        wake(&mut state.writer);
+    }
+
+    /// Has `look` called when the first answer comes.
+    pub(crate) fn on_answer(&self, look: impl FnOnce() -> usize + Send + 'static) {
+        lock(&self.0).on_answer = Some(Box::new(look));
+    }
+
+    /// What `look` gave.
+    pub(crate) fn noted(&self) -> Option<usize> {
+        lock(&self.0).noted
+    }
+
+    /// All that has come.
+    pub(crate) fn received(&self) -> String {
+        String::from_utf8(lock(&self.0).to_client.clone()).expect("answers are text")
+    }
+
+    /// How many answers have come.
+    pub(crate) fn answers(&self) -> usize {
+        self.received().matches("HTTP/1.1 ").count()
+    }
+
+    /// The status of the first answer.
+    pub(crate) fn status(&self) -> Option<u16> {
+        let received = self.received();
+        received.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+    }
+
+    /// How many bytes the server has not read.
+    pub(crate) fn unread(&self) -> usize {
+        lock(&self.0).to_server.len()
+    }
+
+    /// How often the server has written.
+    pub(crate) fn writes(&self) -> usize {
+        lock(&self.0).writes
+    }
+
+    /// Whether the server sends nothing more.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        lock(&self.0).server != Server::Open
+    }
+
+    /// Whether the server has closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.0).server == Server::Closed
+    }
+}
+
+impl Read for ServerEnd {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = lock(&self.0);
+        if state.panics {
+            drop(state);
+            // No hook reports it: it is part of the test.
+            resume_unwind(Box::new("as the test asked"));
+        }
+        if state.to_server.is_empty() && !state.client_done {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let length = state.to_server.len().min(buffer.remaining());
+        let bytes: Vec<u8> = state.to_server.drain(..length).collect();
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for ServerEnd {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = lock(&self.0);
+        if state.window == 0 {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let length = bytes.len().min(state.window);
+        state.to_client.extend(&bytes[..length]);
+        state.window -= length;
+        state.writes += 1;
+        let look = state.on_answer.take();
+        state.noted = look.map(|look| look()).or(state.noted);
+        Poll::Ready(Ok(length))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).server = Server::ShutDown;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for ServerEnd {
+    fn drop(&mut self) {
+        lock(&self.0).server = Server::Closed;
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // A panic is part of a test, and leaves it whole.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}

@@ -1,0 +1,48 @@
+//! Connections get on alike, and none of them grows.
+
+use livebus_endpoints::http::Limits;
+
+use crate::environment::Environment;
+
+const GET: &str = "GET /livez HTTP/1.1\r\n\r\n";
+const HEAD: &str = "HEAD /livez HTTP/1.1\r\n\r\n";
+
+#[test]
+fn each_answer_is_one_write() {
+    let mut environment = Environment::new(Limits::default());
+    let client = environment.ask(GET.repeat(50));
+    assert_eq!((client.answers(), client.writes()), (50, 50));
+}
+
+#[test]
+fn client_that_pipelines_leaves_others_their_turn() {
+    let mut environment = Environment::new(Limits::default());
+    let greedy = environment.connect();
+    greedy.send(GET.repeat(1_000));
+    let good = environment.connect();
+    let seen = greedy.clone();
+    good.send(GET);
+    good.on_answer(move || seen.answers());
+    environment.run();
+    assert_eq!(greedy.answers(), 1_000);
+    let before = good.noted().expect("it was answered");
+    assert!(before <= 5, "{before} of the other's answers came first");
+}
+
+#[test]
+fn client_that_never_reads_is_not_read_either() {
+    for request in [GET, HEAD] {
+        let mut environment = Environment::new(Limits::default());
+        let client = environment.connect();
+        client.take_only(1_000);
+        let sent = request.repeat(100_000);
+        client.send(&sent);
+        environment.run();
+        let read = sent.len() - client.unread();
+        // What was answered, what waits in the buffer, and a head that waits for its turn.
+        assert!(read <= 32 * 1024, "{request:?}: {read} bytes were read");
+        client.take_only(usize::MAX);
+        environment.run();
+        assert_eq!(client.answers(), 100_000, "{request:?}");
+    }
+}

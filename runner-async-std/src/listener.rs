@@ -1,0 +1,77 @@
+//! What the probes are served with: connections, a timer, tasks.
+
+use std::io;
+use std::net::{self, Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_std::net::{TcpListener, TcpStream};
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use livebus_endpoints::http::{Limits, Listener, Server, Task};
+use livebus_readiness::Probes;
+use livebus_runner::Serve;
+use smol_hyper::rt::{FuturesIo, SmolTimer};
+
+use crate::runtime::AsyncStdRuntime;
+
+impl Serve for AsyncStdRuntime {
+    fn serve(listener: net::TcpListener, probes: Probes, limits: Limits) -> io::Result<Server> {
+        let listener = AsyncStdListener(TcpListener::from(listener));
+        let (timer, executor) = (SmolTimer::new(), AsyncStdExecutor);
+        Server::start(listener, timer, executor, probes, limits)
+    }
+}
+
+struct AsyncStdListener(TcpListener);
+
+impl Listener for AsyncStdListener {
+    type Stream = AsyncStdStream;
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        let (stream, _) = self.0.accept().await?;
+        Ok(AsyncStdStream(FuturesIo::new(stream)))
+    }
+}
+
+/// A stream whose shutdown is one. Closing a stream of async-std's does nothing before it is dropped.
+struct AsyncStdStream(FuturesIo<TcpStream>);
+
+impl Read for AsyncStdStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl Write for AsyncStdStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+struct AsyncStdExecutor;
+
+impl Executor<Task> for AsyncStdExecutor {
+    fn execute(&self, task: Task) {
+        async_std::task::spawn(task);
+    }
+}

@@ -1,0 +1,179 @@
+//! One client of an attack.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+
+use crate::attack::{Attack, Outcome};
+
+/// How much is written, or read, at a time.
+const CHUNK: usize = 16 * 1024;
+
+const GET: &[u8] = b"GET /livez?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
+const HEAD: &[u8] = b"HEAD /readyz?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
+const UNFINISHED: &[u8] = b"GET /livez HTTP/1.1\r\nHost: test\r\nx: ";
+const BODY: &[u8] = b"POST /livez HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n";
+/// A head as long as a server may take, nearly.
+const NEARLY_ALL: usize = 8_000;
+/// How much of a body is sent.
+const PART_OF_BODY: usize = 10_000;
+
+/// A client with a connection.
+pub(super) struct Client {
+    attack: Attack,
+    number: usize,
+    stream: TcpStream,
+    sent: usize,
+    /// When it sends next.
+    next: Instant,
+}
+
+/// What a client may do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It did something.
+    Busy,
+    /// It waits.
+    Idle,
+    /// Its connection has ended.
+    Ended,
+}
+
+impl Client {
+    /// The `number`th client begins to connect. It does not wait for a server that does not accept.
+    pub(super) fn connect(attack: Attack, number: usize, target: SocketAddr) -> io::Result<Self> {
+        let family = if target.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &target) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Ports are few. A connection that is reset leaves none behind that waits.
+        set_socket_linger(&socket, Some(Duration::ZERO))?;
+        Ok(Self {
+            attack,
+            number,
+            stream: TcpStream::from(socket),
+            sent: 0,
+            next: Instant::now(),
+        })
+    }
+
+    /// Does what the attack does next.
+    pub(super) fn step(&mut self, outcome: &mut Outcome) -> Step {
+        match self.attack {
+            Attack::Idle => self.read(outcome),
+            Attack::UnfinishedHead => {
+                let head = unfinished_head(NEARLY_ALL);
+                let wrote = self.write(head.get(self.sent..).unwrap_or_default());
+                wrote.or(self.read(outcome))
+            }
+            Attack::EndlessHead => {
+                let wrote = if self.sent == 0 {
+                    self.write(&unfinished_head(CHUNK))
+                } else {
+                    self.write(&[b'a'; CHUNK])
+                };
+                wrote.or(self.read(outcome))
+            }
+            Attack::Pipelining => {
+                let wrote = self.write_requests(GET);
+                wrote.or(self.read(outcome))
+            }
+            Attack::NeverReading if self.number.is_multiple_of(2) => self.write_requests(GET),
+            Attack::NeverReading => self.write_requests(HEAD),
+            Attack::Reset => {
+                if self.number.is_multiple_of(2) {
+                    self.write(UNFINISHED);
+                }
+                Step::Ended
+            }
+            Attack::SlowSender if Instant::now() < self.next => self.read(outcome),
+            Attack::SlowSender => {
+                self.next += Duration::from_secs(1);
+                let head = unfinished_head(CHUNK);
+                self.write(&head[self.sent..=self.sent])
+            }
+            Attack::AbortedBody => self.abort_body(outcome),
+        }
+    }
+
+    fn abort_body(&mut self, outcome: &mut Outcome) -> Step {
+        let request = [BODY, &[b'a'; PART_OF_BODY]].concat();
+        let wrote = self.write(request.get(self.sent..).unwrap_or_default());
+        if self.sent < request.len() {
+            return wrote;
+        }
+        match self.number % 3 {
+            0 => Step::Ended,
+            1 => {
+                // Closed, rather than reset: its port waits for a while, so not all do it.
+                let lingers = set_socket_linger(&self.stream, None);
+                lingers.map_or(Step::Ended, |()| Step::Ended)
+            }
+            _ => self.read(outcome),
+        }
+    }
+
+    /// Writes requests, from where the last write ended.
+    fn write_requests(&mut self, request: &[u8]) -> Step {
+        let begun = self.sent % request.len();
+        let requests = request.repeat(CHUNK / request.len());
+        self.write(&requests[begun..])
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Step {
+        if bytes.is_empty() {
+            return Step::Idle;
+        }
+        match self.stream.write(bytes) {
+            Ok(written) => {
+                self.sent += written;
+                Step::Busy
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Idle,
+            Err(_) => Step::Ended,
+        }
+    }
+
+    /// Reads what is there.
+    fn read(&mut self, outcome: &mut Outcome) -> Step {
+        let mut bytes = [0; CHUNK];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => Step::Ended,
+            Ok(read) => {
+                outcome.received += read;
+                outcome.refused += usize::from(bytes[..read].starts_with(b"HTTP/1.1 431 "));
+                Step::Busy
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Idle,
+            Err(_) => Step::Ended,
+        }
+    }
+}
+
+impl Step {
+    /// What was done first, and then the other.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Ended, _) | (_, Self::Ended) => Self::Ended,
+            (Self::Busy, _) | (_, Self::Busy) => Self::Busy,
+            (Self::Idle, Self::Idle) => Self::Idle,
+        }
+    }
+}
+
+fn unfinished_head(length: usize) -> Vec<u8> {
+    let mut head = UNFINISHED.to_vec();
+    head.resize(length, b'a');
+    head
+}
