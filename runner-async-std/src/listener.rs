@@ -10,6 +10,7 @@ use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use livebus_endpoints::http::{Limits, Listener, Server, Task};
 use livebus_readiness::Probes;
 use livebus_runner::Serve;
+use pin_project::pin_project;
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::runtime::AsyncStdRuntime;
@@ -38,29 +39,30 @@ impl Listener for AsyncStdListener {
 }
 
 /// A stream whose shutdown is one. Closing a stream of async-std's does nothing before it is dropped.
-struct AsyncStdStream(FuturesIo<TcpStream>);
+#[pin_project]
+struct AsyncStdStream(#[pin] FuturesIo<TcpStream>);
 
 impl Read for AsyncStdStream {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        self.project().0.poll_read(cx, buffer)
     }
 }
 
 impl Write for AsyncStdStream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        self.project().0.poll_write(cx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().0.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Timer, Write};
+use pin_project::pin_project;
 
 use crate::http::progress::Progress;
 
 /// A stream that notes whether the client reads. To be polled in the task of its connection.
+#[pin_project]
 pub(crate) struct Stream<S> {
+    #[pin]
     io: S,
     progress: Progress,
     timer: Arc<dyn Timer + Send + Sync>,
@@ -26,37 +29,38 @@ impl<S> Stream<S> {
     }
 }
 
-impl<S: Read + Unpin> Read for Stream<S> {
+impl<S: Read> Read for Stream<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        self.project().io.poll_read(cx, buffer)
     }
 }
 
-impl<S: Write + Unpin> Write for Stream<S> {
+impl<S: Write> Write for Stream<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
-        let now = self.timer.now();
+        let this = self.project();
+        let written = this.io.poll_write(cx, bytes);
+        let now = this.timer.now();
         match &written {
-            Poll::Ready(Ok(_)) => self.progress.wrote(now),
+            Poll::Ready(Ok(_)) => this.progress.wrote(now),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.progress.stalled(now),
+            Poll::Pending => this.progress.stalled(now),
         }
         written
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().io.poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().io.poll_shutdown(cx)
     }
 }
