@@ -33,7 +33,7 @@ pub struct Limits {
     /// once.
     pub connections: usize,
     /// How long a connection may take to send its first request before it may have to make room for a newer one.
-    /// 1 millisecond.
+    /// 2 milliseconds.
     ///
     /// So in this time no more than [`connections`](Self::connections) new clients are let in.
     pub min_tenure: Duration,
@@ -50,7 +50,7 @@ impl Default for Limits {
             discard_size: 1024 * 1024,
             discard_timeout: Duration::from_secs(1),
             connections: 256,
-            min_tenure: Duration::from_millis(1),
+            min_tenure: Duration::from_millis(2),
         }
     }
 }

@@ -41,7 +41,7 @@ pub trait Listener: Send + Sync + 'static {
 }
 
 /// How many clients may wait to be accepted, if the system allows so many. One more is not heard, and tries again after a second.
-const BACKLOG: i32 = 1_024;
+const BACKLOG: i32 = 4_096;
 
 /// Listens on `address`, for a runtime to take over: accepting does not block.
 ///
