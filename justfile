@@ -60,6 +60,10 @@ bench-recording:
 bench-runners:
     cargo bench -p livebus-tests --bench runners
 
+# A good probe while other clients attack the server, on each runtime; fails when a property that is no timing breaks.
+bench-http:
+    cargo bench -p livebus-tests --bench http_attack
+
 # Detection and recovery on a real Kafka.
 bench-kafka:
     cargo bench -p livebus-tests --bench real_kafka
