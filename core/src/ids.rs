@@ -1,8 +1,8 @@
-//! What names an operation, a client or a handler: one type for each, so that no two of them can be confused.
+//! Ids: one type for each kind of operation and one for handlers, so that an id of one kind is never taken for another.
 //!
-//! One supervisor numbers all its operations from one counter: no number is used twice, of whatever kind the operation is.
+//! A supervisor numbers the operations of all kinds from one counter and uses no number twice.
 
-/// A type for one kind of operation, and the key that it has among all kinds.
+/// Declares the id of one kind of operation, and its conversion into [`OpId`].
 macro_rules! operation_ids {
     ($($(#[$doc:meta])* $name:ident is OpId::$kind:ident;)*) => {$(
         $(#[$doc])*
@@ -10,13 +10,13 @@ macro_rules! operation_ids {
         pub struct $name(u64);
 
         impl $name {
-            /// The number behind it, for logs and recordings: 1, 2, 3 in the order in which the operations of all kinds began.
+            /// Returns the number, for logs and recordings: 1, 2, 3 in the order in which the operations of all kinds began.
             #[must_use]
             pub const fn number(self) -> u64 {
                 self.0
             }
 
-            /// The id with this number, for recordings that are read back.
+            /// Returns the id with this number, for recordings that are read back.
             #[must_use]
             pub const fn from_number(number: u64) -> Self {
                 Self(number)
@@ -44,7 +44,7 @@ operation_ids! {
 
 /// The id of an operation of any kind: the key of a table of operations under way.
 ///
-/// Each kind converts into it, and it says which kind it is. No action, event or port takes it where one kind is meant:
+/// The id of each kind converts into it. Actions, events and ports take the id of one kind, and no other:
 ///
 /// ```compile_fail,E0308
 /// use livebus_core::{Action, RegistrationId};
@@ -64,7 +64,7 @@ pub enum OpId {
 }
 
 impl OpId {
-    /// The number behind it, which no operation of another kind has.
+    /// Returns the number, which no other operation of the same supervisor has.
     #[must_use]
     pub const fn number(self) -> u64 {
         match self {
@@ -81,13 +81,13 @@ impl OpId {
 pub struct HandlerId(pub(crate) u16);
 
 impl HandlerId {
-    /// The place as an index.
+    /// Returns the index.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// The handler at this place, for recordings that are read back; `None` beyond 65,535.
+    /// Returns the handler with this index, for recordings that are read back; `None` beyond 65,535.
     #[must_use]
     pub fn from_index(index: usize) -> Option<Self> {
         u16::try_from(index).ok().map(Self)
@@ -117,8 +117,8 @@ mod tests {
         ];
         assert!(all.iter().all(|id| id.number() == 7));
         assert_eq!(all[0], OpId::Client(ClientId::from_number(7)));
-        for (place, id) in all.iter().enumerate() {
-            assert!(all[place + 1..].iter().all(|other| other != id), "{id:?}");
+        for (index, id) in all.iter().enumerate() {
+            assert!(all[index + 1..].iter().all(|other| other != id), "{id:?}");
         }
     }
 

@@ -12,7 +12,7 @@ use livebus_core::{ClientId, Failure};
 /// A cell that client threads write and a runner reads.
 ///
 /// It coalesces, so that nothing can ever queue up or be lost that matters: of good news only the newest instant counts,
-/// of bad news only the most telling, and a client is lost once. Writing never blocks for longer than another writer copies a
+/// of bad news only the most telling, and of lost clients the newest. Writing never blocks for longer than another writer copies a
 /// few words, so librdkafka's threads are never held up.
 ///
 /// Good news is the common case, and costs a read of the clock and one relaxed store per message. It wakes nobody while
@@ -43,7 +43,7 @@ pub struct News {
     pub live: Option<Instant>,
     /// The most telling bad news, the newest of several that say as much.
     pub suspicion: Option<Failure>,
-    /// The client that was lost last, by the id of its start.
+    /// The newest client that was lost, by the id of its start.
     pub lost: Option<(ClientId, Failure)>,
 }
 
@@ -90,7 +90,12 @@ impl Observations {
 
     /// The client that the start `client` made is beyond repair. Wakes the runner at once.
     pub fn lost(&self, client: ClientId, failure: Failure) {
-        self.tell(|bad| bad.lost = Some((client, failure)));
+        self.tell(|bad| {
+            // What an older client still says after its replacement must not hide that the newer one is lost.
+            if bad.lost.is_none_or(|(known, _)| known <= client) {
+                bad.lost = Some((client, failure));
+            }
+        });
     }
 
     /// Whether good news wakes the runner from now on: yes while it waits for some, no while it has had it.
@@ -192,6 +197,23 @@ mod tests {
         let news = cell.take();
         assert_eq!(news.suspicion, Some(FailureClass::Authentication.into()));
         assert_eq!(cell.take(), News::default());
+    }
+
+    #[test]
+    fn of_lost_clients_the_newest_is_kept_in_either_order() {
+        let cell = Observations::new();
+        let [older, newer] = [1, 4].map(ClientId::from_number);
+        let [fatal, tls] = [FailureClass::ClientFatal, FailureClass::Tls].map(Failure::new);
+        for order in [
+            [(older, tls), (newer, fatal)],
+            [(newer, fatal), (older, tls)],
+        ] {
+            for (client, failure) in order {
+                cell.lost(client, failure);
+            }
+            assert_eq!(cell.take().lost, Some((newer, fatal)));
+        }
+        assert_eq!(cell.take().lost, None);
     }
 
     #[test]

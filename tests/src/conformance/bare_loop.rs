@@ -283,7 +283,9 @@ impl Cell {
     }
 
     pub(super) fn lost(&mut self, client: ClientId, failure: Failure) {
-        self.lost = Some((client, failure));
+        if self.lost.is_none_or(|(known, _)| known <= client) {
+            self.lost = Some((client, failure));
+        }
         self.urgent = true;
     }
 
