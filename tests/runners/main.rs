@@ -14,6 +14,7 @@ use livebus_tests::host::{FullRunner, Host};
 use livebus_tokio::TokioRuntime;
 
 mod answers;
+mod attacks;
 mod building;
 mod discards;
 mod embedded;
@@ -84,6 +85,11 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("probes are answered until a shutdown is done", probes::probes_are_answered_until_a_shutdown_is_done::<R>),
         case("stream, probe and reader agree at the end of the lease, and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
         case("a port in use is said to be", probes::a_port_in_use_is_said_to_be::<R>),
+
+        case("every good probe is answered during every attack", attacks::every_good_probe_is_answered_during_every_attack::<R>),
+        case("connections above the limit make room for a good probe", attacks::connections_above_the_limit_make_room_for_a_good_probe::<R>),
+        case("a client with a head that is too long gets 431, and the end", attacks::client_with_a_head_that_is_too_long_gets_431_and_the_end::<R>),
+        case("a client that never reads is closed", attacks::client_that_never_reads_is_closed::<R>),
 
         case("a broker that is killed and back is NotReady, and Running again", outages::a_broker_that_is_killed_and_back_is_not_ready_and_running_again::<R>),
         case("a broker that hangs and is back is NotReady, and Running again", outages::a_broker_that_hangs_and_is_back_is_not_ready_and_running_again::<R>),

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use livebus_core::{Cause, Settings, Status};
+use livebus_endpoints::http::Limits;
 use livebus_runner::{BuildError, Bus, Handle, ServeError};
 use livebus_tests::host::FullRunner;
 use livebus_tests::http::{self, Answer, connect};
@@ -65,7 +66,11 @@ pub(crate) async fn a_head_has_no_body_and_what_only_reads_is_all_that_is_allowe
 /// Also one that is slow, and one that was answered and has nothing more to ask.
 pub(crate) async fn a_client_that_is_silent_is_shut_out<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
-    let (handle, _watch) = start(builder::<R>(&bus).http(any_port())).await;
+    let limits = Limits {
+        head_timeout: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let (handle, _watch) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
     let address = handle.http_address().expect("it serves");
     let silent = ["", "GET /livez HT", "GET /livez HTTP/1.1\r\nHost: test\r\n"];
     let said = blocking::<R, _>(move || {

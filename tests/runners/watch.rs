@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::{Either, select};
+use futures::{FutureExt as _, StreamExt as _};
 use livebus_core::{Report, Status};
 use livebus_readiness::StatusChange;
 use livebus_runner::{Builder, Bus, Changes, Handle};
@@ -47,6 +47,12 @@ impl<R: FullRunner> Watch<R> {
                 return report;
             }
         }
+    }
+
+    /// Nothing was told since.
+    pub(crate) fn is_quiet(&mut self) {
+        let change = self.changes.next().now_or_never();
+        assert_eq!(change, None);
     }
 
     /// Nothing more is told.

@@ -35,7 +35,7 @@ pub(crate) struct Acceptor<L, E> {
 impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
     pub(crate) async fn run(self) {
         let mut failures = Failures::default();
-        let mut accepted = 0;
+        let mut this_turn = 0;
         // Some places are for those that have to go and are not gone, so that as many can be let in each time all had their turn.
         let keep = self.max_connections - self.max_connections / SPARE - 1;
         loop {
@@ -43,16 +43,19 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
                 Ok(stream) => {
                     self.make_room(keep, self.max_connections).await;
                     self.serve(stream);
-                    accepted += 1;
-                    if accepted % PER_TURN == 0 {
-                        yield_now().await;
-                    }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    failures.log(&self.shared, &error);
+                    if let Some(number) = failures.count(self.shared.timer.now()) {
+                        self.warn(&error, number);
+                    }
                     self.pause().await;
                 }
+            }
+            this_turn += 1;
+            if this_turn == PER_TURN {
+                this_turn = 0;
+                yield_now().await;
             }
         }
     }
@@ -87,6 +90,11 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
         self.executor.execute(task.map(drop).boxed());
     }
 
+    fn warn(&self, error: &io::Error, failures: u64) {
+        let (address, connections) = (self.shared.address, self.shared.connections.open());
+        tracing::warn!(%address, %error, failures, connections, "cannot accept a connection for the probes");
+    }
+
     /// Waits until a connection has ended, since that gives a descriptor back, but not longer than the pause.
     async fn pause(&self) {
         let Shared {
@@ -113,21 +121,19 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 #[derive(Default)]
 struct Failures {
     logged: Option<Instant>,
-    since: u64,
+    /// How many there were since then.
+    number: u64,
 }
 
 impl Failures {
-    fn log(&mut self, shared: &Shared, error: &io::Error) {
-        let now = shared.timer.now();
-        self.since += 1;
-        if self.logged.is_none_or(|logged| now >= logged + LOG_PERIOD) {
-            let connections = shared.connections.open();
-            tracing::warn!(address = %shared.address, %error, failures = self.since, connections, "cannot accept a connection for the probes");
-            *self = Self {
-                logged: Some(now),
-                since: 0,
-            };
+    /// Counts one. Gives how many to log, if they are to be logged now.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.number += 1;
+        if self.logged.is_some_and(|logged| now < logged + LOG_PERIOD) {
+            return None;
         }
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.number))
     }
 }
 
@@ -143,4 +149,21 @@ async fn yield_now() {
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_logged_once_for_each_period() {
+        let (mut failures, begin) = (Failures::default(), Instant::now());
+        assert_eq!(failures.count(begin), Some(1));
+        for tenths in 1..600 {
+            let now = begin + Duration::from_millis(100) * tenths;
+            assert_eq!(failures.count(now), None, "{tenths}");
+        }
+        assert_eq!(failures.count(begin + LOG_PERIOD), Some(600));
+        assert_eq!(failures.count(begin + LOG_PERIOD), None);
+    }
 }

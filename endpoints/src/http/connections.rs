@@ -67,6 +67,8 @@ impl Connections {
         now: Instant,
         min_tenure: Duration,
     ) -> Option<Instant> {
+        // Dropped last, without the lock: that wakes tasks, and nobody knows what an executor does then.
+        let mut gone = Vec::new();
         let mut state = self.state();
         while state.staying.len() > number {
             let mut entries = state.staying.iter();
@@ -77,14 +79,15 @@ impl Connections {
                 return Some(not_before);
             }
             let key = *key;
-            state.staying.remove(&key);
+            gone.extend(state.staying.remove(&key));
         }
         None
     }
 
     /// Has all connections go.
     pub(crate) fn close(&self) {
-        self.state().staying.clear();
+        let gone = std::mem::take(&mut self.state().staying);
+        drop(gone);
     }
 
     /// How many there are.
@@ -134,9 +137,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.connections.state();
-        state.staying.remove(&self.number);
+        let entry = state.staying.remove(&self.number);
         state.open -= 1;
         drop(state);
+        drop(entry);
         self.connections.ended.wake();
     }
 }

@@ -15,10 +15,10 @@ const CHUNK: usize = 16 * 1024;
 
 const GET: &[u8] = b"GET /livez?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
 const HEAD: &[u8] = b"HEAD /readyz?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
-const UNFINISHED: &[u8] = b"GET /livez HTTP/1.1\r\nHost: test\r\nx: ";
+const BEGIN: &[u8] = b"GET /livez HTTP/1.1\r\nHost: test\r\nx: ";
 const BODY: &[u8] = b"POST /livez HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n";
-/// A head as long as a server may take, nearly.
-const NEARLY_ALL: usize = 8_000;
+/// A head nearly as long as our server takes, and one nearly as long as hyper would, in turn.
+const UNFINISHED_LENGTHS: [usize; 2] = [8_000, 390_000];
 /// How much of a body is sent.
 const PART_OF_BODY: usize = 10_000;
 
@@ -73,16 +73,11 @@ impl Client {
         match self.attack {
             Attack::Idle => self.read(outcome),
             Attack::UnfinishedHead => {
-                let head = unfinished_head(NEARLY_ALL);
-                let wrote = self.write(head.get(self.sent..).unwrap_or_default());
+                let wrote = self.write_head(UNFINISHED_LENGTHS[self.number % 2]);
                 wrote.or(self.read(outcome))
             }
             Attack::EndlessHead => {
-                let wrote = if self.sent == 0 {
-                    self.write(&unfinished_head(CHUNK))
-                } else {
-                    self.write(&[b'a'; CHUNK])
-                };
+                let wrote = self.write_head(usize::MAX);
                 wrote.or(self.read(outcome))
             }
             Attack::Pipelining => {
@@ -93,15 +88,14 @@ impl Client {
             Attack::NeverReading => self.write_requests(HEAD),
             Attack::Reset => {
                 if self.number.is_multiple_of(2) {
-                    self.write(UNFINISHED);
+                    self.write_head(BEGIN.len());
                 }
                 Step::Ended
             }
             Attack::SlowSender if Instant::now() < self.next => self.read(outcome),
             Attack::SlowSender => {
                 self.next += Duration::from_secs(1);
-                let head = unfinished_head(CHUNK);
-                self.write(&head[self.sent..=self.sent])
+                self.write_head(self.sent + 1)
             }
             Attack::AbortedBody => self.abort_body(outcome),
         }
@@ -122,6 +116,18 @@ impl Client {
             }
             _ => self.read(outcome),
         }
+    }
+
+    /// Writes of a head without end, until so much of it is sent.
+    fn write_head(&mut self, length: usize) -> Step {
+        let begun = &BEGIN[self.sent.min(BEGIN.len())..];
+        let bytes = if begun.is_empty() {
+            &[b'a'; CHUNK]
+        } else {
+            begun
+        };
+        let left = length.saturating_sub(self.sent);
+        self.write(&bytes[..bytes.len().min(left)])
     }
 
     /// Writes requests, from where the last write ended.
@@ -170,10 +176,4 @@ impl Step {
             (Self::Idle, Self::Idle) => Self::Idle,
         }
     }
-}
-
-fn unfinished_head(length: usize) -> Vec<u8> {
-    let mut head = UNFINISHED.to_vec();
-    head.resize(length, b'a');
-    head
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 pub enum Attack {
     /// Connect, and send nothing.
     Idle,
-    /// Send nearly as much of a head as a server may take, and never its end.
+    /// Send as much of a head as a server may take, nearly, and never its end.
     UnfinishedHead,
     /// Send a head that never ends, as fast as it is taken.
     EndlessHead,

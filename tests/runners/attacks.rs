@@ -1,0 +1,156 @@
+//! Clients that misuse the server of the probes. A larger version is a benchmark: `cargo bench -p livebus-tests --bench http_attack`.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use livebus_core::{Settings, Status};
+use livebus_endpoints::http::Limits;
+use livebus_tests::PATIENCE;
+use livebus_tests::attack::{Attack, Outcome, Size};
+use livebus_tests::host::FullRunner;
+use livebus_tests::http::{Sampler, connect};
+
+use crate::probes::{any_port, ask};
+use crate::scripted_bus::{Answer, ScriptedBus, builder};
+use crate::watch::{blocking, start};
+
+/// How long an attack lasts whose clients do not end by themselves.
+const LASTS: Duration = Duration::from_secs(1);
+
+/// No deadline: what ends is ended by something else.
+fn patient() -> Limits {
+    let long = Duration::from_hours(1);
+    Limits {
+        head_timeout: long,
+        write_timeout: long,
+        lifetime: long,
+        discard_timeout: long,
+        ..Limits::default()
+    }
+}
+
+pub(crate) async fn every_good_probe_is_answered_during_every_attack<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let builder = builder::<R>(&bus)
+        // A busy machine may hold up any loop for a while.
+        .settings(Settings::default())
+        .http_within(
+            any_port(),
+            Limits {
+                connections: 16,
+                head_timeout: LASTS / 4,
+                ..Limits::default()
+            },
+        );
+    let (handle, mut watch) = start(builder).await;
+    watch.until(Status::Running).await;
+    let address = handle.http_address().expect("it serves");
+    for attack in Attack::ALL {
+        let work = move || {
+            let sampler = Sampler::start(address)?;
+            let size = Size {
+                clients: 40,
+                connections: 400,
+                end: Instant::now() + LASTS,
+            };
+            let outcome = attack.run(address, size)?;
+            anyhow::Ok((outcome, sampler.finish()?))
+        };
+        let (outcome, samples) = blocking::<R, _>(work).await.expect("all are answered");
+        for sample in samples {
+            assert_eq!((sample.ready, sample.live), (200, 200), "{attack}");
+        }
+        assert_attacked(attack, outcome);
+        watch.is_quiet();
+    }
+    assert_eq!(handle.status(), Status::Running);
+}
+
+/// Every attack was one.
+fn assert_attacked(attack: Attack, outcome: Outcome) {
+    assert!(outcome.opened >= 40, "{attack}: {outcome:?}");
+    let had_its_effect = match attack {
+        Attack::EndlessHead => outcome.refused > 0,
+        Attack::Pipelining | Attack::AbortedBody => outcome.received > 0,
+        Attack::Idle
+        | Attack::UnfinishedHead
+        | Attack::NeverReading
+        | Attack::Reset
+        | Attack::SlowSender => outcome.ended > 0,
+    };
+    assert!(had_its_effect, "{attack}: {outcome:?}");
+}
+
+pub(crate) async fn connections_above_the_limit_make_room_for_a_good_probe<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let limits = Limits {
+        connections: 8,
+        ..patient()
+    };
+    let (handle, _watch) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
+    let address = handle.http_address().expect("it serves");
+    let idle = blocking::<R, _>(move || {
+        let connect = |_| connect(address).expect("it listens");
+        let mut idle: Vec<_> = (0..50).map(connect).collect();
+        // All that come after this one are accepted after all the others.
+        for stream in idle.iter_mut().take(42) {
+            assert!(is_closed(stream), "it is among the oldest");
+        }
+        idle
+    })
+    .await;
+    assert_eq!(ask::<R, _>(&handle, "GET", "/livez").await.status, 200);
+    drop(idle);
+}
+
+pub(crate) async fn client_with_a_head_that_is_too_long_gets_431_and_the_end<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let builder = builder::<R>(&bus).http_within(any_port(), patient());
+    let (handle, _watch) = start(builder).await;
+    let address = handle.http_address().expect("it serves");
+    let received = blocking::<R, _>(move || {
+        let mut stream = connect(address).expect("it listens");
+        let head = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(100_000));
+        stream.write_all(head.as_bytes()).expect("it is taken");
+        let mut received = String::new();
+        // Ends when the server shuts its half down. It does not close: the client may have more to send.
+        stream.read_to_string(&mut received).expect("no reset");
+        received
+    })
+    .await;
+    assert!(received.starts_with("HTTP/1.1 431 "), "{received}");
+}
+
+pub(crate) async fn client_that_never_reads_is_closed<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let limits = Limits {
+        write_timeout: Duration::from_millis(100),
+        ..patient()
+    };
+    let (handle, _watch) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
+    let address = handle.http_address().expect("it serves");
+    let error = blocking::<R, _>(move || {
+        let mut stream = connect(address).expect("it listens");
+        stream.set_write_timeout(Some(PATIENCE)).expect("it is one");
+        let requests = "GET /livez HTTP/1.1\r\n\r\n".repeat(1_000);
+        loop {
+            if let Err(error) = stream.write_all(requests.as_bytes()) {
+                return error.kind();
+            }
+        }
+    })
+    .await;
+    assert!(
+        matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{error:?}"
+    );
+}
+
+/// Whether the server closes the connection, which must not take it long.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
