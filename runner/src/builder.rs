@@ -204,7 +204,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     ///
     /// # Panics
     ///
-    /// On tokio, outside of a runtime.
+    /// On tokio, outside of a runtime; with `http` also in a runtime whose IO is not enabled. In one whose time is not
+    /// enabled the supervision panics in its task, and the service is Stopped at once.
     #[expect(
         clippy::unused_async,
         reason = "nothing waits now; a start that has to must not change what services call"
