@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Watch whether a Kafka bus really works, and tell whoever asks.
+/// Watch whether a Kafka bus really works, print each change, and serve probes.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -18,9 +18,9 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "\
 Exit codes:
   0    ended in order: shut down by SIGINT or SIGTERM, or the demo is over
-  1    something went wrong while running
+  1    an error while running
   2    a wrong option, address, property or file
-  3    a replay did something else than its recording
+  3    a replay decided differently from its recording
   130  ended at once by a second SIGINT (143: by a second SIGTERM)
 
 Every option can be given in the environment too: --live-interval as LIVEBUS_LIVE_INTERVAL.
@@ -28,13 +28,13 @@ NO_COLOR switches colours off.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Follow a bus: a line for each change of its status, a live line on a terminal, and probes over HTTP.
+    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over HTTP.
     #[command(after_long_help = WATCH_EXAMPLES)]
     Watch(Box<WatchArgs>),
-    /// Tell the story of a broker that is missing, comes, is killed, comes back, hangs and comes back, in half a minute.
+    /// Show in half a minute how livebus notices a broker that is missing, appears, is killed, comes back, hangs and comes back.
     #[command(after_long_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
-    /// Tell a recording to the supervisor again: its timeline, and whether every action is the same.
+    /// Replay a recording: print its timeline, and check that the supervisor decides the same again.
     #[command(after_long_help = REPLAY_HELP)]
     Replay(ReplayArgs),
     /// Print a completion script for a shell.
@@ -51,7 +51,7 @@ pub(crate) enum Command {
 
 const WATCH_EXAMPLES: &str = "\
 Examples:
-  livebus watch                                     an embedded cluster, to look around
+  livebus watch                                     an embedded cluster, to try livebus without a Kafka
   livebus watch -b kafka-1:9092,kafka-2:9092        your own Kafka
   livebus watch -b kafka:9092 --topic health --create-topic
   livebus watch -b kafka:9093 --config client.properties -X client.id=watcher
@@ -70,12 +70,12 @@ Examples:
 const REPLAY_HELP: &str = "\
 Examples:
   livebus watch --record bus.jsonl              make a recording
-  livebus replay bus.jsonl                      what happened, and that it happens again
+  livebus replay bus.jsonl                      its timeline, and a check that the supervisor decides the same
   livebus replay bus.jsonl --svg bus.svg        a picture of it
   livebus replay bus.jsonl --format json | jq .
 
-A last line that a crash cut off is left out, and a recording that is being written has no end yet: both are said, and
-are no error.
+A last line that a crash cut off is left out, and a recording that is still being written has no end yet. The output says
+so; neither is an error.
 
 Exit codes:
   0  the same
@@ -132,7 +132,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
 
-    /// How changes are told.
+    /// How changes are printed.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 
@@ -159,11 +159,11 @@ pub(crate) struct WatchArgs {
 /// Options of a recording, for [`Command::Replay`].
 #[derive(Debug, clap::Args)]
 pub(crate) struct RecordArgs {
-    /// Write down what the supervisor is told and does, for `livebus replay`. No property and no secret is in it.
+    /// Record what the supervisor receives and does, for `livebus replay`. The file has no property and no secret.
     #[arg(long, env = "LIVEBUS_RECORD", value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
-    /// How large FILE and the FILE.1 that it is moved to when it is full may be together, like 64MiB, 10MB or 500KiB.
+    /// The greatest size of FILE and FILE.1 together, like 64MiB, 10MB or 500KiB. A full FILE is moved to FILE.1.
     #[arg(long, env = "LIVEBUS_RECORD_MAX_SIZE", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub(crate) record_max_size: u64,
 }
@@ -173,7 +173,7 @@ pub(crate) struct RecordArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Timings and rules")]
 pub(crate) struct TimingArgs {
-    /// Where the settings below begin.
+    /// The settings that the options below change.
     #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
     pub(crate) preset: Preset,
 
@@ -185,19 +185,19 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_LIVENESS_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) liveness_timeout: Option<Duration>,
 
-    /// How long after an ambiguous failure it is asked again.
+    /// How long after an ambiguous failure (a timeout, say) the next liveness message is sent.
     #[arg(long, env = "LIVEBUS_RECHECK_DELAY", value_name = "DURATION", value_parser = duration)]
     pub(crate) recheck_delay: Option<Duration>,
 
-    /// Ambiguous failures in a row that make it NotReady.
+    /// Ambiguous failures in a row that make the service NotReady.
     #[arg(long, env = "LIVEBUS_FAILURES_TO_NOT_READY", value_name = "N")]
     pub(crate) failures_to_not_ready: Option<u32>,
 
-    /// Proofs in a row that make it Running again.
+    /// Proofs in a row that make the service Running again.
     #[arg(long, env = "LIVEBUS_SUCCESSES_TO_READY", value_name = "N")]
     pub(crate) successes_to_ready: Option<u32>,
 
-    /// How often it is asked while it is not live.
+    /// How often a liveness message is sent while the bus is not live.
     #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
     pub(crate) not_live_interval: Option<Duration>,
 
@@ -205,11 +205,11 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL_MAX", value_name = "DURATION", value_parser = duration)]
     pub(crate) not_live_interval_max: Option<Duration>,
 
-    /// How long a liveness message may take that bad news sent.
+    /// How long a liveness message may take that was sent because of a suspicion.
     #[arg(long, env = "LIVEBUS_SUSPICION_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) suspicion_timeout: Option<Duration>,
 
-    /// The shortest time between liveness messages that bad news sends.
+    /// The shortest time between liveness messages that are sent because of suspicions.
     #[arg(long, env = "LIVEBUS_SUSPICION_SPACING", value_name = "DURATION", value_parser = duration)]
     pub(crate) suspicion_spacing: Option<Duration>,
 
@@ -217,19 +217,19 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_PARTIAL_TOLERANCE", value_name = "DURATION", value_parser = duration)]
     pub(crate) partial_tolerance: Option<Duration>,
 
-    /// Replace the client after so long without life.
+    /// Replace the client when nothing proved for so long that it works.
     #[arg(long, env = "LIVEBUS_RECREATE_AFTER", value_name = "DURATION", value_parser = duration)]
     pub(crate) recreate_after: Option<Duration>,
 
-    /// A broker that refuses (topic missing, no right, quota) makes it NotReady instead of a warning.
+    /// A broker that refuses (topic missing, no right, quota) makes the service NotReady. Without this it is a warning.
     #[arg(long, env = "LIVEBUS_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
 
-    /// How long to be NotReady before the end; 5s with --http, else none.
+    /// How long to be NotReady before the shutdown closes the client; 5s with --http, else none.
     #[arg(long, env = "LIVEBUS_DRAIN", value_name = "DURATION", value_parser = duration)]
     pub(crate) drain: Option<Duration>,
 
-    /// How long the end itself may take.
+    /// How long the closing may take after that.
     #[arg(long, env = "LIVEBUS_STOP_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) stop_timeout: Option<Duration>,
 }
@@ -264,11 +264,11 @@ pub(crate) struct ReplayArgs {
     /// The recording.
     pub(crate) file: PathBuf,
 
-    /// Draw it, into this file.
+    /// Draw the recording as a picture, into this file.
     #[arg(long, env = "LIVEBUS_SVG", value_name = "OUT")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// How changes are told.
+    /// How changes are printed.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 }
@@ -283,7 +283,7 @@ pub(crate) enum Ask {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Text; with a live line on a terminal
+    /// Text; on a terminal with a status line that is updated in place
     Auto,
     /// Text, one line per change
     Text,

@@ -47,12 +47,13 @@ impl LivenessBy {
 }
 
 impl KafkaConfig {
-    /// The bus at `servers`, with `properties` for every client, asked by producing to
-    /// [`LivenessBy::DEFAULT_TOPIC`], which is not created.
+    /// The bus at `servers`, with `properties` for every client. A liveness message is a record to the topic
+    /// [`LivenessBy::DEFAULT_TOPIC`], which must exist: [`liveness_by`](Self::liveness_by) names another, has it created, or needs
+    /// none.
+    ///
+    /// Blocks for some milliseconds, because librdkafka itself checks the properties.
     ///
     /// # Errors
-    ///
-    /// Blocks for some milliseconds, because librdkafka itself checks what it can.
     ///
     /// [`PropertyError`] for a property that is unknown, has a bad value, contradicts another, or needs a feature that was
     /// not built in.
@@ -72,7 +73,8 @@ impl KafkaConfig {
         })
     }
 
-    /// An embedded cluster, asked by producing to [`LivenessBy::DEFAULT_TOPIC`], which is there.
+    /// The bus of an embedded cluster. As with [`new`](Self::new), the topic [`LivenessBy::DEFAULT_TOPIC`] must exist: create it with
+    /// [`EmbeddedCluster::create_topic`].
     ///
     /// # Errors
     ///

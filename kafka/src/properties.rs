@@ -265,7 +265,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 
 fn build_with(feature: Option<&str>) -> String {
     match feature {
-        Some(feature) => format!("build livebus with `--features {feature}`"),
+        Some(feature) => format!("switch on the cargo feature `{feature}` of livebus"),
         None => "leave it out, livebus has no feature for it".to_owned(),
     }
 }

@@ -148,7 +148,7 @@ impl Recording {
         self.0.lock().end.clone()
     }
 
-    /// Waits until the last line is written, and says why it was the last; `None` if that takes longer than `timeout`, and
+    /// Blocks the thread until the last line is written, and says why it was the last; `None` if that takes longer than `timeout`, and
     /// when the supervision never started.
     ///
     /// The recording ends when its [`Recorder`] is dropped, or the supervisor that has it.

@@ -149,7 +149,10 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self
     }
 
-    /// Serves `/livez` and `/readyz` here. Port 0 is any that is free.
+    /// Serves `/livez` and `/readyz` at `address`; on port 0, at any that is free ([`Handle::http_address`]). Called twice, the last
+    /// address counts.
+    ///
+    /// `/readyz` is about all services of the registry, `/livez` about the loop of this bus alone.
     #[cfg(feature = "http")]
     pub fn http(self, address: SocketAddr) -> Self
     where
@@ -198,6 +201,11 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     /// # Errors
     ///
     /// [`BuildError`] when a setting is wrong, a name is impossible, the probes cannot be served, or an observer cannot begin.
+    ///
+    /// # Panics
+    ///
+    /// On tokio, outside of a runtime; with `http` also in a runtime whose IO is not enabled. In one whose time is not
+    /// enabled the supervision panics in its task, and the service is Stopped at once.
     #[expect(
         clippy::unused_async,
         reason = "nothing waits now; a start that has to must not change what services call"

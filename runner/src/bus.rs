@@ -14,6 +14,11 @@ use crate::observations::Observations;
 ///
 /// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why; one
 /// that does not is dropped by the runner, so an operation must be safe to drop at any time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no bus",
+    label = "not a bus",
+    note = "give `Builder::new` a `KafkaConfig` (not a `Result`, an embedded cluster or a closure), or a type that implements `Bus`"
+)]
 pub trait Bus: Send + Sync + 'static {
     /// Makes a client, named `client` from now on. A start that fails, or is dropped, leaves nothing behind.
     ///
@@ -50,6 +55,11 @@ pub trait Bus: Send + Sync + 'static {
 
 /// What a [`Builder`](crate::Builder) makes its bus of, once the settings are checked: the configuration of a bus for the
 /// runner `R`, or a bus itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no bus",
+    label = "not a bus",
+    note = "give `Builder::new` a `KafkaConfig` (not a `Result`, an embedded cluster or a closure), or a type that implements `Bus`"
+)]
 pub trait IntoBus<R>: Send + 'static {
     /// The bus.
     type Bus: Bus;

@@ -40,7 +40,8 @@ pub struct EndedError(
 );
 
 impl<B: Bus> Handle<B> {
-    /// Whether the process is ready: an atomic load, a look at a coarse clock, a comparison.
+    /// Whether the process is ready: whether every required service of the registry is Running, unless the registry has another
+    /// rule. [`status`](Self::status) is about this service alone. Costs an atomic load, a read of a coarse clock and a comparison.
     #[must_use]
     #[inline]
     pub fn is_ready(&self) -> bool {
@@ -65,7 +66,8 @@ impl<B: Bus> Handle<B> {
         self.heartbeat.promised()
     }
 
-    /// Every change of status from now on, with its cause.
+    /// Every change of status of this service from now on, with its cause. A [`Stream`](futures::Stream): import
+    /// `futures::StreamExt`, and keep the stream between two calls of `next`, or the changes in between are lost.
     pub fn changes(&self) -> Changes {
         Changes::new(self.service.follow(), Arc::clone(&self.time))
     }
@@ -76,7 +78,8 @@ impl<B: Bus> Handle<B> {
         Changes::new(self.service.follow_from_start(), Arc::clone(&self.time))
     }
 
-    /// Waits until this service is Running.
+    /// Waits until this service is Running. Other services of its registry may not be: [`is_ready`](Self::is_ready) says whether
+    /// the process is ready.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! The probes over HTTP/1.1, by hyper, on any async runtime.
 //!
-//! - [`Server`] accepts connections and answers their requests from [`Probes`](crate::Probes).
+//! - [`Server`] accepts connections and answers their requests from [`Probes`](livebus_readiness::Probes).
 //! - [`Listener`] is what a runtime brings, together with hyper's own [`Timer`](hyper::rt::Timer) and
 //!   [`Executor`](hyper::rt::Executor).
 //! - [`Limits`] bounds what clients can cost the process.

@@ -371,7 +371,7 @@ mod tests {
                 .err()
                 .map(|error| error.to_string())
                 .unwrap_or_default();
-            let named = error.contains(&format!("`--features {feature}`"));
+            let named = error.contains(&format!("cargo feature `{feature}`"));
             assert_eq!(named, !built_in, "{pairs:?}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
