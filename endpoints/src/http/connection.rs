@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use crate::http::Limits;
 use crate::http::connections::Place;
 use crate::http::discard::Discard;
+use crate::http::limits::after;
 use crate::http::progress::Progress;
 use crate::http::respond::Respond;
 use crate::http::server::Shared;
@@ -74,7 +75,7 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
         Self {
             stage: Stage::Serving(serving),
             progress,
-            expires: now + limits.lifetime,
+            expires: after(now, limits.lifetime),
             expired: false,
             sleep: timer.sleep_until(armed),
             armed,
@@ -106,7 +107,7 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
         if let Stage::Serving(serving) = mem::replace(&mut self.stage, Stage::Closed) {
             let sends_more = refused || self.progress.had_body();
             let discard = Discard::new(serving.into_parts().io, limits.discard_size, sends_more);
-            self.stage = Stage::Closing(discard, timer.now() + limits.discard_timeout);
+            self.stage = Stage::Closing(discard, after(timer.now(), limits.discard_timeout));
         }
     }
 
@@ -145,7 +146,7 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
             Stage::Closed => self.expires,
         };
         if self.expired {
-            deadline.min(self.expires + write_timeout)
+            deadline.min(after(self.expires, write_timeout))
         } else {
             deadline
         }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 
+use crate::http::limits::after;
+
 /// All connections of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
@@ -74,7 +76,7 @@ impl Connections {
             let mut entries = state.staying.iter();
             let answered = entries.find(|(_, entry)| entry.answered.load(Ordering::Relaxed));
             let (key, entry) = answered.or_else(|| state.staying.first_key_value())?;
-            let not_before = entry.since + min_tenure;
+            let not_before = after(entry.since, min_tenure);
             if answered.is_none() && now < not_before {
                 return Some(not_before);
             }

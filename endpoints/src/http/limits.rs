@@ -1,11 +1,11 @@
 //! What clients may cost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the clients of a [`Server`](crate::http::Server) may cost the process.
 ///
 /// A connection holds one descriptor and some 20 KiB of memory, and up to three times [`head_size`](Self::head_size) where that
-/// is larger.
+/// is larger. A duration of more than a year is a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The longest head of a request (the request line and the header fields), in bytes. A longer one is answered 431, and the
@@ -77,6 +77,13 @@ impl Limits {
     pub(crate) fn connections_here(&self) -> usize {
         self.connections_within(descriptors())
     }
+}
+
+/// When so much time has passed.
+pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
+    // Far beyond a year, clocks and timers overflow.
+    const YEAR: Duration = Duration::from_hours(365 * 24);
+    now + duration.min(YEAR)
 }
 
 /// How many descriptors this process may open.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::http::Limits;
+use crate::http::limits::after;
 
 /// How one connection gets on. Clones share it: they are held by the parts of a connection, which all run in its task.
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ impl Progress {
         } else {
             limits.head_timeout
         };
-        state.since + timeout
+        after(state.since, timeout)
     }
 
     pub(crate) fn had_body(&self) -> bool {

@@ -170,6 +170,26 @@ fn answer_that_is_under_way_at_the_end_has_its_time_and_not_more() {
     assert!(client.received().len() < 20);
 }
 
+#[test]
+fn durations_without_end_are_none_that_come() {
+    let limits = Limits {
+        head_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
+        lifetime: Duration::MAX,
+        discard_timeout: Duration::MAX,
+        connections: 1,
+        min_tenure: Duration::MAX,
+        ..Limits::default()
+    };
+    let mut environment = Environment::new(limits);
+    let (client, waiting) = (environment.ask(""), environment.ask(GET));
+    environment.advance(Duration::from_hours(24));
+    assert!(!client.is_closed() && waiting.received().is_empty());
+    client.send(GET);
+    environment.run();
+    assert_eq!((client.answers(), waiting.answers()), (1, 0));
+}
+
 fn just_before(duration: Duration) -> Duration {
     duration.saturating_sub(TICK)
 }
