@@ -113,16 +113,25 @@ impl Shared {
         catch_unwind(AssertUnwindSafe(|| predicate(services))).unwrap_or(false)
     }
 
-    /// Whether there is a new reporter now; not while there is one.
-    pub(crate) fn begin_reporting(&self, index: usize) -> bool {
+    /// The number of a new reporter, which has reported nothing; `None` while there is another.
+    pub(crate) fn begin_reporting(&self, index: usize, now: Instant) -> Option<u64> {
+        let turn = self.turn();
         let mut state = self.slots[index].lock();
-        let free = !state.has_reporter;
-        if free {
-            state.has_reporter = true;
-            state.reporter += 1;
-            state.first_change = state.changes;
+        if state.has_reporter {
+            return None;
         }
-        free
+        state.has_reporter = true;
+        state.reporter += 1;
+        state.first_change = state.changes;
+        let number = state.reporter;
+        // What the one before reported last says nothing about this one.
+        if state.report.status != Status::Unknown {
+            state.report = Report::unreported(now);
+            drop(state);
+            self.judge(now);
+            drop(turn);
+        }
+        Some(number)
     }
 
     /// Nothing more will be reported: whoever follows the reporter reaches the end.
