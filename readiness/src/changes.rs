@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures::task::AtomicWaker;
 use livebus_core::{Cause, Report, Status};
 
-use crate::shared::{Shared, SlotState};
+use crate::shared::{Shared, SlotState, Waiting};
 
 /// One change of what is known about a service: of its status, its cause or its warning. Match with `..`: a field may be
 /// added in a minor version.
@@ -47,13 +46,11 @@ impl StatusChange {
 pub struct Follower {
     shared: Arc<Shared>,
     index: usize,
-    /// The number of the reporter that it follows.
-    reporter: u64,
     /// The number of the change that it shows next.
     next: u64,
     shown: Shown,
     missed: u64,
-    waker: Arc<AtomicWaker>,
+    waiting: Arc<Waiting>,
 }
 
 /// What a follower showed last, or found when it began.
@@ -70,31 +67,35 @@ impl Follower {
     /// compare.
     pub const GRACE: Duration = Duration::from_millis(10);
 
-    /// Begins with what is reported from now on.
-    pub(crate) fn from_now(shared: Arc<Shared>, index: usize) -> Self {
-        Self::new(shared, index, SlotState::next_change)
+    /// Begins with what the reporter of that number reports from now on. `None` is the newest.
+    pub(crate) fn from_now(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self::new(shared, index, reporter, |_, state| state.next_change())
     }
 
-    /// Begins with the first change of the reporter that there is, if that is kept still.
-    pub(crate) fn from_start(shared: Arc<Shared>, index: usize) -> Self {
-        Self::new(shared, index, SlotState::first_change)
+    /// Begins with the first change of the reporter of that number, or the oldest that is kept. `None` is the newest.
+    pub(crate) fn from_start(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self::new(shared, index, reporter, |first, _| first)
     }
 
-    fn new(shared: Arc<Shared>, index: usize, first: fn(&SlotState) -> u64) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        index: usize,
+        reporter: Option<u64>,
+        begin: fn(u64, &SlotState) -> u64,
+    ) -> Self {
         let mut state = shared.slots[index].lock();
-        let (next, reporter) = (first(&state), state.reporter());
-        let before = state.change(next, reporter).map(|change| change.from);
-        let before = before.unwrap_or(state.report().status);
-        let waker = state.add_follower();
+        let (first, end) = state.changes_of(reporter.unwrap_or(state.reporter()));
+        let next = begin(first, &state);
+        let before = state.status_before(next);
+        let waiting = state.add_follower(end);
         drop(state);
         Self {
             shared,
             index,
-            reporter,
             next,
             shown: Shown::Reported(before),
             missed: 0,
-            waker,
+            waiting,
         }
     }
 
@@ -106,7 +107,7 @@ impl Follower {
         now: Instant,
         context: &mut Context<'_>,
     ) -> Poll<Option<StatusChange>> {
-        self.waker.register(context.waker());
+        self.waiting.waker.register(context.waker());
         let shared = Arc::clone(&self.shared);
         let mut state = shared.slots[self.index].lock();
         while let Some(change) = self.next_kept(&state) {
@@ -114,7 +115,7 @@ impl Follower {
                 return Poll::Ready(Some(change));
             }
         }
-        if state.has_ended(self.reporter) {
+        if self.has_ended() {
             return Poll::Ready(None);
         }
         match self.follow_lease(&mut state, now) {
@@ -127,7 +128,7 @@ impl Follower {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.shown {
-            Shown::Reported(Status::Running) => {
+            Shown::Reported(Status::Running) if !self.has_ended() => {
                 let lease = self.shared.slots[self.index].lock().report().lease;
                 lease.map(|lease| lease + Self::GRACE)
             }
@@ -142,10 +143,11 @@ impl Follower {
     }
 
     fn next_kept(&mut self, state: &SlotState) -> Option<StatusChange> {
-        let oldest = state.oldest_change();
+        let end = self.waiting.end();
+        let oldest = state.oldest_change().min(end);
         self.missed += oldest.saturating_sub(self.next);
         self.next = self.next.max(oldest);
-        let change = state.change(self.next, self.reporter)?;
+        let change = state.change(self.next).filter(|_| self.next < end)?;
         self.next += 1;
         Some(change)
     }
@@ -192,6 +194,11 @@ impl Follower {
             }
             (Shown::Reported(_), _, _) => None,
         }
+    }
+
+    /// Whether the reporter that it follows is gone.
+    fn has_ended(&self) -> bool {
+        self.waiting.end() != u64::MAX
     }
 
     const fn status(&self) -> Status {

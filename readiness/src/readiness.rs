@@ -56,12 +56,13 @@ impl Readiness {
     /// [`UnknownService`] when none was declared by this name; it lists those that were.
     pub fn service(&self, name: &str) -> Result<Service, UnknownService> {
         let index = self.shared.index(name)?;
-        Ok(Service::new(Arc::clone(&self.shared), index))
+        Ok(Service::new(Arc::clone(&self.shared), index, None))
     }
 
     /// All services, in the order of their declaration.
     pub fn services(&self) -> impl Iterator<Item = Service> + '_ {
-        (0..self.shared.slots.len()).map(|index| Service::new(Arc::clone(&self.shared), index))
+        let indices = 0..self.shared.slots.len();
+        indices.map(|index| Service::new(Arc::clone(&self.shared), index, None))
     }
 
     /// The services' names, in the order of their declaration.
@@ -75,11 +76,17 @@ impl Readiness {
 pub struct Service {
     shared: Arc<Shared>,
     index: usize,
+    /// The number of the reporter that its followers follow; `None` is the newest when they begin.
+    reporter: Option<u64>,
 }
 
 impl Service {
-    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self {
+            shared,
+            index,
+            reporter,
+        }
     }
 
     /// The name that it was declared by.
@@ -110,14 +117,14 @@ impl Service {
     /// The changes from now on. Ends when the reporter that there is now is gone; at once if there is none.
     #[must_use]
     pub fn follow(&self) -> Follower {
-        Follower::from_now(Arc::clone(&self.shared), self.index)
+        Follower::from_now(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
     /// The changes that the reporter which there is now has made, from the oldest that is kept, and will make. Ends as
     /// [`follow`](Self::follow) does.
     #[must_use]
     pub fn follow_from_start(&self) -> Follower {
-        Follower::from_start(Arc::clone(&self.shared), self.index)
+        Follower::from_start(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
     fn slot(&self) -> &Slot {

@@ -52,7 +52,7 @@ impl Registry {
     pub fn reporter(&self, name: &str) -> Result<Reporter, ReporterError> {
         let index = self.shared.index(name)?;
         match self.shared.begin_reporting(index, Instant::now()) {
-            Some(_) => Ok(Reporter::new(Arc::clone(&self.shared), index)),
+            Some(number) => Ok(Reporter::new(Arc::clone(&self.shared), index, number)),
             None => Err(ReporterError::Taken(name.to_owned())),
         }
     }

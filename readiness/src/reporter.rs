@@ -16,11 +16,17 @@ use crate::shared::Shared;
 pub struct Reporter {
     shared: Arc<Shared>,
     index: usize,
+    /// Its number among the reporters that the service has had.
+    number: u64,
 }
 
 impl Reporter {
-    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize, number: u64) -> Self {
+        Self {
+            shared,
+            index,
+            number,
+        }
     }
 
     /// The name of the service.
@@ -29,10 +35,10 @@ impl Reporter {
         self.shared.slots[self.index].name()
     }
 
-    /// The service, to be read.
+    /// The service, to be read. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
-        Service::new(Arc::clone(&self.shared), self.index)
+        Service::new(Arc::clone(&self.shared), self.index, Some(self.number))
     }
 
     /// The readiness that the service is part of.
@@ -113,7 +119,7 @@ impl LeaselessReporter {
         Self(reporter)
     }
 
-    /// The service, to be read.
+    /// The service, to be read. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service()

@@ -55,7 +55,16 @@ pub(crate) struct SlotState {
     /// Whether a follower has shown that the lease ran out, and must learn when it is renewed.
     lapse_shown: bool,
     /// One for each follower that is there; bounded by what the process itself holds.
-    followers: Vec<Weak<AtomicWaker>>,
+    followers: Vec<Weak<Waiting>>,
+}
+
+/// What a slot knows about one follower.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) waker: AtomicWaker,
+    /// The number after the last change of the reporter that it follows; `u64::MAX` while there may be more. Changes only
+    /// under the slot's lock.
+    end: AtomicU64,
 }
 
 impl Shared {
@@ -139,6 +148,9 @@ impl Shared {
         let mut state = self.slots[index].lock();
         state.has_reporter = false;
         let followers = state.followers();
+        for follower in &followers {
+            follower.end_at(state.changes);
+        }
         drop(state);
         wake(followers);
     }
@@ -247,14 +259,28 @@ impl SlotState {
         self.reporter
     }
 
-    /// The number of the first change of the newest reporter.
-    pub(crate) const fn first_change(&self) -> u64 {
-        self.first_change
-    }
-
     /// The number of the next change.
     pub(crate) const fn next_change(&self) -> u64 {
         self.changes
+    }
+
+    /// The changes of the reporter of that number: the number of the first, and the number after the last; `u64::MAX` while
+    /// there may be more. Of an earlier reporter, those that are kept.
+    pub(crate) fn changes_of(&self, reporter: u64) -> (u64, u64) {
+        if reporter == self.reporter {
+            let end = if self.has_reporter {
+                u64::MAX
+            } else {
+                self.changes
+            };
+            return (self.first_change, end);
+        }
+        let numbers = (self.oldest_change()..).zip(&self.kept);
+        let mut of_it = numbers.filter(|(_, (by, _))| *by == reporter);
+        let none = (self.changes, self.changes);
+        of_it.next().map_or(none, |(first, _)| {
+            (first, of_it.last().map_or(first, |(last, _)| last) + 1)
+        })
     }
 
     /// The number of the oldest change that is kept.
@@ -262,27 +288,32 @@ impl SlotState {
         self.changes - self.kept.len() as u64
     }
 
-    /// The change of that number, if it is kept and the reporter of that number made it.
-    pub(crate) fn change(&self, number: u64, reporter: u64) -> Option<StatusChange> {
+    /// The change of that number, if it is kept.
+    pub(crate) fn change(&self, number: u64) -> Option<StatusChange> {
         let index = number.checked_sub(self.oldest_change())?;
-        let (by, change) = self.kept.get(usize::try_from(index).ok()?)?;
-        (*by == reporter).then_some(*change)
+        let (_, change) = self.kept.get(usize::try_from(index).ok()?)?;
+        Some(*change)
     }
 
-    /// Whether the reporter of that number is gone.
-    pub(crate) const fn has_ended(&self, reporter: u64) -> bool {
-        self.reporter != reporter || !self.has_reporter
+    /// The status before the change of that number; if it is not kept, before the oldest after it.
+    pub(crate) fn status_before(&self, number: u64) -> Status {
+        let change = self.change(number.max(self.oldest_change()));
+        change.map_or(self.report.status, |change| change.from)
     }
 
     pub(crate) const fn show_lapse(&mut self) {
         self.lapse_shown = true;
     }
 
-    pub(crate) fn add_follower(&mut self) -> Arc<AtomicWaker> {
+    /// A follower of changes up to that number.
+    pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
         self.followers.retain(|it| it.strong_count() > 0);
-        let waker = Arc::new(AtomicWaker::new());
-        self.followers.push(Arc::downgrade(&waker));
-        waker
+        let waiting = Arc::new(Waiting {
+            waker: AtomicWaker::new(),
+            end: AtomicU64::new(end),
+        });
+        self.followers.push(Arc::downgrade(&waiting));
+        waiting
     }
 
     fn change_to(&mut self, at: Instant, report: Report) {
@@ -298,15 +329,27 @@ impl SlotState {
     }
 
     /// The followers that are still there.
-    fn followers(&mut self) -> Vec<Arc<AtomicWaker>> {
+    fn followers(&mut self) -> Vec<Arc<Waiting>> {
         self.followers.retain(|it| it.strong_count() > 0);
         self.followers.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
-fn wake(followers: Vec<Arc<AtomicWaker>>) {
+impl Waiting {
+    /// The number after the last change that it is to show; `u64::MAX` while there may be more.
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// The reporter that it follows is gone, unless that was gone already.
+    fn end_at(&self, changes: u64) {
+        self.end.fetch_min(changes, Ordering::Relaxed);
+    }
+}
+
+fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
-        follower.wake();
+        follower.waker.wake();
     }
 }
 

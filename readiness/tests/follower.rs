@@ -249,6 +249,69 @@ fn a_slow_follower_continues_with_the_oldest_that_is_kept_and_counts_the_rest() 
 }
 
 #[test]
+fn a_follower_that_begins_late_says_from_which_status_its_first_change_was() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    for n in 0..100 {
+        bus.set(now + ms(n), Status::Preparing, now);
+    }
+    bus.set(now + ms(100), Status::Failed, now);
+    let mut follower = bus.service().follow_from_start();
+    let changes = shown(&mut follower, now + ms(100));
+    assert_eq!((changes.len(), follower.missed()), (64, 37));
+    let first = statuses(&changes[..1]);
+    assert_eq!(first, [(Status::Preparing, Status::Preparing)]);
+}
+
+#[test]
+fn what_another_reporter_reports_is_not_missed() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    bus.set(now, Status::Preparing, now);
+    bus.close(now);
+    drop(bus);
+    for _ in 0..3 {
+        let next = reporter(&registry);
+        for n in 0..100 {
+            next.set(now + ms(n), Status::NotReady, now);
+        }
+    }
+    assert_eq!(shown(&mut follower, now + ms(100)), [None]);
+    assert_eq!(follower.missed(), 2);
+}
+
+#[test]
+fn the_service_of_a_reporter_follows_that_one_and_no_later_one() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let service = bus.service();
+    bus.set(now, Status::Preparing, now);
+    bus.close(now);
+    drop(bus);
+    let next = reporter(&registry);
+    next.set(now, Status::NotReady, now);
+    let mut follower = service.follow();
+    assert_eq!(shown(&mut follower, now), [None]);
+    let mut follower = service.follow_from_start();
+    let changes = shown(&mut follower, now);
+    assert_eq!(
+        statuses(&changes),
+        [
+            (Status::Unknown, Status::Preparing),
+            (Status::Preparing, Status::Stopped)
+        ]
+    );
+    assert_eq!(changes.last(), Some(&None));
+    // Of the readiness, the newest is followed.
+    let service = registry.readiness().service("bus").expect("declared");
+    assert!(shown(&mut service.follow(), now).is_empty());
+}
+
+#[test]
 fn what_nobody_reports_on_ends_at_once() {
     let now = Instant::now();
     let registry = registry(now);
