@@ -349,7 +349,8 @@ impl Waiting {
 
 fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
-        follower.waker.wake();
+        // A waker is code of others: one that panics must keep neither the reporter nor the next waker from theirs.
+        let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
     }
 }
 
