@@ -130,7 +130,7 @@ impl Follower {
         match self.shown {
             Shown::Reported(Status::Running) if !self.has_ended() => {
                 let lease = self.shared.slots[self.index].lock().report().lease;
-                lease.map(|lease| lease + Self::GRACE)
+                lease.and_then(when_shown)
             }
             Shown::Reported(_) | Shown::Lapsed => None,
         }
@@ -169,7 +169,7 @@ impl Follower {
         let from = self.status();
         match (self.shown, report.status_at(now), report.lease) {
             (Shown::Reported(Status::Running), Status::NotReady, Some(lease))
-                if now >= lease + Self::GRACE =>
+                if when_shown(lease).is_some_and(|due| now >= due) =>
             {
                 self.shown = Shown::Lapsed;
                 state.show_lapse();
@@ -207,4 +207,9 @@ impl Follower {
             Shown::Lapsed => Status::NotReady,
         }
     }
+}
+
+/// When the end of this lease is shown; `None` is never: the clock does not count that far.
+fn when_shown(lease: Instant) -> Option<Instant> {
+    lease.checked_add(Follower::GRACE)
 }

@@ -61,7 +61,8 @@ impl Reporter {
     }
 
     /// Extends the lease, at `now`, by the newest evidence; what a supervisor asks for by
-    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status.
+    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status. Of two leases the later call counts, also where its
+    /// lease ends earlier.
     pub fn renew(&self, now: Instant, evidence: Instant, lease: Instant) {
         self.shared.renew(self.index, now, evidence, lease);
     }

@@ -187,17 +187,18 @@ impl Shared {
         self.wake_followers(index);
     }
 
-    /// The newest evidence, and the lease that it grants. No change for a reader, unless it was shown that the lease ran out.
+    /// The newest evidence, and the lease that it grants. Followers need to know only when it was shown that the lease ran out,
+    /// or when it runs out earlier than they expect.
     pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
         let turn = self.turn();
         let mut state = self.slots[index].lock();
         state.report.evidence = Some(evidence);
-        state.report.lease = Some(lease);
+        let before = state.report.lease.replace(lease);
         let lapse_shown = std::mem::take(&mut state.lapse_shown);
         drop(state);
         self.judge(now);
         drop(turn);
-        if lapse_shown {
+        if lapse_shown || before.is_some_and(|before| lease < before) {
             self.wake_followers(index);
         }
     }

@@ -63,6 +63,20 @@ fn statuses(shown: &[Option<StatusChange>]) -> Vec<(Status, Status)> {
         .collect()
 }
 
+/// The last instant that the clock can count to.
+fn last_instant(mut last: Instant) -> Instant {
+    for bit in (0..94).rev() {
+        let (secs, nanos) = (
+            (1_u128 << bit) / 1_000_000_000,
+            (1_u128 << bit) % 1_000_000_000,
+        );
+        let secs = u64::try_from(secs).unwrap_or(u64::MAX);
+        let nanos = u32::try_from(nanos).expect("less than a second");
+        last = last.checked_add(Duration::new(secs, nanos)).unwrap_or(last);
+    }
+    last
+}
+
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -210,6 +224,39 @@ fn a_renewal_after_the_end_was_shown_is_shown_and_wakes() {
     // A lease that is over before anyone looks was never seen.
     bus.renew(now + ms(28), now + ms(28), now + ms(41));
     assert_eq!(count.take(), 0);
+}
+
+#[test]
+fn a_lease_that_is_cut_short_wakes() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    let count = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    bus.report(now, running(now, now + ms(9_000)));
+    assert!(follower.poll_change(now, &mut context).is_ready());
+    assert!(follower.poll_change(now, &mut context).is_pending());
+    bus.renew(now, now, now + ms(100));
+    assert_eq!(count.take(), 1);
+    assert!(follower.poll_change(now, &mut context).is_pending());
+    let due = now + ms(100) + Follower::GRACE;
+    assert_eq!(follower.poll_timeout(), Some(due));
+}
+
+#[test]
+fn a_lease_up_to_the_end_of_the_clock_never_runs_out() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    let last = last_instant(now);
+    bus.set(now, Status::Running, last);
+    assert_eq!(shown(&mut follower, now).len(), 1);
+    assert_eq!(follower.poll_timeout(), None);
+    assert!(shown(&mut follower, last).is_empty());
+    assert!(registry.readiness().is_ready_at(last));
 }
 
 #[test]
