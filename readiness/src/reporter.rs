@@ -49,15 +49,18 @@ impl Reporter {
 
     /// Reports a change at `now`; what a supervisor asks for by [`Action::SetStatus`](livebus_core::Action::SetStatus).
     ///
-    /// A Running without a lease gets one that ends at `now`: green needs a proof that lasts.
+    /// A Running without a lease is reported as NotReady, as if its lease had run out at `now`: green needs a proof that lasts.
     pub fn report(&self, now: Instant, report: Report) {
-        let lease = if report.status == Status::Running {
-            report.lease.or(Some(now))
-        } else {
-            report.lease
+        let report = match (report.status, report.lease) {
+            (Status::Running, None) => Report {
+                status: Status::NotReady,
+                cause: Cause::Starved,
+                since: now,
+                ..report
+            },
+            (_, _) => report,
         };
-        self.shared
-            .publish(self.index, now, |_| Report { lease, ..report });
+        self.shared.publish(self.index, now, |_| report);
     }
 
     /// Extends the lease, at `now`, by the newest evidence; what a supervisor asks for by
