@@ -106,7 +106,7 @@ impl Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.close(self.shared.clock.now());
+        self.close(Instant::now());
         self.shared.end_reporting(self.index);
     }
 }
@@ -131,7 +131,7 @@ impl LeaselessReporter {
 
     /// Sets the status.
     pub fn set(&self, status: Status) {
-        self.set_at(self.0.shared.clock.now(), status);
+        self.set_at(Instant::now(), status);
     }
 
     /// As [`set`](Self::set), by the caller's own clock.

@@ -359,6 +359,21 @@ fn the_service_of_a_reporter_follows_that_one_and_no_later_one() {
 }
 
 #[test]
+fn the_end_of_a_reporter_is_not_earlier_than_what_it_reported() {
+    let registry = registry(Instant::now());
+    for _ in 0..100 {
+        let bus = reporter(&registry);
+        let mut follower = bus.service().follow();
+        let now = Instant::now();
+        bus.set(now, Status::Running, now + ms(9_000));
+        drop(bus);
+        let changes = shown(&mut follower, now);
+        let at: Vec<_> = changes.iter().flatten().map(|change| change.at).collect();
+        assert!(at.is_sorted() && at.len() == 2, "{at:?}");
+    }
+}
+
+#[test]
 fn what_nobody_reports_on_ends_at_once() {
     let now = Instant::now();
     let registry = registry(now);
