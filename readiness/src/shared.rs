@@ -1,5 +1,6 @@
 //! What registry, reporters and readers share.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,11 @@ use crate::registry::UnknownService;
 
 /// How many of a service's changes are kept, for readers that are slow.
 pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+thread_local! {
+    /// Whose predicates run on this thread, each inside of the one before: by address; 0 is none.
+    static ASKED: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+}
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -117,9 +123,31 @@ impl Shared {
         }
     }
 
+    /// A predicate that runs already gets no, or it would ask itself forever.
     pub(crate) fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
+        let outer = ASKED.get();
+        let Some(free) = outer.iter().position(|asked| *asked == 0) else {
+            return false;
+        };
+        if self.is_asked() {
+            return false;
+        }
+        let mut asked = outer;
+        asked[free] = self.address();
+        ASKED.set(asked);
         let services = Services::new(&self.slots, now);
-        catch_unwind(AssertUnwindSafe(|| predicate(services))).unwrap_or(false)
+        let verdict = catch_unwind(AssertUnwindSafe(|| predicate(services)));
+        ASKED.set(outer);
+        verdict.unwrap_or(false)
+    }
+
+    /// Whether a predicate of this readiness runs on this thread.
+    fn is_asked(&self) -> bool {
+        ASKED.get().contains(&self.address())
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// The number of a new reporter, which has reported nothing; `None` while there is another.
@@ -231,6 +259,8 @@ impl Shared {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
+        // It would wait for itself. `verdict` catches this, and says no.
+        assert!(!self.is_asked(), "a predicate must not report");
         // It guards no data, so a reporter that panicked has left nothing half done that the next one would not redo.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

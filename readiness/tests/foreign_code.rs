@@ -1,15 +1,15 @@
-//! Wakers are code of others: they may call in again, and they may panic.
+//! Predicates and wakers are code of others: they may call in again, and they may panic.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use livebus_core::Status;
-use livebus_readiness::Registry;
+use livebus_readiness::{Readiness, Registry, Reporter};
 
 /// Many times what anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -119,4 +119,77 @@ fn a_waker_that_panics_keeps_nobody_from_theirs() {
     assert!(follower.poll_change(now, &mut context).is_ready());
     assert_eq!(follower.poll_change(now, &mut context), Poll::Ready(None));
     assert!(registry.reporter("bus").is_ok(), "the service is free");
+}
+
+#[test]
+fn a_predicate_that_asks_for_its_own_verdict_gets_no() {
+    static OWN: OnceLock<Readiness> = OnceLock::new();
+    static LATER: OnceLock<Instant> = OnceLock::new();
+    bounded(|| {
+        let now = Instant::now();
+        let later = *LATER.get_or_init(|| now + ms(20));
+        let names = Registry::builder().required("bus").ready_when(|mut all| {
+            let own = OWN.get().zip(LATER.get());
+            let asked = own.is_some_and(|(own, later)| own.is_ready_at(*later));
+            asked || all.all(|service| service.status == Status::Running)
+        });
+        let registry = names.build_at(now).expect("one name");
+        let readiness = OWN.get_or_init(|| registry.readiness());
+        let bus = registry.reporter("bus").expect("it has none");
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(readiness.is_ready_at(now));
+        // Now the services are asked, and so is the predicate.
+        assert!(!readiness.is_ready_at(later));
+        bus.set(now, Status::NotReady, now);
+        assert!(!readiness.is_ready_at(now));
+    });
+}
+
+#[test]
+fn predicates_that_ask_each_other_get_no_in_the_end() {
+    static BOTH: OnceLock<([Readiness; 2], Instant)> = OnceLock::new();
+    fn is_ready_later(index: usize) -> bool {
+        BOTH.get()
+            .is_none_or(|(both, later)| both[index].is_ready_at(*later))
+    }
+    bounded(|| {
+        let now = Instant::now();
+        let first = Registry::builder().required("bus");
+        let first = first.ready_when(|_| is_ready_later(1));
+        let second = Registry::builder().required("bus");
+        let second = second.ready_when(|_| is_ready_later(0));
+        let registries = [first, second].map(|it| it.build_at(now).expect("one name"));
+        let _reporters = registries.each_ref().map(|registry| {
+            let bus = registry.reporter("bus").expect("it has none");
+            bus.set(now, Status::Running, now + ms(10));
+            bus
+        });
+        let both = registries.each_ref().map(Registry::readiness);
+        let later = now + ms(20);
+        let (both, _) = BOTH.get_or_init(|| (both, later));
+        assert!(both.iter().all(|it| it.is_ready_at(now)));
+        assert!(!both.iter().any(|it| it.is_ready_at(later)));
+    });
+}
+
+#[test]
+fn a_predicate_that_reports_says_no() {
+    static OWN: OnceLock<Reporter> = OnceLock::new();
+    bounded(|| {
+        let now = Instant::now();
+        let names = Registry::builder().required("bus").optional("cache");
+        let names = names.ready_when(|_| {
+            if let Some(own) = OWN.get() {
+                own.set(Instant::now(), Status::NotReady, Instant::now());
+            }
+            true
+        });
+        let registry = names.build_at(now).expect("the names differ");
+        let bus = registry.reporter("bus").expect("it has none");
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(registry.readiness().is_ready_at(now));
+        OWN.get_or_init(|| registry.reporter("cache").expect("it has none"));
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(!registry.readiness().is_ready_at(now));
+    });
 }
