@@ -34,8 +34,11 @@ impl StatusChange {
 /// The changes of one service in order, as they are to be shown: a Running whose lease runs out is NotReady as of that
 /// instant, also if the code that reports does not get to run.
 ///
-/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report comes. A supervisor whose bus hangs comes to
-/// its verdict at that very instant, and its report says why.
+/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report and no renewal comes. A supervisor whose bus
+/// hangs comes to its verdict at that very instant, and its report says why. A lease that had run out before the follower began
+/// is shown first.
+///
+/// A renewal after that is shown as Running, at the instant of the poll that shows it.
 ///
 /// It knows no timer. Whoever waits by it calls [`poll_change`](Self::poll_change) until it is pending, then again when it
 /// is woken or [`poll_timeout`](Self::poll_timeout) has come. Runners make a stream of it.
@@ -124,7 +127,8 @@ impl Follower {
         }
     }
 
-    /// When to ask again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when only a report can change anything.
+    /// When to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is nothing to show
+    /// before the task is woken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.shown {
