@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures::task::AtomicWaker;
 use livebus_core::{Cause, Report, Status};
 
-use crate::shared::{Shared, SlotState};
+use crate::shared::{Shared, SlotState, Waiting};
 
 /// One change of what is known about a service: of its status, its cause or its warning. Match with `..`: a field may be
 /// added in a minor version.
@@ -35,8 +34,11 @@ impl StatusChange {
 /// The changes of one service in order, as they are to be shown: a Running whose lease runs out is NotReady as of that
 /// instant, also if the code that reports does not get to run.
 ///
-/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report comes. A supervisor whose bus hangs comes to
-/// its verdict at that very instant, and its report says why.
+/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report and no renewal comes. A supervisor whose bus
+/// hangs comes to its verdict at that very instant, and its report says why. A lease that had run out before the follower began
+/// is shown first.
+///
+/// A renewal after that is shown as Running, at the instant of the poll that shows it.
 ///
 /// It knows no timer. Whoever waits by it calls [`poll_change`](Self::poll_change) until it is pending, then again when it
 /// is woken or [`poll_timeout`](Self::poll_timeout) has come. Runners make a stream of it.
@@ -47,13 +49,11 @@ impl StatusChange {
 pub struct Follower {
     shared: Arc<Shared>,
     index: usize,
-    /// The number of the reporter that it follows.
-    reporter: u64,
     /// The number of the change that it shows next.
     next: u64,
     shown: Shown,
     missed: u64,
-    waker: Arc<AtomicWaker>,
+    waiting: Arc<Waiting>,
 }
 
 /// What a follower showed last, or found when it began.
@@ -70,31 +70,35 @@ impl Follower {
     /// compare.
     pub const GRACE: Duration = Duration::from_millis(10);
 
-    /// Begins with what is reported from now on.
-    pub(crate) fn from_now(shared: Arc<Shared>, index: usize) -> Self {
-        Self::new(shared, index, SlotState::next_change)
+    /// Begins with what the reporter of that number reports from now on. `None` is the newest.
+    pub(crate) fn from_now(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self::new(shared, index, reporter, |_, state| state.next_change())
     }
 
-    /// Begins with the first change of the reporter that there is, if that is kept still.
-    pub(crate) fn from_start(shared: Arc<Shared>, index: usize) -> Self {
-        Self::new(shared, index, SlotState::first_change)
+    /// Begins with the first change of the reporter of that number, or the oldest that is kept. `None` is the newest.
+    pub(crate) fn from_start(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self::new(shared, index, reporter, |first, _| first)
     }
 
-    fn new(shared: Arc<Shared>, index: usize, first: fn(&SlotState) -> u64) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        index: usize,
+        reporter: Option<u64>,
+        begin: fn(u64, &SlotState) -> u64,
+    ) -> Self {
         let mut state = shared.slots[index].lock();
-        let (next, reporter) = (first(&state), state.reporter());
-        let before = state.change(next, reporter).map(|change| change.from);
-        let before = before.unwrap_or(state.report().status);
-        let waker = state.add_follower();
+        let (first, end) = state.changes_of(reporter.unwrap_or(state.reporter()));
+        let next = begin(first, &state);
+        let before = state.status_before(next);
+        let waiting = state.add_follower(end);
         drop(state);
         Self {
             shared,
             index,
-            reporter,
             next,
             shown: Shown::Reported(before),
             missed: 0,
-            waker,
+            waiting,
         }
     }
 
@@ -106,7 +110,7 @@ impl Follower {
         now: Instant,
         context: &mut Context<'_>,
     ) -> Poll<Option<StatusChange>> {
-        self.waker.register(context.waker());
+        self.waiting.waker.register(context.waker());
         let shared = Arc::clone(&self.shared);
         let mut state = shared.slots[self.index].lock();
         while let Some(change) = self.next_kept(&state) {
@@ -114,7 +118,7 @@ impl Follower {
                 return Poll::Ready(Some(change));
             }
         }
-        if state.has_ended(self.reporter) {
+        if self.has_ended() {
             return Poll::Ready(None);
         }
         match self.follow_lease(&mut state, now) {
@@ -123,13 +127,14 @@ impl Follower {
         }
     }
 
-    /// When to ask again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when only a report can change anything.
+    /// When to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is nothing to show
+    /// before the task is woken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.shown {
-            Shown::Reported(Status::Running) => {
+            Shown::Reported(Status::Running) if !self.has_ended() => {
                 let lease = self.shared.slots[self.index].lock().report().lease;
-                lease.map(|lease| lease + Self::GRACE)
+                lease.and_then(when_shown)
             }
             Shown::Reported(_) | Shown::Lapsed => None,
         }
@@ -142,10 +147,11 @@ impl Follower {
     }
 
     fn next_kept(&mut self, state: &SlotState) -> Option<StatusChange> {
-        let oldest = state.oldest_change();
+        let end = self.waiting.end();
+        let oldest = state.oldest_change().min(end);
         self.missed += oldest.saturating_sub(self.next);
         self.next = self.next.max(oldest);
-        let change = state.change(self.next, self.reporter)?;
+        let change = state.change(self.next).filter(|_| self.next < end)?;
         self.next += 1;
         Some(change)
     }
@@ -167,7 +173,7 @@ impl Follower {
         let from = self.status();
         match (self.shown, report.status_at(now), report.lease) {
             (Shown::Reported(Status::Running), Status::NotReady, Some(lease))
-                if now >= lease + Self::GRACE =>
+                if when_shown(lease).is_some_and(|due| now >= due) =>
             {
                 self.shown = Shown::Lapsed;
                 state.show_lapse();
@@ -194,10 +200,20 @@ impl Follower {
         }
     }
 
+    /// Whether the reporter that it follows is gone.
+    fn has_ended(&self) -> bool {
+        self.waiting.end() != u64::MAX
+    }
+
     const fn status(&self) -> Status {
         match self.shown {
             Shown::Reported(status) => status,
             Shown::Lapsed => Status::NotReady,
         }
     }
+}
+
+/// When the end of this lease is shown; `None` is never: the clock does not count that far.
+fn when_shown(lease: Instant) -> Option<Instant> {
+    lease.checked_add(Follower::GRACE)
 }

@@ -7,9 +7,8 @@ use std::time::Instant;
 /// A clock for comparing with leases.
 ///
 /// On Linux it reads the kernel's coarse clock, which costs a fraction of `Instant::now` (`cargo bench -p livebus-readiness`) and
-/// differs from it by at most one
-/// tick of the kernel (1 to 10 ms) either way: a lease may seem to run out that much early or late. Elsewhere it is
-/// `Instant::now`.
+/// differs from it by at most one tick of the kernel (1 to 10 ms) either way: a lease may seem to run out that much early or
+/// late. Elsewhere it is `Instant::now`.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     #[cfg(target_os = "linux")]

@@ -12,7 +12,8 @@
 //! # The lease
 //!
 //! Running is granted until an instant, and all who ask or wait compare it with the clock. If the code that reports dies,
-//! hangs or starves, the probe, the reader and the stream of changes say NotReady from that instant on, without its help.
+//! hangs or starves, the probe and the reader say NotReady from that instant on, to the tick of their [`Clock`], and a
+//! follower shows it [`GRACE`](Follower::GRACE) later: without the help of that code.
 
 mod changes;
 mod clock;

@@ -9,8 +9,12 @@ use crate::shared::Slot;
 
 /// A verdict over all services.
 ///
-/// It runs whenever a service reports or a lease runs out, so it must be quick. A service that ceases to be Running must
-/// never turn it from false to true, because nobody asks it then. One that panics says no.
+/// It runs with each report, with each question about health, and with each question about readiness once the earliest
+/// lease has run out; so it must be quick and wait for nothing. A service that ceases to be Running must never turn it from
+/// false to true, because nobody asks it then.
+///
+/// One that panics says no, and so does one that reports. One that asks whether its own process is ready gets the verdict
+/// before while the leases of that one hold, and then no.
 pub type Predicate = fn(Services<'_>) -> bool;
 
 /// One service as a predicate sees it.

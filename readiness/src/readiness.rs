@@ -37,7 +37,8 @@ impl Readiness {
         self.shared.is_ready(now)
     }
 
-    /// Whether nothing has failed for good.
+    /// Whether no service is Failed or Stopped, unless [`healthy_when`](crate::RegistryBuilder::healthy_when) replaced that.
+    /// Asks the services one by one.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.is_healthy_at(self.shared.clock.now())
@@ -56,12 +57,13 @@ impl Readiness {
     /// [`UnknownService`] when none was declared by this name; it lists those that were.
     pub fn service(&self, name: &str) -> Result<Service, UnknownService> {
         let index = self.shared.index(name)?;
-        Ok(Service::new(Arc::clone(&self.shared), index))
+        Ok(Service::new(Arc::clone(&self.shared), index, None))
     }
 
     /// All services, in the order of their declaration.
     pub fn services(&self) -> impl Iterator<Item = Service> + '_ {
-        (0..self.shared.slots.len()).map(|index| Service::new(Arc::clone(&self.shared), index))
+        let indices = 0..self.shared.slots.len();
+        indices.map(|index| Service::new(Arc::clone(&self.shared), index, None))
     }
 
     /// The services' names, in the order of their declaration.
@@ -75,11 +77,17 @@ impl Readiness {
 pub struct Service {
     shared: Arc<Shared>,
     index: usize,
+    /// The number of the reporter that its followers follow; `None` is the newest when they begin.
+    reporter: Option<u64>,
 }
 
 impl Service {
-    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
+        Self {
+            shared,
+            index,
+            reporter,
+        }
     }
 
     /// The name that it was declared by.
@@ -94,8 +102,8 @@ impl Service {
         self.slot().is_required()
     }
 
-    /// The newest report, as it was made. [`Report::status_at`] says whether its lease still holds. Takes a lock that is
-    /// never held for longer than it takes to copy a report.
+    /// The newest report, with the newest lease. [`Report::status_at`] says whether that still holds. Takes a lock that is held
+    /// for some copies only, and never while code of others runs.
     #[must_use]
     pub fn report(&self) -> Report {
         self.slot().lock().report()
@@ -107,17 +115,18 @@ impl Service {
         self.report().status_at(self.shared.clock.now())
     }
 
-    /// The changes from now on. Ends when the reporter that there is now is gone; at once if there is none.
+    /// The changes from now on. Ends when the reporter that there is now is gone; at once if there is none. The service of a
+    /// [`Reporter`](crate::Reporter::service) follows that one.
     #[must_use]
     pub fn follow(&self) -> Follower {
-        Follower::from_now(Arc::clone(&self.shared), self.index)
+        Follower::from_now(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
-    /// The changes that the reporter which there is now has made, from the oldest that is kept, and will make. Ends as
-    /// [`follow`](Self::follow) does.
+    /// The changes that the reporter which there is now has made, from the oldest that is kept, and will make; if there is none,
+    /// those of the last one. Ends as [`follow`](Self::follow) does.
     #[must_use]
     pub fn follow_from_start(&self) -> Follower {
-        Follower::from_start(Arc::clone(&self.shared), self.index)
+        Follower::from_start(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
     fn slot(&self) -> &Slot {

@@ -43,17 +43,17 @@ impl Registry {
         }
     }
 
-    /// The one reporter of this service, whose Running always has a lease. Once it is dropped there may be another.
+    /// The one reporter of this service, whose Running always has a lease. Once it is dropped there may be another. The
+    /// service is Unknown until its new reporter reports.
     ///
     /// # Errors
     ///
     /// [`ReporterError`] when no service of this name was declared, or when it has a reporter already.
     pub fn reporter(&self, name: &str) -> Result<Reporter, ReporterError> {
         let index = self.shared.index(name)?;
-        if self.shared.begin_reporting(index) {
-            Ok(Reporter::new(Arc::clone(&self.shared), index))
-        } else {
-            Err(ReporterError::Taken(name.to_owned()))
+        match self.shared.begin_reporting(index, Instant::now()) {
+            Some(number) => Ok(Reporter::new(Arc::clone(&self.shared), index, number)),
+            None => Err(ReporterError::Taken(name.to_owned())),
         }
     }
 

@@ -16,11 +16,17 @@ use crate::shared::Shared;
 pub struct Reporter {
     shared: Arc<Shared>,
     index: usize,
+    /// Its number among the reporters that the service has had.
+    number: u64,
 }
 
 impl Reporter {
-    pub(crate) const fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+    pub(crate) const fn new(shared: Arc<Shared>, index: usize, number: u64) -> Self {
+        Self {
+            shared,
+            index,
+            number,
+        }
     }
 
     /// The name of the service.
@@ -29,10 +35,10 @@ impl Reporter {
         self.shared.slots[self.index].name()
     }
 
-    /// The service, to be read.
+    /// The service, to be read. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
-        Service::new(Arc::clone(&self.shared), self.index)
+        Service::new(Arc::clone(&self.shared), self.index, Some(self.number))
     }
 
     /// The readiness that the service is part of.
@@ -43,19 +49,23 @@ impl Reporter {
 
     /// Reports a change at `now`; what a supervisor asks for by [`Action::SetStatus`](livebus_core::Action::SetStatus).
     ///
-    /// A Running without a lease gets one that ends at `now`: green needs a proof that lasts.
+    /// A Running without a lease is reported as NotReady, as if its lease had run out at `now`: green needs a proof that lasts.
     pub fn report(&self, now: Instant, report: Report) {
-        let lease = if report.status == Status::Running {
-            report.lease.or(Some(now))
-        } else {
-            report.lease
+        let report = match (report.status, report.lease) {
+            (Status::Running, None) => Report {
+                status: Status::NotReady,
+                cause: Cause::Starved,
+                since: now,
+                ..report
+            },
+            (_, _) => report,
         };
-        self.shared
-            .publish(self.index, now, |_| Report { lease, ..report });
+        self.shared.publish(self.index, now, |_| report);
     }
 
     /// Extends the lease, at `now`, by the newest evidence; what a supervisor asks for by
-    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status.
+    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status. Of two leases the later call counts, also where its
+    /// lease ends earlier.
     pub fn renew(&self, now: Instant, evidence: Instant, lease: Instant) {
         self.shared.renew(self.index, now, evidence, lease);
     }
@@ -96,7 +106,7 @@ impl Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.close(self.shared.clock.now());
+        self.close(Instant::now());
         self.shared.end_reporting(self.index);
     }
 }
@@ -113,7 +123,7 @@ impl LeaselessReporter {
         Self(reporter)
     }
 
-    /// The service, to be read.
+    /// The service, to be read. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service()
@@ -121,7 +131,7 @@ impl LeaselessReporter {
 
     /// Sets the status.
     pub fn set(&self, status: Status) {
-        self.set_at(self.0.shared.clock.now(), status);
+        self.set_at(Instant::now(), status);
     }
 
     /// As [`set`](Self::set), by the caller's own clock.

@@ -1,5 +1,6 @@
 //! What registry, reporters and readers share.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,11 @@ use crate::registry::UnknownService;
 
 /// How many of a service's changes are kept, for readers that are slow.
 pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+thread_local! {
+    /// Whose predicates run on this thread, each inside of the one before: by address; 0 is none.
+    static ASKED: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+}
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -55,7 +61,16 @@ pub(crate) struct SlotState {
     /// Whether a follower has shown that the lease ran out, and must learn when it is renewed.
     lapse_shown: bool,
     /// One for each follower that is there; bounded by what the process itself holds.
-    followers: Vec<Weak<AtomicWaker>>,
+    followers: Vec<Weak<Waiting>>,
+}
+
+/// What a slot knows about one follower.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) waker: AtomicWaker,
+    /// The number after the last change of the reporter that it follows; `u64::MAX` while there may be more. Changes only
+    /// under the slot's lock.
+    end: AtomicU64,
 }
 
 impl Shared {
@@ -108,21 +123,52 @@ impl Shared {
         }
     }
 
+    /// A predicate that runs already gets no, or it would ask itself forever.
     pub(crate) fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
+        let outer = ASKED.get();
+        let Some(free) = outer.iter().position(|asked| *asked == 0) else {
+            return false;
+        };
+        if self.is_asked() {
+            return false;
+        }
+        let mut asked = outer;
+        asked[free] = self.address();
+        ASKED.set(asked);
         let services = Services::new(&self.slots, now);
-        catch_unwind(AssertUnwindSafe(|| predicate(services))).unwrap_or(false)
+        let verdict = catch_unwind(AssertUnwindSafe(|| predicate(services)));
+        ASKED.set(outer);
+        verdict.unwrap_or(false)
     }
 
-    /// Whether there is a new reporter now; not while there is one.
-    pub(crate) fn begin_reporting(&self, index: usize) -> bool {
+    /// Whether a predicate of this readiness runs on this thread.
+    fn is_asked(&self) -> bool {
+        ASKED.get().contains(&self.address())
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// The number of a new reporter, which has reported nothing; `None` while there is another.
+    pub(crate) fn begin_reporting(&self, index: usize, now: Instant) -> Option<u64> {
+        let turn = self.turn();
         let mut state = self.slots[index].lock();
-        let free = !state.has_reporter;
-        if free {
-            state.has_reporter = true;
-            state.reporter += 1;
-            state.first_change = state.changes;
+        if state.has_reporter {
+            return None;
         }
-        free
+        state.has_reporter = true;
+        state.reporter += 1;
+        state.first_change = state.changes;
+        let number = state.reporter;
+        // What the one before reported last says nothing about this one.
+        if state.report.status != Status::Unknown {
+            state.report = Report::unreported(now);
+            drop(state);
+            self.judge(now);
+            drop(turn);
+        }
+        Some(number)
     }
 
     /// Nothing more will be reported: whoever follows the reporter reaches the end.
@@ -130,6 +176,9 @@ impl Shared {
         let mut state = self.slots[index].lock();
         state.has_reporter = false;
         let followers = state.followers();
+        for follower in &followers {
+            follower.end_at(state.changes);
+        }
         drop(state);
         wake(followers);
     }
@@ -166,17 +215,18 @@ impl Shared {
         self.wake_followers(index);
     }
 
-    /// The newest evidence, and the lease that it grants. No change for a reader, unless it was shown that the lease ran out.
+    /// The newest evidence, and the lease that it grants. Followers need to know only when it was shown that the lease ran out,
+    /// or when it runs out earlier than they expect.
     pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
         let turn = self.turn();
         let mut state = self.slots[index].lock();
         state.report.evidence = Some(evidence);
-        state.report.lease = Some(lease);
+        let before = state.report.lease.replace(lease);
         let lapse_shown = std::mem::take(&mut state.lapse_shown);
         drop(state);
         self.judge(now);
         drop(turn);
-        if lapse_shown {
+        if lapse_shown || before.is_some_and(|before| lease < before) {
             self.wake_followers(index);
         }
     }
@@ -209,6 +259,8 @@ impl Shared {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
+        // It would wait for itself. `verdict` catches this, and says no.
+        assert!(!self.is_asked(), "a predicate must not report");
         // It guards no data, so a reporter that panicked has left nothing half done that the next one would not redo.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,14 +290,28 @@ impl SlotState {
         self.reporter
     }
 
-    /// The number of the first change of the newest reporter.
-    pub(crate) const fn first_change(&self) -> u64 {
-        self.first_change
-    }
-
     /// The number of the next change.
     pub(crate) const fn next_change(&self) -> u64 {
         self.changes
+    }
+
+    /// The changes of the reporter of that number: the number of the first, and the number after the last; `u64::MAX` while
+    /// there may be more. Of an earlier reporter, those that are kept.
+    pub(crate) fn changes_of(&self, reporter: u64) -> (u64, u64) {
+        if reporter == self.reporter {
+            let end = if self.has_reporter {
+                u64::MAX
+            } else {
+                self.changes
+            };
+            return (self.first_change, end);
+        }
+        let numbers = (self.oldest_change()..).zip(&self.kept);
+        let mut of_it = numbers.filter(|(_, (by, _))| *by == reporter);
+        let none = (self.changes, self.changes);
+        of_it.next().map_or(none, |(first, _)| {
+            (first, of_it.last().map_or(first, |(last, _)| last) + 1)
+        })
     }
 
     /// The number of the oldest change that is kept.
@@ -253,27 +319,32 @@ impl SlotState {
         self.changes - self.kept.len() as u64
     }
 
-    /// The change of that number, if it is kept and the reporter of that number made it.
-    pub(crate) fn change(&self, number: u64, reporter: u64) -> Option<StatusChange> {
+    /// The change of that number, if it is kept.
+    pub(crate) fn change(&self, number: u64) -> Option<StatusChange> {
         let index = number.checked_sub(self.oldest_change())?;
-        let (by, change) = self.kept.get(usize::try_from(index).ok()?)?;
-        (*by == reporter).then_some(*change)
+        let (_, change) = self.kept.get(usize::try_from(index).ok()?)?;
+        Some(*change)
     }
 
-    /// Whether the reporter of that number is gone.
-    pub(crate) const fn has_ended(&self, reporter: u64) -> bool {
-        self.reporter != reporter || !self.has_reporter
+    /// The status before the change of that number; if it is not kept, before the oldest after it.
+    pub(crate) fn status_before(&self, number: u64) -> Status {
+        let change = self.change(number.max(self.oldest_change()));
+        change.map_or(self.report.status, |change| change.from)
     }
 
     pub(crate) const fn show_lapse(&mut self) {
         self.lapse_shown = true;
     }
 
-    pub(crate) fn add_follower(&mut self) -> Arc<AtomicWaker> {
+    /// A follower of changes up to that number.
+    pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
         self.followers.retain(|it| it.strong_count() > 0);
-        let waker = Arc::new(AtomicWaker::new());
-        self.followers.push(Arc::downgrade(&waker));
-        waker
+        let waiting = Arc::new(Waiting {
+            waker: AtomicWaker::new(),
+            end: AtomicU64::new(end),
+        });
+        self.followers.push(Arc::downgrade(&waiting));
+        waiting
     }
 
     fn change_to(&mut self, at: Instant, report: Report) {
@@ -289,15 +360,28 @@ impl SlotState {
     }
 
     /// The followers that are still there.
-    fn followers(&mut self) -> Vec<Arc<AtomicWaker>> {
+    fn followers(&mut self) -> Vec<Arc<Waiting>> {
         self.followers.retain(|it| it.strong_count() > 0);
         self.followers.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
-fn wake(followers: Vec<Arc<AtomicWaker>>) {
+impl Waiting {
+    /// The number after the last change that it is to show; `u64::MAX` while there may be more.
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// The reporter that it follows is gone, unless that was gone already.
+    fn end_at(&self, changes: u64) {
+        self.end.fetch_min(changes, Ordering::Relaxed);
+    }
+}
+
+fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
-        follower.wake();
+        // A waker is code of others: one that panics must keep neither the reporter nor the next waker from theirs.
+        let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
     }
 }
 

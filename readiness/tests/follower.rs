@@ -63,6 +63,20 @@ fn statuses(shown: &[Option<StatusChange>]) -> Vec<(Status, Status)> {
         .collect()
 }
 
+/// The last instant that the clock can count to.
+fn last_instant(mut last: Instant) -> Instant {
+    for bit in (0..94).rev() {
+        let (secs, nanos) = (
+            (1_u128 << bit) / 1_000_000_000,
+            (1_u128 << bit) % 1_000_000_000,
+        );
+        let secs = u64::try_from(secs).unwrap_or(u64::MAX);
+        let nanos = u32::try_from(nanos).expect("less than a second");
+        last = last.checked_add(Duration::new(secs, nanos)).unwrap_or(last);
+    }
+    last
+}
+
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -213,6 +227,39 @@ fn a_renewal_after_the_end_was_shown_is_shown_and_wakes() {
 }
 
 #[test]
+fn a_lease_that_is_cut_short_wakes() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    let count = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    bus.report(now, running(now, now + ms(9_000)));
+    assert!(follower.poll_change(now, &mut context).is_ready());
+    assert!(follower.poll_change(now, &mut context).is_pending());
+    bus.renew(now, now, now + ms(100));
+    assert_eq!(count.take(), 1);
+    assert!(follower.poll_change(now, &mut context).is_pending());
+    let due = now + ms(100) + Follower::GRACE;
+    assert_eq!(follower.poll_timeout(), Some(due));
+}
+
+#[test]
+fn a_lease_up_to_the_end_of_the_clock_never_runs_out() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    let last = last_instant(now);
+    bus.set(now, Status::Running, last);
+    assert_eq!(shown(&mut follower, now).len(), 1);
+    assert_eq!(follower.poll_timeout(), None);
+    assert!(shown(&mut follower, last).is_empty());
+    assert!(registry.readiness().is_ready_at(last));
+}
+
+#[test]
 fn a_report_and_the_end_of_the_reporter_wake() {
     let now = Instant::now();
     let registry = registry(now);
@@ -246,6 +293,84 @@ fn a_slow_follower_continues_with_the_oldest_that_is_kept_and_counts_the_rest() 
     assert_eq!((first.from, first.at), (Status::Unknown, now + ms(36)));
     assert!(shown(&mut follower, now + ms(100)).is_empty());
     assert_eq!(follower.missed(), 36);
+}
+
+#[test]
+fn a_follower_that_begins_late_says_from_which_status_its_first_change_was() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    for n in 0..100 {
+        bus.set(now + ms(n), Status::Preparing, now);
+    }
+    bus.set(now + ms(100), Status::Failed, now);
+    let mut follower = bus.service().follow_from_start();
+    let changes = shown(&mut follower, now + ms(100));
+    assert_eq!((changes.len(), follower.missed()), (64, 37));
+    let first = statuses(&changes[..1]);
+    assert_eq!(first, [(Status::Preparing, Status::Preparing)]);
+}
+
+#[test]
+fn what_another_reporter_reports_is_not_missed() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow_from_start();
+    bus.set(now, Status::Preparing, now);
+    bus.close(now);
+    drop(bus);
+    for _ in 0..3 {
+        let next = reporter(&registry);
+        for n in 0..100 {
+            next.set(now + ms(n), Status::NotReady, now);
+        }
+    }
+    assert_eq!(shown(&mut follower, now + ms(100)), [None]);
+    assert_eq!(follower.missed(), 2);
+}
+
+#[test]
+fn the_service_of_a_reporter_follows_that_one_and_no_later_one() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let service = bus.service();
+    bus.set(now, Status::Preparing, now);
+    bus.close(now);
+    drop(bus);
+    let next = reporter(&registry);
+    next.set(now, Status::NotReady, now);
+    let mut follower = service.follow();
+    assert_eq!(shown(&mut follower, now), [None]);
+    let mut follower = service.follow_from_start();
+    let changes = shown(&mut follower, now);
+    assert_eq!(
+        statuses(&changes),
+        [
+            (Status::Unknown, Status::Preparing),
+            (Status::Preparing, Status::Stopped)
+        ]
+    );
+    assert_eq!(changes.last(), Some(&None));
+    // Of the readiness, the newest is followed.
+    let service = registry.readiness().service("bus").expect("declared");
+    assert!(shown(&mut service.follow(), now).is_empty());
+}
+
+#[test]
+fn the_end_of_a_reporter_is_not_earlier_than_what_it_reported() {
+    let registry = registry(Instant::now());
+    for _ in 0..100 {
+        let bus = reporter(&registry);
+        let mut follower = bus.service().follow();
+        let now = Instant::now();
+        bus.set(now, Status::Running, now + ms(9_000));
+        drop(bus);
+        let changes = shown(&mut follower, now);
+        let at: Vec<_> = changes.iter().flatten().map(|change| change.at).collect();
+        assert!(at.is_sorted() && at.len() == 2, "{at:?}");
+    }
 }
 
 #[test]

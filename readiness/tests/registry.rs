@@ -138,6 +138,23 @@ fn a_service_has_one_reporter_at_a_time() {
 }
 
 #[test]
+fn a_service_is_unknown_until_its_new_reporter_reports() {
+    let now = Instant::now();
+    let registry = build(Registry::builder().required("bus"), now);
+    let readiness = registry.readiness();
+    for status in Status::ALL {
+        let bus = reporter(&registry, "bus");
+        let report = bus.service().report();
+        assert_eq!(
+            (report.status, report.cause),
+            (Status::Unknown, Cause::Unreported)
+        );
+        assert!(readiness.is_healthy_at(now) && !readiness.is_ready_at(now));
+        bus.set(now, status, now + ms(1_000));
+    }
+}
+
+#[test]
 fn nothing_is_ready_once_its_reporter_is_gone() {
     let registry = Registry::builder().required("bus").build();
     let registry = registry.expect("one name");
@@ -168,20 +185,18 @@ fn nothing_is_ready_once_its_reporter_is_gone() {
 fn running_without_a_lease_is_ready_for_no_time() {
     let now = Instant::now();
     let registry = build(Registry::builder().required("bus"), now);
-    let (bus, now) = (reporter(&registry, "bus"), now + ms(1));
+    let (readiness, bus) = (registry.readiness(), reporter(&registry, "bus"));
     let forged = Report {
         lease: None,
         ..running(now, now)
     };
     bus.report(now, forged);
-    assert!(
-        !registry
-            .readiness()
-            .is_ready_at(now + Duration::from_nanos(1))
-    );
+    // Nor by a clock that is a tick behind.
+    assert!(!readiness.is_ready_at(now) && !readiness.is_ready());
+    let report = bus.service().report();
     assert_eq!(
-        bus.service().report().status_at(now + ms(1)),
-        Status::NotReady
+        (report.status, report.cause),
+        (Status::NotReady, Cause::Starved)
     );
 }
 

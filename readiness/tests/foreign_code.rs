@@ -1,0 +1,195 @@
+//! Predicates and wakers are code of others: they may call in again, and they may panic.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use livebus_core::Status;
+use livebus_readiness::{Readiness, Registry, Reporter};
+
+/// Many times what anything here takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Fails when `work` does not come back.
+fn bounded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, is_done) = channel();
+    let working = thread::spawn(move || {
+        let _ = done.send(work());
+    });
+    let result = is_done.recv_timeout(PATIENCE);
+    if result.is_ok() {
+        working.join().expect("it is done");
+    }
+    result.expect("it comes back, and does not panic")
+}
+
+struct CallsIn<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for CallsIn<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_waker_may_ask_read_follow_and_report() {
+    bounded(|| {
+        let now = Instant::now();
+        let names = Registry::builder().required("bus").required("cache");
+        let registry = Arc::new(names.build_at(now).expect("the names differ"));
+        let bus = registry.reporter("bus").expect("it has none");
+        let mut follower = bus.service().follow();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let waker = Waker::from(Arc::new(CallsIn({
+            let (registry, readiness) = (Arc::clone(&registry), registry.readiness());
+            let (bus, calls) = (bus.service(), Arc::clone(&calls));
+            move || {
+                let _asked = (readiness.is_ready(), readiness.is_healthy());
+                let cache = registry.reporter("cache").expect("it has none");
+                cache.set(now, bus.report().status, now);
+                drop(bus.follow_from_start());
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+        })));
+        let mut context = Context::from_waker(&waker);
+        assert!(follower.poll_change(now, &mut context).is_pending());
+        bus.set(now, Status::Running, now + ms(10));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert!(follower.poll_change(now, &mut context).is_ready());
+        // Where the lease was seen to end, a renewal wakes.
+        assert!(follower.poll_change(now + ms(20), &mut context).is_ready());
+        assert!(
+            follower
+                .poll_change(now + ms(20), &mut context)
+                .is_pending()
+        );
+        bus.renew(now, now, now + ms(100));
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+        assert!(follower.poll_change(now + ms(20), &mut context).is_ready());
+        assert!(
+            follower
+                .poll_change(now + ms(20), &mut context)
+                .is_pending()
+        );
+        drop(bus);
+        assert_eq!(calls.load(Ordering::Relaxed), 3);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_theirs() {
+    let now = Instant::now();
+    let registry = Registry::builder().required("bus").build_at(now);
+    let registry = registry.expect("one name");
+    let bus = registry.reporter("bus").expect("it has none");
+    let panics = Waker::from(Arc::new(CallsIn(|| {
+        resume_unwind(Box::new("as the test asked"))
+    })));
+    let woken = Arc::new(AtomicUsize::new(0));
+    let counts = Waker::from(Arc::new(CallsIn({
+        let woken = Arc::clone(&woken);
+        move || {
+            woken.fetch_add(1, Ordering::Relaxed);
+        }
+    })));
+    let mut followers = [&panics, &counts].map(|waker| (bus.service().follow(), waker));
+    for (follower, waker) in &mut followers {
+        let polled = follower.poll_change(now, &mut Context::from_waker(waker));
+        assert!(polled.is_pending());
+    }
+    bus.set(now, Status::Running, now + ms(10));
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
+    for (follower, waker) in &mut followers {
+        let mut context = Context::from_waker(waker);
+        assert!(follower.poll_change(now, &mut context).is_ready());
+        assert!(follower.poll_change(now, &mut context).is_pending());
+    }
+    drop(bus);
+    assert!(!registry.readiness().is_ready_at(now));
+    let [(follower, waker), _] = &mut followers;
+    let mut context = Context::from_waker(waker);
+    assert!(follower.poll_change(now, &mut context).is_ready());
+    assert_eq!(follower.poll_change(now, &mut context), Poll::Ready(None));
+    assert!(registry.reporter("bus").is_ok(), "the service is free");
+}
+
+#[test]
+fn a_predicate_that_asks_for_its_own_verdict_gets_no() {
+    static OWN: OnceLock<Readiness> = OnceLock::new();
+    static LATER: OnceLock<Instant> = OnceLock::new();
+    bounded(|| {
+        let now = Instant::now();
+        let later = *LATER.get_or_init(|| now + ms(20));
+        let names = Registry::builder().required("bus").ready_when(|mut all| {
+            let own = OWN.get().zip(LATER.get());
+            let asked = own.is_some_and(|(own, later)| own.is_ready_at(*later));
+            asked || all.all(|service| service.status == Status::Running)
+        });
+        let registry = names.build_at(now).expect("one name");
+        let readiness = OWN.get_or_init(|| registry.readiness());
+        let bus = registry.reporter("bus").expect("it has none");
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(readiness.is_ready_at(now));
+        // Now the services are asked, and so is the predicate.
+        assert!(!readiness.is_ready_at(later));
+        bus.set(now, Status::NotReady, now);
+        assert!(!readiness.is_ready_at(now));
+    });
+}
+
+#[test]
+fn predicates_that_ask_each_other_get_no_in_the_end() {
+    static BOTH: OnceLock<([Readiness; 2], Instant)> = OnceLock::new();
+    fn is_ready_later(index: usize) -> bool {
+        BOTH.get()
+            .is_none_or(|(both, later)| both[index].is_ready_at(*later))
+    }
+    bounded(|| {
+        let now = Instant::now();
+        let first = Registry::builder().required("bus");
+        let first = first.ready_when(|_| is_ready_later(1));
+        let second = Registry::builder().required("bus");
+        let second = second.ready_when(|_| is_ready_later(0));
+        let registries = [first, second].map(|it| it.build_at(now).expect("one name"));
+        let _reporters = registries.each_ref().map(|registry| {
+            let bus = registry.reporter("bus").expect("it has none");
+            bus.set(now, Status::Running, now + ms(10));
+            bus
+        });
+        let both = registries.each_ref().map(Registry::readiness);
+        let later = now + ms(20);
+        let (both, _) = BOTH.get_or_init(|| (both, later));
+        assert!(both.iter().all(|it| it.is_ready_at(now)));
+        assert!(!both.iter().any(|it| it.is_ready_at(later)));
+    });
+}
+
+#[test]
+fn a_predicate_that_reports_says_no() {
+    static OWN: OnceLock<Reporter> = OnceLock::new();
+    bounded(|| {
+        let now = Instant::now();
+        let names = Registry::builder().required("bus").optional("cache");
+        let names = names.ready_when(|_| {
+            if let Some(own) = OWN.get() {
+                own.set(Instant::now(), Status::NotReady, Instant::now());
+            }
+            true
+        });
+        let registry = names.build_at(now).expect("the names differ");
+        let bus = registry.reporter("bus").expect("it has none");
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(registry.readiness().is_ready_at(now));
+        OWN.get_or_init(|| registry.reporter("cache").expect("it has none"));
+        bus.set(now, Status::Running, now + ms(10));
+        assert!(!registry.readiness().is_ready_at(now));
+    });
+}
