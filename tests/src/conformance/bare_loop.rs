@@ -25,7 +25,9 @@ pub(super) struct BareLoop<'a> {
     pub(super) writer: Writer,
     pub(super) now: Instant,
     pub(super) readiness: Readiness,
-    reporter: Reporter,
+    registry: Registry,
+    /// That of the newest supervision; none before the first.
+    reporter: Option<Reporter>,
     pub(super) cell: Cell,
     supervisor: ObservedSupervisor,
     /// What went into the supervisors and came out.
@@ -74,7 +76,6 @@ impl<'a> BareLoop<'a> {
         let began = Instant::now();
         let registry = Registry::builder().required(SERVICE).build_at(began);
         let registry = registry.expect("the name is not empty");
-        let reporter = registry.reporter(SERVICE).expect("it has none");
         let readiness = registry.readiness();
         let (tell, told) = channel();
         Self {
@@ -82,7 +83,8 @@ impl<'a> BareLoop<'a> {
             writer: Writer { began },
             now: began,
             readiness,
-            reporter,
+            registry,
+            reporter: None,
             cell: Cell::default(),
             supervisor: supervisor(world, began, &tell),
             told,
@@ -98,6 +100,10 @@ impl<'a> BareLoop<'a> {
 
     pub(super) fn start(&mut self) {
         assert!(self.ended, "one supervision after the other");
+        // The one before is gone, so that there can be another.
+        self.reporter = None;
+        let reporter = self.registry.reporter(SERVICE);
+        self.reporter = Some(reporter.expect("it has none"));
         self.supervisor = supervisor(self.world, self.now, &self.tell);
         self.ended = false;
         self.carry_out();
@@ -207,7 +213,7 @@ impl<'a> BareLoop<'a> {
                 self.operations.remove(&registration.into());
             }
             Action::SetStatus(report) => self.publish(report),
-            Action::Renew { evidence, lease } => self.reporter.renew(self.now, evidence, lease),
+            Action::Renew { evidence, lease } => self.reporter().renew(self.now, evidence, lease),
         }
     }
 
@@ -237,12 +243,17 @@ impl<'a> BareLoop<'a> {
     }
 
     pub(super) fn report(&self) -> Report {
-        self.reporter.service().report()
+        let service = self.readiness.service(SERVICE);
+        service.expect("it is declared").report()
+    }
+
+    fn reporter(&self) -> &Reporter {
+        self.reporter.as_ref().expect("a supervision has one")
     }
 
     fn publish(&mut self, report: Report) {
         let from = self.report().status;
-        self.reporter.report(self.now, report);
+        self.reporter().report(self.now, report);
         let at = self.now;
         self.published.push(StatusChange { from, report, at });
     }
