@@ -43,7 +43,7 @@ pub struct News {
     pub live: Option<Instant>,
     /// The most telling bad news, the newest of several that say as much.
     pub suspicion: Option<Failure>,
-    /// The client that was lost last, by the id of its start.
+    /// The newest client that was lost, by the id of its start.
     pub lost: Option<(ClientId, Failure)>,
 }
 
@@ -90,7 +90,12 @@ impl Observations {
 
     /// The client that the start `client` made is beyond repair. Wakes the runner at once.
     pub fn lost(&self, client: ClientId, failure: Failure) {
-        self.tell(|bad| bad.lost = Some((client, failure)));
+        self.tell(|bad| {
+            // An older client was given up already: losing it says nothing.
+            if bad.lost.is_none_or(|(newest, _)| newest <= client) {
+                bad.lost = Some((client, failure));
+            }
+        });
     }
 
     /// Whether good news wakes the runner from now on: yes while it waits for some, no while it has had it.
@@ -192,6 +197,20 @@ mod tests {
         let news = cell.take();
         assert_eq!(news.suspicion, Some(FailureClass::Authentication.into()));
         assert_eq!(cell.take(), News::default());
+    }
+
+    #[test]
+    fn the_newest_client_that_is_lost_is_not_hidden_by_an_older_one() {
+        let cell = Observations::new();
+        let [old, new] = [1, 2].map(ClientId::from_number);
+        cell.lost(old, FailureClass::Other.into());
+        cell.lost(new, FailureClass::ClientFatal.into());
+        cell.lost(old, FailureClass::Other.into());
+        let lost = (new, FailureClass::ClientFatal.into());
+        assert_eq!(cell.take().lost, Some(lost));
+        cell.lost(old, FailureClass::Other.into());
+        let lost = (old, FailureClass::Other.into());
+        assert_eq!(cell.take().lost, Some(lost));
     }
 
     #[test]
