@@ -21,18 +21,20 @@ pub struct Changes {
     follower: Follower,
     time: Arc<dyn Time>,
     timer: Box<dyn Timer>,
-    /// What the timer is set to.
+    /// Whether the timer is set for the wait; not before the first, and not once it has elapsed.
+    is_set: bool,
+    /// What it is set to.
     set: Option<Instant>,
 }
 
 impl Changes {
     pub(crate) fn new(follower: Follower, time: Arc<dyn Time>) -> Self {
-        let mut timer = time.timer();
-        timer.set(None);
+        let timer = time.timer();
         Self {
             follower,
             time,
             timer,
+            is_set: false,
             set: None,
         }
     }
@@ -57,12 +59,12 @@ impl Stream for Changes {
                 return Poll::Ready(change);
             }
             let due = it.follower.poll_timeout();
-            if due != it.set {
+            if !it.is_set || it.set != due {
                 it.timer.set(due);
-                it.set = due;
+                (it.is_set, it.set) = (true, due);
             }
             ready!(it.timer.poll_elapsed(context));
-            it.set = None;
+            it.is_set = false;
         }
     }
 }

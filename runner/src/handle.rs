@@ -1,7 +1,9 @@
 //! What a service holds while it is supervised.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use futures::StreamExt;
@@ -86,24 +88,45 @@ impl<B: Bus> Handle<B> {
     /// [`EndedError`] when it is Failed, or the supervision ends before.
     pub async fn ready(&self) -> Result<(), EndedError> {
         let mut changes = self.changes();
-        loop {
+        let is_ready = poll_fn(|context| {
+            // All of them first, so that this task is woken for what comes after the status is read. A lease that is renewed
+            // before the stream has shown its end is no change: that is noticed when the stream's timer elapses.
+            let has_ended = loop {
+                match changes.poll_next_unpin(context) {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => break true,
+                    Poll::Pending => break false,
+                }
+            };
+            if has_ended {
+                return Poll::Ready(false);
+            }
             match self.status() {
-                Status::Running => return Ok(()),
-                Status::Failed | Status::Stopped => return Err(EndedError(self.report())),
-                Status::Unknown | Status::Preparing | Status::Prepared | Status::NotReady => {}
+                Status::Running => Poll::Ready(true),
+                Status::Failed | Status::Stopped => Poll::Ready(false),
+                Status::Unknown | Status::Preparing | Status::Prepared | Status::NotReady => {
+                    Poll::Pending
+                }
             }
-            if changes.next().await.is_none() {
-                return Err(EndedError(self.report()));
-            }
+        });
+        if is_ready.await {
+            Ok(())
+        } else {
+            Err(EndedError(self.report()))
         }
     }
 
     /// Shuts down in order, within [`Config::shutdown_bound`]: NotReady, the drain, then the closing. Gives what was known
     /// last. Until it is done, probes are answered.
     pub async fn shutdown(self) -> Report {
+        let mut changes = self.changes();
+        let mut last = self.report();
         self.begin_shutdown();
-        self.ended().await;
-        self.report()
+        // Not what is known in the end: the service may have another reporter by then.
+        while let Some(change) = changes.next().await {
+            last = change.report;
+        }
+        last
     }
 
     /// Begins what [`shutdown`](Self::shutdown) does, without waiting for it. Once is enough, and more do no harm.

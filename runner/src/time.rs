@@ -15,10 +15,11 @@ pub trait Time: Send + Sync + 'static {
 
 /// A timer that is set again and again, so that waiting allocates nothing.
 pub trait Timer: Send + 'static {
-    /// Sets the instant at which the timer elapses; `None`: never. Called once before each wait.
+    /// Sets the instant at which the timer elapses, which may have passed; `None`: never. Called before each wait.
     fn set(&mut self, deadline: Option<Instant>);
 
-    /// Is ready once the instant has come, and has the task of `context` woken then.
+    /// Is ready once the instant has come, and has the task of `context` woken then. After that it must be set before it is
+    /// polled again.
     fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()>;
 }
 

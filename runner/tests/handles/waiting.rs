@@ -1,0 +1,116 @@
+//! Waiting by a handle: the stream of changes, `ready` and the end.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use livebus_core::{Cause, Status};
+use livebus_readiness::{Follower, Registry};
+use livebus_runner::{Handle, Time as _};
+
+use crate::by_hand::{NoBus, TurnedTime, builder, poll, running, start};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// By the readers' own clock.
+fn until_the_reader_sees(handle: &Handle<NoBus>, status: Status) {
+    let patience = Instant::now() + PATIENCE;
+    while handle.status() != status {
+        assert!(Instant::now() < patience, "it is {}", handle.status());
+        thread::yield_now();
+    }
+}
+
+/// The end of the lease comes between a look at the clock and one at the timer.
+#[test]
+fn a_stream_whose_timer_has_elapsed_waits_for_the_next_report() {
+    let time = TurnedTime::default();
+    let lease = time.now();
+    let (handle, supervision) = start(builder(&time));
+    let mut changes = handle.changes();
+    let mut next = || poll(&mut changes.next()).map(|it| it.expect("it goes on").report.status);
+    supervision.effects.set_status(running(lease));
+    assert_eq!(next(), Poll::Ready(Status::Running));
+    let step = Duration::from_nanos(1);
+    time.goes_on_by(step);
+    time.set(lease + Follower::GRACE.saturating_sub(step));
+    assert_eq!(next(), Poll::Ready(Status::NotReady));
+    assert!(next().is_pending());
+    supervision
+        .effects
+        .renew(lease, lease + Follower::GRACE * 2);
+    assert_eq!(next(), Poll::Ready(Status::Running));
+    assert!(next().is_pending());
+}
+
+/// The reader says NotReady, and the stream nothing yet; the renewal is no change for the stream.
+#[test]
+fn ready_notices_a_renewal_that_comes_before_the_stream_shows_the_end_of_the_lease() {
+    let time = TurnedTime::default();
+    let lease = time.now();
+    let (handle, supervision) = start(builder(&time));
+    supervision.effects.set_status(running(lease));
+    until_the_reader_sees(&handle, Status::NotReady);
+    let mut ready = pin!(handle.ready());
+    assert!(poll(&mut ready).is_pending());
+    let next = Instant::now() + Duration::from_hours(1);
+    supervision.effects.renew(lease, next);
+    until_the_reader_sees(&handle, Status::Running);
+    // What wakes it is the timer.
+    time.set(lease + Follower::GRACE);
+    assert_eq!(poll(&mut ready), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
+    let time = TurnedTime::default();
+    let registry = Registry::builder().required("bus").build_at(time.now());
+    let registry = registry.expect("one name");
+    let reporter = || registry.reporter("bus").expect("it is free");
+    let (first, supervision) = start(builder(&time).reporter(reporter()));
+    supervision.effects.set_status(running(time.now()));
+    drop(supervision);
+    assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
+    assert_eq!(first.report().cause, Cause::CutOff);
+
+    let (second, supervision) = start(builder(&time).reporter(reporter()));
+    let mut ready = pin!(second.ready());
+    assert!(poll(&mut ready).is_pending(), "it has reported nothing yet");
+    supervision
+        .effects
+        .set_status(running(Instant::now() + PATIENCE));
+    assert_eq!(poll(&mut ready), Poll::Ready(Ok(())));
+    // The first has ended, whatever the second does.
+    assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
+    assert!(
+        poll(&mut pin!(first.ready()))
+            .map(|it| it.is_err())
+            .is_ready()
+    );
+    assert_eq!(poll(&mut first.changes().next()), Poll::Ready(None));
+    let mut kept = first.changes_from_start();
+    let mut next = || poll(&mut kept.next()).map(|it| it.map(|change| change.report.status));
+    assert_eq!(next(), Poll::Ready(Some(Status::Running)));
+    assert_eq!(next(), Poll::Ready(Some(Status::Stopped)));
+    assert_eq!(next(), Poll::Ready(None));
+    assert!(poll(&mut pin!(first.shutdown())).is_ready());
+}
+
+#[test]
+fn a_shutdown_gives_what_its_own_supervision_reported_last() {
+    let time = TurnedTime::default();
+    let registry = Registry::builder().required("bus").build_at(time.now());
+    let registry = registry.expect("one name");
+    let reporter = || registry.reporter("bus").expect("it is free");
+    let (handle, supervision) = start(builder(&time).reporter(reporter()));
+    let mut shutdown = pin!(handle.shutdown());
+    assert!(poll(&mut shutdown).is_pending());
+    drop(supervision);
+    let _next = reporter();
+    assert_eq!(
+        poll(&mut shutdown).map(|report| report.cause),
+        Poll::Ready(Cause::CutOff)
+    );
+}
