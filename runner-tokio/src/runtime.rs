@@ -1,6 +1,7 @@
 //! What tokio does for livebus and for rdkafka.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,9 +22,12 @@ pub struct TokioRuntime;
 
 impl Runner for TokioRuntime {
     fn time() -> Arc<dyn Time> {
-        Arc::new(TokioTime {
+        let time = TokioTime {
             runtime: runtime::Handle::current(),
-        })
+        };
+        // A runtime without timers is found out here, where the supervision is started, and not in its loop.
+        drop(time.timer());
+        Arc::new(time)
     }
 
     fn launch<B: Bus>(supervision: Supervision<B>) {
@@ -94,10 +98,12 @@ impl Timer for TokioTimer {
     }
 
     fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_set {
-            self.sleep.as_mut().poll(context)
-        } else {
-            Poll::Pending
+        if !self.is_set {
+            return Poll::Pending;
         }
+        // tokio panics where its runtime is being shut down, which only a thread outside of it can see: nothing elapses there
+        // any more, and the end of the supervision wakes whoever waits.
+        let sleep = AssertUnwindSafe(|| self.sleep.as_mut().poll(context));
+        catch_unwind(sleep).unwrap_or(Poll::Pending)
     }
 }

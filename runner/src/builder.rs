@@ -204,8 +204,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     ///
     /// # Panics
     ///
-    /// On tokio, outside of a runtime; with `http` also in a runtime whose IO is not enabled. In one whose time is not
-    /// enabled the supervision panics in its task, and the service is Stopped at once.
+    /// On tokio, outside of a runtime, in one whose time is not enabled, and with `http` in one whose IO is not enabled.
     #[expect(
         clippy::unused_async,
         reason = "nothing waits now; a start that has to must not change what services call"

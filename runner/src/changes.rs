@@ -11,11 +11,13 @@ use livebus_readiness::{Follower, StatusChange};
 
 use crate::time::{Time, Timer};
 
-/// The changes of a service, in order; a Running whose lease runs out is NotReady at that instant, also while the loop does
-/// not get to run. Ends when the supervision has ended.
+/// The changes of a service, in order; a Running whose lease runs out is NotReady as of that instant, also while the loop does
+/// not get to run, and is shown so [`GRACE`](Follower::GRACE) later. Ends when the supervision has ended.
 ///
-/// The newest 64 changes are kept for a slow reader; [`missed`](Self::missed) counts those that it lost. Poll it inside the
-/// runtime of the supervision, whose timer it uses.
+/// The newest 64 changes are kept for a slow reader; [`missed`](Self::missed) counts those that it lost.
+///
+/// It may be polled on any thread. The end of a lease is shown only while the runtime of the supervision runs, whose timer it
+/// uses; all other changes need no runtime.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Changes {
     follower: Follower,

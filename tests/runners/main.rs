@@ -29,6 +29,7 @@ mod panics;
 mod probes;
 mod recorded;
 mod scripted_bus;
+mod timers;
 mod watch;
 
 /// A sentence that says what is true, and the future that proves it, for one runner.
@@ -84,6 +85,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("dropping the handle ends the serving and its connections", probes::dropping_the_handle_ends_the_serving_and_its_connections::<R>),
         case("probes are answered until a shutdown is done", probes::probes_are_answered_until_a_shutdown_is_done::<R>),
         case("stream, probe and reader agree at the end of the lease, and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
+        case("the timer takes any instant, and can be set again", timers::a_timer_takes_any_instant_and_can_be_set_again::<R>),
+        case("a stream may be polled outside of the runtime", timers::a_stream_may_be_polled_outside_of_the_runtime::<R>),
         case("a port in use is said to be", probes::a_port_in_use_is_said_to_be::<R>),
 
         case("every good probe is answered during every attack", attacks::every_good_probe_is_answered_during_every_attack::<R>),
