@@ -59,7 +59,7 @@ fn until(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn a_runtime_that_ends_leaves_nothing_ready_and_the_service_free() {
     let ways: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {
-        runtime.shutdown_timeout(PATIENCE)
+        runtime.shutdown_timeout(PATIENCE);
     }];
     for end in ways {
         for runtime in schedulers() {
