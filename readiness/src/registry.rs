@@ -112,7 +112,7 @@ impl RegistryBuilder {
     ///
     /// # Errors
     ///
-    /// [`ServiceNameError`] for a name that is empty, has a control character, or is declared twice.
+    /// [`ServiceNameError`] for a name that is empty, has a control character, or is declared twice; and for no name at all.
     pub fn build(self) -> Result<Registry, ServiceNameError> {
         self.build_at(Instant::now())
     }
@@ -123,6 +123,9 @@ impl RegistryBuilder {
     ///
     /// As [`build`](Self::build).
     pub fn build_at(self, now: Instant) -> Result<Registry, ServiceNameError> {
+        if self.services.is_empty() {
+            return Err(ServiceNameError::None);
+        }
         for (i, (name, _)) in self.services.iter().enumerate() {
             if name.is_empty() {
                 return Err(ServiceNameError::Empty);
@@ -160,14 +163,17 @@ pub enum ReporterError {
     #[error(transparent)]
     Unknown(#[from] UnknownService),
     /// It has a reporter. Two would overwrite each other's status.
-    #[error("service {0:?} has a reporter already: declare a service of its own for each bus")]
+    #[error("service {0:?} has a reporter already: declare a service of its own for each reporter")]
     Taken(String),
 }
 
-/// A service was declared by a name that cannot be.
+/// The services were declared by names that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceNameError {
+    /// There is none. Such a process would be ready without any reason.
+    #[error("no service is declared: name those that the process needs")]
+    None,
     /// It is empty.
     #[error("a service's name is empty: give it one")]
     Empty,

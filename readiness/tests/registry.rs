@@ -268,6 +268,8 @@ fn names_that_cannot_be_are_refused_with_the_reason() {
     let twice = refused(Registry::builder().required("a").optional("a"));
     assert_eq!(twice, ServiceNameError::Twice("a".to_owned()));
     assert!(twice.to_string().contains(r#""a""#), "{twice}");
+    let none = refused(Registry::builder());
+    assert_eq!(none, ServiceNameError::None);
     let empty = refused(Registry::builder().required(""));
     assert_eq!(empty, ServiceNameError::Empty);
     let forged = refused(Registry::builder().required("bus ok\n[+]cache"));
