@@ -15,8 +15,9 @@
 //! hangs or starves, the probe and the reader say NotReady from that instant on, to the tick of their [`Clock`], and a
 //! follower shows it [`GRACE`](Follower::GRACE) later: without the help of that code.
 
-mod changes;
 mod clock;
+mod errors;
+mod follower;
 mod heartbeat;
 mod predicate;
 mod probes;
@@ -24,12 +25,16 @@ mod readiness;
 mod registry;
 mod reporter;
 mod shared;
+mod slot;
+mod status_change;
 
-pub use changes::{Follower, StatusChange};
 pub use clock::Clock;
+pub use errors::{ReporterError, ServiceNameError, UnknownService};
+pub use follower::Follower;
 pub use heartbeat::Heartbeat;
 pub use predicate::{Predicate, ServiceView, Services};
 pub use probes::{ProbeAnswer, Probes};
 pub use readiness::{Readiness, Service};
-pub use registry::{Registry, RegistryBuilder, ReporterError, ServiceNameError, UnknownService};
+pub use registry::{Registry, RegistryBuilder};
 pub use reporter::{LeaselessReporter, Reporter};
+pub use status_change::StatusChange;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use livebus_core::Status;
 
-use crate::shared::Slot;
+use crate::slot::Slot;
 
 /// A verdict over all services.
 ///

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use livebus_core::{Report, Status};
 
-use crate::changes::Follower;
-use crate::registry::UnknownService;
-use crate::shared::{Shared, Slot};
+use crate::errors::UnknownService;
+use crate::follower::Follower;
+use crate::shared::Shared;
+use crate::slot::Slot;
 
 /// Whether a process is ready, for everyone who asks. Clones share everything, and none of them can change anything.
 ///

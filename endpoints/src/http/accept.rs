@@ -13,7 +13,8 @@ use futures::future::select;
 use hyper::rt::Executor;
 
 use crate::http::connection::Connection;
-use crate::http::server::{Listener, Shared, Task};
+use crate::http::listener::{Listener, Task};
+use crate::http::shared::Shared;
 
 /// How many connections are accepted before others get their turn.
 const PER_TURN: usize = 32;

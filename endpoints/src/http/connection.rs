@@ -12,13 +12,13 @@ use futures::FutureExt as _;
 use hyper::rt::{Read, Sleep, Timer, Write};
 use hyper::server::conn::http1;
 
-use crate::http::Limits;
 use crate::http::connections::Place;
 use crate::http::discard::Discard;
+use crate::http::limits::Limits;
 use crate::http::limits::after;
 use crate::http::progress::Progress;
 use crate::http::respond::Respond;
-use crate::http::server::Shared;
+use crate::http::shared::Shared;
 use crate::http::stream::Stream;
 
 /// What hyper's buffers may not be smaller than.

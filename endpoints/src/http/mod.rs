@@ -14,10 +14,13 @@ mod connection;
 mod connections;
 mod discard;
 mod limits;
+mod listener;
 mod progress;
 mod respond;
 mod server;
+mod shared;
 mod stream;
 
 pub use limits::Limits;
-pub use server::{Listener, Server, Task, listen};
+pub use listener::{Listener, Task, listen};
+pub use server::Server;

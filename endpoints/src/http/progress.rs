@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::http::Limits;
+use crate::http::limits::Limits;
 use crate::http::limits::after;
 
 /// How one connection gets on. Clones share it: they are held by the parts of a connection, which all run in its task.

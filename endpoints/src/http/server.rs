@@ -1,61 +1,22 @@
-//! What a service holds while its probes are served, and what a runtime brings for it.
+//! What a service holds while its probes are served.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
-use futures::future::{BoxFuture, select};
-use hyper::rt::{Executor, Read, Timer, Write};
-
-use crate::http::Limits;
-use crate::http::accept::Acceptor;
-use crate::http::connections::Connections;
+use futures::future::select;
+use hyper::rt::{Executor, Timer};
 use livebus_readiness::Probes;
 
-/// A future for a runtime to run in the background, on any of its threads.
-pub type Task = BoxFuture<'static, ()>;
-
-/// A socket that accepts connections, of any async runtime.
-pub trait Listener: Send + Sync + 'static {
-    /// A connection. Dropping it closes its descriptor.
-    type Stream: Read + Write + Send + Unpin + 'static;
-
-    /// Where it listens: with the port that was chosen for port 0.
-    ///
-    /// # Errors
-    ///
-    /// When the system does not say.
-    fn local_addr(&self) -> io::Result<SocketAddr>;
-
-    /// Waits for a connection.
-    ///
-    /// # Errors
-    ///
-    /// When the system cannot accept one. The server tries again.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
-
-/// How many clients may wait to be accepted, if the system allows so many. One more is not heard, and tries again after a second.
-const BACKLOG: i32 = 4_096;
-
-/// Listens on `address`, for a runtime to take over: accepting does not block.
-///
-/// # Errors
-///
-/// When the system does not allow it.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    // The standard library's own number is 128. Listening again changes it.
-    #[cfg(unix)]
-    rustix::net::listen(&listener, BACKLOG)?;
-    Ok(listener)
-}
+use crate::http::accept::Acceptor;
+use crate::http::connections::Connections;
+use crate::http::limits::Limits;
+use crate::http::listener::{Listener, Task};
+use crate::http::shared::Shared;
 
 /// A server of probes. Dropping it ends it and its connections.
 #[derive(Debug)]
@@ -63,15 +24,6 @@ pub struct Server {
     address: SocketAddr,
     /// Held and never used: the serving ends when it is dropped.
     _owner: oneshot::Sender<Infallible>,
-}
-
-/// What the accepting and all connections of one server share.
-pub(crate) struct Shared {
-    pub(crate) address: SocketAddr,
-    pub(crate) probes: Arc<Probes>,
-    pub(crate) limits: Limits,
-    pub(crate) timer: Arc<dyn Timer + Send + Sync>,
-    pub(crate) connections: Arc<Connections>,
 }
 
 impl Server {

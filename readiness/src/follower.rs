@@ -6,30 +6,9 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Cause, Report, Status};
 
-use crate::shared::{Shared, SlotState, Waiting};
-
-/// One change of what is known about a service: of its status, its cause or its warning. Match with `..`: a field may be
-/// added in a minor version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusChange {
-    /// The status before.
-    pub from: Status,
-    /// What is known now.
-    pub report: Report,
-    /// When it changed.
-    pub at: Instant,
-}
-
-impl StatusChange {
-    /// How long the bus had not been proved to work when this was noticed: for a loss, the detection time at most.
-    /// `None` when there was never any proof.
-    #[must_use]
-    pub fn unproved_for(&self) -> Option<Duration> {
-        self.report
-            .evidence
-            .map(|evidence| self.at.saturating_duration_since(evidence))
-    }
-}
+use crate::shared::Shared;
+use crate::slot::{SlotState, Waiting};
+use crate::status_change::StatusChange;
 
 /// The changes of one service in order, as they are to be shown: a Running whose lease runs out is NotReady as of that
 /// instant, also if the code that reports does not get to run.

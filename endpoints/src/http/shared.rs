@@ -1,0 +1,19 @@
+//! What the accepting and all connections of one server share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::rt::Timer;
+use livebus_readiness::Probes;
+
+use crate::http::connections::Connections;
+use crate::http::limits::Limits;
+
+/// What the accepting and all connections of one server share.
+pub(crate) struct Shared {
+    pub(crate) address: SocketAddr,
+    pub(crate) probes: Arc<Probes>,
+    pub(crate) limits: Limits,
+    pub(crate) timer: Arc<dyn Timer + Send + Sync>,
+    pub(crate) connections: Arc<Connections>,
+}

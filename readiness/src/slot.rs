@@ -1,0 +1,224 @@
+//! One service: what was reported last, who reports, and who follows.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use futures::task::AtomicWaker;
+use livebus_core::{Report, Status};
+
+use crate::status_change::StatusChange;
+
+/// How many of a service's changes are kept, for readers that are slow.
+pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    name: String,
+    required: bool,
+    state: Mutex<SlotState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SlotState {
+    report: Report,
+    /// How many reporters there have been: the number of the newest.
+    reporter: u64,
+    /// Whether the newest reporter is still there.
+    has_reporter: bool,
+    /// The number of its first change.
+    first_change: u64,
+    /// The newest changes, [`MAX_KEPT_CHANGES`] at most, each with the number of its reporter.
+    kept: VecDeque<(u64, StatusChange)>,
+    /// How many changes there have been: the number of the next.
+    changes: u64,
+    /// Whether a follower has shown that the lease ran out, and must learn when it is renewed.
+    lapse_shown: bool,
+    /// One for each follower that is there; bounded by what the process itself holds.
+    followers: Vec<Weak<Waiting>>,
+}
+
+/// What a slot knows about one follower.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) waker: AtomicWaker,
+    /// The number after the last change of the reporter that it follows; `u64::MAX` while there may be more. Changes only
+    /// under the slot's lock.
+    end: AtomicU64,
+}
+
+impl Slot {
+    /// Unknown, at `now`.
+    pub(crate) fn new(name: String, required: bool, now: Instant) -> Self {
+        let state = SlotState {
+            report: Report::unreported(now),
+            reporter: 0,
+            has_reporter: false,
+            first_change: 0,
+            kept: VecDeque::with_capacity(MAX_KEPT_CHANGES),
+            changes: 0,
+            lapse_shown: false,
+            followers: Vec::new(),
+        };
+        Self {
+            name,
+            required,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn is_required(&self) -> bool {
+        self.required
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SlotState> {
+        // No code of others runs under this lock, and none of ours panics between two fields.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SlotState {
+    /// The number of a new reporter, which has reported nothing; `None` while there is another.
+    pub(crate) fn begin_reporting(&mut self, now: Instant) -> Option<u64> {
+        if self.has_reporter {
+            return None;
+        }
+        self.has_reporter = true;
+        self.reporter += 1;
+        self.first_change = self.changes;
+        if self.report.status != Status::Unknown {
+            self.report = Report::unreported(now);
+        }
+        Some(self.reporter)
+    }
+
+    /// The reporter is gone. Gives those who wait: they have reached the end.
+    pub(crate) fn end_reporting(&mut self) -> Vec<Arc<Waiting>> {
+        self.has_reporter = false;
+        let followers = self.followers();
+        for follower in &followers {
+            follower.end_at(self.changes);
+        }
+        followers
+    }
+
+    /// The newest evidence, and the lease that it grants. Whether followers must know: it was shown that the lease ran out, or
+    /// it runs out earlier than they expect.
+    pub(crate) fn renew(&mut self, evidence: Instant, lease: Instant) -> bool {
+        self.report.evidence = Some(evidence);
+        let before = self.report.lease.replace(lease);
+        let lapse_shown = std::mem::take(&mut self.lapse_shown);
+        lapse_shown || before.is_some_and(|before| lease < before)
+    }
+
+    pub(crate) const fn report(&self) -> Report {
+        self.report
+    }
+
+    pub(crate) const fn reporter(&self) -> u64 {
+        self.reporter
+    }
+
+    /// The number of the next change.
+    pub(crate) const fn next_change(&self) -> u64 {
+        self.changes
+    }
+
+    /// The changes of the reporter of that number: the number of the first, and the number after the last; `u64::MAX` while
+    /// there may be more. Of an earlier reporter, those that are kept.
+    pub(crate) fn changes_of(&self, reporter: u64) -> (u64, u64) {
+        if reporter == self.reporter {
+            let end = if self.has_reporter {
+                u64::MAX
+            } else {
+                self.changes
+            };
+            return (self.first_change, end);
+        }
+        let numbers = (self.oldest_change()..).zip(&self.kept);
+        let mut of_it = numbers.filter(|(_, (by, _))| *by == reporter);
+        let none = (self.changes, self.changes);
+        of_it.next().map_or(none, |(first, _)| {
+            (first, of_it.last().map_or(first, |(last, _)| last) + 1)
+        })
+    }
+
+    /// The number of the oldest change that is kept.
+    pub(crate) fn oldest_change(&self) -> u64 {
+        self.changes - self.kept.len() as u64
+    }
+
+    /// The change of that number, if it is kept.
+    pub(crate) fn change(&self, number: u64) -> Option<StatusChange> {
+        let index = number.checked_sub(self.oldest_change())?;
+        let (_, change) = self.kept.get(usize::try_from(index).ok()?)?;
+        Some(*change)
+    }
+
+    /// The status before the change of that number; if it is not kept, before the oldest after it.
+    pub(crate) fn status_before(&self, number: u64) -> Status {
+        let change = self.change(number.max(self.oldest_change()));
+        change.map_or(self.report.status, |change| change.from)
+    }
+
+    pub(crate) const fn show_lapse(&mut self) {
+        self.lapse_shown = true;
+    }
+
+    /// A follower of changes up to that number.
+    pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
+        self.followers.retain(|it| it.strong_count() > 0);
+        let waiting = Arc::new(Waiting {
+            waker: AtomicWaker::new(),
+            end: AtomicU64::new(end),
+        });
+        self.followers.push(Arc::downgrade(&waiting));
+        waiting
+    }
+
+    /// What is known now.
+    pub(crate) fn change_to(&mut self, at: Instant, report: Report) {
+        let from = self.report.status;
+        self.report = report;
+        if self.kept.len() == MAX_KEPT_CHANGES {
+            self.kept.pop_front();
+        }
+        self.kept
+            .push_back((self.reporter, StatusChange { from, report, at }));
+        self.changes += 1;
+        self.lapse_shown = false;
+    }
+
+    /// The followers that are still there.
+    pub(crate) fn followers(&mut self) -> Vec<Arc<Waiting>> {
+        self.followers.retain(|it| it.strong_count() > 0);
+        self.followers.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Waiting {
+    /// The number after the last change that it is to show; `u64::MAX` while there may be more.
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// The reporter that it follows is gone, unless that was gone already.
+    fn end_at(&self, changes: u64) {
+        self.end.fetch_min(changes, Ordering::Relaxed);
+    }
+}
+
+/// Wakes the tasks of those who wait. To be called without the lock of the slot.
+pub(crate) fn wake(followers: Vec<Arc<Waiting>>) {
+    for follower in followers {
+        // A waker is code of others: one that panics must keep neither the reporter nor the next waker from theirs.
+        let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
+    }
+}
