@@ -46,6 +46,8 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
         // its own instant; then the clock. A loop that asked its timer instead of the clock would starve under load.
         let news = observations.take();
         if let Some(at) = news.live {
+            // None is from the future, or it would be believed until then.
+            let at = at.min(time.now());
             supervisor.handle_event(at, Event::Live { at });
         }
         while let Some((at, event)) = message.or_else(|| inbox.next().now_or_never().flatten()) {

@@ -66,7 +66,7 @@ impl Observations {
         self.live_at(Instant::now());
     }
 
-    /// The bus did its work at `at`, which was not long ago.
+    /// The bus did its work at `at`, which was not long ago. A runner takes what is in the future for now.
     pub fn live_at(&self, at: Instant) {
         let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         let word = u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1;

@@ -26,7 +26,8 @@ pub trait Runner: Send + Sync + 'static {
 /// The loop is always this. Poll the actions and carry each out by [`effects`](Self::effects), spawning what takes time. If
 /// the supervisor has stopped, end. Poll the timeout and promise it to the heartbeat. Arm the bus's observations. Wait for a
 /// message, an observation, the deadline, or the end of the owner. Then tell the supervisor, in this order: good news, at the
-/// instant when it was seen; all messages that are there, each at its own; bad news; that time has passed.
+/// instant when it was seen, and not later than now; all messages that are there, each at its own; bad news; that time has
+/// passed.
 ///
 /// Whatever ends the loop, dropping this tells everyone that nobody watches any more.
 pub struct Supervision<B: Bus> {

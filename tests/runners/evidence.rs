@@ -1,6 +1,6 @@
 //! What the bus's clients notice by themselves: good news, and hints of bad.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use livebus_core::{FailureClass, Settings, Status};
 use livebus_tests::host::FullRunner;
@@ -16,6 +16,19 @@ pub(crate) async fn good_news_of_ordinary_traffic_wakes_a_service_that_is_not_re
     watch.until(Status::NotReady).await;
     bus.observations.live();
     watch.until(Status::Running).await;
+}
+
+/// A client that gives a wrong instant does not make the service ready for longer than any proof does.
+pub(crate) async fn evidence_from_the_future_counts_as_of_now<R: FullRunner>() {
+    let bus = ScriptedBus::new(Answer::Live);
+    let (handle, mut watch) = start(builder::<R>(&bus)).await;
+    watch.until(Status::Running).await;
+    bus.answer(Answer::Silence);
+    let hour = Duration::from_hours(1);
+    bus.observations.live_at(Instant::now() + hour);
+    let lost = watch.until(Status::NotReady).await;
+    assert!(lost.evidence <= Some(Instant::now()), "{lost:?}");
+    assert!(!handle.is_ready());
 }
 
 pub(crate) async fn ordinary_traffic_keeps_the_liveness_messages_away<R: FullRunner>() {

@@ -49,6 +49,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("two buses make one readiness", following::two_buses_make_one_readiness::<R>),
 
         case("good news of ordinary traffic wakes a service that is not ready", evidence::good_news_of_ordinary_traffic_wakes_a_service_that_is_not_ready::<R>),
+        case("evidence from the future counts as of now", evidence::evidence_from_the_future_counts_as_of_now::<R>),
         case("ordinary traffic keeps the liveness messages away", evidence::ordinary_traffic_keeps_the_liveness_messages_away::<R>),
         case("a suspicion asks at once, and an answer refutes it", evidence::a_suspicion_asks_at_once_and_an_answer_refutes_it::<R>),
 

@@ -58,7 +58,9 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
 
         // Whatever the reason to wake: what was seen, all that was told, what is feared, and what time it is.
         let (news, now) = (observations.take(), it.time.now());
-        let mut told = Vec::from_iter(news.live.map(|at| (at, Event::Live { at })));
+        // None is from the future, or it would be believed until then.
+        let live = news.live.map(|at| at.min(now));
+        let mut told = Vec::from_iter(live.map(|at| (at, Event::Live { at })));
         told.extend(message);
         told.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
         told.extend(news.suspicion.map(|hint| (now, Event::Suspicion(hint))));
