@@ -154,6 +154,19 @@ fn what_a_runner_of_ones_own_needs_compiles_no_c() {
 }
 
 #[test]
+fn a_runner_without_http_brings_no_server() {
+    for runner in ["livebus-tokio", "livebus-async-std"] {
+        let bare = ["-e", "normal,build", "--no-default-features"];
+        let has_server = |features: &str| {
+            let names = packages(runner, &[&bare[..], &["--features", features]].concat());
+            names.iter().any(|name| name == "hyper")
+        };
+        assert!(!has_server("kafka,recording"), "{runner} brings a server");
+        assert!(has_server("http"), "{runner} serves by hyper");
+    }
+}
+
+#[test]
 fn the_core_depends_on_nothing() {
     for names in shipped("livebus-core") {
         assert_eq!(names, ["livebus-core"]);
