@@ -30,6 +30,8 @@ struct Slot {
     held: Option<Arc<LivenessClient>>,
     /// Clients up to this one are not wanted any more, also those that are yet being made.
     given_up: Option<ClientId>,
+    /// No client is wanted any more.
+    is_stopped: bool,
 }
 
 /// How the newest round stands: shown, and decides nothing.
@@ -86,7 +88,7 @@ impl<R: Runtime> Bus for KafkaBus<R> {
         let made = R::spawn_blocking(move || LivenessClient::create(client, config, observations));
         let made = made.await.ok_or(Failure::from(FailureClass::Other))??;
         let mut slot = lock(&self.client);
-        if slot.given_up < Some(client) {
+        if !slot.is_stopped && slot.given_up < Some(client) {
             slot.held = Some(Arc::new(made));
         }
         Ok(())
@@ -107,7 +109,9 @@ impl<R: Runtime> Bus for KafkaBus<R> {
 
     /// The liveness client's own records are worth nothing to anyone: they are purged, not flushed.
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
-        drop(lock(&self.client).held.take());
+        let mut slot = lock(&self.client);
+        slot.is_stopped = true;
+        drop(slot.held.take());
         Ok(())
     }
 

@@ -87,19 +87,24 @@ impl<B: Bus> Handle<B> {
     ///
     /// [`EndedError`] when it is Failed, or the supervision ends before.
     pub async fn ready(&self) -> Result<(), EndedError> {
-        let mut changes = self.changes();
+        let mut changes = self.changes_from_start();
+        // What this supervision reported last: the service may have another report, of the one before it or after it.
+        let mut last = None;
         let is_ready = poll_fn(|context| {
             // All of them first, so that this task is woken for what comes after the status is read. A lease that is renewed
             // before the stream has shown its end is no change: that is noticed when the stream's timer elapses.
             let has_ended = loop {
                 match changes.poll_next_unpin(context) {
-                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(Some(change)) => last = Some(change.report),
                     Poll::Ready(None) => break true,
                     Poll::Pending => break false,
                 }
             };
             if has_ended {
                 return Poll::Ready(false);
+            }
+            if last.is_none() {
+                return Poll::Pending;
             }
             match self.status() {
                 Status::Running => Poll::Ready(true),
@@ -112,21 +117,21 @@ impl<B: Bus> Handle<B> {
         if is_ready.await {
             Ok(())
         } else {
-            Err(EndedError(self.report()))
+            Err(EndedError(last.unwrap_or_else(|| self.report())))
         }
     }
 
     /// Shuts down in order, within [`Config::shutdown_bound`]: NotReady, the drain, then the closing. Gives what was known
     /// last. Until it is done, probes are answered.
     pub async fn shutdown(self) -> Report {
-        let mut changes = self.changes();
-        let mut last = self.report();
+        let mut changes = self.changes_from_start();
         self.begin_shutdown();
-        // Not what is known in the end: the service may have another reporter by then.
+        // Of this supervision: the service may have another reporter by then.
+        let mut last = None;
         while let Some(change) = changes.next().await {
-            last = change.report;
+            last = Some(change.report);
         }
-        last
+        last.unwrap_or_else(|| self.report())
     }
 
     /// Begins what [`shutdown`](Self::shutdown) does, without waiting for it. Once is enough, and more do no harm.

@@ -39,6 +39,16 @@ fn a_client_whose_start_ends_after_its_discard_is_closed() {
 }
 
 #[test]
+fn a_start_that_comes_after_the_stop_leaves_no_client() {
+    let (_cluster, bus) = cluster_and_bus();
+    assert_eq!(block_on(bus.stop(deadline())), Ok(()));
+    let client = ClientId::from_number(1);
+    assert_eq!(block_on(bus.start(client, deadline())), Ok(()));
+    assert_eq!(block_on(bus.send_liveness(deadline())), NO_CLIENT);
+    bus.must_close_all_clients();
+}
+
+#[test]
 fn the_discard_of_an_older_client_leaves_the_newer_one_alone() {
     let (_cluster, bus) = cluster_and_bus();
     let [older, newer] = [1, 4].map(ClientId::from_number);

@@ -84,18 +84,16 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
     assert_eq!(poll(&mut ready), Poll::Ready(Ok(())));
     // The first has ended, whatever the second does.
     assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
-    assert!(
-        poll(&mut pin!(first.ready()))
-            .map(|it| it.is_err())
-            .is_ready()
-    );
+    let ended = poll(&mut pin!(first.ready())).map(|it| it.map_err(|error| error.0.cause));
+    assert_eq!(ended, Poll::Ready(Err(Cause::CutOff)));
     assert_eq!(poll(&mut first.changes().next()), Poll::Ready(None));
     let mut kept = first.changes_from_start();
     let mut next = || poll(&mut kept.next()).map(|it| it.map(|change| change.report.status));
     assert_eq!(next(), Poll::Ready(Some(Status::Running)));
     assert_eq!(next(), Poll::Ready(Some(Status::Stopped)));
     assert_eq!(next(), Poll::Ready(None));
-    assert!(poll(&mut pin!(first.shutdown())).is_ready());
+    let last = poll(&mut pin!(first.shutdown())).map(|report| report.cause);
+    assert_eq!(last, Poll::Ready(Cause::CutOff));
 }
 
 #[test]
