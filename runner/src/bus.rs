@@ -42,7 +42,8 @@ pub trait Bus: Send + Sync + 'static {
     /// be on its way out on another thread: a client that it makes after this must be given up too.
     fn discard_client(&self, client: ClientId);
 
-    /// Stops consuming, flushes what is queued and closes the client.
+    /// Stops consuming, flushes what is queued and closes the client. Its start may still be on its way out on another thread: a
+    /// client that it makes after this must be given up too.
     ///
     /// # Errors
     ///
@@ -55,6 +56,43 @@ pub trait Bus: Send + Sync + 'static {
 
 /// What a [`Builder`](crate::Builder) makes its bus of, once the settings are checked: the configuration of a bus for the
 /// runner `R`, or a bus itself.
+///
+/// A configuration of your own:
+///
+/// ```
+/// use livebus_core::Config;
+/// use livebus_runner::{Builder, IntoBus, Runner};
+/// # use std::time::Instant;
+/// # use livebus_core::{ClientId, Failure};
+/// # use livebus_runner::{Bus, Observations};
+/// # struct Echo(Observations);
+/// # impl Bus for Echo {
+/// #     async fn start(&self, _: ClientId, _: Instant) -> Result<(), Failure> { Ok(()) }
+/// #     async fn send_liveness(&self, _: Instant) -> Result<(), Failure> { Ok(()) }
+/// #     fn discard_client(&self, _: ClientId) {}
+/// #     async fn stop(&self, _: Instant) -> Result<(), Failure> { Ok(()) }
+/// #     fn observations(&self) -> &Observations { &self.0 }
+/// # }
+/// # impl Echo {
+/// #     fn at(_: std::net::SocketAddr) -> Self { Self(Observations::new()) }
+/// # }
+///
+/// struct EchoConfig {
+///     address: std::net::SocketAddr,
+/// }
+///
+/// impl<R> IntoBus<R> for EchoConfig {
+///     type Bus = Echo;
+///
+///     fn into_bus(self, _config: &Config) -> Echo {
+///         Echo::at(self.address)
+///     }
+/// }
+///
+/// fn supervision<R: Runner>(config: EchoConfig) -> Builder<R, Echo> {
+///     Builder::new(config)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no bus",
     label = "not a bus",
