@@ -185,8 +185,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self
     }
 
-    /// Replaces the clock and the timers of the supervision, for tests: probes and [`Handle::is_ready`] keep to the real
-    /// clock.
+    /// Replaces the clock and the timers of the supervision and of its [`Handle::changes`], for tests: probes,
+    /// [`Handle::is_ready`] and [`Handle::status`] keep to the real clock.
     pub fn time(self, time: Arc<dyn Time>) -> Self {
         Self {
             time: Some(time),

@@ -68,14 +68,13 @@ impl<B: Bus> Handle<B> {
         self.heartbeat.promised()
     }
 
-    /// Every change of status of this service from now on, with its cause. A [`Stream`](futures::Stream): import
+    /// Every change of this service from now on: of its status, its cause or its warning. A [`Stream`](futures::Stream): import
     /// `futures::StreamExt`, and keep the stream between two calls of `next`, or the changes in between are lost.
     pub fn changes(&self) -> Changes {
         Changes::new(self.service.follow(), Arc::clone(&self.time))
     }
 
-    /// Every change of status from the start of the supervision on, with its cause: first those of the newest 64 that came
-    /// before this call.
+    /// Every change from the start of the supervision on: first those of the newest 64 that came before this call.
     pub fn changes_from_start(&self) -> Changes {
         Changes::new(self.service.follow_from_start(), Arc::clone(&self.time))
     }

@@ -18,7 +18,7 @@ pub enum Entry {
     Action(Action),
 }
 
-/// An observer of one supervisor. Called in the loop, so it must be quick and never wait.
+/// An observer of one supervisor. Called in the loop, so it must be quick and never wait; one that panics ends the supervision.
 pub trait Observer: Send + 'static {
     /// Begins, before the first entry: the supervisor of `service` is made with `config` at `now`. Does nothing unless it
     /// is implemented.

@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 
 use futures::future::join;
 use livebus_core::{Cause, Status};
+use livebus_readiness::Registry;
+use livebus_runner::Handle;
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
-use crate::watch::{Watch, eventually, start};
+use crate::watch::{Watch, eventually, start, within};
 
 pub(crate) async fn a_shutdown_is_not_ready_first_then_stops_the_bus<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
@@ -42,6 +44,32 @@ pub(crate) async fn a_shutdown_before_anything_was_proved_ends_and_twice_is_once
     handle.begin_shutdown();
     handle.begin_shutdown();
     assert_eq!(handle.shutdown().await.cause, Cause::ShutDown);
+}
+
+pub(crate) async fn a_service_can_be_supervised_again_after_the_end<R: FullRunner>() {
+    let registry = Registry::builder().required("bus").build();
+    let registry = registry.expect("one name");
+    let mut ended: Vec<Handle<_>> = Vec::new();
+    for _ in 0..3 {
+        let bus = ScriptedBus::new(Answer::Live);
+        let reporter = registry.reporter("bus").expect("the one before has ended");
+        let (handle, mut watch) = start(builder::<R>(&bus).reporter(reporter)).await;
+        handle.ready().await.expect("the bus answers");
+        assert!(registry.readiness().is_ready());
+        // Those before have ended, whatever this one does.
+        for before in &ended {
+            before.begin_shutdown();
+            within::<R, _>("the end", before.ended()).await;
+            let ready = within::<R, _>("an answer", before.ready()).await;
+            assert_eq!(ready.map_err(|it| it.0.cause), Err(Cause::ShutDown));
+        }
+        handle.begin_shutdown();
+        within::<R, _>("the end", handle.ended()).await;
+        assert!(!registry.readiness().is_ready());
+        watch.until(Status::Stopped).await;
+        watch.ends().await;
+        ended.push(handle);
+    }
 }
 
 pub(crate) async fn dropping_the_handle_ends_everything<R: FullRunner>() {

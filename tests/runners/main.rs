@@ -73,6 +73,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a shutdown is NotReady first, then stops the bus", ending::a_shutdown_is_not_ready_first_then_stops_the_bus::<R>),
         case("a shutdown whose bus does not stop ends all the same", ending::a_shutdown_whose_bus_does_not_stop_ends_all_the_same::<R>),
         case("a shutdown before anything was proved ends, and twice is once", ending::a_shutdown_before_anything_was_proved_ends_and_twice_is_once::<R>),
+        case("a service can be supervised again after the end", ending::a_service_can_be_supervised_again_after_the_end::<R>),
         case("dropping the handle ends everything", ending::dropping_the_handle_ends_everything::<R>),
         case("waiting for ready ends when the supervision does", ending::waiting_for_ready_ends_when_the_supervision_does::<R>),
 
