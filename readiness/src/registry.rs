@@ -9,7 +9,7 @@ use crate::readiness::Readiness;
 use crate::reporter::{LeaselessReporter, Reporter};
 use crate::shared::Shared;
 
-/// The services of a process. Its owner gives a [`Reporter`] to whoever knows the status of a service, and a
+/// The services of a process. Its owner gives a [`Reporter`] to the code that knows the status of a service, and a
 /// [`Readiness`] to everyone who asks.
 ///
 /// Only the registry makes reporters, and it is not `Clone`: code that has a `Readiness` cannot make a service ready.

@@ -111,7 +111,7 @@ impl Shared {
         Some(number)
     }
 
-    /// Nothing more will be reported: whoever follows the reporter reaches the end.
+    /// Nothing more will be reported: the followers of the reporter reach the end.
     pub(crate) fn end_reporting(&self, index: usize) {
         let followers = self.slots[index].lock().end_reporting();
         wake(followers);
@@ -145,7 +145,7 @@ impl Shared {
         drop(state);
         self.judge(now);
         drop(turn);
-        // Only now: whoever is woken finds the verdict that follows.
+        // Only now: a task that is woken finds the verdict that follows.
         self.wake_followers(index);
     }
 

@@ -102,7 +102,7 @@ impl Timer for TokioTimer {
             return Poll::Pending;
         }
         // tokio panics where its runtime is being shut down, which only a thread outside of it can see: nothing elapses there
-        // any more, and the end of the supervision wakes whoever waits.
+        // any more, and the end of the supervision wakes the task that waits.
         let sleep = AssertUnwindSafe(|| self.sleep.as_mut().poll(context));
         catch_unwind(sleep).unwrap_or(Poll::Pending)
     }

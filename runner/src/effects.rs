@@ -116,7 +116,7 @@ impl<B: Bus> Effects<B> {
         self.answered(stop, move |result| Event::StopAnswered { id, result })
     }
 
-    /// [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once its start was told to end. It may be on its way
+    /// [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. It may be on its way
     /// out on another thread still; a [`Bus`] is ready for that.
     pub fn discard_client(&self, client: ClientId) {
         self.bus.discard_client(client);

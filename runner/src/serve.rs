@@ -10,7 +10,7 @@ use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// [Starts](Server::start) to answer from `probes` whoever connects to `listener`, whose calls do not block. Called where the
+    /// [Starts](Server::start) to answer from `probes` the clients that connect to `listener`, whose calls do not block. Called where the
     /// runner launches.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::http::limits::after;
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     state: Mutex<State>,
-    /// Wakes whoever waits for a connection to end.
+    /// Wakes the task that waits for a connection to end.
     ended: AtomicWaker,
 }
 

@@ -27,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers whoever connects to `listener` from `probes`, in the background, until the server is dropped.
+    /// Answers the clients that connect to `listener` from `probes`, in the background, until the server is dropped.
     ///
     /// It waits by `timer`, and every connection is a task for `executor`. How many descriptors the process may open is looked
     /// at now, and not again.
