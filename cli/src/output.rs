@@ -29,7 +29,7 @@ pub(crate) fn text_line(time: &str, change: &StatusChange, coloured: bool) -> St
     let remedy = cause
         .failure()
         .map_or_else(String::new, |failure| format!("; {}", explain(failure)));
-    let gap = match (cause.failure(), change.unproved_for()) {
+    let gap = match (cause.failure(), change.unverified_for()) {
         (Some(_), Some(gap)) => format!(" (last proof {} before)", short(gap)),
         (Some(_), None) | (None, _) => String::new(),
     };
@@ -69,7 +69,7 @@ pub(crate) fn json_line(
         failure: cause.failure().map(JsonFailure::from),
         warning: warning.map(JsonFailure::from),
         attempt,
-        unproved_ms: change.unproved_for().map(milliseconds),
+        unverified_ms: change.unverified_for().map(milliseconds),
     };
     Ok(serde_json::to_string(&line)?)
 }
@@ -88,7 +88,7 @@ struct JsonChange<'a> {
     warning: Option<JsonFailure>,
     attempt: u32,
     /// How long before this the bus was proved to work the last time.
-    unproved_ms: Option<f64>,
+    unverified_ms: Option<f64>,
 }
 
 #[derive(Serialize)]

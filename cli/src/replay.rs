@@ -146,7 +146,7 @@ fn same(summary: &Summary) -> String {
         _ if summary.was_cut => "; a crash cut off the last line, which is left out",
         None => "; it has no end: it is being written, or a crash ended it",
         Some(End::Stopped) => "",
-        Some(End::CutOff) => "; the supervision was ended by force",
+        Some(End::ForcedStop) => "; the supervision was ended by force",
         Some(End::Continued { .. }) => "; it goes on in another file",
         Some(End::TooSlow) => "; the recording ended before the supervision: the disk was too slow",
         Some(End::Failed(reason)) => {

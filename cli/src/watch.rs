@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::{FutureExt, StreamExt, select};
-use livebus_core::{Answers, Cause, Config, Settings};
+use livebus_core::{Cause, Config, RejectionPolicy, Settings};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy, Properties};
 use livebus_readiness::StatusChange;
 use livebus_recording::RecordError;
@@ -154,10 +154,10 @@ fn settings(args: &TimingArgs, probes: bool) -> Settings {
             .unwrap_or(within_interval(preset.suspicion_spacing)),
         partial_tolerance: args.partial_tolerance.unwrap_or(preset.partial_tolerance),
         recreate_after: args.recreate_after.or(preset.recreate_after),
-        answers: if args.strict {
-            Answers::NotLive
+        on_rejection: if args.strict {
+            RejectionPolicy::NotLive
         } else {
-            preset.answers
+            preset.on_rejection
         },
         drain: args.drain.unwrap_or(drain),
         stop_timeout: args.stop_timeout.unwrap_or(preset.stop_timeout),
@@ -225,7 +225,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits until the live line is to be drawn anew; without one, for ever.
+    /// Waits until the live line is to be drawn anew; without one, forever.
     async fn redraw<R: Runtime>(&self) {
         match self.live_line {
             Some(_) => R::sleep(REDRAW).await,

@@ -227,10 +227,10 @@ fn events(c: &mut Criterion) {
             TOGETHER,
         );
     });
-    // Nothing made, nothing dropped: the same supervisor for ever, its action polled each time.
+    // Nothing made, nothing dropped: the same supervisor forever, its action polled each time.
     let mut supervisor = told(&config, began, &[STARTED, PROVED]);
     let mut now = began + ms(1);
-    group.bench_function("live, quiet: evidence, polled, for ever", |b| {
+    group.bench_function("live, quiet: evidence, polled, forever", |b| {
         b.iter(|| {
             now += Duration::from_micros(1);
             supervisor.handle_event(now, Event::Live { at: now });

@@ -11,7 +11,7 @@ use crate::backoff::{Backoff, Jitter};
 use crate::config::Config;
 use crate::handlers::Registration;
 use crate::ids::{ClientId, LivenessId, OpId, RegistrationId, StopId};
-use crate::state::{Asking, Live, Liveness, NotLive, Question, Standing, Started, State};
+use crate::state::{InFlight, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::Report;
 use crate::supervisor::Supervisor;
 
@@ -157,7 +157,7 @@ impl View<'_> {
         } = live;
         Live {
             evidence: self.at(evidence),
-            sent: self.sent(sent, matches!(question, Question::Asking(_))),
+            sent: self.sent(sent, matches!(question, Question::InFlight(_))),
             standing: match standing {
                 Standing::Clear => Standing::Clear,
                 Standing::Warned(failure) => Standing::Warned(failure),
@@ -173,31 +173,31 @@ impl View<'_> {
 
     fn question(&mut self, question: Question) -> Question {
         match question {
-            Question::Quiet { due } => Question::Quiet { due: self.at(due) },
+            Question::Idle { due } => Question::Idle { due: self.at(due) },
             Question::Suspected { hint, at, due } => Question::Suspected {
                 hint,
                 at: self.at(at),
                 due: self.at(due),
             },
-            Question::Asking(Asking {
+            Question::InFlight(InFlight {
                 id,
                 unproved,
                 deadline,
                 failures,
                 doubt,
-            }) => Question::Asking(Asking {
+            }) => Question::InFlight(InFlight {
                 id: LivenessId::from_number(self.name(id)),
                 unproved: self.at(unproved),
                 deadline: self.at(deadline),
                 failures,
                 doubt,
             }),
-            Question::Rechecking {
+            Question::RetryPending {
                 failures,
                 failure,
                 unproved,
                 due,
-            } => Question::Rechecking {
+            } => Question::RetryPending {
                 failures,
                 failure,
                 unproved: self.at(unproved),

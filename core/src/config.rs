@@ -16,18 +16,18 @@ pub struct Config {
 
 impl Config {
     /// The longest duration that any setting may have: 365 days. Sums of a few of them cannot overflow.
-    pub const LONGEST: Duration = Duration::from_hours(365 * 24);
+    pub const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
     /// The most handlers that there may be: each step looks at all of them.
-    pub const MOST_HANDLERS: usize = 1_000;
+    pub const MAX_HANDLERS: usize = 1_000;
 
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] for the first field that cannot be right, in the order of their declaration: a duration that is
-    /// zero or longer than [`Config::LONGEST`], one that is longer than what contains it, a count of zero or over 1,000,
-    /// jitter over 100 %, more handlers than [`Config::MOST_HANDLERS`], a handler's name that is empty or used twice, a detection bound beyond [`Config::LONGEST`].
+    /// zero or longer than [`Config::MAX_DURATION`], one that is longer than what contains it, a count of zero or over 1,000,
+    /// jitter over 100 %, more handlers than [`Config::MAX_HANDLERS`], a handler's name that is empty or used twice, a detection bound beyond [`Config::MAX_DURATION`].
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let s = &settings;
         duration("start_timeout", s.start_timeout)?;
@@ -134,7 +134,7 @@ fn refuse(field: &'static str, value: impl fmt::Debug, remedy: String) -> Result
 }
 
 fn not_too_long(field: &'static str, value: Duration) -> Result<(), ConfigError> {
-    if value > Config::LONGEST {
+    if value > Config::MAX_DURATION {
         return refuse(field, value, "make it at most 365 days".to_owned());
     }
     Ok(())
@@ -203,7 +203,7 @@ fn backoff(field: &'static str, value: &Backoff) -> Result<(), ConfigError> {
     if value.max < value.first {
         return refuse(field, value, "make `max` at least `first`".to_owned());
     }
-    if value.max > Config::LONGEST {
+    if value.max > Config::MAX_DURATION {
         return refuse(field, value, "make `max` at most 365 days".to_owned());
     }
     if value.jitter_percent > 100 {
@@ -213,7 +213,7 @@ fn backoff(field: &'static str, value: &Backoff) -> Result<(), ConfigError> {
 }
 
 fn handler_names(handlers: &[Handler]) -> Result<(), ConfigError> {
-    if handlers.len() > Config::MOST_HANDLERS {
+    if handlers.len() > Config::MAX_HANDLERS {
         return refuse(
             "handlers",
             handlers.len(),
@@ -243,7 +243,7 @@ fn detection_bound(s: &Settings) -> Result<Duration, ConfigError> {
     let timeouts = s.liveness_timeout * s.failures_to_not_ready;
     let rechecks = s.recheck_delay * (s.failures_to_not_ready - 1);
     let bound = s.live_interval + timeouts + rechecks;
-    if bound > Config::LONGEST {
+    if bound > Config::MAX_DURATION {
         refuse(
             "failures_to_not_ready",
             s.failures_to_not_ready,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An answer that did not come in time.
-pub(crate) const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
+pub(crate) const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 
 /// One failure, small enough to copy into every report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl Failure {
     ///
     /// A client library that cannot log in says so once, then that no broker is reachable, then nothing until a timeout.
     #[must_use]
-    pub fn more_telling(self, newer: Self) -> Self {
+    pub fn most_specific(self, newer: Self) -> Self {
         let says = |failure: Self| match failure.class {
             FailureClass::Timeout => 0,
             FailureClass::Unreachable | FailureClass::Other => 1,
@@ -141,7 +141,7 @@ impl FailureClass {
             | Self::QueueFull
             | Self::Other => FailureKind::Ambiguous,
             Self::NoLeader => FailureKind::Partial,
-            Self::Authorization | Self::TopicMissing | Self::Throttled => FailureKind::Answer,
+            Self::Authorization | Self::TopicMissing | Self::Throttled => FailureKind::Rejected,
         }
     }
 
@@ -215,7 +215,7 @@ pub enum FailureKind {
     /// Other brokers answer, only the leaders asked are missing: ready with a warning for a while.
     Partial,
     /// The broker spoke and refused for a reason of ours. The bus lives: ready, with a warning that stays.
-    Answer,
+    Rejected,
 }
 
 #[cfg(test)]

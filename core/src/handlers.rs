@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::action::Action;
-use crate::failure::{Failure, OVERDUE};
+use crate::failure::{Failure, TIMED_OUT};
 use crate::ids::{HandlerId, RegistrationId};
 use crate::supervisor::Supervisor;
 
@@ -117,7 +117,7 @@ impl Supervisor {
                 attempt,
                 ..
             } => {
-                self.registration_failed(index, attempt, OVERDUE);
+                self.registration_failed(index, attempt, TIMED_OUT);
                 self.actions
                     .push_back(Action::DiscardRegistration { registration });
             }
@@ -144,7 +144,7 @@ impl Supervisor {
 /// The configuration allows no more handlers than fit.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "Config allows fewer: Config::MOST_HANDLERS"
+    reason = "Config allows fewer: Config::MAX_HANDLERS"
 )]
 pub(crate) const fn handler_id(index: usize) -> HandlerId {
     HandlerId(index as u16)

@@ -185,6 +185,6 @@ pub use failure::{Failure, FailureClass, FailureKind};
 pub use handlers::Handler;
 pub use ids::{ClientId, HandlerId, LivenessId, OpId, RegistrationId, StopId};
 pub use phase::Phase;
-pub use settings::{Answers, OnClientLost, OnSuspicion, Settings};
+pub use settings::{OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 pub use status::{Cause, Report, Status};
 pub use supervisor::Supervisor;

@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::action::Action;
 use crate::failure::{Failure, FailureClass, FailureKind};
 use crate::ids::LivenessId;
-use crate::settings::Answers;
-use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
+use crate::settings::RejectionPolicy;
+use crate::state::{Doubt, InFlight, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Status};
 use crate::supervisor::Supervisor;
 
@@ -66,7 +66,7 @@ impl Supervisor {
     pub(crate) fn not_live_failed(&mut self, not_live: NotLive, failure: Failure) -> NotLive {
         let reason = not_live
             .hint
-            .map_or(failure, |hint| hint.more_telling(failure));
+            .map_or(failure, |hint| hint.most_specific(failure));
         self.set_status(Status::NotReady, Cause::LivenessFailed(reason));
         NotLive {
             successes: 0,
@@ -100,17 +100,17 @@ impl Supervisor {
             evidence,
             sent: not_live.sent,
             standing,
-            question: Question::Quiet { due: evidence },
+            question: Question::Idle { due: evidence },
         };
         live.question = match not_live.in_flight {
-            Some(id) => Question::Asking(Asking {
+            Some(id) => Question::InFlight(InFlight {
                 id,
                 unproved: not_live.sent,
                 deadline: not_live.until.min(self.now + settings.liveness_timeout),
                 failures: 0,
                 doubt: Doubt::None,
             }),
-            None => Question::Quiet {
+            None => Question::Idle {
                 due: live.next_due(self.now, &self.config),
             },
         };
@@ -144,7 +144,7 @@ impl Supervisor {
         let deadline = self.now + timeout;
         let asking = Live {
             sent: self.now,
-            question: Question::Asking(Asking {
+            question: Question::InFlight(InFlight {
                 id,
                 unproved,
                 deadline,
@@ -165,7 +165,7 @@ impl Supervisor {
             standing,
             ..live
         };
-        live.question = Question::Quiet {
+        live.question = Question::Idle {
             due: live.next_due(self.now, &self.config),
         };
         self.set_liveness(started, Liveness::Live(live));
@@ -178,24 +178,24 @@ impl Supervisor {
             evidence: at,
             ..live
         };
-        let quiet = Question::Quiet {
+        let quiet = Question::Idle {
             due: live.next_due(self.now, &self.config),
         };
         live.question = match live.question {
-            Question::Quiet { due } => match live.standing {
+            Question::Idle { due } => match live.standing {
                 Standing::Clear => quiet,
-                Standing::Warned(_) | Standing::Partial { .. } => Question::Quiet { due },
+                Standing::Warned(_) | Standing::Partial { .. } => Question::Idle { due },
             },
             Question::Suspected { at: suspected, .. } if at > suspected => quiet,
-            Question::Rechecking { unproved, .. } if at > unproved => quiet,
-            Question::Asking(asking) if at > asking.unproved => Question::Asking(Asking {
+            Question::RetryPending { unproved, .. } if at > unproved => quiet,
+            Question::InFlight(asking) if at > asking.unproved => Question::InFlight(InFlight {
                 failures: 0,
                 doubt: Doubt::None,
                 ..asking
             }),
             question @ (Question::Suspected { .. }
-            | Question::Rechecking { .. }
-            | Question::Asking(_)) => question,
+            | Question::RetryPending { .. }
+            | Question::InFlight(_)) => question,
         };
         self.set_liveness(started, Liveness::Live(live));
         self.settle();
@@ -207,14 +207,14 @@ impl Supervisor {
         let soonest = live.spaced(now, &self.config);
         let hint = live.question.hint_with(hint);
         let question = match live.question {
-            Question::Quiet { due }
-            | Question::Rechecking { due, .. }
+            Question::Idle { due }
+            | Question::RetryPending { due, .. }
             | Question::Suspected { due, .. } => Question::Suspected {
                 hint,
                 at: now,
                 due: due.min(soonest),
             },
-            Question::Asking(asking) => Question::Asking(Asking {
+            Question::InFlight(asking) => Question::InFlight(InFlight {
                 unproved: now,
                 deadline: asking.deadline.min(now + settings.suspicion_timeout),
                 failures: 0,
@@ -233,7 +233,7 @@ impl Supervisor {
         &mut self,
         started: Started,
         live: Live,
-        asking: Asking,
+        asking: InFlight,
         failure: Failure,
     ) {
         match failure.class.kind() {
@@ -241,10 +241,10 @@ impl Supervisor {
                 self.client_lost(started, failure);
             }
             FailureKind::Definitive => self.lose_answered(started, live, failure),
-            FailureKind::Answer if self.takes_for_live(failure) => {
+            FailureKind::Rejected if self.takes_for_live(failure) => {
                 self.proved(started, live, Standing::Warned(failure));
             }
-            FailureKind::Answer => self.lose_answered(started, live, failure),
+            FailureKind::Rejected => self.lose_answered(started, live, failure),
             FailureKind::Partial => self.leaders_missing(started, live, failure),
             FailureKind::Ambiguous => self.ambiguously_failed(started, live, asking, failure),
         }
@@ -265,7 +265,7 @@ impl Supervisor {
         {
             return self.lose_answered(started, live, failure);
         }
-        live.question = Question::Quiet {
+        live.question = Question::Idle {
             due: live.next_due(self.now, &self.config),
         };
         self.set_liveness(started, Liveness::Live(live));
@@ -276,11 +276,11 @@ impl Supervisor {
         &mut self,
         started: Started,
         mut live: Live,
-        asking: Asking,
+        asking: InFlight,
         failure: Failure,
     ) {
         if live.evidence > asking.unproved {
-            live.question = Question::Quiet {
+            live.question = Question::Idle {
                 due: live.next_due(self.now, &self.config),
             };
             return self.set_liveness(started, Liveness::Live(live));
@@ -288,9 +288,9 @@ impl Supervisor {
         let failures = asking.failures.saturating_add(1);
         let enough = self.config.settings().failures_to_not_ready;
         match asking.doubt {
-            Doubt::SentIt(hint) => self.lose_answered(started, live, hint.more_telling(failure)),
+            Doubt::SentIt(hint) => self.lose_answered(started, live, hint.most_specific(failure)),
             Doubt::CameLater(hint) if failures >= enough => {
-                self.lose_answered(started, live, hint.more_telling(failure));
+                self.lose_answered(started, live, hint.most_specific(failure));
             }
             Doubt::None if failures >= enough => self.lose_answered(started, live, failure),
             // It was asked before the bad news, and may have been lost to what ended before it: one that is asked now decides.
@@ -303,7 +303,7 @@ impl Supervisor {
                 self.set_liveness(started, Liveness::Live(live));
             }
             Doubt::None => {
-                live.question = Question::Rechecking {
+                live.question = Question::RetryPending {
                     failures,
                     failure,
                     unproved: asking.unproved,
@@ -318,7 +318,7 @@ impl Supervisor {
     pub(crate) fn lose_answered(&mut self, started: Started, live: Live, failure: Failure) {
         let hint = live.question.hint();
         let answered = Live {
-            question: Question::Quiet { due: self.now },
+            question: Question::Idle { due: self.now },
             ..live
         };
         self.lose(started, answered, Cause::LivenessFailed(failure), hint);
@@ -343,15 +343,15 @@ impl Supervisor {
             ..NotLive::since(now)
         };
         let not_live = match live.question {
-            Question::Asking(asking) if asking.deadline > now => NotLive {
+            Question::InFlight(asking) if asking.deadline > now => NotLive {
                 in_flight: Some(asking.id),
                 until: asking.deadline.min(now + interval),
                 ..not_live
             },
-            Question::Asking(_)
-            | Question::Quiet { .. }
+            Question::InFlight(_)
+            | Question::Idle { .. }
             | Question::Suspected { .. }
-            | Question::Rechecking { .. } => not_live,
+            | Question::RetryPending { .. } => not_live,
         };
         self.set_liveness(started, Liveness::NotLive(not_live));
     }
@@ -367,8 +367,8 @@ impl Supervisor {
 
     /// Whether this failure proves that the bus lives.
     pub(crate) fn takes_for_live(&self, failure: Failure) -> bool {
-        failure.class.kind() == FailureKind::Answer
-            && self.config.settings().answers == Answers::Live
+        failure.class.kind() == FailureKind::Rejected
+            && self.config.settings().on_rejection == RejectionPolicy::Live
     }
 }
 

@@ -15,13 +15,13 @@ pub enum Phase {
     /// There is a client, and nothing proves that its bus works.
     NotLive,
     /// The bus works, and nobody asks.
-    Quiet,
+    Idle,
     /// The bus works; bad news came, and a liveness message is about to go out.
     Suspected,
     /// The bus worked; a liveness message is under way.
-    Asking,
+    InFlight,
     /// The bus worked; a liveness message failed ambiguously, and the next is about to go out.
-    Rechecking,
+    RetryPending,
     /// Shutting down: not ready, and nothing closed yet.
     Draining,
     /// Shutting down: everything is being closed.
@@ -38,10 +38,10 @@ impl Phase {
         Self::Starting,
         Self::BackingOff,
         Self::NotLive,
-        Self::Quiet,
+        Self::Idle,
         Self::Suspected,
-        Self::Asking,
-        Self::Rechecking,
+        Self::InFlight,
+        Self::RetryPending,
         Self::Draining,
         Self::Stopping,
         Self::Stopped,
@@ -55,10 +55,10 @@ impl Phase {
             Self::Starting => "Starting",
             Self::BackingOff => "BackingOff",
             Self::NotLive => "NotLive",
-            Self::Quiet => "Quiet",
+            Self::Idle => "Idle",
             Self::Suspected => "Suspected",
-            Self::Asking => "Asking",
-            Self::Rechecking => "Rechecking",
+            Self::InFlight => "InFlight",
+            Self::RetryPending => "RetryPending",
             Self::Draining => "Draining",
             Self::Stopping => "Stopping",
             Self::Stopped => "Stopped",
@@ -83,10 +83,10 @@ impl Supervisor {
             State::Started(started) => match started.liveness {
                 Liveness::NotLive(_) => Phase::NotLive,
                 Liveness::Live(live) => match live.question {
-                    Question::Quiet { .. } => Phase::Quiet,
+                    Question::Idle { .. } => Phase::Idle,
                     Question::Suspected { .. } => Phase::Suspected,
-                    Question::Asking(_) => Phase::Asking,
-                    Question::Rechecking { .. } => Phase::Rechecking,
+                    Question::InFlight(_) => Phase::InFlight,
+                    Question::RetryPending { .. } => Phase::RetryPending,
                 },
             },
             State::Draining { .. } => Phase::Draining,
@@ -107,10 +107,10 @@ mod tests {
             Phase::Starting => 0,
             Phase::BackingOff => 1,
             Phase::NotLive => 2,
-            Phase::Quiet => 3,
+            Phase::Idle => 3,
             Phase::Suspected => 4,
-            Phase::Asking => 5,
-            Phase::Rechecking => 6,
+            Phase::InFlight => 5,
+            Phase::RetryPending => 6,
             Phase::Draining => 7,
             Phase::Stopping => 8,
             Phase::Stopped => 9,
@@ -139,6 +139,6 @@ mod tests {
     #[test]
     fn a_phase_is_displayed_by_its_name_and_can_be_aligned() {
         assert_eq!(Phase::NotLive.to_string(), "NotLive");
-        assert_eq!(format!("[{:>8}]", Phase::Quiet), "[   Quiet]");
+        assert_eq!(format!("[{:>8}]", Phase::Idle), "[    Idle]");
     }
 }

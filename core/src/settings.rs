@@ -50,7 +50,7 @@ pub struct Settings {
     /// How long the service stays Running, with a warning, while only the leaders asked are missing. Zero: not at all.
     pub partial_tolerance: Duration,
     /// What an answer proves that refuses for a reason of ours: a missing topic, a missing right, a quota.
-    pub answers: Answers,
+    pub on_rejection: RejectionPolicy,
     /// What a fatally broken client leads to.
     pub on_client_lost: OnClientLost,
     /// Replace the client when nothing proved it to be of any use for so long. Longer than `not_live_interval_max`.
@@ -74,14 +74,14 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnSuspicion {
     /// Ask the bus now, with `suspicion_timeout`; the outcome decides alone.
-    Ask,
+    Check,
     /// Believe it: NotReady at once.
     NotReady,
 }
 
 /// What a refusal for a reason of ours proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answers {
+pub enum RejectionPolicy {
     /// The bus lives: it answered. Running, with a warning.
     Live,
     /// Strict: what we asked was not done. NotReady.
@@ -93,7 +93,7 @@ pub enum Answers {
 pub enum OnClientLost {
     /// Discard it and start another.
     Recreate,
-    /// Failed, for ever.
+    /// Failed, forever.
     Fail,
 }
 
@@ -116,11 +116,11 @@ impl Default for Settings {
             successes_to_ready: 1,
             not_live_interval: Duration::from_secs(1),
             not_live_interval_max: Duration::from_secs(5),
-            on_suspicion: OnSuspicion::Ask,
+            on_suspicion: OnSuspicion::Check,
             suspicion_timeout: Duration::from_millis(500),
             suspicion_spacing: Duration::from_millis(200),
             partial_tolerance: Duration::from_secs(15),
-            answers: Answers::Live,
+            on_rejection: RejectionPolicy::Live,
             on_client_lost: OnClientLost::Recreate,
             recreate_after: None,
             handlers: Vec::new(),
@@ -165,7 +165,7 @@ impl Settings {
             not_live_interval_max: Duration::from_secs(5),
             on_suspicion: OnSuspicion::NotReady,
             partial_tolerance: Duration::ZERO,
-            answers: Answers::NotLive,
+            on_rejection: RejectionPolicy::NotLive,
             on_client_lost: OnClientLost::Fail,
             drain: Duration::ZERO,
             ..Self::default()
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(voltha.start_backoff.jitter_percent, 0);
         assert_eq!(voltha.failures_to_not_ready, 1);
         assert_eq!(voltha.on_suspicion, OnSuspicion::NotReady);
-        assert_eq!(voltha.answers, Answers::NotLive);
+        assert_eq!(voltha.on_rejection, RejectionPolicy::NotLive);
         assert_eq!(voltha.on_client_lost, OnClientLost::Fail);
     }
 }

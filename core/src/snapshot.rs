@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::failure::{Failure, FailureClass};
 use crate::handlers::Registration;
 use crate::ids::{ClientId, HandlerId, LivenessId, RegistrationId, StopId};
-use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
+use crate::state::{Doubt, InFlight, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
 
@@ -21,7 +21,7 @@ use crate::supervisor::Supervisor;
 const VERSION: u64 = 1;
 
 /// What the core adds to an instant is shorter; see the rules of the crate about room.
-const ROOM: Duration = Config::LONGEST.saturating_mul(8);
+const ROOM: Duration = Config::MAX_DURATION.saturating_mul(8);
 
 impl Supervisor {
     /// All that it knows beside its configuration, queued actions included. Instants are counted from `epoch`; one that
@@ -246,13 +246,13 @@ variants!(Standing {
 });
 
 variants!(Question {
-    1 => Quiet { due },
+    1 => Idle { due },
     2 => Suspected { hint, at, due },
-    3 => Asking(asking),
-    4 => Rechecking { failures, failure, unproved, due },
+    3 => InFlight(asking),
+    4 => RetryPending { failures, failure, unproved, due },
 });
 
-fields!(Asking {
+fields!(InFlight {
     id,
     unproved,
     deadline,
@@ -317,7 +317,7 @@ variants!(Cause {
     9 => Starved,
     10 => ShuttingDown,
     11 => ShutDown,
-    12 => CutOff,
+    12 => ForcedStop,
     13 => Reported,
 });
 

@@ -92,7 +92,7 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// Nobody asks; the next liveness message is due at `due` unless evidence comes first.
-    Quiet { due: Instant },
+    Idle { due: Instant },
     /// Bad news came at `at`: a liveness message goes out at `due` unless newer evidence comes first.
     Suspected {
         hint: Failure,
@@ -100,9 +100,9 @@ pub(crate) enum Question {
         due: Instant,
     },
     /// A liveness message is under way.
-    Asking(Asking),
+    InFlight(InFlight),
     /// It failed ambiguously; asked again at `due` unless evidence newer than `unproved` comes first.
-    Rechecking {
+    RetryPending {
         failures: u32,
         failure: Failure,
         unproved: Instant,
@@ -111,7 +111,7 @@ pub(crate) enum Question {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Asking {
+pub(crate) struct InFlight {
     pub(crate) id: LivenessId,
     /// Evidence that is newer makes its timeout meaningless: it refutes what the message was sent for.
     pub(crate) unproved: Instant,
@@ -223,20 +223,22 @@ impl Question {
     pub(crate) const fn hint(&self) -> Option<Failure> {
         match *self {
             Self::Suspected { hint, .. } => Some(hint),
-            Self::Asking(asking) => asking.doubt.hint(),
-            Self::Quiet { .. } | Self::Rechecking { .. } => None,
+            Self::InFlight(asking) => asking.doubt.hint(),
+            Self::Idle { .. } | Self::RetryPending { .. } => None,
         }
     }
 
     /// The same, with one more piece of it.
     pub(crate) fn hint_with(&self, newer: Failure) -> Failure {
-        self.hint().map_or(newer, |old| old.more_telling(newer))
+        self.hint().map_or(newer, |old| old.most_specific(newer))
     }
 
     const fn deadline(&self) -> Instant {
         match *self {
-            Self::Quiet { due } | Self::Suspected { due, .. } | Self::Rechecking { due, .. } => due,
-            Self::Asking(asking) => asking.deadline,
+            Self::Idle { due } | Self::Suspected { due, .. } | Self::RetryPending { due, .. } => {
+                due
+            }
+            Self::InFlight(asking) => asking.deadline,
         }
     }
 }

@@ -96,7 +96,7 @@ pub enum Cause {
     /// The shutdown ended in order.
     ShutDown,
     /// The shutdown was cut off: not everything was flushed and closed in time.
-    CutOff,
+    ForcedStop,
     /// Set by hand, by whoever owns the service.
     Reported,
 }
@@ -117,7 +117,7 @@ impl Cause {
             | Self::Starved
             | Self::ShuttingDown
             | Self::ShutDown
-            | Self::CutOff
+            | Self::ForcedStop
             | Self::Reported => None,
         }
     }
@@ -137,7 +137,7 @@ impl Cause {
             | Self::Starved
             | Self::ShuttingDown
             | Self::ShutDown
-            | Self::CutOff
+            | Self::ForcedStop
             | Self::Reported => None,
         }
     }
@@ -157,7 +157,7 @@ impl Cause {
             Self::Starved => "Starved",
             Self::ShuttingDown => "ShuttingDown",
             Self::ShutDown => "ShutDown",
-            Self::CutOff => "CutOff",
+            Self::ForcedStop => "ForcedStop",
             Self::Reported => "Reported",
         }
     }
@@ -197,7 +197,7 @@ impl fmt::Display for Cause {
             Self::Starved => f.write_str("the supervisor did not get to run"),
             Self::ShuttingDown => f.write_str("shutting down"),
             Self::ShutDown => f.write_str("shut down"),
-            Self::CutOff => f.write_str("shut down by force"),
+            Self::ForcedStop => f.write_str("shut down by force"),
             Self::Reported => f.write_str("reported by its owner"),
         }
     }

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use crate::action::Action;
 use crate::event::Event;
-use crate::failure::{Failure, OVERDUE};
+use crate::failure::{Failure, TIMED_OUT};
 use crate::handlers::{Registration, handler_id};
 use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 use crate::settings::{OnClientLost, OnSuspicion};
-use crate::state::{Asking, Doubt, Live, Liveness, NotLive, Question, Standing, Started, State};
+use crate::state::{Doubt, InFlight, Live, Liveness, NotLive, Question, Standing, Started, State};
 use crate::status::{Cause, Report, Status};
 use crate::supervisor::Supervisor;
 
@@ -53,14 +53,14 @@ impl Supervisor {
                     self.not_live_answered(started, not_live, result);
                 }
                 Liveness::Live(live) => match live.question {
-                    Question::Asking(asking) if asking.id == answered => match result {
+                    Question::InFlight(asking) if asking.id == answered => match result {
                         Ok(()) => self.proved(started, live, Standing::Clear),
                         Err(failure) => self.live_failed(started, live, asking, failure),
                     },
-                    Question::Asking(_)
-                    | Question::Quiet { .. }
+                    Question::InFlight(_)
+                    | Question::Idle { .. }
                     | Question::Suspected { .. }
-                    | Question::Rechecking { .. } => self.ignore_stale(),
+                    | Question::RetryPending { .. } => self.ignore_stale(),
                 },
                 Liveness::NotLive(_) => self.ignore_stale(),
             },
@@ -103,7 +103,7 @@ impl Supervisor {
         match self.state {
             State::Stopping { id, .. } if id == answered => self.stopped(match result {
                 Ok(()) => Cause::ShutDown,
-                Err(_) => Cause::CutOff,
+                Err(_) => Cause::ForcedStop,
             }),
             State::Stopping { .. }
             | State::Starting { .. }
@@ -143,12 +143,12 @@ impl Supervisor {
                 Liveness::NotLive(not_live) => self.set_liveness(
                     started,
                     Liveness::NotLive(NotLive {
-                        hint: Some(not_live.hint.map_or(hint, |old| old.more_telling(hint))),
+                        hint: Some(not_live.hint.map_or(hint, |old| old.most_specific(hint))),
                         ..not_live
                     }),
                 ),
                 Liveness::Live(live) => match self.config.settings().on_suspicion {
-                    OnSuspicion::Ask => self.suspect(started, live, hint),
+                    OnSuspicion::Check => self.suspect(started, live, hint),
                     OnSuspicion::NotReady => {
                         let hint = live.question.hint_with(hint);
                         self.lose(started, live, Cause::LivenessFailed(hint), Some(hint));
@@ -220,7 +220,7 @@ impl Supervisor {
                 attempt,
                 ..
             } => {
-                self.start_failed(attempt, OVERDUE);
+                self.start_failed(attempt, TIMED_OUT);
                 self.actions.push_back(Action::DiscardClient { client });
             }
             State::BackingOff { attempt, .. } => self.start(attempt),
@@ -234,7 +234,7 @@ impl Supervisor {
                 self.state = State::Stopping { id, deadline };
                 self.actions.push_back(Action::Stop { id, deadline });
             }
-            State::Stopping { .. } => self.stopped(Cause::CutOff),
+            State::Stopping { .. } => self.stopped(Cause::ForcedStop),
             // Neither has a deadline.
             State::Stopped | State::Failed => {}
         }
@@ -247,7 +247,7 @@ impl Supervisor {
         {
             self.give_up_client(started);
         } else if not_live.in_flight.is_some() && !not_live.proved {
-            let failed = self.not_live_failed(not_live, OVERDUE);
+            let failed = self.not_live_failed(not_live, TIMED_OUT);
             self.ask_while_not_live(started, failed);
         } else {
             self.ask_while_not_live(started, not_live);
@@ -259,21 +259,21 @@ impl Supervisor {
         if live.lease(&self.config) <= now {
             self.lease_ran_out(started, live);
         } else if live.partial_end(&self.config).is_some_and(|end| end <= now) {
-            let failure = live.standing.warning().unwrap_or(OVERDUE);
+            let failure = live.standing.warning().unwrap_or(TIMED_OUT);
             let hint = live.question.hint();
             self.lose(started, live, Cause::LivenessFailed(failure), hint);
         } else {
             match live.question {
-                Question::Quiet { .. } => self.ask_while_live(started, live, now, 0, Doubt::None),
+                Question::Idle { .. } => self.ask_while_live(started, live, now, 0, Doubt::None),
                 Question::Suspected { hint, at, .. } => {
                     self.ask_while_live(started, live, at, 0, Doubt::SentIt(hint));
                 }
-                Question::Rechecking {
+                Question::RetryPending {
                     failures, unproved, ..
                 } => {
                     self.ask_while_live(started, live, unproved, failures, Doubt::None);
                 }
-                Question::Asking(asking) => self.live_failed(started, live, asking, OVERDUE),
+                Question::InFlight(asking) => self.live_failed(started, live, asking, TIMED_OUT),
             }
         }
     }
@@ -284,13 +284,13 @@ impl Supervisor {
     /// late, the last question is what is cut short. The bound is a promise, a timeout is not.
     fn lease_ran_out(&mut self, started: Started, live: Live) {
         let cause = match live.question {
-            Question::Asking(Asking {
+            Question::InFlight(InFlight {
                 unproved, doubt, ..
             }) if live.evidence <= unproved => {
-                Cause::LivenessFailed(doubt.hint().unwrap_or(OVERDUE))
+                Cause::LivenessFailed(doubt.hint().unwrap_or(TIMED_OUT))
             }
-            Question::Rechecking { failure, .. } => Cause::LivenessFailed(failure),
-            Question::Asking(_) | Question::Quiet { .. } | Question::Suspected { .. } => {
+            Question::RetryPending { failure, .. } => Cause::LivenessFailed(failure),
+            Question::InFlight(_) | Question::Idle { .. } | Question::Suspected { .. } => {
                 Cause::Starved
             }
         };

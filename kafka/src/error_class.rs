@@ -318,7 +318,7 @@ mod tests {
             RDKafkaErrorCode::UnknownTopicOrPartition,
             RDKafkaErrorCode::ThrottlingQuotaExceeded,
         ] {
-            assert_eq!(classify(code).kind(), FailureKind::Answer, "{code:?}");
+            assert_eq!(classify(code).kind(), FailureKind::Rejected, "{code:?}");
         }
     }
 

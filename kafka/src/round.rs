@@ -223,7 +223,7 @@ async fn blocking<R: Runtime, T: Send + 'static>(
 fn more_decisive(a: Failure, b: Failure) -> Failure {
     let rank = |failure: Failure| match failure.class.kind() {
         FailureKind::Definitive => 3,
-        FailureKind::Answer => 2,
+        FailureKind::Rejected => 2,
         FailureKind::Partial => 1,
         FailureKind::Ambiguous => 0,
     };

@@ -84,7 +84,7 @@ impl Reporter {
             |report| report.status != Status::Stopped,
             |report| Report {
                 status: Status::Stopped,
-                cause: Cause::CutOff,
+                cause: Cause::ForcedStop,
                 warning: None,
                 lease: None,
                 since: now,

@@ -20,7 +20,7 @@ impl StatusChange {
     /// How long the bus had not been proved to work when this was noticed: for a loss, the detection time at most.
     /// `None` when there was never any proof.
     #[must_use]
-    pub fn unproved_for(&self) -> Option<Duration> {
+    pub fn unverified_for(&self) -> Option<Duration> {
         self.report
             .evidence
             .map(|evidence| self.at.saturating_duration_since(evidence))

@@ -168,7 +168,7 @@ fn nothing_is_ready_once_its_reporter_is_gone() {
     let report = readiness.service("bus").expect("declared").report();
     assert_eq!(
         (report.status, report.cause),
-        (Status::Stopped, Cause::CutOff)
+        (Status::Stopped, Cause::ForcedStop)
     );
 
     let bus = registry
@@ -180,7 +180,7 @@ fn nothing_is_ready_once_its_reporter_is_gone() {
     assert!(!readiness.is_ready());
 }
 
-/// Nobody can make a service ready for ever by leaving the lease out.
+/// Nobody can make a service ready forever by leaving the lease out.
 #[test]
 fn running_without_a_lease_is_ready_for_no_time() {
     let now = Instant::now();

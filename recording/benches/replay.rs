@@ -141,7 +141,7 @@ fn encode(config: &Config, began: Instant, entries: &Entries) -> Vec<u8> {
     entries
         .iter()
         .map(|(at, entry)| (*at, Content::Entry(*entry)))
-        .chain([(last, Content::End(End::CutOff))])
+        .chain([(last, Content::End(End::ForcedStop))])
         .for_each(|(at, content)| {
             let line = Line { at, content };
             line.encode(Epoch::new(began), &mut text)

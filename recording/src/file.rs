@@ -15,7 +15,7 @@ const BUFFER: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct RecordFile {
     path: PathBuf,
-    /// `None` until a pipe or a device is opened, which may take for ever, and so is left to the thread that writes.
+    /// `None` until a pipe or a device is opened, which may take forever, and so is left to the thread that writes.
     file: Option<File>,
     /// The most bytes of a regular file.
     limit: Option<u64>,

@@ -29,7 +29,7 @@
 //! {"ns":3600000000,"event":"Suspicion","failure":"Unreachable","code":-195}
 //! ```
 //!
-//! The last one says why there are no more (`end`): "stopped", "cut off" (the supervisor was dropped), "continued" (in the
+//! The last one says why there are no more (`end`): "stopped", "forced stop" (the supervisor was dropped), "continued" (in the
 //! next file, with so many actions `queued`), "too slow" (the disk), "failed: " and why. A recording without it was ended
 //! by a crash.
 

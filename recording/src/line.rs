@@ -37,7 +37,7 @@ pub enum End {
     /// The supervisor came to its end.
     Stopped,
     /// The supervisor was dropped before its end.
-    CutOff,
+    ForcedStop,
     /// The file was full: the next one goes on.
     Continued {
         /// How many actions the supervisor had yet to give: the next file begins with them.
@@ -54,7 +54,7 @@ impl End {
     #[must_use]
     pub const fn is_in_order(&self) -> bool {
         match self {
-            Self::Stopped | Self::CutOff | Self::Continued { .. } => true,
+            Self::Stopped | Self::ForcedStop | Self::Continued { .. } => true,
             Self::TooSlow | Self::Failed(_) => false,
         }
     }
@@ -64,7 +64,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("stopped"),
-            Self::CutOff => f.write_str("cut off"),
+            Self::ForcedStop => f.write_str("forced stop"),
             Self::Continued { .. } => f.write_str("continued"),
             Self::TooSlow => f.write_str("too slow"),
             Self::Failed(reason) => write!(f, "failed: {reason}"),

@@ -159,7 +159,7 @@ impl<R: BufRead> Replay<R> {
                     End::Stopped => 0,
                     End::Continued { queued } => *queued,
                     // Whatever cut the loop off may have done so before it had polled them all.
-                    End::CutOff | End::TooSlow | End::Failed(_) => return Ok(()),
+                    End::ForcedStop | End::TooSlow | End::Failed(_) => return Ok(()),
                 };
                 return self.left(promised);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Handler, OnClientLost, OnSuspicion, Settings};
+use livebus_core::{Backoff, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub(crate) struct SettingsLine {
     suspicion_spacing: Duration,
     #[serde(with = "nanos")]
     partial_tolerance: Duration,
-    #[serde(with = "AnswersLine")]
-    answers: Answers,
+    #[serde(with = "RejectionPolicyLine")]
+    on_rejection: RejectionPolicy,
     #[serde(with = "OnClientLostLine")]
     on_client_lost: OnClientLost,
     #[serde(with = "optional_nanos")]
@@ -66,13 +66,13 @@ struct BackoffLine {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "OnSuspicion")]
 enum OnSuspicionLine {
-    Ask,
+    Check,
     NotReady,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "Answers")]
-enum AnswersLine {
+#[serde(remote = "RejectionPolicy")]
+enum RejectionPolicyLine {
     Live,
     NotLive,
 }

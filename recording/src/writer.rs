@@ -96,7 +96,7 @@ impl Writer {
         if self.status == Status::Stopped {
             End::Stopped
         } else {
-            End::CutOff
+            End::ForcedStop
         }
     }
 

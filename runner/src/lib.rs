@@ -31,7 +31,7 @@ pub use bus::{Bus, IntoBus};
 pub use changes::Changes;
 pub use effects::{Effects, Message, Operation};
 pub use handle::{EndedError, Handle};
-pub use observations::{News, Observations};
+pub use observations::{Observations, Observed};
 pub use observer::{Entry, ObservedSupervisor, Observer, ObserverError};
 pub use owner::OwnerGone;
 pub use runner::{Runner, Supervision};

@@ -38,7 +38,7 @@ struct BadNews {
 
 /// What came since it was taken last. A field may be added in a minor version: match with `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct News {
+pub struct Observed {
     /// The newest good news.
     pub live: Option<Instant>,
     /// The most telling bad news, the newest of several that say as much.
@@ -83,7 +83,7 @@ impl Observations {
         self.tell(|bad| {
             bad.suspicion = Some(
                 bad.suspicion
-                    .map_or(failure, |old| old.more_telling(failure)),
+                    .map_or(failure, |old| old.most_specific(failure)),
             );
         });
     }
@@ -108,10 +108,10 @@ impl Observations {
 
     /// Takes what came since the last time.
     #[must_use]
-    pub fn take(&self) -> News {
+    pub fn take(&self) -> Observed {
         let bad = std::mem::take(&mut *self.bad.lock().unwrap_or_else(PoisonError::into_inner));
         let live = self.live.swap(0, Ordering::Relaxed).checked_sub(1);
-        News {
+        Observed {
             live: live.map(|nanos| self.epoch + Duration::from_nanos(nanos)),
             suspicion: bad.suspicion,
             lost: bad.lost,
@@ -196,7 +196,7 @@ mod tests {
         assert!(changed.as_mut().poll(&mut context).is_ready());
         let news = cell.take();
         assert_eq!(news.suspicion, Some(FailureClass::Authentication.into()));
-        assert_eq!(cell.take(), News::default());
+        assert_eq!(cell.take(), Observed::default());
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn log(service: &str, change: &StatusChange) {
     } = change.report;
     let class = cause.failure().map(|failure| failure.class.name());
     let warning = warning.map(|failure| failure.class.name());
-    let unproved_ms = change.unproved_for().map(|gap| gap.as_millis());
+    let unverified_ms = change.unverified_for().map(|gap| gap.as_millis());
     let cause_name = cause.name();
     let from = change.from.name();
     let status = status.name();
@@ -64,7 +64,7 @@ fn log(service: &str, change: &StatusChange) {
             class,
             warning,
             attempt,
-            unproved_ms,
+            unverified_ms,
             "{cause}"
         );
     } else {
@@ -74,7 +74,7 @@ fn log(service: &str, change: &StatusChange) {
             from,
             cause = cause_name,
             attempt,
-            unproved_ms,
+            unverified_ms,
             "{cause}"
         );
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use livebus_core::{Answers, FailureClass, Settings};
+use livebus_core::{FailureClass, RejectionPolicy, Settings};
 use livebus_kafka::LivenessBy;
 use livebus_tests::host::Host;
 use livebus_tests::http::get;
@@ -45,7 +45,7 @@ pub(crate) fn missing_topic_is_not_ready_if_strict(context: &Context) -> anyhow:
         let topic = &format!("strict-{host}");
         let kafka = by_produce(&node.bootstrap_servers(), topic)?;
         let strict = Settings {
-            answers: Answers::NotLive,
+            on_rejection: RejectionPolicy::NotLive,
             ..fast()
         };
         let mut bus = context.watch(topic, host, kafka, strict)?;

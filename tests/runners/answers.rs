@@ -1,6 +1,6 @@
 //! What a real librdkafka is answered by the embedded cluster, and what that proves.
 
-use livebus_core::{Answers, FailureClass, Settings, Status};
+use livebus_core::{FailureClass, RejectionPolicy, Settings, Status};
 use livebus_kafka::LivenessBy;
 use livebus_runner::Builder;
 use livebus_tests::host::FullRunner;
@@ -33,7 +33,7 @@ pub(crate) async fn a_missing_topic_is_not_ready_when_answers_do_not_count_as_li
 >() {
     let cluster = cluster(1);
     let strict = Settings {
-        answers: Answers::NotLive,
+        on_rejection: RejectionPolicy::NotLive,
         ..fast()
     };
     let (_handle, mut watch) = start(supervise::<R>(&cluster).settings(strict)).await;

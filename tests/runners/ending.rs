@@ -35,7 +35,7 @@ pub(crate) async fn a_shutdown_whose_bus_does_not_stop_ends_all_the_same<R: Full
     bus.stops.store(false, Ordering::Relaxed);
     let (handle, _watch) = start(builder::<R>(&bus)).await;
     handle.ready().await.expect("the bus answers");
-    assert_eq!(handle.shutdown().await.cause, Cause::CutOff);
+    assert_eq!(handle.shutdown().await.cause, Cause::ForcedStop);
 }
 
 pub(crate) async fn a_shutdown_before_anything_was_proved_ends_and_twice_is_once<R: FullRunner>() {
@@ -78,7 +78,7 @@ pub(crate) async fn dropping_the_handle_ends_everything<R: FullRunner>() {
     watch.until(Status::Running).await;
     let readiness = handle.readiness().clone();
     drop(handle);
-    assert_eq!(watch.next().await.cause, Cause::CutOff);
+    assert_eq!(watch.next().await.cause, Cause::ForcedStop);
     watch.ends().await;
     assert!(!readiness.is_ready());
     // The loop held the only other one.

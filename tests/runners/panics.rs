@@ -44,7 +44,7 @@ pub(crate) async fn a_panic_of_the_bus_itself_leaves_nobody_believing<R: FullRun
     bus.observations
         .lost(bus.client(), FailureClass::ClientFatal.into());
     let ended = watch.until(Status::Stopped).await;
-    assert_eq!(ended.cause, Cause::CutOff);
+    assert_eq!(ended.cause, Cause::ForcedStop);
     watch.ends().await;
     within::<R, _>("the end", handle.ended()).await;
     assert_eq!(handle.status(), Status::Stopped);

@@ -92,7 +92,7 @@ const CAUSES: [&str; 11] = [
     "Starved",
     "ShuttingDown",
     "ShutDown",
-    "CutOff",
+    "ForcedStop",
 ];
 
 fn everything_is_said(scenarios: &[Scenario]) -> Result<(), Failed> {
@@ -109,7 +109,7 @@ fn everything_is_said(scenarios: &[Scenario]) -> Result<(), Failed> {
     let statuses = Status::ALL.into_iter().filter(|it| *it != Status::Unknown);
     let warnings = FailureClass::ALL
         .into_iter()
-        .filter(|class| matches!(class.kind(), FailureKind::Partial | FailureKind::Answer));
+        .filter(|class| matches!(class.kind(), FailureKind::Partial | FailureKind::Rejected));
     let all: BTreeSet<String> = statuses
         .map(|it| format!("status {it}"))
         .chain(warnings.map(|it| format!("warning {it}")))

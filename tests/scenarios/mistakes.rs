@@ -21,10 +21,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "a\n\n# b\nat 10 rain\nuntil 9",
-        "x.txt:4: \"rain\" does not happen: write traffic, bad news CLASS, ",
+        "x.txt:4: \"rain\" does not happen: write traffic, suspicion CLASS, ",
     ),
     (
-        "a\nat 10 bad news Rain\nuntil 99",
+        "a\nat 10 suspicion Rain\nuntil 99",
         "x.txt:2: \"Rain\" is no failure: write one of Unreachable, Timeout, ",
     ),
     (
@@ -60,7 +60,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "x.txt:2: there is no setting \"drian\": write it as the field of Settings is called",
     ),
     (
-        "a\nsetting answers: dead\nuntil 9",
+        "a\nsetting on_rejection: dead\nuntil 9",
         "x.txt:2: \"dead\" is none of its values: write live or not live",
     ),
     (
@@ -84,7 +84,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "x.txt:2: \"wait: 10\" says nothing: begin a line with settings:, ",
     ),
     (
-        "a\nat 5 tell: time\nuntil 9",
+        "a\nat 5 input: time\nuntil 9",
         "x.txt:2: no runner can be made to tell this: say \"core only:\" and the reason, above",
     ),
     (
@@ -92,15 +92,15 @@ const MISTAKES: &[(&str, &str)] = &[
         "x.txt:3: a runner can play this: leave \"core only:\" out, or tell what no runner would",
     ),
     (
-        "a\ncore only: b\nat 5 tell: rain\nuntil 9",
-        "x.txt:3: \"rain\" cannot be told: write \"start #1 answered ok\"",
+        "a\ncore only: b\nat 5 input: rain\nuntil 9",
+        "x.txt:3: \"rain\" is no input: write \"start #1 answered ok\"",
     ),
     (
-        "a\ncore only: b\nat 5 tell time\nuntil 9",
-        "x.txt:3: the core is told nothing: write \"tell: time\"",
+        "a\ncore only: b\nat 5 input time\nuntil 9",
+        "x.txt:3: the core receives nothing: write \"input: time\"",
     ),
     (
-        "a\nat 5 handle dropped\ncore only: b\nat 6 tell: time\nuntil 9",
+        "a\nat 5 handle dropped\ncore only: b\nat 6 input: time\nuntil 9",
         "x.txt:4: its loop was cut off, and the supervisor is gone with it: tell it before the handle is dropped",
     ),
     (

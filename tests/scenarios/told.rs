@@ -1,6 +1,6 @@
 //! What the core can be told, in words: each event, sorted by what it means where it comes.
 
-use livebus_core::{Action, Answers, Event, Failure, FailureClass, FailureKind};
+use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, RejectionPolicy};
 use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
 use livebus_tests::conformance::Moment;
 
@@ -34,7 +34,7 @@ pub(crate) const KINDS: [&str; 34] = [
     "bad news: an answer",
     "bad news that is believed",
     "client lost",
-    "client lost for ever",
+    "client lost forever",
     "another client lost",
     "shutdown",
     "time",
@@ -44,10 +44,10 @@ pub(crate) const KINDS: [&str; 34] = [
 
 /// The phases in which the bus is thought to work.
 pub(crate) const LIVE: [Phase; 4] = [
-    Phase::Quiet,
+    Phase::Idle,
     Phase::Suspected,
-    Phase::Asking,
-    Phase::Rechecking,
+    Phase::InFlight,
+    Phase::RetryPending,
 ];
 
 /// What this moment is of [`KINDS`]. When time passes, several things may be due.
@@ -82,7 +82,7 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
         (Event::ClientLost { .. }, true) => "another client lost",
         (Event::ClientLost { .. }, false) => match settings.on_client_lost {
             OnClientLost::Recreate => "client lost",
-            OnClientLost::Fail => "client lost for ever",
+            OnClientLost::Fail => "client lost forever",
         },
         (Event::Shutdown, _) => "shutdown",
     };
@@ -113,15 +113,17 @@ fn one(result: Result<(), Failure>, [ok, failed]: [&'static str; 2]) -> &'static
 }
 
 fn liveness_failed(settings: &Settings, failure: Failure) -> &'static str {
-    match (failure.class.kind(), settings.answers) {
+    match (failure.class.kind(), settings.on_rejection) {
         (FailureKind::Definitive, _) if failure.class == FailureClass::ClientFatal => {
             "liveness failed: client fatal"
         }
         (FailureKind::Definitive, _) => "liveness failed: definitive",
         (FailureKind::Ambiguous, _) => "liveness failed: ambiguous",
         (FailureKind::Partial, _) => "liveness failed: partial",
-        (FailureKind::Answer, Answers::Live) => "liveness failed: an answer",
-        (FailureKind::Answer, Answers::NotLive) => "liveness failed: an answer, for the strict",
+        (FailureKind::Rejected, RejectionPolicy::Live) => "liveness failed: an answer",
+        (FailureKind::Rejected, RejectionPolicy::NotLive) => {
+            "liveness failed: an answer, for the strict"
+        }
     }
 }
 
@@ -133,6 +135,6 @@ fn bad_news(settings: &Settings, phase: Phase, failure: Failure) -> &'static str
         FailureKind::Definitive => "bad news: definitive",
         FailureKind::Ambiguous => "bad news: ambiguous",
         FailureKind::Partial => "bad news: partial",
-        FailureKind::Answer => "bad news: an answer",
+        FailureKind::Rejected => "bad news: an answer",
     }
 }

@@ -1,7 +1,7 @@
 //! What cannot be reached, and why.
 
 use livebus_core::Phase::{
-    self, Asking, BackingOff, Draining, Failed, NotLive, Quiet, Rechecking, Starting, Stopped,
+    self, BackingOff, Draining, Failed, Idle, InFlight, NotLive, RetryPending, Starting, Stopped,
     Stopping, Suspected,
 };
 
@@ -26,7 +26,15 @@ const NO_CLIENT: &[Phase] = &[Starting, BackingOff, Draining, Stopping, Stopped,
 pub(crate) const UNREACHABLE: &[Never] = &[
     Never {
         phases: &[
-            BackingOff, NotLive, Quiet, Suspected, Asking, Rechecking, Draining, Stopping, Stopped,
+            BackingOff,
+            NotLive,
+            Idle,
+            Suspected,
+            InFlight,
+            RetryPending,
+            Draining,
+            Stopping,
+            Stopped,
             Failed,
         ],
         kinds: &["start ok", "start failed"],
@@ -34,7 +42,15 @@ pub(crate) const UNREACHABLE: &[Never] = &[
     },
     Never {
         phases: &[
-            Starting, BackingOff, Quiet, Suspected, Rechecking, Draining, Stopping, Stopped, Failed,
+            Starting,
+            BackingOff,
+            Idle,
+            Suspected,
+            RetryPending,
+            Draining,
+            Stopping,
+            Stopped,
+            Failed,
         ],
         kinds: &[
             "liveness ok",
@@ -59,7 +75,15 @@ pub(crate) const UNREACHABLE: &[Never] = &[
     },
     Never {
         phases: &[
-            Starting, BackingOff, NotLive, Quiet, Suspected, Asking, Rechecking, Draining, Stopped,
+            Starting,
+            BackingOff,
+            NotLive,
+            Idle,
+            Suspected,
+            InFlight,
+            RetryPending,
+            Draining,
+            Stopped,
             Failed,
         ],
         kinds: &["stop ok", "stop failed"],
@@ -67,7 +91,7 @@ pub(crate) const UNREACHABLE: &[Never] = &[
     },
     Never {
         phases: NO_CLIENT,
-        kinds: &["client lost", "client lost for ever"],
+        kinds: &["client lost", "client lost forever"],
         reason: "there is no client that could be lost",
     },
     Never {
@@ -115,7 +139,13 @@ pub(crate) const NO_RUNNER: &[Never] = &[
     },
     Never {
         phases: &[
-            Starting, NotLive, Quiet, Suspected, Asking, Rechecking, Failed,
+            Starting,
+            NotLive,
+            Idle,
+            Suspected,
+            InFlight,
+            RetryPending,
+            Failed,
         ],
         kinds: &["stale start ok", "stale start failed"],
         reason: "a start that is given up is dropped, at the latest in the back-off",
@@ -142,8 +172,16 @@ pub(crate) const NO_RUNNER: &[Never] = &[
     },
     Never {
         phases: &[
-            Starting, BackingOff, NotLive, Quiet, Suspected, Asking, Rechecking, Draining,
-            Stopping, Failed,
+            Starting,
+            BackingOff,
+            NotLive,
+            Idle,
+            Suspected,
+            InFlight,
+            RetryPending,
+            Draining,
+            Stopping,
+            Failed,
         ],
         kinds: &["stale stop ok", "stale stop failed"],
         reason: "there is one stop, and nothing but the end after it",

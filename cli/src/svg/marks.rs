@@ -234,7 +234,7 @@ pub(super) fn hints(canvas: &mut Canvas, history: &History, scale: &Scale, y: f6
 
 /// The bus answered, if not as one would like.
 pub(super) fn is_refusal(failure: Failure) -> bool {
-    failure.class.kind() == FailureKind::Answer
+    failure.class.kind() == FailureKind::Rejected
 }
 
 fn class(ending: Ending) -> &'static str {

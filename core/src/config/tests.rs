@@ -78,8 +78,8 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
         (
             "failures_to_not_ready",
             |s| {
-                s.live_interval = Config::LONGEST;
-                s.liveness_timeout = Config::LONGEST;
+                s.live_interval = Config::MAX_DURATION;
+                s.liveness_timeout = Config::MAX_DURATION;
             },
             "the detection bound at most 365 days",
         ),
@@ -156,7 +156,7 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
         (
             "handlers",
             |s| {
-                s.handlers = (0..=Config::MOST_HANDLERS)
+                s.handlers = (0..=Config::MAX_HANDLERS)
                     .map(|i| Handler::required(i.to_string()))
                     .collect();
             },
@@ -204,7 +204,7 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
         suspicion_timeout: _,
         suspicion_spacing: _,
         partial_tolerance: _,
-        answers: _,
+        on_rejection: _,
         on_client_lost: _,
         recreate_after: _,
         handlers: _,
@@ -236,7 +236,7 @@ fn the_limits_themselves_are_allowed() {
         successes_to_ready: 1_000,
         partial_tolerance: Duration::ZERO,
         drain: Duration::ZERO,
-        start_timeout: Config::LONGEST,
+        start_timeout: Config::MAX_DURATION,
         ..Settings::default()
     });
     assert!(config.is_ok(), "{config:?}");
@@ -254,27 +254,27 @@ fn the_bounds_follow_from_the_settings() {
 
 #[test]
 fn the_longest_duration_is_a_year() {
-    let seconds = Config::LONGEST.as_secs();
+    let seconds = Config::MAX_DURATION.as_secs();
     assert_eq!(seconds, 31_536_000);
 }
 
 #[test]
 fn what_is_just_not_too_much_is_allowed() {
     let longest = Backoff {
-        first: Config::LONGEST,
-        max: Config::LONGEST,
+        first: Config::MAX_DURATION,
+        max: Config::MAX_DURATION,
         jitter_percent: 100,
     };
-    let handlers = (0..Config::MOST_HANDLERS).map(|i| Handler::required(i.to_string()));
+    let handlers = (0..Config::MAX_HANDLERS).map(|i| Handler::required(i.to_string()));
     let config = Config::new(Settings {
         start_backoff: longest,
         registration_backoff: longest,
         handlers: handlers.collect(),
-        live_interval: Config::LONGEST / 2,
-        liveness_timeout: Config::LONGEST / 2,
+        live_interval: Config::MAX_DURATION / 2,
+        liveness_timeout: Config::MAX_DURATION / 2,
         failures_to_not_ready: 1,
         ..Settings::default()
     });
     let config = config.expect("each is the most that may be");
-    assert_eq!(config.detection_bound(), Config::LONGEST);
+    assert_eq!(config.detection_bound(), Config::MAX_DURATION);
 }

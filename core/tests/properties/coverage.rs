@@ -172,7 +172,7 @@ const EXPECTED: [(&str, u32); 43] = [
     ("asking again while Running, nothing proved", 170),
     ("asking because of a suspicion", 100),
     ("asking while Running", 450),
-    ("cause CutOff", 50),
+    ("cause ForcedStop", 50),
     ("cause ClientLost", 110),
     ("cause Configured", STORIES),
     ("cause Evidence", 450),
@@ -195,7 +195,7 @@ const EXPECTED: [(&str, u32); 43] = [
     ("status Stopped", 80),
     ("stopping at once", 60),
     ("suspicion while Running", 230),
-    ("warned Answer", 40),
+    ("warned Rejected", 40),
     ("warned Partial", 35),
 ];
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use livebus_core::{
-    Action, Answers, Cause, Config, Event, FailureKind, OnClientLost, Report, Status,
+    Action, Cause, Config, Event, FailureKind, OnClientLost, RejectionPolicy, Report, Status,
 };
 use proptest::prelude::*;
 
@@ -17,8 +17,8 @@ fn proof(config: &Config, entry: &Entry) -> Option<Instant> {
     match entry.event()? {
         Event::LivenessAnswered { result, .. } if entry.stale == 0 => match result {
             Ok(()) => Some(entry.clock),
-            Err(failure) => (failure.class.kind() == FailureKind::Answer
-                && config.settings().answers == Answers::Live)
+            Err(failure) => (failure.class.kind() == FailureKind::Rejected
+                && config.settings().on_rejection == RejectionPolicy::Live)
                 .then_some(entry.clock),
         },
         Event::Live { at } => Some(at.min(entry.clock)),
@@ -46,7 +46,7 @@ fn is_a_loss(report: &Report) -> bool {
         | Cause::Evidence
         | Cause::HandlerFailed(..)
         | Cause::ShutDown
-        | Cause::CutOff
+        | Cause::ForcedStop
         | Cause::Reported => false,
         _ => unreachable!("a cause that this property does not know: {}", report.cause),
     }
@@ -181,8 +181,8 @@ fn definitive_failures_come_first(script: &Script) -> Result<(), TestCaseError> 
             continue;
         }
         let lost = matches!(entry.event(), Some(Event::ClientLost { .. }));
-        let strict =
-            settings.answers == Answers::NotLive && failure.class.kind() == FailureKind::Answer;
+        let strict = settings.on_rejection == RejectionPolicy::NotLive
+            && failure.class.kind() == FailureKind::Rejected;
         if !(lost || strict || is_definitive(failure.class)) {
             continue;
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Config, OnClientLost, OnSuspicion, Settings, Status};
+use livebus_core::{Backoff, Config, OnClientLost, OnSuspicion, RejectionPolicy, Settings, Status};
 use proptest::prelude::*;
 
 use crate::kept_in;
@@ -56,7 +56,7 @@ fn early_wakes_are_harmless(script: &Script) -> Result<(), TestCaseError> {
 
 /// S12. Nothing overflows: the longest durations that are allowed, all at once.
 fn longest(failures_to_not_ready: u32) -> Config {
-    const LONGEST: Duration = Config::LONGEST;
+    const LONGEST: Duration = Config::MAX_DURATION;
     let backoff = Backoff {
         first: LONGEST,
         max: LONGEST,
@@ -73,11 +73,11 @@ fn longest(failures_to_not_ready: u32) -> Config {
         successes_to_ready: 1,
         not_live_interval: LONGEST / 2,
         not_live_interval_max: LONGEST,
-        on_suspicion: OnSuspicion::Ask,
+        on_suspicion: OnSuspicion::Check,
         suspicion_timeout: interval,
         suspicion_spacing: interval,
         partial_tolerance: LONGEST,
-        answers: Answers::Live,
+        on_rejection: RejectionPolicy::Live,
         on_client_lost: OnClientLost::Recreate,
         recreate_after: None,
         handlers: vec![livebus_core::Handler::required("handler")],

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Config, Handler, OnClientLost, OnSuspicion, Settings};
+use livebus_core::{
+    Backoff, Config, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
+};
 
 /// Which durations a configuration is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl Words<'_> {
                 6 => Duration::from_nanos(1),
                 7 => Duration::from_mins(1),
                 8 => Duration::from_hours(24),
-                _ => return Config::LONGEST,
+                _ => return Config::MAX_DURATION,
             },
         };
         unit * times
@@ -70,7 +72,7 @@ impl Words<'_> {
         let first = self.duration(scale);
         Backoff {
             first,
-            max: self.multiple_of(first, Config::LONGEST),
+            max: self.multiple_of(first, Config::MAX_DURATION),
             jitter_percent: [0, 20, 100, 1][self.below(4) as usize],
         }
     }
@@ -84,10 +86,10 @@ pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
     // The detection bound has to fit, and nothing in it is longer than the interval.
     let live_interval = w
         .duration(scale)
-        .min(Config::LONGEST / (2 * failures_to_not_ready));
+        .min(Config::MAX_DURATION / (2 * failures_to_not_ready));
     let liveness_timeout = w.part_of(live_interval, scale);
-    let not_live_interval = w.duration(scale).min(Config::LONGEST / 8);
-    let not_live_interval_max = w.multiple_of(not_live_interval, Config::LONGEST / 5);
+    let not_live_interval = w.duration(scale).min(Config::MAX_DURATION / 8);
+    let not_live_interval_max = w.multiple_of(not_live_interval, Config::MAX_DURATION / 5);
     let tick = Duration::from_nanos(1);
     let recreate_after = match w.below(6) {
         4 => Some(not_live_interval_max + tick),
@@ -112,19 +114,19 @@ pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
         not_live_interval_max,
         on_suspicion: match w.below(5) {
             4 => OnSuspicion::NotReady,
-            _ => OnSuspicion::Ask,
+            _ => OnSuspicion::Check,
         },
         suspicion_timeout: w.part_of(liveness_timeout, scale),
         suspicion_spacing: w.part_of(live_interval, scale),
         partial_tolerance: match w.below(4) {
-            0 => live_interval.min(Config::LONGEST / 4) * 3,
+            0 => live_interval.min(Config::MAX_DURATION / 4) * 3,
             1 => w.duration(scale),
             2 => tick,
             _ => Duration::ZERO,
         },
-        answers: match w.below(4) {
-            3 => Answers::NotLive,
-            _ => Answers::Live,
+        on_rejection: match w.below(4) {
+            3 => RejectionPolicy::NotLive,
+            _ => RejectionPolicy::Live,
         },
         on_client_lost: match w.below(3) {
             2 => OnClientLost::Fail,

@@ -10,7 +10,7 @@ use crate::world::{Input, World};
 /// S11. After a shutdown: NotReady, then the stop, then Stopped, then nothing.
 ///
 /// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
-/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or CutOff)]`, at least the first of it, where
+/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or ForcedStop)]`, at least the first of it, where
 /// right after the first come the discards of registrations that are under way. (What was due before comes before.)
 fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     let log = World::run(script).log;
@@ -46,7 +46,7 @@ fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     if let Some(third) = rest.next() {
         let stopped = |action: &Action| {
             matches!(action, Action::SetStatus(report) if report.status == Status::Stopped
-                && matches!(report.cause, Cause::ShutDown | Cause::CutOff))
+                && matches!(report.cause, Cause::ShutDown | Cause::ForcedStop))
         };
         prop_assert!(stopped(third), "{third:?}");
     }
@@ -83,7 +83,7 @@ fn it_ends_in_time(script: &Script) -> Result<(), TestCaseError> {
     if first {
         let stop = left_running.map_or(began, |left| began.max(left + settings.drain));
         prop_assert_eq!(world.clock, stop + settings.stop_timeout);
-        prop_assert_eq!(world.report().cause, Cause::CutOff);
+        prop_assert_eq!(world.report().cause, Cause::ForcedStop);
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ fn brought_up(script: &Script) -> Option<World> {
     panic!("never Running: {:?}", world.report());
 }
 
-/// V1, V6. A bus that works for ever leads to Running.
+/// V1, V6. A bus that works forever leads to Running.
 ///
 /// Exactly: within `2 x (start_backoff.max + (k + 1) x not_live_interval_max) + liveness_timeout +
 /// registration_backoff.max`, `k` being `successes_to_ready`; twice, because the client may be due for replacement.
@@ -253,7 +253,7 @@ fn the_lease_runs_out_by_itself(script: &Script) -> Result<(), TestCaseError> {
                 Status::NotReady
             );
             prop_assert_eq!(
-                entry.report.status_at(lease + Config::LONGEST),
+                entry.report.status_at(lease + Config::MAX_DURATION),
                 Status::NotReady
             );
         }

@@ -12,7 +12,8 @@ use livebus_core::{
 use crate::script::{Clock, Script, Step, What, When, Which, thousandths};
 
 /// Where every story begins: late enough that clocks can go back.
-pub(crate) static ORIGIN: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
+pub(crate) static ORIGIN: LazyLock<Instant> =
+    LazyLock::new(|| Instant::now() + Config::MAX_DURATION);
 
 /// What one call was.
 #[derive(Debug, Clone, Copy, PartialEq)]

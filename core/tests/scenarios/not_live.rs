@@ -1,7 +1,7 @@
 //! While it does not run: how often it asks, and what makes it Running again.
 
 use livebus_core::FailureClass::{Authentication, TopicMissing, Unreachable};
-use livebus_core::{Answers, OnClientLost, Settings, Status};
+use livebus_core::{OnClientLost, RejectionPolicy, Settings, Status};
 
 use crate::story::{Story, live, lost, ms, not_live, plain, suspect};
 
@@ -74,7 +74,7 @@ fn a_wrong_password_is_the_reason_though_unreachable_comes_after_it() {
 #[test]
 fn a_strict_service_is_not_ready_while_its_topic_is_missing() {
     let settings = Settings {
-        answers: Answers::NotLive,
+        on_rejection: RejectionPolicy::NotLive,
         ..plain()
     };
     let mut story = Story::started(settings);

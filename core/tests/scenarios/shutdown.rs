@@ -24,7 +24,7 @@ fn an_operation_in_flight_neither_delays_it_nor_brings_it_back() {
     story.event(5_200, live(3), &[]);
     story.heard(5_300, 5_300, &[]);
     story.time(10_100, &["stop #4 by 15100"]);
-    story.time(15_100, &["Stopped: CutOff"]);
+    story.time(15_100, &["Stopped: ForcedStop"]);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_stop_that_fails_is_stopped_all_the_same() {
     let mut story = Story::running(settings);
     let ends = ["NotReady: ShuttingDown", "stop #3 by 6000"];
     story.event(1_000, Event::Shutdown, &ends);
-    story.event(1_001, not_stopped(3, Timeout), &["Stopped: CutOff"]);
+    story.event(1_001, not_stopped(3, Timeout), &["Stopped: ForcedStop"]);
 }
 
 #[test]

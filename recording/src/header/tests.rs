@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Handler, OnClientLost, OnSuspicion};
+use livebus_core::{Backoff, Handler, OnClientLost, OnSuspicion, RejectionPolicy};
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn all_different() -> Settings {
         suspicion_timeout: ms(22),
         suspicion_spacing: ms(23),
         partial_tolerance: ms(24),
-        answers: Answers::NotLive,
+        on_rejection: RejectionPolicy::NotLive,
         on_client_lost: OnClientLost::Fail,
         recreate_after: Some(ms(25_000)),
         handlers: vec![
@@ -44,7 +44,7 @@ fn all_different() -> Settings {
         registration_timeout: ms(26),
         registration_backoff: Backoff::fixed(ms(27)),
         drain: ms(28),
-        stop_timeout: Config::LONGEST,
+        stop_timeout: Config::MAX_DURATION,
         seed: Some(u64::MAX),
     }
 }

@@ -108,7 +108,7 @@ impl Wire<'_> {
     fn take_end(&mut self, end: &str) -> Result<End, Damage> {
         Ok(match end {
             "stopped" => End::Stopped,
-            "cut off" => End::CutOff,
+            "forced stop" => End::ForcedStop,
             "continued" => End::Continued {
                 queued: present("queued", self.queued.take())?,
             },
@@ -156,7 +156,7 @@ impl Wire<'_> {
             "Starved" => Cause::Starved,
             "ShuttingDown" => Cause::ShuttingDown,
             "ShutDown" => Cause::ShutDown,
-            "CutOff" => Cause::CutOff,
+            "ForcedStop" => Cause::ForcedStop,
             "Reported" => Cause::Reported,
             _ => return Err(unknown("cause", cause)),
         })

@@ -24,14 +24,14 @@ impl Wire<'static> {
             Content::End(end) => Self {
                 end: Some(match end {
                     End::Stopped => Cow::Borrowed("stopped"),
-                    End::CutOff => Cow::Borrowed("cut off"),
+                    End::ForcedStop => Cow::Borrowed("forced stop"),
                     End::Continued { .. } => Cow::Borrowed("continued"),
                     End::TooSlow => Cow::Borrowed("too slow"),
                     End::Failed(_) => Cow::Owned(end.to_string()),
                 }),
                 queued: match end {
                     End::Continued { queued } => Some(*queued),
-                    End::Stopped | End::CutOff | End::TooSlow | End::Failed(_) => None,
+                    End::Stopped | End::ForcedStop | End::TooSlow | End::Failed(_) => None,
                 },
                 ..empty
             },

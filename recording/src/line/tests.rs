@@ -60,7 +60,7 @@ fn causes() -> impl Strategy<Value = Cause> {
         Cause::Starved,
         Cause::ShuttingDown,
         Cause::ShutDown,
-        Cause::CutOff,
+        Cause::ForcedStop,
         Cause::Reported,
     ];
     prop_oneof![
@@ -139,7 +139,7 @@ fn actions() -> impl Strategy<Value = Action> {
 fn ends() -> impl Strategy<Value = End> {
     prop_oneof![
         Just(End::Stopped),
-        Just(End::CutOff),
+        Just(End::ForcedStop),
         any::<u64>().prop_map(|queued| End::Continued { queued }),
         Just(End::TooSlow),
         any::<String>().prop_map(End::Failed),

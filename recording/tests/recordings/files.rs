@@ -49,7 +49,7 @@ fn moved(path: &Path) -> PathBuf {
 #[test]
 fn a_recorder_that_is_dropped_writes_all_that_it_was_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (seed, end) in [(1, End::Stopped), (2, End::CutOff)] {
+    for (seed, end) in [(1, End::Stopped), (2, End::ForcedStop)] {
         let path = folder.path().join(seed.to_string());
         let (recorder, recording, began) = begin(&options(&path), seed);
         let story = Story::without_end(seed, began, Box::new(recorder)).run(60);
@@ -77,13 +77,13 @@ fn a_full_file_is_moved_and_each_can_be_replayed_alone() {
         let options = options(&path);
         let (recorder, recording, began) = begin(&options, seed);
         drop(Story::without_end(seed, began, Box::new(recorder)).run(1_500));
-        assert_eq!(recording.wait(LONG), Some(End::CutOff));
+        assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
         let (older, newer) = (same(&moved(&path)), same(&path));
         assert!(
             matches!(older.end, Some(End::Continued { .. })),
             "{older:?}"
         );
-        assert_eq!(newer.end, Some(End::CutOff));
+        assert_eq!(newer.end, Some(End::ForcedStop));
         for path in [&path, &moved(&path)] {
             let bytes = fs::metadata(path).expect("a file").len();
             assert!(bytes <= options.max_bytes / 2, "{bytes}");
@@ -115,7 +115,7 @@ fn files_are_cut_between_an_input_and_its_actions_too() {
         let path = folder.path().join(seed.to_string());
         let (recorder, recording, began) = begin(&options(&path), seed);
         drop(Story::without_end(seed, began, Box::new(recorder)).run(400));
-        assert_eq!(recording.wait(LONG), Some(End::CutOff));
+        assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
         if !moved(&path).exists() {
             continue;
         }
@@ -155,7 +155,7 @@ fn a_crash_leaves_a_file_that_is_moved_and_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bus");
     let text = crate::memory::recording(9, 30);
-    fs::write(&path, &text[..text.len() - 40]).expect("written");
+    fs::write(&path, &text[..text.len() - 45]).expect("written");
     let (recorder, recording, began) = begin(&options(&path), 9);
     drop(Story::without_end(9, began, Box::new(recorder)).run(20));
     recording.wait(LONG).expect("it is written");
@@ -226,7 +226,7 @@ fn what_is_too_small_says_what_would_do() {
     let with = |name_length: usize| {
         let name = |n| Handler::required(format!("{n:0name_length$}"));
         let settings = Settings {
-            handlers: (0..Config::MOST_HANDLERS).map(name).collect(),
+            handlers: (0..Config::MAX_HANDLERS).map(name).collect(),
             ..Settings::default()
         };
         Config::new(settings).expect("valid")

@@ -88,7 +88,7 @@ fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
     assert_eq!(recording.wait(Duration::ZERO), None);
     // Somebody comes in the end.
     let text = fs::read(&options.path).expect("it can be read");
-    assert_eq!(recording.wait(LONG), Some(End::CutOff));
+    assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
     assert!(matches!(replay(&text), Ok(Outcome::Same(_))));
 }
 

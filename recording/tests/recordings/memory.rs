@@ -17,7 +17,7 @@ pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
     let end = if story.supervisor.is_stopped() {
         End::Stopped
     } else {
-        End::CutOff
+        End::ForcedStop
     };
     let header = Header {
         service: "message-bus".to_owned(),

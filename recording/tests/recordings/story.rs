@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Answers, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId,
-    OnClientLost, OnSuspicion, OpId, Settings, Supervisor,
+    Action, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId, OnClientLost,
+    OnSuspicion, OpId, RejectionPolicy, Settings, Supervisor,
 };
 use livebus_runner::{ObservedSupervisor, Observer};
 
@@ -66,8 +66,8 @@ pub(crate) fn config(seed: u64) -> Config {
         }
     };
     settings.successes_to_ready = [1, 1, 2][numbers.below(3)];
-    settings.on_suspicion = [OnSuspicion::Ask, OnSuspicion::NotReady][numbers.below(2)];
-    settings.answers = [Answers::Live, Answers::NotLive][numbers.below(2)];
+    settings.on_suspicion = [OnSuspicion::Check, OnSuspicion::NotReady][numbers.below(2)];
+    settings.on_rejection = [RejectionPolicy::Live, RejectionPolicy::NotLive][numbers.below(2)];
     settings.on_client_lost = [OnClientLost::Recreate, OnClientLost::Fail][numbers.below(4) / 3];
     settings.recreate_after = [None, Some(Duration::from_secs(7))][numbers.below(2)];
     Config::new(settings).expect("valid by construction")

@@ -73,7 +73,7 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
     supervision.effects.set_status(running(time.now()));
     drop(supervision);
     assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
-    assert_eq!(first.report().cause, Cause::CutOff);
+    assert_eq!(first.report().cause, Cause::ForcedStop);
 
     let (second, supervision) = start(builder(&time).reporter(reporter()));
     let mut ready = pin!(second.ready());
@@ -85,7 +85,7 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
     // The first has ended, whatever the second does.
     assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
     let ended = poll(&mut pin!(first.ready())).map(|it| it.map_err(|error| error.0.cause));
-    assert_eq!(ended, Poll::Ready(Err(Cause::CutOff)));
+    assert_eq!(ended, Poll::Ready(Err(Cause::ForcedStop)));
     assert_eq!(poll(&mut first.changes().next()), Poll::Ready(None));
     let mut kept = first.changes_from_start();
     let mut next = || poll(&mut kept.next()).map(|it| it.map(|change| change.report.status));
@@ -93,7 +93,7 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
     assert_eq!(next(), Poll::Ready(Some(Status::Stopped)));
     assert_eq!(next(), Poll::Ready(None));
     let last = poll(&mut pin!(first.shutdown())).map(|report| report.cause);
-    assert_eq!(last, Poll::Ready(Cause::CutOff));
+    assert_eq!(last, Poll::Ready(Cause::ForcedStop));
 }
 
 #[test]
@@ -109,6 +109,6 @@ fn a_shutdown_gives_what_its_own_supervision_reported_last() {
     let _next = reporter();
     assert_eq!(
         poll(&mut shutdown).map(|report| report.cause),
-        Poll::Ready(Cause::CutOff)
+        Poll::Ready(Cause::ForcedStop)
     );
 }

@@ -26,7 +26,7 @@ pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> any
     let (asked, messages) = unbounded();
     let bus = PromptBus::telling(asked);
     let (settings, measured): (_, fn(&mut Running) -> anyhow::Result<Duration>) = match what {
-        SUSPICION => (quiet(OnSuspicion::Ask), Running::suspicion),
+        SUSPICION => (quiet(OnSuspicion::Check), Running::suspicion),
         GOOD_NEWS => (quiet(OnSuspicion::NotReady), Running::good_news),
         _ => bail!("there is no {what}"),
     };

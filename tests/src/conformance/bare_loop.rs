@@ -267,7 +267,7 @@ impl<'a> BareLoop<'a> {
         if report.status != Status::Stopped {
             self.publish(Report {
                 status: Status::Stopped,
-                cause: Cause::CutOff,
+                cause: Cause::ForcedStop,
                 warning: None,
                 lease: None,
                 since: self.now,
@@ -288,7 +288,7 @@ impl Cell {
     pub(super) fn suspicion(&mut self, failure: Failure) {
         let telling = self
             .suspicion
-            .map_or(failure, |old| old.more_telling(failure));
+            .map_or(failure, |old| old.most_specific(failure));
         self.suspicion = Some(telling);
         self.urgent = true;
     }

@@ -18,7 +18,7 @@
 //! space at the beginning of a line does not count when the place is looked for, which must be exactly one; several `file:` lines
 //! are allowed. Two faults may not want the same line to go: one of them has the hunk then, and names the other there.
 //!
-//! A fault must not make one call go on for ever: nobody would interrupt it.
+//! A fault must not make one call go on forever: nobody would interrupt it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

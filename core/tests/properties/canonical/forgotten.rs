@@ -257,7 +257,7 @@ fn registrations_beyond_the_longest_back_off() {
         let fewer = world.supervisor.clone();
         overdue(&mut world, 2);
 
-        assert_eq!(world.supervisor.phase(), Phase::Quiet);
+        assert_eq!(world.supervisor.phase(), Phase::Idle);
         one_form(&fewer, &world.supervisor);
     }
 }
@@ -271,7 +271,7 @@ fn when_the_last_message_was_sent_once_the_next_may_follow() {
     let short = world.supervisor.clone();
     world.pass(SECOND).hear();
 
-    assert_eq!(world.supervisor.phase(), Phase::Quiet);
+    assert_eq!(world.supervisor.phase(), Phase::Idle);
     one_form(&short, &world.supervisor);
 }
 
@@ -334,6 +334,6 @@ fn an_epoch_without_room_before_it_is_harmless() {
     world.pass(SECOND);
     let (canonical, _) = world.supervisor.canonical(earliest);
 
-    assert_eq!(canonical.phase(), Phase::Quiet);
+    assert_eq!(canonical.phase(), Phase::Idle);
     assert!(canonical.poll_timeout() > Some(earliest));
 }

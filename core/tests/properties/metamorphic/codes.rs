@@ -60,7 +60,7 @@ fn bare_report(report: Report) -> Report {
             | Cause::Starved
             | Cause::ShuttingDown
             | Cause::ShutDown
-            | Cause::CutOff
+            | Cause::ForcedStop
             | Cause::Reported => report.cause,
             _ => unreachable!("a cause that this relation does not know: {}", report.cause),
         },

@@ -63,7 +63,7 @@ fn detected(config: &Config, then: Then, timers: Timers<'_>) -> Instant {
             Timers::Ideal => world.supervisor.poll_timeout(),
             Timers::Late(instants) => instants.iter().find(|at| **at > world.clock).copied(),
         };
-        let wake = wake.expect("Running is not for ever");
+        let wake = wake.expect("Running is not forever");
         if let Some(at) = untold.take_if(|at| *at <= wake) {
             let hint = Failure::new(FailureClass::Unreachable);
             world.tell_and_drain(at, Some(Event::Suspicion(hint)));

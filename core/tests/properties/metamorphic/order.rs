@@ -215,7 +215,7 @@ fn asks(action: &Action) -> bool {
 
 fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Drawn) -> Met {
     let suits = |moment: &Moment| {
-        moment.supervisor.phase() == Phase::Asking && moment.liveness_message().is_some()
+        moment.supervisor.phase() == Phase::InFlight && moment.liveness_message().is_some()
     };
     let Some(moment) = moment(script, which, suits) else {
         return Ok(false);

@@ -53,12 +53,12 @@ impl Shift {
 }
 
 fn any_shift() -> impl Strategy<Value = Shift> {
-    let nanos = u64::try_from(Config::LONGEST.as_nanos()).expect("a year fits");
+    let nanos = u64::try_from(Config::MAX_DURATION.as_nanos()).expect("a year fits");
     let by = (0..=nanos).prop_map(Duration::from_nanos);
     prop_oneof![
         by.clone().prop_map(Shift::Later),
         by.prop_map(Shift::Earlier),
-        Just(Shift::Later(Config::LONGEST * 10)),
+        Just(Shift::Later(Config::MAX_DURATION * 10)),
         Just(Shift::Earlier(Duration::from_nanos(1))),
     ]
 }

@@ -93,9 +93,9 @@ impl Words<'_> {
     fn told(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
         let what = event.map_or_else(|| "time".to_owned(), |event| self.event(at, event));
         if at == self.writer.began + now {
-            format!("told: {what}")
+            format!("input: {what}")
         } else {
-            format!("told as of {}: {what}", self.writer.at(at))
+            format!("input as of {}: {what}", self.writer.at(at))
         }
     }
 
@@ -119,7 +119,7 @@ impl Words<'_> {
             }
             Event::Live { at } if *at == told => "traffic".to_owned(),
             Event::Live { at } => format!("traffic seen at {}", self.writer.at(*at)),
-            Event::Suspicion(failure) => format!("bad news {failure}"),
+            Event::Suspicion(failure) => format!("suspicion {failure}"),
             Event::ClientLost { client, failure } => {
                 format!("client #{} lost {failure}", client.number())
             }

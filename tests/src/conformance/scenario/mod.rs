@@ -20,13 +20,13 @@
 //! ANSWERS are `ok after 10, then Unreachable after 10, then panics after 10, then never`; without `after` at once; with
 //! `, lies 100` the loop gets to run only so much later, while the answer lies in its inbox.
 //!
-//! WHAT is `traffic`, `bad news CLASS`, `client lost CLASS`, `former client lost CLASS` (the one before the newest),
+//! WHAT is `traffic`, `suspicion CLASS`, `client lost CLASS`, `former client lost CLASS` (the one before the newest),
 //! `shutdown`, `handle dropped`, `blocked for TIME` (neither the loop nor an operation gets to run), `look` (somebody asks
 //! whether the service is ready), or `start again` (a second supervision, after the first has ended).
 //!
-//! In a story for the core alone it is also `tell: TOLD`, or `tell as of TIME: TOLD` with an instant that is not the clock's.
-//! TOLD is `start #1 answered ok` (or `liveness`, `registration`, `stop`; or a failure in place of `ok`), `traffic`,
-//! `traffic seen at TIME`, `bad news CLASS`, `client #1 lost CLASS`, `shutdown` or `time`. Golden answers use the same words.
+//! In a story for the core alone it is also `input: INPUT`, or `input as of TIME: INPUT` with an instant that is not the clock's.
+//! INPUT is `start #1 answered ok` (or `liveness`, `registration`, `stop`; or a failure in place of `ok`), `traffic`,
+//! `traffic seen at TIME`, `suspicion CLASS`, `client #1 lost CLASS`, `shutdown` or `time`. Golden answers use the same words.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

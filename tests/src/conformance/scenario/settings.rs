@@ -1,6 +1,6 @@
 //! The settings of a scenario, by the names of their fields.
 
-use livebus_core::{Answers, Backoff, OnClientLost, OnSuspicion, Settings};
+use livebus_core::{Backoff, OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 
 use super::mistake::Wrong;
 use super::words::{duration, number};
@@ -38,7 +38,7 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         suspicion_timeout,
         suspicion_spacing,
         partial_tolerance,
-        answers,
+        on_rejection,
         on_client_lost,
         recreate_after,
         handlers: _,
@@ -60,7 +60,7 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         "not_live_interval_max" => *not_live_interval_max = duration(value)?,
         "on_suspicion" => {
             let values = [
-                ("ask", OnSuspicion::Ask),
+                ("check", OnSuspicion::Check),
                 ("not ready", OnSuspicion::NotReady),
             ];
             *on_suspicion = one_of(value, values)?;
@@ -68,9 +68,12 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         "suspicion_timeout" => *suspicion_timeout = duration(value)?,
         "suspicion_spacing" => *suspicion_spacing = duration(value)?,
         "partial_tolerance" => *partial_tolerance = duration(value)?,
-        "answers" => {
-            let values = [("live", Answers::Live), ("not live", Answers::NotLive)];
-            *answers = one_of(value, values)?;
+        "on_rejection" => {
+            let values = [
+                ("live", RejectionPolicy::Live),
+                ("not live", RejectionPolicy::NotLive),
+            ];
+            *on_rejection = one_of(value, values)?;
         }
         "on_client_lost" => {
             let values = [

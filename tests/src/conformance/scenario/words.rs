@@ -92,7 +92,7 @@ pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
         "look" => Happening::Look,
         "start again" => Happening::StartAgain,
         _ => {
-            if let Some(news) = text.strip_prefix("bad news ") {
+            if let Some(news) = text.strip_prefix("suspicion ") {
                 Happening::Suspicion(failure(news)?)
             } else if let Some(news) = text.strip_prefix("client lost ") {
                 Happening::Lost(failure(news)?)
@@ -100,13 +100,13 @@ pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
                 Happening::LostBefore(failure(news)?)
             } else if let Some(long) = text.strip_prefix("blocked for ") {
                 Happening::Blocked(duration(long)?)
-            } else if let Some(told) = text.strip_prefix("tell") {
+            } else if let Some(told) = text.strip_prefix("input") {
                 Happening::Tell(tell(told)?)
             } else {
                 return Err(Wrong::new(
                     format!("\"{text}\" does not happen"),
-                    "write traffic, bad news CLASS, client lost CLASS, former client lost CLASS, shutdown, handle dropped, \
-                     blocked for MILLISECONDS, look, start again, or tell: and what the core alone is told",
+                    "write traffic, suspicion CLASS, client lost CLASS, former client lost CLASS, shutdown, handle dropped, \
+                     blocked for MILLISECONDS, look, start again, or input: and what the core alone receives",
                 ));
             }
         }
@@ -122,8 +122,8 @@ fn tell(text: &str) -> Result<Tell, Wrong> {
     };
     let text = text.ok_or_else(|| {
         Wrong::new(
-            "the core is told nothing",
-            "write \"tell: time\", or \"tell as of 3000: time\" for an older or newer instant",
+            "the core receives nothing",
+            "write \"input: time\", or \"input as of 3000: time\" for an older or newer instant",
         )
     })?;
     let told = told(text)?;
@@ -133,9 +133,9 @@ fn tell(text: &str) -> Result<Tell, Wrong> {
 fn told(text: &str) -> Result<Told, Wrong> {
     let no_such = || {
         Wrong::new(
-            format!("\"{text}\" cannot be told"),
+            format!("\"{text}\" is no input"),
             "write \"start #1 answered ok\" (or liveness, registration, stop; or a failure in place of ok), \"traffic\", \
-             \"traffic seen at 3000\", \"bad news CLASS\", \"client #1 lost CLASS\", \"shutdown\" or \"time\"",
+             \"traffic seen at 3000\", \"suspicion CLASS\", \"client #1 lost CLASS\", \"shutdown\" or \"time\"",
         )
     };
     match text {
@@ -147,7 +147,7 @@ fn told(text: &str) -> Result<Told, Wrong> {
     if let Some(at) = text.strip_prefix("traffic seen at ") {
         return Ok(Told::Live(Some(duration(at)?)));
     }
-    if let Some(news) = text.strip_prefix("bad news ") {
+    if let Some(news) = text.strip_prefix("suspicion ") {
         return Ok(Told::Suspicion(failure(news)?));
     }
     let (subject, rest) = text.split_once(" #").ok_or_else(no_such)?;

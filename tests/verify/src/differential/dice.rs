@@ -1,4 +1,4 @@
-//! Random numbers that are the same everywhere and for ever: splitmix64.
+//! Random numbers that are the same everywhere and forever: splitmix64.
 
 /// A stream of random numbers that a seed decides.
 #[derive(Debug, Clone)]

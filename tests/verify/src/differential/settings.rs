@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use livebus_core::{Answers, Backoff, Config, Handler, OnClientLost, OnSuspicion, Settings};
+use livebus_core::{
+    Backoff, Config, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
+};
 
 use super::dice::Dice;
 
@@ -43,14 +45,14 @@ fn draw_all(dice: &mut Dice) -> Settings {
             2 => unit + 1,
             _ => unit,
         };
-        Duration::from_nanos(unit * dice.between(low, high)).min(Config::LONGEST)
+        Duration::from_nanos(unit * dice.between(low, high)).min(Config::MAX_DURATION)
     };
     let live_interval = span(dice, 1, 8);
     let liveness_timeout = span(dice, 1, 6).min(live_interval);
     let not_live_interval = span(dice, 1, 4);
     let not_live_interval_max =
-        (not_live_interval * dice.pick(&[1, 2, 3, 4, 8])).min(Config::LONGEST);
-    let replaced = dice.chance(40) && not_live_interval_max < Config::LONGEST;
+        (not_live_interval * dice.pick(&[1, 2, 3, 4, 8])).min(Config::MAX_DURATION);
+    let replaced = dice.chance(40) && not_live_interval_max < Config::MAX_DURATION;
     let longer = span(dice, 1, 12);
     Settings {
         start_timeout: span(dice, 1, 8),
@@ -62,7 +64,11 @@ fn draw_all(dice: &mut Dice) -> Settings {
         successes_to_ready: dice.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 1_000]),
         not_live_interval,
         not_live_interval_max,
-        on_suspicion: dice.pick(&[OnSuspicion::Ask, OnSuspicion::Ask, OnSuspicion::NotReady]),
+        on_suspicion: dice.pick(&[
+            OnSuspicion::Check,
+            OnSuspicion::Check,
+            OnSuspicion::NotReady,
+        ]),
         suspicion_timeout: span(dice, 1, 3).min(liveness_timeout),
         suspicion_spacing: span(dice, 1, 4).min(live_interval),
         partial_tolerance: if dice.chance(25) {
@@ -70,14 +76,19 @@ fn draw_all(dice: &mut Dice) -> Settings {
         } else {
             span(dice, 1, 16)
         },
-        answers: dice.pick(&[Answers::Live, Answers::Live, Answers::NotLive]),
+        on_rejection: dice.pick(&[
+            RejectionPolicy::Live,
+            RejectionPolicy::Live,
+            RejectionPolicy::NotLive,
+        ]),
         on_client_lost: dice.pick(&[
             OnClientLost::Recreate,
             OnClientLost::Recreate,
             OnClientLost::Recreate,
             OnClientLost::Fail,
         ]),
-        recreate_after: replaced.then(|| (not_live_interval_max + longer).min(Config::LONGEST)),
+        recreate_after: replaced
+            .then(|| (not_live_interval_max + longer).min(Config::MAX_DURATION)),
         handlers: Vec::new(),
         registration_timeout: span(dice, 1, 8),
         registration_backoff: draw_backoff(dice, unit),
@@ -92,8 +103,8 @@ fn draw_all(dice: &mut Dice) -> Settings {
 }
 
 fn draw_backoff(dice: &mut Dice, unit: u64) -> Backoff {
-    let first = Duration::from_nanos(unit * dice.between(1, 4)).min(Config::LONGEST);
-    let max = (first * dice.pick(&[1, 2, 3, 5, 8, 60])).min(Config::LONGEST);
+    let first = Duration::from_nanos(unit * dice.between(1, 4)).min(Config::MAX_DURATION);
+    let max = (first * dice.pick(&[1, 2, 3, 5, 8, 60])).min(Config::MAX_DURATION);
     Backoff {
         first,
         max,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Answers, Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, Settings,
+    Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
 use super::case::Case;
@@ -133,8 +133,8 @@ fn simplify_settings(best: &mut Case) {
         |s| s.failures_to_not_ready = s.failures_to_not_ready.min(2),
         |s| s.successes_to_ready = 1,
         |s| s.successes_to_ready = s.successes_to_ready.min(2),
-        |s| s.on_suspicion = OnSuspicion::Ask,
-        |s| s.answers = Answers::Live,
+        |s| s.on_suspicion = OnSuspicion::Check,
+        |s| s.on_rejection = RejectionPolicy::Live,
         |s| s.on_client_lost = OnClientLost::Recreate,
         |s| s.recreate_after = None,
         |s| s.partial_tolerance = Duration::ZERO,

@@ -46,11 +46,11 @@ pub const V8: &str = "V8";
 pub const CLAIMS: [(&str, &str); 7] = [
     (
         V1,
-        "A bus that works for ever leads to Running, within a bound.",
+        "A bus that works forever leads to Running, within a bound.",
     ),
     (
         V2,
-        "A bus that is dead for ever leads to NotReady, within the detection bound.",
+        "A bus that is dead forever leads to NotReady, within the detection bound.",
     ),
     (V3, "While starts fail there is always another one."),
     (
@@ -177,7 +177,7 @@ fn proves(edge: &Edge) -> bool {
     match edge.what {
         Move::Traffic(_) | Move::Answer(Operation::Liveness, None) => true,
         Move::Answer(Operation::Liveness, Some(class)) => {
-            class.kind() == livebus_core::FailureKind::Answer
+            class.kind() == livebus_core::FailureKind::Rejected
         }
         Move::Answer(..)
         | Move::Tick

@@ -14,10 +14,10 @@ const GROUPS: [(&str, &[Phase]); 2] = [
     (
         "Live",
         &[
-            Phase::Quiet,
+            Phase::Idle,
             Phase::Suspected,
-            Phase::Asking,
-            Phase::Rechecking,
+            Phase::InFlight,
+            Phase::RetryPending,
         ],
     ),
     ("Starts", &[Phase::Starting, Phase::BackingOff]),

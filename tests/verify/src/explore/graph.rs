@@ -9,7 +9,7 @@ use super::moves::Move;
 /// Why a part of the graph is not left in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stays {
-    /// From this state time can pass for ever without leaving it.
+    /// From this state time can pass forever without leaving it.
     ForEver(u32),
     /// From this state nothing leads on.
     Stuck(u32),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Answers, Backoff, Config, FailureClass, Handler, OnClientLost, OnSuspicion, Settings,
+    Backoff, Config, FailureClass, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
 use super::moves::BusState;
@@ -114,11 +114,11 @@ fn small() -> Settings {
         successes_to_ready: 1,
         not_live_interval: ticks(1),
         not_live_interval_max: ticks(2),
-        on_suspicion: OnSuspicion::Ask,
+        on_suspicion: OnSuspicion::Check,
         suspicion_timeout: ticks(1),
         suspicion_spacing: ticks(1),
         partial_tolerance: ticks(3),
-        answers: Answers::Live,
+        on_rejection: RejectionPolicy::Live,
         recreate_after: None,
         handlers: Vec::new(),
         registration_timeout: ticks(1),
@@ -207,7 +207,7 @@ pub fn universes() -> Vec<Universe> {
             ..Universe::new(
                 "strict and slow",
                 Settings {
-                    answers: Answers::NotLive,
+                    on_rejection: RejectionPolicy::NotLive,
                     failures_to_not_ready: 3,
                     successes_to_ready: 2,
                     recreate_after: Some(ticks(4)),
@@ -249,7 +249,7 @@ pub fn universes() -> Vec<Universe> {
                     not_live_interval_max: ticks(3),
                     on_suspicion: OnSuspicion::NotReady,
                     partial_tolerance: Duration::ZERO,
-                    answers: Answers::NotLive,
+                    on_rejection: RejectionPolicy::NotLive,
                     on_client_lost: OnClientLost::Fail,
                     drain: Duration::ZERO,
                     ..small()

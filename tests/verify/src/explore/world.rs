@@ -11,7 +11,8 @@ use super::universes::Universe;
 use crate::watch::{Claim, Seen, Watch, drive, pack, poll};
 
 /// The instant at which every world stands: time is counted from it, both ways.
-pub(super) static EPOCH: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
+pub(super) static EPOCH: LazyLock<Instant> =
+    LazyLock::new(|| Instant::now() + Config::MAX_DURATION);
 
 /// One state of a universe.
 #[derive(Debug, Clone)]

@@ -10,7 +10,8 @@ use super::settings;
 use super::story::{Call, Teller, discards, due, operation};
 
 /// Where every story begins: late enough that clocks can go back.
-pub(super) static ORIGIN: LazyLock<Instant> = LazyLock::new(|| Instant::now() + Config::LONGEST);
+pub(super) static ORIGIN: LazyLock<Instant> =
+    LazyLock::new(|| Instant::now() + Config::MAX_DURATION);
 
 /// Reads settings, then a story, and tells it. The names of the checks are those of `docs/verification.md`.
 ///
@@ -87,7 +88,7 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
     fn note_proof(&mut self, call: &Call) {
         match call.event {
             Some(Event::LivenessAnswered { result, .. }) => {
-                if result.map_or_else(|it| it.class.kind() == FailureKind::Answer, |()| true) {
+                if result.map_or_else(|it| it.class.kind() == FailureKind::Rejected, |()| true) {
                     self.proofs.push(self.teller.clock);
                 }
             }
@@ -293,14 +294,14 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         assert!(
             matches!(
                 phase,
-                Phase::Quiet | Phase::Suspected | Phase::Asking | Phase::Rechecking
+                Phase::Idle | Phase::Suspected | Phase::InFlight | Phase::RetryPending
             ),
             "Running while {phase}"
         );
         let warning = report.warning.map(|warning| warning.class.kind());
         let bound = match warning {
             Some(FailureKind::Partial) => supervisor.config().partial_detection_bound(),
-            Some(FailureKind::Answer) | None => supervisor.config().detection_bound(),
+            Some(FailureKind::Rejected) | None => supervisor.config().detection_bound(),
             Some(kind @ (FailureKind::Definitive | FailureKind::Ambiguous)) => {
                 panic!("Running with a warning that is {kind:?}")
             }

@@ -149,7 +149,7 @@ impl Tape {
         let end = if self.supervisor.is_stopped() && self.queued() == 0 {
             End::Stopped
         } else {
-            End::CutOff
+            End::ForcedStop
         };
         self.line(self.newest, Content::End(end));
         self.files

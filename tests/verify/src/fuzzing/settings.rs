@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Answers, Backoff, Config, ConfigError, Handler, OnClientLost, OnSuspicion, Settings,
+    Backoff, Config, ConfigError, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
 use super::bytes::Bytes;
@@ -97,11 +97,19 @@ fn read(bytes: &mut Bytes<'_>) -> Settings {
         successes_to_ready: read_count(bytes, preset.successes_to_ready),
         not_live_interval: duration(bytes, preset.not_live_interval),
         not_live_interval_max: duration(bytes, preset.not_live_interval_max),
-        on_suspicion: bytes.one_of([preset.on_suspicion, OnSuspicion::Ask, OnSuspicion::NotReady]),
+        on_suspicion: bytes.one_of([
+            preset.on_suspicion,
+            OnSuspicion::Check,
+            OnSuspicion::NotReady,
+        ]),
         suspicion_timeout: duration(bytes, preset.suspicion_timeout),
         suspicion_spacing: duration(bytes, preset.suspicion_spacing),
         partial_tolerance: duration(bytes, preset.partial_tolerance),
-        answers: bytes.one_of([preset.answers, Answers::Live, Answers::NotLive]),
+        on_rejection: bytes.one_of([
+            preset.on_rejection,
+            RejectionPolicy::Live,
+            RejectionPolicy::NotLive,
+        ]),
         on_client_lost: bytes.one_of([
             preset.on_client_lost,
             OnClientLost::Recreate,
@@ -133,7 +141,7 @@ fn mended(settings: Settings) -> Mended {
         settings,
         first: None,
     };
-    let longest = Config::LONGEST;
+    let longest = Config::MAX_DURATION;
     m.mend(
         "start_timeout",
         |s| &mut s.start_timeout,
@@ -246,11 +254,11 @@ impl Mended {
         let bound = s.live_interval.as_nanos()
             + n * s.liveness_timeout.as_nanos()
             + (n - 1) * s.recheck_delay.as_nanos();
-        if bound <= Config::LONGEST.as_nanos() {
+        if bound <= Config::MAX_DURATION.as_nanos() {
             return;
         }
         self.first.get_or_insert("failures_to_not_ready");
-        let interval = Config::LONGEST / 2 / s.failures_to_not_ready;
+        let interval = Config::MAX_DURATION / 2 / s.failures_to_not_ready;
         for part in [
             &mut s.live_interval,
             &mut s.liveness_timeout,
@@ -264,10 +272,10 @@ impl Mended {
 }
 
 fn backoff(raw: Backoff) -> Backoff {
-    let first = raw.first.clamp(TICK, Config::LONGEST);
+    let first = raw.first.clamp(TICK, Config::MAX_DURATION);
     Backoff {
         first,
-        max: raw.max.clamp(first, Config::LONGEST),
+        max: raw.max.clamp(first, Config::MAX_DURATION),
         jitter_percent: raw.jitter_percent.min(100),
     }
 }

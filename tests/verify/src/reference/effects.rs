@@ -5,13 +5,13 @@ use livebus_core::{
     StopId,
 };
 
-use super::failures::more_telling;
+use super::failures::most_specific;
 use super::interpreter::Told;
 use super::record::{Record, Timer};
 use super::table::{Effect, Until};
 use super::time::Ns;
 
-const OVERDUE: Failure = Failure::new(FailureClass::Timeout);
+const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 
 impl Record {
     pub(super) fn apply(&mut self, effect: Effect, told: &mut Told) {
@@ -53,10 +53,10 @@ impl Record {
             Effect::TellOrRenew => self.tell_or_renew(),
             Effect::TellTheEnd(ending) => self.tell_the_end(ending),
 
-            Effect::Overdue => told.failure = OVERDUE,
-            Effect::TheHint => told.failure = self.hint.unwrap_or(OVERDUE),
-            Effect::TheWarning => told.failure = self.warning.unwrap_or(OVERDUE),
-            Effect::LastFailed => told.failure = self.known.unwrap_or(OVERDUE),
+            Effect::Overdue => told.failure = TIMED_OUT,
+            Effect::TheHint => told.failure = self.hint.unwrap_or(TIMED_OUT),
+            Effect::TheWarning => told.failure = self.warning.unwrap_or(TIMED_OUT),
+            Effect::LastFailed => told.failure = self.known.unwrap_or(TIMED_OUT),
             Effect::BlameStarting => self.trouble = Cause::Starting,
             Effect::BlameStart => self.trouble = Cause::StartFailed(told.failure),
             Effect::BlameLiveness => self.blame_liveness(told.failure),
@@ -164,14 +164,14 @@ impl Record {
     fn blame_liveness(&mut self, failure: Failure) {
         let failure = self
             .hint
-            .map_or(failure, |hint| more_telling(hint, failure));
+            .map_or(failure, |hint| most_specific(hint, failure));
         self.trouble = Cause::LivenessFailed(failure);
     }
 
     /// Rule 38.
     fn remember_hint(&mut self, hint: Failure) {
         let live = self.phase != Phase::NotLive;
-        self.hint = Some(self.hint.map_or(hint, |older| more_telling(older, hint)));
+        self.hint = Some(self.hint.map_or(hint, |older| most_specific(older, hint)));
         if live {
             self.hinted = true;
             self.failures = 0;

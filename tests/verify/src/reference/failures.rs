@@ -50,7 +50,7 @@ pub(super) fn proves(failure: Failure) -> Proves {
 }
 
 /// Of two failures the one that says more; the newer if they say as much.
-pub(super) fn more_telling(older: Failure, newer: Failure) -> Failure {
+pub(super) fn most_specific(older: Failure, newer: Failure) -> Failure {
     let says = |failure: Failure| entry(failure.class).1;
     if says(older) > says(newer) {
         older
@@ -73,7 +73,7 @@ pub(super) fn same_reason(one: Cause, other: Cause) -> bool {
         | Cause::Starved
         | Cause::ShuttingDown
         | Cause::ShutDown
-        | Cause::CutOff
+        | Cause::ForcedStop
         | Cause::Reported => cause,
         _ => unreachable!("a cause that the model does not know: {cause}"),
     };

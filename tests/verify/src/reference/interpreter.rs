@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use livebus_core::{Answers, Cause, Event, Failure, FailureClass, Phase, RegistrationId, Status};
+use livebus_core::{
+    Cause, Event, Failure, FailureClass, Phase, RegistrationId, RejectionPolicy, Status,
+};
 
 use super::boundary::Reference;
 use super::failures::{Proves, proves};
@@ -157,10 +159,10 @@ impl Record {
                 let started = matches!(
                     self.phase,
                     Phase::NotLive
-                        | Phase::Quiet
+                        | Phase::Idle
                         | Phase::Suspected
-                        | Phase::Asking
-                        | Phase::Rechecking
+                        | Phase::InFlight
+                        | Phase::RetryPending
                 );
                 (started && self.client == Some(client)).then(|| (Cue::LostClient, with(failure)))
             }
@@ -169,12 +171,14 @@ impl Record {
     }
 
     fn sort_failure(&self, failure: Failure) -> Cue {
-        match (proves(failure), self.settings.answers) {
+        match (proves(failure), self.settings.on_rejection) {
             (Proves::Loss, _) => Cue::LostClient,
-            (Proves::Definitive, _) | (Proves::Refusal, Answers::NotLive) => Cue::Definitive,
+            (Proves::Definitive, _) | (Proves::Refusal, RejectionPolicy::NotLive) => {
+                Cue::Definitive
+            }
             (Proves::Ambiguous, _) => Cue::Ambiguous,
             (Proves::Partial, _) => Cue::Partial,
-            (Proves::Refusal, Answers::Live) => Cue::Refusal,
+            (Proves::Refusal, RejectionPolicy::Live) => Cue::Refusal,
         }
     }
 }

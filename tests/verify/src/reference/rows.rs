@@ -16,10 +16,10 @@ use super::table::{Ending, Row, Until};
 /// How many rows there are.
 pub(crate) const ROWS: usize = TABLE.len();
 
-const LIVE: &[Phase] = &[Quiet, Suspected, Asking, Rechecking];
-const STARTED: &[Phase] = &[NotLive, Quiet, Suspected, Asking, Rechecking];
+const LIVE: &[Phase] = &[Idle, Suspected, InFlight, RetryPending];
+const STARTED: &[Phase] = &[NotLive, Idle, Suspected, InFlight, RetryPending];
 #[rustfmt::skip]
-const UNENDED: &[Phase] = &[Starting, BackingOff, NotLive, Quiet, Suspected, Asking, Rechecking, Failed];
+const UNENDED: &[Phase] = &[Starting, BackingOff, NotLive, Idle, Suspected, InFlight, RetryPending, Failed];
 
 const fn row(
     rule: &'static str,
@@ -57,7 +57,7 @@ pub(super) const TABLE: &[Row] = &[
     row("22", &[NotLive], Evidence, &[TooOld], &[]),
     row("23", &[NotLive], Evidence, &[Proved], &[NoteLesserEvidence, LESSER]),
     row("24", &[NotLive], Evidence, &[LastProof, QuestionIsOpen], &[
-        NoteEvidence, GO_LIVE, DecideNot, NotHinted, Enter(Asking), ArmSooner(Timer::Question, Until::LivenessTimeout), Tell]),
+        NoteEvidence, GO_LIVE, DecideNot, NotHinted, Enter(InFlight), ArmSooner(Timer::Question, Until::LivenessTimeout), Tell]),
     row("24", &[NotLive], Evidence, &[LastProof], &[NoteEvidence, GO_LIVE, QUIET, Tell]),
     row("23", &[NotLive], Evidence, &[], &[NoteLesserEvidence, LESSER, FIRST_PROOF]),
     row("19", &[NotLive], Ambiguous, &[Proved], &[ForgetQuestion]),
@@ -71,48 +71,48 @@ pub(super) const TABLE: &[Row] = &[
     row("35", &[NotLive], Hint, &[], &[RememberHint]),
 
     // Live.
-    row("26", &[Quiet], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(Asking), DoubtFromNow, DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
-    row("28.5", &[Rechecking], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(Asking), DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
+    row("26", &[Idle], Due(Timer::Ask), &[], &[
+        Disarm(Timer::Ask), Enter(InFlight), DoubtFromNow, DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
+    row("28.5", &[RetryPending], Due(Timer::Ask), &[], &[
+        Disarm(Timer::Ask), Enter(InFlight), DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
     row("35", &[Suspected], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(Asking), Decide, NotHinted, Arm(Timer::Question, Until::SuspicionTimeout), SendLiveness]),
-    row("27", &[Asking], Proof, &[], &[NoteAnswer, ForgetWarning, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
-    row("27", &[Asking], Refusal, &[], &[NoteAnswer, Warn, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
-    row("28.1", &[Asking], Ambiguous, &[ProvedSince], &[ForgetFailures, QUIET]),
-    row("28.2", &[Asking], Ambiguous, &[Decides], &[QUESTION_FAILED]),
-    row("28.3", &[Asking], Ambiguous, &[LastFailure], &[QUESTION_FAILED]),
-    row("28.4", &[Asking], Ambiguous, &[Hinted], &[ASK_AGAIN]),
-    row("28.5", &[Asking], Ambiguous, &[], &[RECHECK]),
-    row("28.1", &[Asking], Due(Timer::Question), &[ProvedSince], &[ForgetFailures, QUIET]),
-    row("28.2", &[Asking], Due(Timer::Question), &[Decides], &[Overdue, QUESTION_FAILED]),
-    row("28.3", &[Asking], Due(Timer::Question), &[LastFailure], &[Overdue, QUESTION_FAILED]),
-    row("28.4", &[Asking], Due(Timer::Question), &[Hinted], &[Overdue, ASK_AGAIN]),
-    row("28.5", &[Asking], Due(Timer::Question), &[], &[Overdue, RECHECK]),
-    row("29", &[Asking], Definitive, &[], &[QUESTION_FAILED]),
-    row("30", &[Asking], Partial, &[NoTolerance], &[QUESTION_FAILED]),
-    row("30", &[Asking], Partial, &[], &[
-        ForgetQuestion, Disarm(Timer::Question), Enter(Quiet), ForgetHint, ForgetFailures, Warn,
+        Disarm(Timer::Ask), Enter(InFlight), Decide, NotHinted, Arm(Timer::Question, Until::SuspicionTimeout), SendLiveness]),
+    row("27", &[InFlight], Proof, &[], &[NoteAnswer, ForgetWarning, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
+    row("27", &[InFlight], Refusal, &[], &[NoteAnswer, Warn, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
+    row("28.1", &[InFlight], Ambiguous, &[ProvedSince], &[ForgetFailures, QUIET]),
+    row("28.2", &[InFlight], Ambiguous, &[Decides], &[QUESTION_FAILED]),
+    row("28.3", &[InFlight], Ambiguous, &[LastFailure], &[QUESTION_FAILED]),
+    row("28.4", &[InFlight], Ambiguous, &[Hinted], &[ASK_AGAIN]),
+    row("28.5", &[InFlight], Ambiguous, &[], &[RECHECK]),
+    row("28.1", &[InFlight], Due(Timer::Question), &[ProvedSince], &[ForgetFailures, QUIET]),
+    row("28.2", &[InFlight], Due(Timer::Question), &[Decides], &[Overdue, QUESTION_FAILED]),
+    row("28.3", &[InFlight], Due(Timer::Question), &[LastFailure], &[Overdue, QUESTION_FAILED]),
+    row("28.4", &[InFlight], Due(Timer::Question), &[Hinted], &[Overdue, ASK_AGAIN]),
+    row("28.5", &[InFlight], Due(Timer::Question), &[], &[Overdue, RECHECK]),
+    row("29", &[InFlight], Definitive, &[], &[QUESTION_FAILED]),
+    row("30", &[InFlight], Partial, &[NoTolerance], &[QUESTION_FAILED]),
+    row("30", &[InFlight], Partial, &[], &[
+        ForgetQuestion, Disarm(Timer::Question), Enter(Idle), ForgetHint, ForgetFailures, Warn,
         ArmOnce(Timer::Tolerance, Until::Tolerance), Arm(Timer::Lease, Until::Lease), Arm(Timer::Ask, Until::Silence), Tell]),
-    row("31", &[Quiet], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_ANEW]),
-    row("31", &[Quiet], Evidence, &[], &[NoteEvidence, QUIET, PROVED_ANEW]),
-    row("31", &[Suspected, Rechecking], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, QUIET, PROVED_ANEW]),
-    row("31", &[Asking], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, ForgetHint, DecideNot, NotHinted, RENEW]),
-    row("31", &[Suspected, Asking, Rechecking], Evidence, &[], &[NoteEvidence, ExtendTolerance, RENEW]),
-    row("33", &[Quiet, Suspected], Due(Timer::Lease), &[], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
-    row("33", &[Rechecking], Due(Timer::Lease), &[], &[LastFailed, QUESTION_FAILED]),
-    row("33", &[Asking], Due(Timer::Lease), &[QuestionIsOver, ProvedSince], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
-    row("33", &[Asking], Due(Timer::Lease), &[ProvedSince], &[BlameStarvation, NOT_LIVE_ASKING]),
-    row("33", &[Asking], Due(Timer::Lease), &[QuestionIsOver], &[TheHint, QUESTION_FAILED]),
-    row("33", &[Asking], Due(Timer::Lease), &[], &[TheHint, BlameLiveness, NOT_LIVE_ASKING]),
-    row("34", &[Asking], Due(Timer::Tolerance), &[QuestionIsOver], &[TheWarning, QUESTION_FAILED]),
-    row("34", &[Asking], Due(Timer::Tolerance), &[], &[TheWarning, BlameLiveness, NOT_LIVE_ASKING]),
-    row("34", &[Quiet, Suspected, Rechecking], Due(Timer::Tolerance), &[], &[TheWarning, QUESTION_FAILED]),
+    row("31", &[Idle], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_ANEW]),
+    row("31", &[Idle], Evidence, &[], &[NoteEvidence, QUIET, PROVED_ANEW]),
+    row("31", &[Suspected, RetryPending], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, QUIET, PROVED_ANEW]),
+    row("31", &[InFlight], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, ForgetHint, DecideNot, NotHinted, RENEW]),
+    row("31", &[Suspected, InFlight, RetryPending], Evidence, &[], &[NoteEvidence, ExtendTolerance, RENEW]),
+    row("33", &[Idle, Suspected], Due(Timer::Lease), &[], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
+    row("33", &[RetryPending], Due(Timer::Lease), &[], &[LastFailed, QUESTION_FAILED]),
+    row("33", &[InFlight], Due(Timer::Lease), &[QuestionIsOver, ProvedSince], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
+    row("33", &[InFlight], Due(Timer::Lease), &[ProvedSince], &[BlameStarvation, NOT_LIVE_ASKING]),
+    row("33", &[InFlight], Due(Timer::Lease), &[QuestionIsOver], &[TheHint, QUESTION_FAILED]),
+    row("33", &[InFlight], Due(Timer::Lease), &[], &[TheHint, BlameLiveness, NOT_LIVE_ASKING]),
+    row("34", &[InFlight], Due(Timer::Tolerance), &[QuestionIsOver], &[TheWarning, QUESTION_FAILED]),
+    row("34", &[InFlight], Due(Timer::Tolerance), &[], &[TheWarning, BlameLiveness, NOT_LIVE_ASKING]),
+    row("34", &[Idle, Suspected, RetryPending], Due(Timer::Tolerance), &[], &[TheWarning, QUESTION_FAILED]),
 
     // Suspicion.
-    row("35", &[Asking], Hint, &[HintsAreBelieved], &[RememberHint, BlameLiveness, NOT_LIVE_ASKING]),
+    row("35", &[InFlight], Hint, &[HintsAreBelieved], &[RememberHint, BlameLiveness, NOT_LIVE_ASKING]),
     row("35", LIVE, Hint, &[HintsAreBelieved], &[RememberHint, QUESTION_FAILED]),
-    row("35", &[Asking], Hint, &[], &[RememberHint, ArmSooner(Timer::Question, Until::SuspicionTimeout)]),
+    row("35", &[InFlight], Hint, &[], &[RememberHint, ArmSooner(Timer::Question, Until::SuspicionTimeout)]),
     row("35", LIVE, Hint, &[], &[RememberHint, Enter(Suspected), ArmSooner(Timer::Ask, Until::Spacing)]),
 
     // The client is lost.
@@ -133,8 +133,8 @@ pub(super) const TABLE: &[Row] = &[
     row("43", &[Draining], Due(Timer::Drain), &[], &[
         DisarmAll, Enter(Stopping), Arm(Timer::Stop, Until::StopTimeout), SendStop]),
     row("44", &[Stopping], StopSucceeded, &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ShutDown)]),
-    row("44", &[Stopping], StopFailed, &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::CutOff)]),
-    row("44", &[Stopping], Due(Timer::Stop), &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::CutOff)]),
+    row("44", &[Stopping], StopFailed, &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ForcedStop)]),
+    row("44", &[Stopping], Due(Timer::Stop), &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ForcedStop)]),
 ];
 
 // What several rows do.
@@ -197,7 +197,7 @@ const GO_LIVE: Effect = Do(&[
 const QUIET: Effect = Do(&[
     ForgetQuestion,
     Disarm(Timer::Question),
-    Enter(Quiet),
+    Enter(Idle),
     Arm(Timer::Ask, Until::Silence),
 ]);
 
@@ -221,7 +221,7 @@ const RECHECK: Effect = Do(&[
     Disarm(Timer::Question),
     CountFailure,
     RememberFailure,
-    Enter(Rechecking),
+    Enter(RetryPending),
     Arm(Timer::Ask, Until::RecheckDelay),
 ]);
 

@@ -165,7 +165,7 @@ pub(super) enum Effect {
 pub(super) enum Ending {
     ShuttingDown,
     ShutDown,
-    CutOff,
+    ForcedStop,
     Failed,
 }
 

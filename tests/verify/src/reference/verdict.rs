@@ -43,7 +43,7 @@ impl Record {
         match ending {
             Ending::ShuttingDown => self.set(Status::NotReady, Cause::ShuttingDown, None),
             Ending::ShutDown => self.set(Status::Stopped, Cause::ShutDown, None),
-            Ending::CutOff => self.set(Status::Stopped, Cause::CutOff, None),
+            Ending::ForcedStop => self.set(Status::Stopped, Cause::ForcedStop, None),
             Ending::Failed => self.set(Status::Failed, self.trouble, None),
         }
     }
@@ -77,7 +77,7 @@ impl Record {
         };
         let live = matches!(
             self.phase,
-            Phase::Quiet | Phase::Suspected | Phase::Asking | Phase::Rechecking
+            Phase::Idle | Phase::Suspected | Phase::InFlight | Phase::RetryPending
         );
         if !live {
             let status = if self.trouble == Cause::Starting {

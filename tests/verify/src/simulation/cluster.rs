@@ -136,7 +136,7 @@ impl Cluster {
     pub(super) fn settle(&mut self, now: u64) -> bool {
         let serves = match self.answer() {
             Ok(()) => true,
-            Err(class) => class.kind() == FailureKind::Answer,
+            Err(class) => class.kind() == FailureKind::Rejected,
         };
         let usable = serves && self.leaders.iter().any(|it| self.seen(*it).works());
         let changed = usable != self.usable;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Answers, Backoff, Config, ConfigError, Handler, OnClientLost, OnSuspicion, Settings,
+    Backoff, Config, ConfigError, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
 use super::random::Random;
@@ -89,9 +89,9 @@ fn anything(random: &mut Random, unit: Unit) -> Settings {
         not_live_interval,
         not_live_interval_max,
         on_suspicion: random.pick(&[
-            OnSuspicion::Ask,
-            OnSuspicion::Ask,
-            OnSuspicion::Ask,
+            OnSuspicion::Check,
+            OnSuspicion::Check,
+            OnSuspicion::Check,
             OnSuspicion::NotReady,
         ]),
         suspicion_timeout: unit.within(random, liveness_timeout),
@@ -101,7 +101,11 @@ fn anything(random: &mut Random, unit: Unit) -> Settings {
         } else {
             Duration::ZERO
         },
-        answers: random.pick(&[Answers::Live, Answers::Live, Answers::NotLive]),
+        on_rejection: random.pick(&[
+            RejectionPolicy::Live,
+            RejectionPolicy::Live,
+            RejectionPolicy::NotLive,
+        ]),
         on_client_lost: random.pick(&[
             OnClientLost::Recreate,
             OnClientLost::Recreate,

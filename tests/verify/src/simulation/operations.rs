@@ -241,7 +241,7 @@ impl World {
 fn is_proof(event: &Event) -> bool {
     match event {
         Event::LivenessAnswered { result, .. } => {
-            let proves = |failure: Failure| failure.class.kind() == FailureKind::Answer;
+            let proves = |failure: Failure| failure.class.kind() == FailureKind::Rejected;
             result.err().is_none_or(proves)
         }
         Event::StartAnswered { .. }

@@ -75,7 +75,7 @@ impl World {
             return Ok(());
         };
         let hint = Failure::from(class);
-        life.suspicion = Some(life.suspicion.map_or(hint, |old| old.more_telling(hint)));
+        life.suspicion = Some(life.suspicion.map_or(hint, |old| old.most_specific(hint)));
         if life.asleep > 0 {
             return Ok(());
         }

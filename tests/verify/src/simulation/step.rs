@@ -125,7 +125,7 @@ impl World {
                     life.round = None;
                     let kind = result.err().map(|failure| failure.class.kind());
                     life.leaderless = match kind {
-                        None | Some(FailureKind::Answer) => false,
+                        None | Some(FailureKind::Rejected) => false,
                         Some(FailureKind::Partial) => true,
                         Some(FailureKind::Definitive | FailureKind::Ambiguous) => life.leaderless,
                     };
@@ -236,7 +236,7 @@ fn while_running(event: &Event) -> Option<Situation> {
         } => match failure.class.kind() {
             FailureKind::Definitive => Some(Situation::DefinitiveWhileRunning),
             FailureKind::Partial => Some(Situation::PartialWhileRunning),
-            FailureKind::Answer => Some(Situation::AnswerWhileRunning),
+            FailureKind::Rejected => Some(Situation::AnswerWhileRunning),
             FailureKind::Ambiguous => None,
         },
         Event::Suspicion(_) => Some(Situation::SuspicionWhileRunning),

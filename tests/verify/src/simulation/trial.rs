@@ -45,10 +45,10 @@ impl World {
                 Phase::Starting
                 | Phase::BackingOff
                 | Phase::NotLive
-                | Phase::Quiet
+                | Phase::Idle
                 | Phase::Suspected
-                | Phase::Asking
-                | Phase::Rechecking => {
+                | Phase::InFlight
+                | Phase::RetryPending => {
                     let report = life.supervisor.report();
                     if report.status != Status::Running {
                         return Err(Broken::NotConverged);
@@ -71,7 +71,7 @@ impl World {
         self.forget_faults();
         self.cluster.heal();
         self.changed(true);
-        let asks = |it: &Service| it.config.settings().on_suspicion == OnSuspicion::Ask;
+        let asks = |it: &Service| it.config.settings().on_suspicion == OnSuspicion::Check;
         if self.services.iter().all(asks) && self.random.below(2) == 0 {
             // False hints go on: they are refuted, and change nothing.
             self.rates.false_hints = self.pace / self.random.between(1, 8) + 1;

@@ -59,9 +59,9 @@ impl Difference {
             Self::RunningWithoutProof => {
                 "Running as soon as it is started; the first message a minute later"
             }
-            Self::StartWithoutDeadline => "a start may take for ever",
+            Self::StartWithoutDeadline => "a start may take forever",
             Self::MessageWithoutDeadline => {
-                "a liveness message may take for ever, and another is sent beside it"
+                "a liveness message may take forever, and another is sent beside it"
             }
             Self::LateAnswer => "the answer to any message counts, however old it is",
             Self::UnknownText => "an error whose text is not in the list changes nothing",
@@ -103,7 +103,7 @@ impl Difference {
             Self::NewerSuccess => "an ambiguous failure does not count against a newer success",
             Self::HintBeforeProof => "a hint is not a verdict: the message under way decides",
             Self::BadNewsAgain => "a message every 5 s, whatever the news",
-            Self::ClientLost => "Failed, for ever",
+            Self::ClientLost => "Failed, forever",
             Self::Shutdown => "NotReady at once, Stopped at the end",
         }
     }

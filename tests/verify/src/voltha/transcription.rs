@@ -13,7 +13,7 @@
 //! - The client begins alive, and enabling the channel posts that at once; the channel has ten places. An unchanged state
 //!   is posted again only when more than half a live interval has passed since the last post, or nothing was posted yet; the
 //!   first post does not count as one. (From the client library and from how the core sets it up.)
-//! - A sender that finds the channel full waits for ever; what it knew is not noted before it was posted.
+//! - A sender that finds the channel full waits forever; what it knew is not noted before it was posted.
 //! - Seven texts are a loss of liveness, two of them as endings; every other error changes nothing.
 //! - Neither a start nor a liveness message has a deadline.
 //! - A liveness message's result is news, whoever's turn it was: who gets whose result makes no difference to the channel.

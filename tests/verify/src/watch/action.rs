@@ -326,7 +326,7 @@ fn may_follow(old: Status, report: Report) -> bool {
         it.warning.is_none_or(|warning| {
             matches!(
                 warning.class.kind(),
-                FailureKind::Partial | FailureKind::Answer
+                FailureKind::Partial | FailureKind::Rejected
             )
         })
     };
@@ -362,7 +362,7 @@ fn is_a_loss(cause: Cause) -> bool {
         | Cause::Evidence
         | Cause::HandlerFailed(..)
         | Cause::ShutDown
-        | Cause::CutOff
+        | Cause::ForcedStop
         | Cause::Reported => false,
         _ => unreachable!("a cause that this checker does not know: {cause}"),
     }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use livebus_core::{
-    Action, Answers, ClientId, Config, Event, Failure, FailureClass, FailureKind, LivenessId,
-    OnSuspicion, RegistrationId, Status,
+    Action, ClientId, Config, Event, Failure, FailureClass, FailureKind, LivenessId, OnSuspicion,
+    RegistrationId, RejectionPolicy, Status,
 };
 
 use super::books::{Bus, Doubt, Slot, Watch};
@@ -106,10 +106,10 @@ impl Watch {
         };
         self.interval_failed(config, failure);
         match failure.class.kind() {
-            FailureKind::Answer if config.settings().answers == Answers::Live => {
+            FailureKind::Rejected if config.settings().on_rejection == RejectionPolicy::Live => {
                 self.answered_well(config, seen.now);
             }
-            FailureKind::Definitive | FailureKind::Answer => {
+            FailureKind::Definitive | FailureKind::Rejected => {
                 self.reason = true;
                 self.ends_first(seen)?;
             }

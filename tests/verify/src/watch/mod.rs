@@ -111,6 +111,6 @@ pub const MOST_ACTIONS: usize = 1_000;
 
 /// Whether a failure proves that the bus lives.
 fn proves(config: &Config, failure: livebus_core::Failure) -> bool {
-    failure.class.kind() == livebus_core::FailureKind::Answer
-        && config.settings().answers == livebus_core::Answers::Live
+    failure.class.kind() == livebus_core::FailureKind::Rejected
+        && config.settings().on_rejection == livebus_core::RejectionPolicy::Live
 }
