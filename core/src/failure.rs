@@ -11,7 +11,7 @@ pub(crate) const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 pub struct Failure {
     /// What went wrong.
     pub class: FailureClass,
-    /// The number that the client library gave it, for whoever looks it up there. Never decides anything.
+    /// The number that the client library gave it, to look it up there. Never decides anything.
     pub code: Option<i32>,
 }
 
@@ -77,7 +77,7 @@ impl From<FailureClass> for Failure {
     }
 }
 
-/// What went wrong, in the words of whoever has to mend it.
+/// What went wrong, sorted by what has to be fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -90,21 +90,21 @@ pub enum FailureClass {
     NameResolution,
     /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
-    /// The broker does not accept who we say we are.
+    /// The broker does not accept the client's identity.
     Authentication,
-    /// The broker knows us and does not allow what we asked.
+    /// The broker accepts the client's identity and does not allow the request.
     Authorization,
-    /// The liveness topic, or the partition asked, does not exist.
+    /// The topic or the partition of the request does not exist.
     TopicMissing,
-    /// The partitions asked have no leader at the moment.
+    /// The partitions of the request have no leader at present.
     NoLeader,
-    /// Fewer replicas are in sync than the acknowledgement asked for needs.
+    /// Fewer replicas are in sync than the requested acknowledgement needs.
     NotEnoughReplicas,
-    /// The broker holds us back: quota or policy.
+    /// The broker limits the client: quota or policy.
     Throttled,
     /// The client's own queue is full.
     QueueFull,
-    /// The client is beyond repair and must be built anew.
+    /// The client is beyond repair and must be built again.
     ClientFatal,
     /// Anything that the others do not name.
     Other,
@@ -202,19 +202,19 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// What a failure proves about the bus. Exhaustive on purpose: whoever decides by it must decide for each.
+/// What a failure proves about the bus. Exhaustive on purpose: code that decides by it must decide for each.
 ///
 /// The distinction is what keeps a readiness from flapping: a closed idle connection is not a dead bus, a missing
-/// topic is not a network fault, and one broker away is not a cluster away.
+/// topic is not a network fault, and one missing broker is not a missing cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The bus cannot be used as it is configured: not ready at once.
     Definitive,
     /// It may have been bad luck: not ready after several in a row.
     Ambiguous,
-    /// Other brokers answer, only the leaders asked are missing: ready with a warning for a while.
+    /// Only the leaders of the request are missing, other brokers answer: ready with a warning for a limited time.
     Partial,
-    /// The broker spoke and refused for a reason of ours. The bus lives: ready, with a warning that stays.
+    /// The broker answered and rejected the request, for a reason on the client's side. The bus lives: ready, with a warning that stays.
     Rejected,
 }
 
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_with_its_number_where_it_has_one() {
+    fn a_failure_is_displayed_with_its_code_if_it_has_one() {
         let failure = Failure::new(FailureClass::Tls);
         assert_eq!(failure.to_string(), "Tls");
         let failure = Failure::with_code(FailureClass::Tls, -181);

@@ -1,6 +1,7 @@
 //! The documentation is right: what it points at is there.
 
 mod dependencies;
+mod imports;
 mod links;
 mod pages;
 mod runners;

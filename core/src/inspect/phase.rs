@@ -1,24 +1,21 @@
-//! Where a supervisor stands, in one word: for people, pictures, and tests that must reach everything.
+//! The phase of a supervisor: its state in one word, for people, figures, and tests that must reach every state.
 
 use std::fmt;
 
-use crate::state::{Liveness, Question, State};
-use crate::supervisor::Supervisor;
-
-/// Where a supervisor stands, in one word. The status says what that means for the service; this says what it does.
+/// The state of a supervisor in one word. The status says what that means for the service; this says what the supervisor does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// A start is under way.
+    /// A start is in flight.
     Starting,
     /// There is no client; another start comes after a back-off.
     BackingOff,
     /// There is a client, and nothing proves that its bus works.
     NotLive,
-    /// The bus works, and nobody asks.
+    /// The bus works, and no check is needed yet.
     Idle,
-    /// The bus works; bad news came, and a liveness message is about to go out.
+    /// The bus works; a suspicion came, and a liveness message is about to go out.
     Suspected,
-    /// The bus worked; a liveness message is under way.
+    /// The bus worked; a liveness message is in flight.
     InFlight,
     /// The bus worked; a liveness message failed ambiguously, and the next is about to go out.
     RetryPending,
@@ -48,7 +45,7 @@ impl Phase {
         Self::Failed,
     ];
 
-    /// A stable name for logs and pictures.
+    /// A stable name for logs and figures.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,36 +70,12 @@ impl fmt::Display for Phase {
     }
 }
 
-impl Supervisor {
-    /// Where it stands, in one word.
-    #[must_use]
-    pub const fn phase(&self) -> Phase {
-        match self.state {
-            State::Starting { .. } => Phase::Starting,
-            State::BackingOff { .. } => Phase::BackingOff,
-            State::Started(started) => match started.liveness {
-                Liveness::NotLive(_) => Phase::NotLive,
-                Liveness::Live(live) => match live.question {
-                    Question::Idle { .. } => Phase::Idle,
-                    Question::Suspected { .. } => Phase::Suspected,
-                    Question::InFlight(_) => Phase::InFlight,
-                    Question::RetryPending { .. } => Phase::RetryPending,
-                },
-            },
-            State::Draining { .. } => Phase::Draining,
-            State::Stopping { .. } => Phase::Stopping,
-            State::Stopped => Phase::Stopped,
-            State::Failed => Phase::Failed,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Written out once more, so that a phase that is added does not compile until it is here and in `ALL`.
-    const fn place(phase: Phase) -> usize {
+    const fn index(phase: Phase) -> usize {
         match phase {
             Phase::Starting => 0,
             Phase::BackingOff => 1,
@@ -120,8 +93,8 @@ mod tests {
 
     #[test]
     fn all_has_every_phase_once_in_order() {
-        let places: Vec<usize> = Phase::ALL.into_iter().map(place).collect();
-        assert_eq!(places, (0..=place(Phase::Failed)).collect::<Vec<_>>());
+        let indices: Vec<usize> = Phase::ALL.into_iter().map(index).collect();
+        assert_eq!(indices, (0..=index(Phase::Failed)).collect::<Vec<_>>());
         assert!(Phase::ALL.is_sorted());
     }
 
