@@ -32,7 +32,7 @@ explore:
 simulate:
     cargo run --release -p livebus-verify -- simulate --forever
 
-# The preset and the loop that it follows, in the same random environments.
+# The preset and the loop that it follows, in the same environments.
 voltha:
     cargo run --release -p livebus-verify -- voltha --worlds 2000000
 
