@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use livebus_core::{Event, OpId};
 
 use super::bare_loop::{BareLoop, answered};
-use super::scenario::Wrong;
+use super::scenario::Problem;
 use super::step::{Poke, Step, Stimulus};
 use super::trace::{Promise, Scene, State, heading, millis};
 use super::world::{Answer, Happening, Tell, World};
@@ -40,7 +40,7 @@ pub struct Senseless {
     /// When.
     pub at: Duration,
     /// What.
-    pub wrong: Wrong,
+    pub wrong: Problem,
 }
 
 /// Who knows the script.
@@ -80,7 +80,7 @@ impl<'a> Hand<'a> {
     fn senseless<T>(&self, what: impl Into<String>, remedy: &str) -> Result<T, Senseless> {
         Err(Senseless {
             at: self.bare.now - self.bare.writer.began,
-            wrong: Wrong::new(what, remedy),
+            wrong: Problem::new(what, remedy),
         })
     }
 

@@ -25,7 +25,7 @@ mod world;
 pub use by_hand::{Senseless, by_hand};
 pub use play::{crowd, play};
 pub use replay::Moment;
-pub use scenario::{Mistake, REWRITE, Scenario, Wrong, life, scenarios};
+pub use scenario::{ParseError, Problem, REWRITE, Scenario, lifecycle, scenarios};
 pub use stage::{Host, Stage};
 pub use step::{Poke, Step, Stimulus};
 pub use trace::Scene;

@@ -1,31 +1,31 @@
-//! A mistake in a scenario's file: where, what, and what would be right.
+//! Errors in scenario files: where, what is wrong, and the remedy.
 
 use std::path::PathBuf;
 
-/// What is wrong in the file of a scenario, for whoever wrote it.
+/// An error in a scenario file.
 #[derive(Debug, thiserror::Error)]
-#[error("{}:{line}: {wrong}", .path.display())]
-pub struct Mistake {
+#[error("{}:{line}: {problem}", .path.display())]
+pub struct ParseError {
     /// The file.
     pub path: PathBuf,
-    /// The line, from 1.
+    /// The line, from 1; 0 if the file cannot be read.
     pub line: usize,
     /// What is wrong there.
-    pub wrong: Wrong,
+    pub problem: Problem,
 }
 
 /// What is wrong, and the remedy as an imperative sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {remedy}")]
-pub struct Wrong {
+pub struct Problem {
     /// What is wrong.
     pub what: String,
-    /// What would be right.
+    /// How to fix it.
     pub remedy: String,
 }
 
-impl Wrong {
-    /// `what` is wrong; `remedy` helps.
+impl Problem {
+    /// Creates a problem from what is wrong and its remedy.
     pub(in super::super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             what: what.into(),

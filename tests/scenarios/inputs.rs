@@ -1,10 +1,10 @@
-//! What the core can be told, in words: each event, sorted by what it means where it comes.
+//! Names the inputs of the core: each event, by what it means in its phase.
 
 use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, RejectionPolicy};
 use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
 use livebus_tests::conformance::Moment;
 
-/// All of it. An answer that is not stale answers the operation under way.
+/// All kinds of inputs. An answer that is not stale is that of the operation in progress.
 pub(crate) const KINDS: [&str; 34] = [
     "start ok",
     "start failed",
@@ -15,8 +15,8 @@ pub(crate) const KINDS: [&str; 34] = [
     "liveness failed: client fatal",
     "liveness failed: ambiguous",
     "liveness failed: partial",
-    "liveness failed: an answer",
-    "liveness failed: an answer, for the strict",
+    "liveness failed: rejected",
+    "liveness failed: rejected, on_rejection: not live",
     "stale liveness ok",
     "stale liveness failed",
     "registration ok",
@@ -28,21 +28,21 @@ pub(crate) const KINDS: [&str; 34] = [
     "stale stop ok",
     "stale stop failed",
     "traffic",
-    "bad news: definitive",
-    "bad news: ambiguous",
-    "bad news: partial",
-    "bad news: an answer",
-    "bad news that is believed",
+    "suspicion: definitive",
+    "suspicion: ambiguous",
+    "suspicion: partial",
+    "suspicion: rejected",
+    "suspicion, on_suspicion: not ready",
     "client lost",
-    "client lost forever",
-    "another client lost",
+    "client lost, on_client_lost: fail",
+    "stale client lost",
     "shutdown",
-    "time",
-    "registration overdue",
-    "registration due again",
+    "timeout",
+    "registration timed out",
+    "registration retried",
 ];
 
-/// The phases in which the bus is thought to work.
+/// The phases in which the bus is live.
 pub(crate) const LIVE: [Phase; 4] = [
     Phase::Idle,
     Phase::Suspected,
@@ -50,7 +50,7 @@ pub(crate) const LIVE: [Phase; 4] = [
     Phase::RetryPending,
 ];
 
-/// What this moment is of [`KINDS`]. When time passes, several things may be due.
+/// Returns the [`KINDS`] of an input. At a timeout several may be due.
 pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
     let Some(event) = moment.event else {
         return due(moment);
@@ -78,11 +78,11 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
             one(result, ["stale stop ok", "stale stop failed"])
         }
         (Event::Live { .. }, _) => "traffic",
-        (Event::Suspicion(failure), _) => bad_news(settings, moment.phase, failure),
-        (Event::ClientLost { .. }, true) => "another client lost",
+        (Event::Suspicion(failure), _) => suspicion(settings, moment.phase, failure),
+        (Event::ClientLost { .. }, true) => "stale client lost",
         (Event::ClientLost { .. }, false) => match settings.on_client_lost {
             OnClientLost::Recreate => "client lost",
-            OnClientLost::Fail => "client lost forever",
+            OnClientLost::Fail => "client lost, on_client_lost: fail",
         },
         (Event::Shutdown, _) => "shutdown",
     };
@@ -101,9 +101,9 @@ fn due(moment: &Moment) -> Vec<&'static str> {
     let registers = any(|action| matches!(action, Action::RegisterHandler { .. }));
     let has_client = moment.then == Phase::NotLive || LIVE.contains(&moment.then);
     let kinds = [
-        (began || moment.then != moment.phase).then_some("time"),
-        (discarded && has_client).then_some("registration overdue"),
-        registers.then_some("registration due again"),
+        (began || moment.then != moment.phase).then_some("timeout"),
+        (discarded && has_client).then_some("registration timed out"),
+        registers.then_some("registration retried"),
     ];
     kinds.into_iter().flatten().collect()
 }
@@ -120,21 +120,21 @@ fn liveness_failed(settings: &Settings, failure: Failure) -> &'static str {
         (FailureKind::Definitive, _) => "liveness failed: definitive",
         (FailureKind::Ambiguous, _) => "liveness failed: ambiguous",
         (FailureKind::Partial, _) => "liveness failed: partial",
-        (FailureKind::Rejected, RejectionPolicy::Live) => "liveness failed: an answer",
+        (FailureKind::Rejected, RejectionPolicy::Live) => "liveness failed: rejected",
         (FailureKind::Rejected, RejectionPolicy::NotLive) => {
-            "liveness failed: an answer, for the strict"
+            "liveness failed: rejected, on_rejection: not live"
         }
     }
 }
 
-fn bad_news(settings: &Settings, phase: Phase, failure: Failure) -> &'static str {
+fn suspicion(settings: &Settings, phase: Phase, failure: Failure) -> &'static str {
     if settings.on_suspicion == OnSuspicion::NotReady && LIVE.contains(&phase) {
-        return "bad news that is believed";
+        return "suspicion, on_suspicion: not ready";
     }
     match failure.class.kind() {
-        FailureKind::Definitive => "bad news: definitive",
-        FailureKind::Ambiguous => "bad news: ambiguous",
-        FailureKind::Partial => "bad news: partial",
-        FailureKind::Rejected => "bad news: an answer",
+        FailureKind::Definitive => "suspicion: definitive",
+        FailureKind::Ambiguous => "suspicion: ambiguous",
+        FailureKind::Partial => "suspicion: partial",
+        FailureKind::Rejected => "suspicion: rejected",
     }
 }
