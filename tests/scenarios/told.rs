@@ -2,7 +2,7 @@
 
 use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, RejectionPolicy};
 use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
-use livebus_tests::conformance::Moment;
+use livebus_tests::conformance::InputRecord;
 
 /// All of it. An answer that is not stale answers the operation under way.
 pub(crate) const KINDS: [&str; 34] = [
@@ -50,12 +50,12 @@ pub(crate) const LIVE: [Phase; 4] = [
     Phase::RetryPending,
 ];
 
-/// What this moment is of [`KINDS`]. When time passes, several things may be due.
-pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
-    let Some(event) = moment.event else {
-        return due(moment);
+/// What this record is of [`KINDS`]. When time passes, several things may be due.
+pub(crate) fn kinds(settings: &Settings, record: &InputRecord) -> Vec<&'static str> {
+    let Some(event) = record.event else {
+        return due(record);
     };
-    let kind = match (event, moment.stale) {
+    let kind = match (event, record.stale) {
         (Event::StartAnswered { result, .. }, false) => one(result, ["start ok", "start failed"]),
         (Event::StartAnswered { result, .. }, true) => {
             one(result, ["stale start ok", "stale start failed"])
@@ -78,7 +78,7 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
             one(result, ["stale stop ok", "stale stop failed"])
         }
         (Event::Live { .. }, _) => "traffic",
-        (Event::Suspicion(failure), _) => bad_news(settings, moment.phase, failure),
+        (Event::Suspicion(failure), _) => bad_news(settings, record.phase, failure),
         (Event::ClientLost { .. }, true) => "another client lost",
         (Event::ClientLost { .. }, false) => match settings.on_client_lost {
             OnClientLost::Recreate => "client lost",
@@ -89,8 +89,8 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
     vec![kind]
 }
 
-fn due(moment: &Moment) -> Vec<&'static str> {
-    let any = |is: fn(&Action) -> bool| moment.actions.iter().any(is);
+fn due(record: &InputRecord) -> Vec<&'static str> {
+    let any = |is: fn(&Action) -> bool| record.actions.iter().any(is);
     let began = any(|action| {
         matches!(
             action,
@@ -99,9 +99,9 @@ fn due(moment: &Moment) -> Vec<&'static str> {
     });
     let discarded = any(|action| matches!(action, Action::DiscardRegistration { .. }));
     let registers = any(|action| matches!(action, Action::RegisterHandler { .. }));
-    let has_client = moment.then == Phase::NotLive || LIVE.contains(&moment.then);
+    let has_client = record.then == Phase::NotLive || LIVE.contains(&record.then);
     let kinds = [
-        (began || moment.then != moment.phase).then_some("time"),
+        (began || record.then != record.phase).then_some("time"),
         (discarded && has_client).then_some("registration overdue"),
         registers.then_some("registration due again"),
     ];

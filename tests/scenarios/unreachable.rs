@@ -115,7 +115,7 @@ pub(crate) const UNREACHABLE: &[Never] = &[
 
 /// What the core can be told, and no runner tells it on a stage.
 ///
-/// An operation that ends in the very moment in which its loop gives it up is a race. A stage plays the one between an answer
+/// An operation that ends at the very instant at which its loop gives it up is a race. A stage plays the one between an answer
 /// and its deadline, which come at the same instant; of the others it knows nothing.
 pub(crate) const NO_RUNNER: &[Never] = &[
     Never {

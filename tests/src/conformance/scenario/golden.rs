@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Cause, Event, Failure, Report};
 use livebus_runner::Entry;
 
-use crate::conformance::replay::Replay;
+use crate::conformance::environment::Environment;
+use crate::conformance::input_record::Replay;
 use crate::conformance::step::{Step, Stimulus};
 use crate::conformance::trace::{Writer, millis};
-use crate::conformance::world::World;
 
 /// So many lines that differ in nothing but their instant, at equal distances, are told in one.
 const RUN: usize = 4;
@@ -16,12 +16,12 @@ const RUN: usize = 4;
 /// What is seen in `steps`, as lines.
 ///
 /// The instant of a line is what the loop's clock says. What the core was told as of another instant says so.
-pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
-    let mut replay = Replay::new(world);
+pub(super) fn golden(environment: &Environment, steps: &[Step]) -> Vec<String> {
+    let mut replay = Replay::new(environment);
     let mut lines = Vec::new();
     for step in steps {
         replay.begin(step);
-        see(world, step, &mut replay, &mut lines);
+        see(environment, step, &mut replay, &mut lines);
     }
     in_runs(&lines)
 }
@@ -29,13 +29,16 @@ pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
 /// Something that is seen, and when.
 type Line = (Duration, String);
 
-fn see(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
+fn see(environment: &Environment, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
     let writer = Writer { began: step.began };
-    let words = Words { world, writer };
+    let words = Words {
+        environment,
+        writer,
+    };
     if let Stimulus::Start = step.stimulus {
         lines.push((step.now, "begins".to_owned()));
     }
-    for (at, ready) in &step.looks {
+    for (at, ready) in &step.readiness_reads {
         let ready = if *ready { "ready" } else { "not ready" };
         lines.push((*at - step.began, format!("look: {ready}")));
     }
@@ -46,9 +49,9 @@ fn see(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line
         let line = match entry {
             Entry::Event(event) => {
                 let stale = if stale { ", which is stale" } else { "" };
-                format!("{}{stale}", words.told(step.now, *at, Some(event)))
+                format!("{}{stale}", words.input(step.now, *at, Some(event)))
             }
-            Entry::Timeout => words.told(step.now, *at, None),
+            Entry::Timeout => words.input(step.now, *at, None),
             Entry::Action(action) => format!("  {}", words.action(action)),
         };
         lines.push((step.now, line));
@@ -85,12 +88,12 @@ fn in_runs(lines: &[Line]) -> Vec<String> {
 }
 
 struct Words<'a> {
-    world: &'a World,
+    environment: &'a Environment,
     writer: Writer,
 }
 
 impl Words<'_> {
-    fn told(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
+    fn input(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
         let what = event.map_or_else(|| "time".to_owned(), |event| self.event(at, event));
         if at == self.writer.began + now {
             format!("input: {what}")
@@ -99,7 +102,7 @@ impl Words<'_> {
         }
     }
 
-    fn event(&self, told: Instant, event: &Event) -> String {
+    fn event(&self, received: Instant, event: &Event) -> String {
         match event {
             Event::StartAnswered { id, result } => {
                 format!("start #{} answered {}", id.number(), result_of(*result))
@@ -117,7 +120,7 @@ impl Words<'_> {
             Event::StopAnswered { id, result } => {
                 format!("stop #{} answered {}", id.number(), result_of(*result))
             }
-            Event::Live { at } if *at == told => "traffic".to_owned(),
+            Event::Live { at } if *at == received => "traffic".to_owned(),
             Event::Live { at } => format!("traffic seen at {}", self.writer.at(*at)),
             Event::Suspicion(failure) => format!("suspicion {failure}"),
             Event::ClientLost { client, failure } => {
@@ -207,7 +210,7 @@ impl Words<'_> {
     }
 
     fn handler(&self, index: usize) -> String {
-        let (handler, _) = &self.world.handlers[index];
+        let (handler, _) = &self.environment.handlers[index];
         format!("\"{}\"", handler.name)
     }
 }

@@ -34,10 +34,10 @@ use std::{fs, io};
 use livebus_core::Action;
 use livebus_runner::Entry;
 
-use super::by_hand::by_hand;
-use super::replay::{Moment, moments};
+use super::environment::Environment;
+use super::input_record::{InputRecord, input_records};
+use super::reference_driver::drive;
 use super::step::Step;
-use super::world::World;
 use crate::recordings::slug;
 
 mod diff;
@@ -61,14 +61,14 @@ pub struct Scenario {
     /// What is true, as a sentence.
     pub sentence: String,
     /// Where.
-    pub world: World,
+    pub environment: Environment,
     /// Why no runner can play it, if none can.
     pub core_only: Option<String>,
     path: PathBuf,
     script: String,
     golden: Vec<String>,
     seen: Vec<String>,
-    moments: Vec<Moment>,
+    input_records: Vec<InputRecord>,
     actions: Vec<Action>,
 }
 
@@ -125,19 +125,19 @@ impl Scenario {
             None => (format!("{}\n\n", text.trim_end()), ""),
         };
         let read = script::read(&script).map_err(|(line, wrong)| mistake(path, line, wrong))?;
-        let steps = by_hand(&read.world).map_err(|senseless| {
-            let line = read.line_at(senseless.at);
-            mistake(path, line, senseless.wrong)
+        let steps = drive(&read.environment).map_err(|invalid| {
+            let line = read.line_at(invalid.at);
+            mistake(path, line, invalid.wrong)
         })?;
         Ok(Self {
             path: path.to_owned(),
             script,
             golden: golden.lines().map(str::to_owned).collect(),
-            seen: golden::golden(&read.world, &steps),
-            moments: moments(&read.world, &steps),
+            seen: golden::golden(&read.environment, &steps),
+            input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
             sentence: read.title,
-            world: read.world,
+            environment: read.environment,
             core_only: read.core_only,
         })
     }
@@ -152,8 +152,8 @@ impl Scenario {
 
     /// All that the core is told in it.
     #[must_use]
-    pub fn moments(&self) -> &[Moment] {
-        &self.moments
+    pub fn input_records(&self) -> &[InputRecord] {
+        &self.input_records
     }
 
     /// All that the core does in it.

@@ -7,17 +7,17 @@ use livebus_core::Handler;
 
 use super::mistake::Wrong;
 use super::settings;
-use super::words::{answers, duration, happening, number};
-use crate::conformance::world::{Answer, Happening, World, plain};
+use super::words::{answers, duration, number, occurrence};
+use crate::conformance::environment::{Answer, Environment, Occurrence, plain};
 
 /// What stands above the golden answers.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) title: String,
     pub(super) core_only: Option<String>,
-    pub(super) world: World,
+    pub(super) environment: Environment,
     /// The line of each happening, from 1.
-    happenings: Vec<usize>,
+    occurrences: Vec<usize>,
 }
 
 /// Reads a script, line by line.
@@ -40,7 +40,7 @@ pub(super) fn read(text: &str) -> Result<Script, (usize, Wrong)> {
 impl Script {
     /// The line that says what happens at `at` or last before it; the first where nothing did.
     pub(super) fn line_at(&self, at: Duration) -> usize {
-        let lines = self.world.happenings.iter().zip(&self.happenings);
+        let lines = self.environment.occurrences.iter().zip(&self.occurrences);
         let before = lines.take_while(|((happens, _), _)| *happens <= at);
         before.last().map_or(1, |(_, line)| *line)
     }
@@ -49,13 +49,13 @@ impl Script {
 struct Reader {
     title: Option<String>,
     core_only: Option<String>,
-    world: World,
-    happenings: Vec<usize>,
+    environment: Environment,
+    occurrences: Vec<usize>,
     /// What may be said but once, and was.
     said: BTreeSet<String>,
     /// Which line set which setting.
     settings: Vec<(String, usize)>,
-    tells: Option<usize>,
+    direct_input: Option<usize>,
 }
 
 impl Default for Reader {
@@ -63,11 +63,11 @@ impl Default for Reader {
         Self {
             title: None,
             core_only: None,
-            world: World::new(plain()),
-            happenings: Vec::new(),
+            environment: Environment::new(plain()),
+            occurrences: Vec::new(),
             said: BTreeSet::new(),
             settings: Vec::new(),
-            tells: None,
+            direct_input: None,
         }
     }
 }
@@ -80,14 +80,14 @@ impl Reader {
         }
         if let Some(rest) = line.strip_prefix("at ") {
             let (at, what) = rest.split_once(' ').unwrap_or((rest, ""));
-            return self.happens(number, duration(at)?, happening(what)?);
+            return self.occurs(number, duration(at)?, occurrence(what)?);
         }
         if let Some(rest) = line.strip_prefix("each ") {
             return self.each(number, rest);
         }
         if let Some(until) = line.strip_prefix("until ") {
             self.once("until")?;
-            self.world.until = duration(until)?;
+            self.environment.until = duration(until)?;
             return Ok(());
         }
         let (name, value) = line.split_once(": ").ok_or_else(|| no_such(line))?;
@@ -97,14 +97,14 @@ impl Reader {
         self.once(name)?;
         if let Some(setting) = name.strip_prefix("setting ") {
             self.settings.push((setting.to_owned(), number));
-            return settings::set(&mut self.world.settings, setting, value);
+            return settings::set(&mut self.environment.settings, setting, value);
         }
         match name {
             "core only" => self.core_only = Some(value.to_owned()),
             "settings" => self.base(value)?,
-            "start" => self.world.starts = answers(value)?,
-            "liveness" => self.world.liveness = answers(value)?,
-            "stop" => self.world.stops = answers(value)?,
+            "start" => self.environment.starts = answers(value)?,
+            "liveness" => self.environment.liveness = answers(value)?,
+            "stop" => self.environment.stops = answers(value)?,
             _ => return Err(no_such(line)),
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Reader {
                 "put it before the first setting",
             ));
         }
-        self.world.settings = World::new(settings::base(name)?).settings;
+        self.environment.settings = Environment::new(settings::base(name)?).settings;
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl Reader {
                 ));
             }
         };
-        self.world.handlers.push((handler, answers));
+        self.environment.handlers.push((handler, answers));
         Ok(())
     }
 
@@ -163,18 +163,18 @@ impl Reader {
             )
         })?;
         let (every, mut at) = (duration(every)?, duration(from)?);
-        let happening = happening(what)?;
+        let occurrence = occurrence(what)?;
         for _ in 0..number::<u32>(times)? {
-            self.happens(line, at, happening)?;
+            self.occurs(line, at, occurrence)?;
             at += every;
         }
         Ok(())
     }
 
-    fn happens(&mut self, line: usize, at: Duration, happening: Happening) -> Result<(), Wrong> {
+    fn occurs(&mut self, line: usize, at: Duration, occurrence: Occurrence) -> Result<(), Wrong> {
         if self
-            .world
-            .happenings
+            .environment
+            .occurrences
             .last()
             .is_some_and(|(last, _)| *last > at)
         {
@@ -183,11 +183,11 @@ impl Reader {
                 "tell what happens in the order of time",
             ));
         }
-        if matches!(happening, Happening::Tell(_)) {
-            self.tells.get_or_insert(line);
+        if matches!(occurrence, Occurrence::DirectInput(_)) {
+            self.direct_input.get_or_insert(line);
         }
-        self.world.happenings.push((at, happening));
-        self.happenings.push(line);
+        self.environment.occurrences.push((at, occurrence));
+        self.occurrences.push(line);
         Ok(())
     }
 
@@ -199,33 +199,33 @@ impl Reader {
             );
             (Some(1), wrong)
         })?;
-        if self.world.until == Duration::ZERO {
+        if self.environment.until == Duration::ZERO {
             let wrong = Wrong::new("the story has no end", "say when it ends: \"until 5000\"");
             return Err((None, wrong));
         }
-        let last = self.world.happenings.last();
-        if last.is_some_and(|(at, _)| *at > self.world.until) {
+        let last = self.environment.occurrences.last();
+        if last.is_some_and(|(at, _)| *at > self.environment.until) {
             let wrong = Wrong::new(
                 "the last of this happens after the end",
                 "end the story later",
             );
             return Err((None, wrong));
         }
-        if let (Some(line), None) = (self.tells, &self.core_only) {
+        if let (Some(line), None) = (self.direct_input, &self.core_only) {
             let wrong = Wrong::new(
                 "no runner can be made to tell this",
                 "say \"core only:\" and the reason, above",
             );
             return Err((Some(line), wrong));
         }
-        if self.core_only.is_some() && self.tells.is_none() {
+        if self.core_only.is_some() && self.direct_input.is_none() {
             let wrong = Wrong::new(
                 "a runner can play this",
                 "leave \"core only:\" out, or tell what no runner would",
             );
             return Err((None, wrong));
         }
-        if let Err(error) = self.world.config() {
+        if let Err(error) = self.environment.config() {
             let lines = self.settings.iter().rev();
             let mut lines = lines.filter(|(name, _)| name == error.field);
             let line = lines.next().map_or(1, |(_, line)| *line);
@@ -235,8 +235,8 @@ impl Reader {
         Ok(Script {
             title,
             core_only: self.core_only,
-            world: self.world,
-            happenings: self.happenings,
+            environment: self.environment,
+            occurrences: self.occurrences,
         })
     }
 }

@@ -4,7 +4,7 @@ use livebus_core::{Backoff, OnClientLost, OnSuspicion, RejectionPolicy, Settings
 
 use super::mistake::Wrong;
 use super::words::{duration, number};
-use crate::conformance::world::plain;
+use crate::conformance::environment::plain;
 
 /// What a scenario's settings begin with.
 pub(super) fn base(name: &str) -> Result<Settings, Wrong> {

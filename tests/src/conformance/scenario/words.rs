@@ -5,7 +5,7 @@ use std::time::Duration;
 use livebus_core::{ClientId, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
 use super::mistake::Wrong;
-use crate::conformance::world::{Answer, Happening, Outcome, Tell, Told, ms};
+use crate::conformance::environment::{Answer, DirectInput, Input, Occurrence, Outcome, ms};
 
 /// Whole milliseconds.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
@@ -55,8 +55,8 @@ fn answer(text: &str) -> Result<Answer, Wrong> {
     if text == "never" {
         return Ok(Answer::Never);
     }
-    let (text, lies) = match text.split_once(", lies ") {
-        Some((text, lies)) => (text, duration(lies)?),
+    let (text, delay) = match text.split_once(", lies ") {
+        Some((text, delay)) => (text, duration(delay)?),
         None => (text, Duration::ZERO),
     };
     let (outcome, takes) = match text.split_once(" after ") {
@@ -78,30 +78,30 @@ fn answer(text: &str) -> Result<Answer, Wrong> {
     };
     Ok(Answer::After {
         takes,
-        lies,
+        delay,
         outcome,
     })
 }
 
 /// What comes after "at 5000".
-pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
+pub(super) fn occurrence(text: &str) -> Result<Occurrence, Wrong> {
     Ok(match text {
-        "traffic" => Happening::Live,
-        "shutdown" => Happening::Shutdown,
-        "handle dropped" => Happening::Dropped,
-        "look" => Happening::Look,
-        "start again" => Happening::StartAgain,
+        "traffic" => Occurrence::Live,
+        "shutdown" => Occurrence::Shutdown,
+        "handle dropped" => Occurrence::Dropped,
+        "look" => Occurrence::ReadReadiness,
+        "start again" => Occurrence::StartAgain,
         _ => {
             if let Some(news) = text.strip_prefix("suspicion ") {
-                Happening::Suspicion(failure(news)?)
+                Occurrence::Suspicion(failure(news)?)
             } else if let Some(news) = text.strip_prefix("client lost ") {
-                Happening::Lost(failure(news)?)
+                Occurrence::Lost(failure(news)?)
             } else if let Some(news) = text.strip_prefix("former client lost ") {
-                Happening::LostBefore(failure(news)?)
+                Occurrence::LostBefore(failure(news)?)
             } else if let Some(long) = text.strip_prefix("blocked for ") {
-                Happening::Blocked(duration(long)?)
-            } else if let Some(told) = text.strip_prefix("input") {
-                Happening::Tell(tell(told)?)
+                Occurrence::Blocked(duration(long)?)
+            } else if let Some(input) = text.strip_prefix("input") {
+                Occurrence::DirectInput(direct_input(input)?)
             } else {
                 return Err(Wrong::new(
                     format!("\"{text}\" does not happen"),
@@ -114,7 +114,7 @@ pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
 }
 
 /// `: start #1 answered ok`, or ` as of 3000: start #1 answered ok`.
-fn tell(text: &str) -> Result<Tell, Wrong> {
+fn direct_input(text: &str) -> Result<DirectInput, Wrong> {
     let (as_of, text) = match text.strip_prefix(" as of ").map(|it| it.split_once(": ")) {
         Some(Some((as_of, text))) => (Some(duration(as_of)?), Some(text)),
         Some(None) => (None, None),
@@ -126,11 +126,11 @@ fn tell(text: &str) -> Result<Tell, Wrong> {
             "write \"input: time\", or \"input as of 3000: time\" for an older or newer instant",
         )
     })?;
-    let told = told(text)?;
-    Ok(Tell { as_of, told })
+    let input = input(text)?;
+    Ok(DirectInput { as_of, input })
 }
 
-fn told(text: &str) -> Result<Told, Wrong> {
+fn input(text: &str) -> Result<Input, Wrong> {
     let no_such = || {
         Wrong::new(
             format!("\"{text}\" is no input"),
@@ -139,21 +139,21 @@ fn told(text: &str) -> Result<Told, Wrong> {
         )
     };
     match text {
-        "traffic" => return Ok(Told::Live(None)),
-        "shutdown" => return Ok(Told::Shutdown),
-        "time" => return Ok(Told::Time),
+        "traffic" => return Ok(Input::Live(None)),
+        "shutdown" => return Ok(Input::Shutdown),
+        "time" => return Ok(Input::Time),
         _ => {}
     }
     if let Some(at) = text.strip_prefix("traffic seen at ") {
-        return Ok(Told::Live(Some(duration(at)?)));
+        return Ok(Input::Live(Some(duration(at)?)));
     }
     if let Some(news) = text.strip_prefix("suspicion ") {
-        return Ok(Told::Suspicion(failure(news)?));
+        return Ok(Input::Suspicion(failure(news)?));
     }
     let (subject, rest) = text.split_once(" #").ok_or_else(no_such)?;
     if let Some((client, news)) = rest.split_once(" lost ").filter(|_| subject == "client") {
         let client = ClientId::from_number(number(client)?);
-        return Ok(Told::Lost(client, failure(news)?));
+        return Ok(Input::Lost(client, failure(news)?));
     }
     let (id, result) = rest.split_once(" answered ").ok_or_else(no_such)?;
     let result = match result {
@@ -162,10 +162,10 @@ fn told(text: &str) -> Result<Told, Wrong> {
     };
     let id = number(id)?;
     Ok(match subject {
-        "start" => Told::StartAnswered(ClientId::from_number(id), result),
-        "liveness" => Told::LivenessAnswered(LivenessId::from_number(id), result),
-        "registration" => Told::RegistrationAnswered(RegistrationId::from_number(id), result),
-        "stop" => Told::StopAnswered(StopId::from_number(id), result),
+        "start" => Input::StartAnswered(ClientId::from_number(id), result),
+        "liveness" => Input::LivenessAnswered(LivenessId::from_number(id), result),
+        "registration" => Input::RegistrationAnswered(RegistrationId::from_number(id), result),
+        "stop" => Input::StopAnswered(StopId::from_number(id), result),
         _ => return Err(no_such()),
     })
 }
