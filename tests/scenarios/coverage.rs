@@ -39,10 +39,10 @@ pub(crate) fn trials(scenarios: &[Scenario]) -> Vec<Trial> {
 fn pairs<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> BTreeSet<Pair> {
     let mut pairs = BTreeSet::new();
     for scenario in scenarios {
-        let settings = scenario.world.settings();
-        for moment in scenario.moments() {
-            let kinds = kinds(settings, moment).into_iter();
-            pairs.extend(kinds.map(|kind| (moment.phase, kind)));
+        let settings = scenario.environment.settings();
+        for record in scenario.input_records() {
+            let kinds = kinds(settings, record).into_iter();
+            pairs.extend(kinds.map(|kind| (record.phase, kind)));
         }
     }
     pairs

@@ -2,7 +2,7 @@
 
 use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, RejectionPolicy};
 use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
-use livebus_tests::conformance::Moment;
+use livebus_tests::conformance::InputRecord;
 
 /// All kinds of inputs. An answer that is not stale is that of the operation in progress.
 pub(crate) const KINDS: [&str; 34] = [
@@ -51,11 +51,11 @@ pub(crate) const LIVE: [Phase; 4] = [
 ];
 
 /// Returns the [`KINDS`] of an input. At a timeout several may be due.
-pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
-    let Some(event) = moment.event else {
-        return due(moment);
+pub(crate) fn kinds(settings: &Settings, record: &InputRecord) -> Vec<&'static str> {
+    let Some(event) = record.event else {
+        return due(record);
     };
-    let kind = match (event, moment.stale) {
+    let kind = match (event, record.stale) {
         (Event::StartAnswered { result, .. }, false) => one(result, ["start ok", "start failed"]),
         (Event::StartAnswered { result, .. }, true) => {
             one(result, ["stale start ok", "stale start failed"])
@@ -78,7 +78,7 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
             one(result, ["stale stop ok", "stale stop failed"])
         }
         (Event::Live { .. }, _) => "traffic",
-        (Event::Suspicion(failure), _) => suspicion(settings, moment.phase, failure),
+        (Event::Suspicion(failure), _) => suspicion(settings, record.phase, failure),
         (Event::ClientLost { .. }, true) => "stale client lost",
         (Event::ClientLost { .. }, false) => match settings.on_client_lost {
             OnClientLost::Recreate => "client lost",
@@ -89,8 +89,8 @@ pub(crate) fn kinds(settings: &Settings, moment: &Moment) -> Vec<&'static str> {
     vec![kind]
 }
 
-fn due(moment: &Moment) -> Vec<&'static str> {
-    let any = |is: fn(&Action) -> bool| moment.actions.iter().any(is);
+fn due(record: &InputRecord) -> Vec<&'static str> {
+    let any = |is: fn(&Action) -> bool| record.actions.iter().any(is);
     let began = any(|action| {
         matches!(
             action,
@@ -99,9 +99,9 @@ fn due(moment: &Moment) -> Vec<&'static str> {
     });
     let discarded = any(|action| matches!(action, Action::DiscardRegistration { .. }));
     let registers = any(|action| matches!(action, Action::RegisterHandler { .. }));
-    let has_client = moment.then == Phase::NotLive || LIVE.contains(&moment.then);
+    let has_client = record.then == Phase::NotLive || LIVE.contains(&record.then);
     let kinds = [
-        (began || moment.then != moment.phase).then_some("timeout"),
+        (began || record.then != record.phase).then_some("timeout"),
         (discarded && has_client).then_some("registration timed out"),
         registers.then_some("registration retried"),
     ];

@@ -7,8 +7,8 @@ use livebus_core::{ClientId, Failure};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
-use super::trace::{Scene, millis};
-use super::world::{Outcome, Tell};
+use super::environment::{DirectInput, Outcome};
+use super::trace::{StepTrace, millis};
 
 /// One thing that comes to a supervision while its loop waits, and what the core, driven by hand, makes of it.
 #[derive(Debug, Clone)]
@@ -18,11 +18,11 @@ pub struct Step {
     /// What comes.
     pub stimulus: Stimulus,
     /// What it leads to.
-    pub scene: Scene,
+    pub trace: StepTrace,
     /// When the world began.
     pub(super) began: Instant,
     /// Who asked whether the service is ready, and what they were told.
-    pub(super) looks: Vec<(Instant, bool)>,
+    pub(super) readiness_reads: Vec<(Instant, bool)>,
     /// What went into the supervisor and came out, and what subscribers were told.
     pub(super) entries: Vec<(Instant, Entry)>,
     pub(super) published: Vec<StatusChange>,
@@ -38,7 +38,7 @@ pub enum Stimulus {
     /// The supervision is started.
     Start,
     /// Something happens.
-    Poke(Poke),
+    Trigger(Trigger),
     /// An operation ends by itself.
     Answer {
         /// Which.
@@ -51,14 +51,14 @@ pub enum Stimulus {
     /// The deadline of the loop is there.
     Timer,
     /// All of this happens while the executor does not get to run, until the step's instant.
-    Blocked(Vec<(Duration, Poke)>),
+    Blocked(Vec<(Duration, Trigger)>),
     /// The core is told this by hand: nothing that can be played to a runner.
-    Tell(Tell),
+    DirectInput(DirectInput),
 }
 
 /// Something that happens outside of the loop.
 #[derive(Debug, Clone, Copy)]
-pub enum Poke {
+pub enum Trigger {
     /// Good news.
     Live,
     /// Bad news.
@@ -70,14 +70,14 @@ pub enum Poke {
     /// The service drops its handle.
     Drop,
     /// Somebody asks whether the service is ready.
-    Look,
+    ReadReadiness,
 }
 
 impl fmt::Display for Stimulus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("start of the supervision"),
-            Self::Poke(poke) => poke.fmt(f),
+            Self::Trigger(trigger) => trigger.fmt(f),
             Self::Answer {
                 operation,
                 outcome,
@@ -93,18 +93,18 @@ impl fmt::Display for Stimulus {
                 }
             }
             Self::Timer => f.write_str("deadline"),
-            Self::Blocked(pokes) => {
+            Self::Blocked(triggers) => {
                 f.write_str("blocked until now")?;
-                pokes
+                triggers
                     .iter()
-                    .try_for_each(|(at, poke)| write!(f, ", {poke} at {}", millis(*at)))
+                    .try_for_each(|(at, trigger)| write!(f, ", {trigger} at {}", millis(*at)))
             }
-            Self::Tell(tell) => write!(f, "the core is told {:?}", tell.told),
+            Self::DirectInput(direct) => write!(f, "the core is told {:?}", direct.input),
         }
     }
 }
 
-impl fmt::Display for Poke {
+impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live => f.write_str("good news"),
@@ -114,7 +114,7 @@ impl fmt::Display for Poke {
             }
             Self::Shutdown => f.write_str("shutdown"),
             Self::Drop => f.write_str("handle dropped"),
-            Self::Look => f.write_str("look"),
+            Self::ReadReadiness => f.write_str("look"),
         }
     }
 }

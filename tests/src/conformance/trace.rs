@@ -11,11 +11,11 @@ use super::step::Stimulus;
 
 /// One step of a trace: what came, what it led to, and how things stand then.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scene {
+pub struct StepTrace {
     /// What came, and when.
     pub heading: String,
     /// What whoever asked while the executor was blocked, or when the step was just that, was told.
-    pub looks: Vec<String>,
+    pub readiness_reads: Vec<String>,
     /// What went into the supervisor and what came out, in order.
     pub entries: Vec<String>,
     /// What subscribers were told.
@@ -24,9 +24,9 @@ pub struct Scene {
     pub state: String,
 }
 
-impl Scene {
+impl StepTrace {
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let indented = [&self.looks, &self.entries, &self.published];
+        let indented = [&self.readiness_reads, &self.entries, &self.published];
         std::iter::once(self.heading.clone())
             .chain(
                 indented
@@ -42,14 +42,14 @@ impl Scene {
 pub(super) struct State {
     pub(super) report: Report,
     pub(super) ready: bool,
-    pub(super) promise: Promise,
+    pub(super) heartbeat: HeartbeatDeadline,
     pub(super) under_way: Vec<String>,
     pub(super) discarded: Vec<ClientId>,
     pub(super) ended: bool,
 }
 
 /// What the heartbeat promises.
-pub(super) enum Promise {
+pub(super) enum HeartbeatDeadline {
     /// There is no handle to ask.
     NoHandle,
     /// To be back when something happens.
@@ -58,7 +58,7 @@ pub(super) enum Promise {
     At(Instant),
 }
 
-impl Promise {
+impl HeartbeatDeadline {
     /// What a handle says, while there is one.
     pub(super) const fn new(has_handle: bool, next: Option<Instant>) -> Self {
         match (has_handle, next) {
@@ -110,14 +110,14 @@ impl Writer {
             self.report(&state.report),
             state.ready
         );
-        let promise = match state.promise {
-            Promise::NoHandle => "no handle".to_owned(),
-            Promise::Event => "promises none".to_owned(),
-            Promise::At(at) => format!("promises {}", self.at(at)),
+        let heartbeat = match state.heartbeat {
+            HeartbeatDeadline::NoHandle => "no handle".to_owned(),
+            HeartbeatDeadline::Event => "promises none".to_owned(),
+            HeartbeatDeadline::At(at) => format!("promises {}", self.at(at)),
         };
         let _infallible = write!(
             text,
-            "; {promise}; under way: [{}]; discarded: {numbers:?}; ended: {}",
+            "; {heartbeat}; under way: [{}]; discarded: {numbers:?}; ended: {}",
             state.under_way.join(", "),
             state.ended
         );
@@ -235,9 +235,9 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// Where two traces part, with what led there; nothing when they are the same to the byte.
-pub(super) fn first_difference(expected: &[Scene], actual: &[Scene]) -> Option<String> {
+pub(super) fn first_difference(expected: &[StepTrace], actual: &[StepTrace]) -> Option<String> {
     const BEFORE: usize = 12;
-    let lines = |scenes: &[Scene]| scenes.iter().flat_map(Scene::lines).collect::<Vec<_>>();
+    let lines = |traces: &[StepTrace]| traces.iter().flat_map(StepTrace::lines).collect::<Vec<_>>();
     let (expected, actual) = (lines(expected), lines(actual));
     if expected == actual {
         return None;
@@ -257,7 +257,7 @@ pub(super) fn first_difference(expected: &[Scene], actual: &[Scene]) -> Option<S
     let actual = actual.get(same).unwrap_or(&nothing);
     let _infallible = write!(
         text,
-        "- {expected}\n+ {actual}\n(- by hand, + by the runner)"
+        "- {expected}\n+ {actual}\n(- by driver, + by the runner)"
     );
     Some(text)
 }

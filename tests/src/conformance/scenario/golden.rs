@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Cause, Event, Failure, Report};
 use livebus_runner::Entry;
 
-use crate::conformance::replay::Replay;
+use crate::conformance::environment::Environment;
+use crate::conformance::input_record::Replay;
 use crate::conformance::step::{Step, Stimulus};
 use crate::conformance::trace::{Writer, millis};
-use crate::conformance::world::World;
 
 /// From this number on, equal lines at equal distances in time are written as one.
 const MIN_RUN: usize = 4;
@@ -16,12 +16,12 @@ const MIN_RUN: usize = 4;
 /// Returns the inputs and actions of `steps`, as lines.
 ///
 /// The instant of a line is that of the loop's clock. An input with another instant says so.
-pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
-    let mut replay = Replay::new(world);
+pub(super) fn golden(environment: &Environment, steps: &[Step]) -> Vec<String> {
+    let mut replay = Replay::new(environment);
     let mut lines = Vec::new();
     for step in steps {
         replay.begin(step);
-        write(world, step, &mut replay, &mut lines);
+        write(environment, step, &mut replay, &mut lines);
     }
     in_runs(&lines)
 }
@@ -29,13 +29,16 @@ pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
 /// A line, and its instant.
 type Line = (Duration, String);
 
-fn write(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
+fn write(environment: &Environment, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
     let writer = Writer { began: step.began };
-    let words = Words { world, writer };
+    let words = Words {
+        environment,
+        writer,
+    };
     if let Stimulus::Start = step.stimulus {
         lines.push((step.now, "supervision starts".to_owned()));
     }
-    for (at, ready) in &step.looks {
+    for (at, ready) in &step.readiness_reads {
         let ready = if *ready { "ready" } else { "not ready" };
         lines.push((*at - step.began, format!("readiness: {ready}")));
     }
@@ -85,7 +88,7 @@ fn in_runs(lines: &[Line]) -> Vec<String> {
 }
 
 struct Words<'a> {
-    world: &'a World,
+    environment: &'a Environment,
     writer: Writer,
 }
 
@@ -211,7 +214,7 @@ impl Words<'_> {
     }
 
     fn handler(&self, index: usize) -> String {
-        let (handler, _) = &self.world.handlers[index];
+        let (handler, _) = &self.environment.handlers[index];
         format!("\"{}\"", handler.name)
     }
 }

@@ -38,10 +38,10 @@ use std::{fs, io};
 use livebus_core::Action;
 use livebus_runner::Entry;
 
-use super::by_hand::by_hand;
-use super::replay::{Moment, moments};
+use super::environment::Environment;
+use super::input_record::{InputRecord, input_records};
+use super::reference_driver::drive;
 use super::step::Step;
-use super::world::World;
 
 mod diff;
 mod error;
@@ -64,14 +64,14 @@ pub struct Scenario {
     /// The situation and the outcome, as a sentence.
     pub sentence: String,
     /// The script that the bus and the environment follow.
-    pub world: World,
+    pub environment: Environment,
     /// Why no runner can play it, if none can.
     pub core_only: Option<String>,
     path: PathBuf,
     script: String,
     expected: Vec<String>,
     actual: Vec<String>,
-    moments: Vec<Moment>,
+    input_records: Vec<InputRecord>,
     actions: Vec<Action>,
 }
 
@@ -129,7 +129,7 @@ impl Scenario {
         };
         let read =
             script::read(&script).map_err(|(line, problem)| parse_error(path, line, problem))?;
-        let steps = by_hand(&read.world).map_err(|invalid| {
+        let steps = drive(&read.environment).map_err(|invalid| {
             let line = read.line_at(invalid.at);
             parse_error(path, line, invalid.wrong)
         })?;
@@ -137,11 +137,11 @@ impl Scenario {
             path: path.to_owned(),
             script,
             expected: expected.lines().map(str::to_owned).collect(),
-            actual: golden::golden(&read.world, &steps),
-            moments: moments(&read.world, &steps),
+            actual: golden::golden(&read.environment, &steps),
+            input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
             sentence: read.sentence,
-            world: read.world,
+            environment: read.environment,
             core_only: read.core_only,
         })
     }
@@ -162,8 +162,8 @@ impl Scenario {
 
     /// All inputs of the core, with the phases before and after.
     #[must_use]
-    pub fn moments(&self) -> &[Moment] {
-        &self.moments
+    pub fn input_records(&self) -> &[InputRecord] {
+        &self.input_records
     }
 
     /// All actions of the core.

@@ -7,17 +7,17 @@ use livebus_core::Handler;
 
 use super::error::Problem;
 use super::settings;
-use super::words::{answers, duration, happening, number};
-use crate::conformance::world::{Answer, Happening, World, plain};
+use super::words::{answers, duration, number, occurrence};
+use crate::conformance::environment::{Answer, Environment, Occurrence, plain};
 
 /// The first part of a scenario file.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) sentence: String,
     pub(super) core_only: Option<String>,
-    pub(super) world: World,
+    pub(super) environment: Environment,
     /// The line of each step, from 1.
-    happenings: Vec<usize>,
+    occurrences: Vec<usize>,
 }
 
 /// Reads a script, line by line.
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<Script, (usize, Problem)> {
 impl Script {
     /// Returns the line of the last step at or before `at`; 1 if there is none.
     pub(super) fn line_at(&self, at: Duration) -> usize {
-        let lines = self.world.happenings.iter().zip(&self.happenings);
+        let lines = self.environment.occurrences.iter().zip(&self.occurrences);
         let before = lines.take_while(|((happens, _), _)| *happens <= at);
         before.last().map_or(1, |(_, line)| *line)
     }
@@ -51,8 +51,8 @@ impl Script {
 struct Reader {
     sentence: Option<String>,
     core_only: Option<String>,
-    world: World,
-    happenings: Vec<usize>,
+    environment: Environment,
+    occurrences: Vec<usize>,
     /// The keys seen, of those that may occur once.
     keys: BTreeSet<String>,
     /// The line of each setting.
@@ -66,8 +66,8 @@ impl Default for Reader {
         Self {
             sentence: None,
             core_only: None,
-            world: World::new(plain()),
-            happenings: Vec::new(),
+            environment: Environment::new(plain()),
+            occurrences: Vec::new(),
             keys: BTreeSet::new(),
             settings: Vec::new(),
             first_input: None,
@@ -83,14 +83,14 @@ impl Reader {
         }
         if let Some(rest) = line.strip_prefix("at ") {
             let (at, what) = rest.split_once(' ').unwrap_or((rest, ""));
-            return self.happens(number, duration(at)?, happening(what)?);
+            return self.occurs(number, duration(at)?, occurrence(what)?);
         }
         if let Some(rest) = line.strip_prefix("every ") {
             return self.every(number, rest);
         }
         if let Some(until) = line.strip_prefix("until ") {
             self.once("until")?;
-            self.world.until = duration(until)?;
+            self.environment.until = duration(until)?;
             return Ok(());
         }
         let (name, value) = line.split_once(": ").ok_or_else(|| unknown(line))?;
@@ -100,14 +100,14 @@ impl Reader {
         self.once(name)?;
         if let Some(setting) = name.strip_prefix("setting ") {
             self.settings.push((setting.to_owned(), number));
-            return settings::set(&mut self.world.settings, setting, value);
+            return settings::set(&mut self.environment.settings, setting, value);
         }
         match name {
             "core only" => self.core_only = Some(value.to_owned()),
             "settings" => self.base(value)?,
-            "start" => self.world.starts = answers(value)?,
-            "liveness" => self.world.liveness = answers(value)?,
-            "stop" => self.world.stops = answers(value)?,
+            "start" => self.environment.starts = answers(value)?,
+            "liveness" => self.environment.liveness = answers(value)?,
+            "stop" => self.environment.stops = answers(value)?,
             _ => return Err(unknown(line)),
         }
         Ok(())
@@ -130,7 +130,7 @@ impl Reader {
                 "move it before the first setting",
             ));
         }
-        self.world.settings = World::new(settings::base(name)?).settings;
+        self.environment.settings = Environment::new(settings::base(name)?).settings;
         Ok(())
     }
 
@@ -147,7 +147,7 @@ impl Reader {
                 ));
             }
         };
-        self.world.handlers.push((handler, answers));
+        self.environment.handlers.push((handler, answers));
         Ok(())
     }
 
@@ -166,18 +166,18 @@ impl Reader {
             )
         })?;
         let (every, mut at) = (duration(every)?, duration(from)?);
-        let happening = happening(what)?;
+        let occurrence = occurrence(what)?;
         for _ in 0..number::<u32>(times)? {
-            self.happens(line, at, happening)?;
+            self.occurs(line, at, occurrence)?;
             at += every;
         }
         Ok(())
     }
 
-    fn happens(&mut self, line: usize, at: Duration, happening: Happening) -> Result<(), Problem> {
+    fn occurs(&mut self, line: usize, at: Duration, occurrence: Occurrence) -> Result<(), Problem> {
         if self
-            .world
-            .happenings
+            .environment
+            .occurrences
             .last()
             .is_some_and(|(last, _)| *last > at)
         {
@@ -186,11 +186,11 @@ impl Reader {
                 "put the steps in the order of time",
             ));
         }
-        if matches!(happening, Happening::Tell(_)) {
+        if matches!(occurrence, Occurrence::DirectInput(_)) {
             self.first_input.get_or_insert(line);
         }
-        self.world.happenings.push((at, happening));
-        self.happenings.push(line);
+        self.environment.occurrences.push((at, occurrence));
+        self.occurrences.push(line);
         Ok(())
     }
 
@@ -202,12 +202,12 @@ impl Reader {
             );
             (Some(1), problem)
         })?;
-        if self.world.until == Duration::ZERO {
+        if self.environment.until == Duration::ZERO {
             let problem = Problem::new("there is no end", "add its instant: \"until 5000\"");
             return Err((None, problem));
         }
-        let last = self.world.happenings.last();
-        if last.is_some_and(|(at, _)| *at > self.world.until) {
+        let last = self.environment.occurrences.last();
+        if last.is_some_and(|(at, _)| *at > self.environment.until) {
             let problem = Problem::new("the last step is after the end", "end the scenario later");
             return Err((None, problem));
         }
@@ -225,7 +225,7 @@ impl Reader {
             );
             return Err((None, problem));
         }
-        if let Err(error) = self.world.config() {
+        if let Err(error) = self.environment.config() {
             let lines = self.settings.iter().rev();
             let mut lines = lines.filter(|(name, _)| name == error.field);
             let line = lines.next().map_or(1, |(_, line)| *line);
@@ -235,8 +235,8 @@ impl Reader {
         Ok(Script {
             sentence,
             core_only: self.core_only,
-            world: self.world,
-            happenings: self.happenings,
+            environment: self.environment,
+            occurrences: self.occurrences,
         })
     }
 }

@@ -4,7 +4,7 @@ use livebus_core::{Backoff, OnClientLost, OnSuspicion, RejectionPolicy, Settings
 
 use super::error::Problem;
 use super::words::{duration, number};
-use crate::conformance::world::plain;
+use crate::conformance::environment::plain;
 
 /// Returns the preset `name`.
 pub(super) fn base(name: &str) -> Result<Settings, Problem> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use livebus_core::{ClientId, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
 use super::error::Problem;
-use crate::conformance::world::{Answer, Happening, Outcome, Tell, Told, ms};
+use crate::conformance::environment::{Answer, DirectInput, Input, Occurrence, Outcome, ms};
 
 /// Parses whole milliseconds.
 pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
@@ -55,7 +55,7 @@ fn answer(text: &str) -> Result<Answer, Problem> {
     if text == "never" {
         return Ok(Answer::Never);
     }
-    let (text, lies) = match text.split_once(", delayed ") {
+    let (text, delay) = match text.split_once(", delayed ") {
         Some((text, delay)) => (text, duration(delay)?),
         None => (text, Duration::ZERO),
     };
@@ -78,30 +78,30 @@ fn answer(text: &str) -> Result<Answer, Problem> {
     };
     Ok(Answer::After {
         takes,
-        lies,
+        delay,
         outcome,
     })
 }
 
 /// Parses what comes after `at 5000`.
-pub(super) fn happening(text: &str) -> Result<Happening, Problem> {
+pub(super) fn occurrence(text: &str) -> Result<Occurrence, Problem> {
     Ok(match text {
-        "traffic" => Happening::Live,
-        "shutdown" => Happening::Shutdown,
-        "handle dropped" => Happening::Dropped,
-        "read readiness" => Happening::Look,
-        "start again" => Happening::StartAgain,
+        "traffic" => Occurrence::Live,
+        "shutdown" => Occurrence::Shutdown,
+        "handle dropped" => Occurrence::Dropped,
+        "read readiness" => Occurrence::ReadReadiness,
+        "start again" => Occurrence::StartAgain,
         _ => {
             if let Some(class) = text.strip_prefix("suspicion ") {
-                Happening::Suspicion(failure(class)?)
+                Occurrence::Suspicion(failure(class)?)
             } else if let Some(class) = text.strip_prefix("client lost ") {
-                Happening::Lost(failure(class)?)
+                Occurrence::Lost(failure(class)?)
             } else if let Some(class) = text.strip_prefix("previous client lost ") {
-                Happening::LostBefore(failure(class)?)
+                Occurrence::LostBefore(failure(class)?)
             } else if let Some(long) = text.strip_prefix("blocked for ") {
-                Happening::Blocked(duration(long)?)
+                Occurrence::Blocked(duration(long)?)
             } else if let Some(rest) = text.strip_prefix("input") {
-                Happening::Tell(input(rest)?)
+                Occurrence::DirectInput(direct_input(rest)?)
             } else {
                 return Err(Problem::new(
                     format!("unknown step \"{text}\""),
@@ -114,7 +114,7 @@ pub(super) fn happening(text: &str) -> Result<Happening, Problem> {
 }
 
 /// Parses `: start #1 answered ok`, or ` as of 3000: start #1 answered ok`.
-fn input(text: &str) -> Result<Tell, Problem> {
+fn direct_input(text: &str) -> Result<DirectInput, Problem> {
     let (as_of, text) = match text.strip_prefix(" as of ").map(|it| it.split_once(": ")) {
         Some(Some((as_of, text))) => (Some(duration(as_of)?), Some(text)),
         Some(None) => (None, None),
@@ -126,11 +126,11 @@ fn input(text: &str) -> Result<Tell, Problem> {
             "write \"input: timeout\", or \"input as of 3000: timeout\" for another instant than the clock's",
         )
     })?;
-    let told = event(text)?;
-    Ok(Tell { as_of, told })
+    let input = event(text)?;
+    Ok(DirectInput { as_of, input })
 }
 
-fn event(text: &str) -> Result<Told, Problem> {
+fn event(text: &str) -> Result<Input, Problem> {
     let unknown = || {
         Problem::new(
             format!("unknown input \"{text}\""),
@@ -139,21 +139,21 @@ fn event(text: &str) -> Result<Told, Problem> {
         )
     };
     match text {
-        "traffic" => return Ok(Told::Live(None)),
-        "shutdown" => return Ok(Told::Shutdown),
-        "timeout" => return Ok(Told::Time),
+        "traffic" => return Ok(Input::Live(None)),
+        "shutdown" => return Ok(Input::Shutdown),
+        "timeout" => return Ok(Input::Time),
         _ => {}
     }
     if let Some(at) = text.strip_prefix("traffic seen at ") {
-        return Ok(Told::Live(Some(duration(at)?)));
+        return Ok(Input::Live(Some(duration(at)?)));
     }
     if let Some(class) = text.strip_prefix("suspicion ") {
-        return Ok(Told::Suspicion(failure(class)?));
+        return Ok(Input::Suspicion(failure(class)?));
     }
     let (subject, rest) = text.split_once(" #").ok_or_else(unknown)?;
     if let Some((client, class)) = rest.split_once(" lost ").filter(|_| subject == "client") {
         let client = ClientId::from_number(number(client)?);
-        return Ok(Told::Lost(client, failure(class)?));
+        return Ok(Input::Lost(client, failure(class)?));
     }
     let (id, result) = rest.split_once(" answered ").ok_or_else(unknown)?;
     let result = match result {
@@ -162,10 +162,10 @@ fn event(text: &str) -> Result<Told, Problem> {
     };
     let id = number(id)?;
     Ok(match subject {
-        "start" => Told::StartAnswered(ClientId::from_number(id), result),
-        "liveness" => Told::LivenessAnswered(LivenessId::from_number(id), result),
-        "registration" => Told::RegistrationAnswered(RegistrationId::from_number(id), result),
-        "stop" => Told::StopAnswered(StopId::from_number(id), result),
+        "start" => Input::StartAnswered(ClientId::from_number(id), result),
+        "liveness" => Input::LivenessAnswered(LivenessId::from_number(id), result),
+        "registration" => Input::RegistrationAnswered(RegistrationId::from_number(id), result),
+        "stop" => Input::StopAnswered(StopId::from_number(id), result),
         _ => return Err(unknown()),
     })
 }

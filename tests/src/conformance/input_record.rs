@@ -6,12 +6,12 @@ use std::time::Instant;
 use livebus_core::{Action, Event, Phase, Supervisor};
 use livebus_runner::Entry;
 
+use super::environment::Environment;
 use super::step::{Step, Stimulus};
-use super::world::World;
 
 /// One thing that the core was told.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct InputRecord {
     /// Where the core stood, once everything was done that was due before.
     pub phase: Phase,
     /// What it was told; nothing when time passed to a deadline.
@@ -25,30 +25,30 @@ pub struct Moment {
 }
 
 /// All that the core was told in a story.
-pub(super) fn moments(world: &World, steps: &[Step]) -> Vec<Moment> {
-    let mut replay = Replay::new(world);
-    let mut moments = Vec::new();
+pub(super) fn input_records(environment: &Environment, steps: &[Step]) -> Vec<InputRecord> {
+    let mut replay = Replay::new(environment);
+    let mut input_records = Vec::new();
     for step in steps {
         replay.begin(step);
         for (at, entry) in &step.entries {
-            moments.extend(replay.entry(*at, entry));
+            input_records.extend(replay.entry(*at, entry));
         }
     }
-    moments
+    input_records
 }
 
 /// Supervisors that are told what those of a story were told.
 pub(super) struct Replay<'a> {
-    world: &'a World,
+    environment: &'a Environment,
     supervisor: Option<Supervisor>,
     /// What they want, and the story has not shown yet.
     wanted: VecDeque<Action>,
 }
 
 impl<'a> Replay<'a> {
-    pub(super) const fn new(world: &'a World) -> Self {
+    pub(super) const fn new(environment: &'a Environment) -> Self {
         Self {
-            world,
+            environment,
             supervisor: None,
             wanted: VecDeque::new(),
         }
@@ -57,7 +57,7 @@ impl<'a> Replay<'a> {
     /// With the step that starts a supervision begins another one.
     pub(super) fn begin(&mut self, step: &Step) {
         if matches!(step.stimulus, Stimulus::Start) {
-            let config = self.world.config().expect("the world was lived in");
+            let config = self.environment.config().expect("the world was lived in");
             let mut supervisor = Supervisor::new(config, step.began + step.now);
             self.wanted.clear();
             self.wanted.extend(drain(&mut supervisor));
@@ -66,8 +66,8 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes the next entry of the story, and tells what an input meant.
-    pub(super) fn entry(&mut self, at: Instant, entry: &Entry) -> Vec<Moment> {
-        let moments = match entry {
+    pub(super) fn entry(&mut self, at: Instant, entry: &Entry) -> Vec<InputRecord> {
+        let input_records = match entry {
             Entry::Event(event) => self.event(at, *event),
             Entry::Timeout => Vec::from_iter(self.time(at)),
             Entry::Action(action) => {
@@ -76,9 +76,9 @@ impl<'a> Replay<'a> {
                 Vec::new()
             }
         };
-        let actions = moments.iter().flat_map(|moment| &moment.actions);
+        let actions = input_records.iter().flat_map(|record| &record.actions);
         self.wanted.extend(actions);
-        moments
+        input_records
     }
 
     fn supervisor(&mut self) -> &mut Supervisor {
@@ -87,7 +87,7 @@ impl<'a> Replay<'a> {
             .expect("a story begins with a start")
     }
 
-    fn event(&mut self, at: Instant, event: Event) -> Vec<Moment> {
+    fn event(&mut self, at: Instant, event: Event) -> Vec<InputRecord> {
         // Good news counts before anything that is due; all else counts after it.
         let due = match event {
             Event::Live { .. } => None,
@@ -102,17 +102,17 @@ impl<'a> Replay<'a> {
         let supervisor = self.supervisor();
         let (phase, before) = (supervisor.phase(), supervisor.stale_answers());
         supervisor.handle_event(at, event);
-        let told = Moment {
+        let record = InputRecord {
             phase,
             event: Some(event),
             stale: supervisor.stale_answers() > before,
             actions: drain(supervisor),
             then: supervisor.phase(),
         };
-        due.into_iter().chain([told]).collect()
+        due.into_iter().chain([record]).collect()
     }
 
-    fn time(&mut self, now: Instant) -> Option<Moment> {
+    fn time(&mut self, now: Instant) -> Option<InputRecord> {
         let supervisor = self.supervisor();
         if !supervisor.is_due(now) {
             supervisor.handle_timeout(now);
@@ -120,7 +120,7 @@ impl<'a> Replay<'a> {
         }
         let phase = supervisor.phase();
         supervisor.handle_timeout(now);
-        Some(Moment {
+        Some(InputRecord {
             phase,
             event: None,
             stale: false,

@@ -12,11 +12,11 @@ use futures::future::BoxFuture;
 use livebus_readiness::{Follower, Registry, Reporter, ReporterError, StatusChange};
 use livebus_runner::{Builder, Bus as _, Handle, Runner, Time as _};
 
-use super::backstage::{Backstage, PATIENCE, Recorder};
-use super::bare_loop::SERVICE;
-use super::step::{Poke, Step, Stimulus};
-use super::trace::{Promise, Scene, State, heading};
-use super::world::World;
+use super::environment::Environment;
+use super::fake_environment::{FakeEnvironment, PATIENCE, Recorder};
+use super::plain_loop::SERVICE;
+use super::step::{Step, Stimulus, Trigger};
+use super::trace::{HeartbeatDeadline, State, StepTrace, heading};
 use crate::threads::Threads;
 
 /// Where supervisions of one runner are started: inside its runtime, whatever that is.
@@ -37,42 +37,42 @@ impl Host for Threads {
 }
 
 /// One world on one runner.
-pub struct Stage<'a, H: Host> {
+pub struct Harness<'a, H: Host> {
     host: &'a H,
-    world: &'a World,
-    backstage: Backstage,
+    environment: &'a Environment,
+    fake: FakeEnvironment,
     registry: Registry,
-    handle: Option<Handle<Backstage>>,
+    handle: Option<Handle<FakeEnvironment>>,
     changes: Option<Follower>,
     /// What was told, but not yet written.
     published: Vec<StatusChange>,
-    looks: Vec<String>,
-    scenes: Vec<Scene>,
+    readiness_reads: Vec<String>,
+    traces: Vec<StepTrace>,
 }
 
-impl<'a, H: Host> Stage<'a, H> {
+impl<'a, H: Host> Harness<'a, H> {
     /// Nothing runs yet: the first step of every story is the start.
     ///
     /// # Panics
     ///
     /// Never: the service has a name.
     #[must_use]
-    pub fn new(host: &'a H, world: &'a World) -> Self {
-        let backstage = Backstage::new();
+    pub fn new(host: &'a H, environment: &'a Environment) -> Self {
+        let fake = FakeEnvironment::new();
         let registry = Registry::builder().required(SERVICE);
         let registry = registry
-            .build_at(backstage.now())
+            .build_at(fake.now())
             .expect("the name is not empty");
         Self {
             host,
-            world,
-            backstage,
+            environment,
+            fake,
             registry,
             handle: None,
             changes: None,
             published: Vec::new(),
-            looks: Vec::new(),
-            scenes: Vec::new(),
+            readiness_reads: Vec::new(),
+            traces: Vec::new(),
         }
     }
 
@@ -87,9 +87,9 @@ impl<'a, H: Host> Stage<'a, H> {
                 self.set_clock(step.now);
                 self.start()
             }
-            Stimulus::Poke(poke) => {
+            Stimulus::Trigger(trigger) => {
                 self.set_clock(step.now);
-                self.poke(*poke);
+                self.trigger(*trigger);
                 Ok(())
             }
             Stimulus::Answer {
@@ -98,9 +98,9 @@ impl<'a, H: Host> Stage<'a, H> {
                 at,
             } => {
                 self.set_clock(step.now);
-                let began = self.backstage.writer().began;
+                let began = self.fake.writer().began;
                 let at = (*at != step.now).then_some(began + *at);
-                if self.backstage.end(operation, *outcome, at) {
+                if self.fake.end(operation, *outcome, at) {
                     Ok(())
                 } else {
                     Err(owed(step, &format!("{operation} is not under way")))
@@ -108,11 +108,11 @@ impl<'a, H: Host> Stage<'a, H> {
             }
             Stimulus::Timer => {
                 self.set_clock(step.now);
-                self.backstage.wake_sleeper();
+                self.fake.wake_sleeper();
                 Ok(())
             }
-            Stimulus::Blocked(pokes) => self.block(step, pokes),
-            Stimulus::Tell(_) => Err(owed(step, "this is told to the core alone")),
+            Stimulus::Blocked(triggers) => self.block(step, triggers),
+            Stimulus::DirectInput(_) => Err(owed(step, "this is told to the core alone")),
         }
     }
 
@@ -122,10 +122,10 @@ impl<'a, H: Host> Stage<'a, H> {
     ///
     /// What the runner owed and did not do, or did and should not have done.
     pub fn settle(&mut self, step: &Step) -> Result<(), String> {
-        let writer = self.backstage.writer();
-        let expected = &step.scene.entries;
+        let writer = self.fake.writer();
+        let expected = &step.trace.entries;
         let mut known = 0;
-        let so = self.backstage.wait(|board| {
+        let so = self.fake.wait(|board| {
             let new = board.entries.iter().zip(expected).skip(known);
             let same = new.take_while(|((at, it), line)| writer.entry(*at, it) == **line);
             known += same.count();
@@ -142,7 +142,7 @@ impl<'a, H: Host> Stage<'a, H> {
         if !so {
             return Err(owed(step, "patience ended"));
         }
-        if self.scenes.last() != Some(&step.scene) {
+        if self.traces.last() != Some(&step.trace) {
             return Err("it is another".to_owned());
         }
         Ok(())
@@ -153,13 +153,13 @@ impl<'a, H: Host> Stage<'a, H> {
     /// # Errors
     ///
     /// When it does not end.
-    pub fn leave(mut self) -> Result<Vec<Scene>, String> {
+    pub fn leave(mut self) -> Result<Vec<StepTrace>, String> {
         self.handle = None;
         if self
-            .backstage
+            .fake
             .wait(|board| board.ended && board.under_way().is_empty())
         {
-            Ok(self.scenes)
+            Ok(self.traces)
         } else {
             Err("the supervision does not end when its handle is dropped".to_owned())
         }
@@ -167,29 +167,29 @@ impl<'a, H: Host> Stage<'a, H> {
 
     /// The trace so far.
     #[must_use]
-    pub fn scenes(&self) -> &[Scene] {
-        &self.scenes
+    pub fn traces(&self) -> &[StepTrace] {
+        &self.traces
     }
 
     fn start(&mut self) -> Result<(), String> {
-        let World {
+        let Environment {
             settings, handlers, ..
-        } = self.world.clone();
-        let backstage = self.backstage.clone();
-        let mut builder = Builder::<H::Runner, _>::new(backstage)
+        } = self.environment.clone();
+        let fake = self.fake.clone();
+        let mut builder = Builder::<H::Runner, _>::new(fake)
             .settings(settings)
             .reporter(self.reporter()?)
-            .observer(Recorder(self.backstage.clone()))
-            .time(Arc::new(self.backstage.clone()));
+            .observer(Recorder(self.fake.clone()))
+            .time(Arc::new(self.fake.clone()));
         for (index, (handler, _)) in handlers.into_iter().enumerate() {
-            let backstage = self.backstage.clone();
+            let fake = self.fake.clone();
             builder = builder.handler(handler, move || {
-                let backstage = backstage.clone();
+                let fake = fake.clone();
                 let name = format!("registration of handler {index}");
-                async move { backstage.operation(name).await }
+                async move { fake.operation(name).await }
             });
         }
-        self.backstage.change(|board| {
+        self.fake.change(|board| {
             (board.curtain, board.ended, board.parked) = (true, false, false);
         });
         let (give, given) = channel();
@@ -206,7 +206,7 @@ impl<'a, H: Host> Stage<'a, H> {
         let service = service.map_err(|error| error.to_string())?;
         self.changes = Some(service.follow_from_start());
         self.handle = Some(handle);
-        self.backstage.change(|board| board.curtain = false);
+        self.fake.change(|board| board.curtain = false);
         Ok(())
     }
 
@@ -222,87 +222,88 @@ impl<'a, H: Host> Stage<'a, H> {
     }
 
     fn set_clock(&self, now: Duration) {
-        let now = self.backstage.writer().began + now;
-        self.backstage.board().now = now;
+        let now = self.fake.writer().began + now;
+        self.fake.board().now = now;
     }
 
-    fn poke(&mut self, poke: Poke) {
-        let observations = self.backstage.observations();
-        match poke {
-            Poke::Live => observations.live_at(self.backstage.now()),
-            Poke::Suspicion(failure) => observations.suspicion(failure),
-            Poke::Lost(client, failure) => observations.lost(client, failure),
-            Poke::Shutdown => {
+    fn trigger(&mut self, trigger: Trigger) {
+        let observations = self.fake.observations();
+        match trigger {
+            Trigger::Live => observations.live_at(self.fake.now()),
+            Trigger::Suspicion(failure) => observations.suspicion(failure),
+            Trigger::Lost(client, failure) => observations.lost(client, failure),
+            Trigger::Shutdown => {
                 if let Some(handle) = &self.handle {
                     handle.begin_shutdown();
                 }
             }
-            Poke::Drop => self.handle = None,
-            Poke::Look => {
-                let now = self.backstage.now();
+            Trigger::Drop => self.handle = None,
+            Trigger::ReadReadiness => {
+                let now = self.fake.now();
                 let ready = self.registry.readiness().is_ready_at(now);
-                self.looks.push(self.backstage.writer().look(now, ready));
+                self.readiness_reads
+                    .push(self.fake.writer().look(now, ready));
             }
         }
     }
 
     /// Keeps the loop in the middle of its waiting, on its own thread, until all has come.
-    fn block(&mut self, step: &Step, pokes: &[(Duration, Poke)]) -> Result<(), String> {
-        let runs = !self.backstage.board().ended;
+    fn block(&mut self, step: &Step, triggers: &[(Duration, Trigger)]) -> Result<(), String> {
+        let runs = !self.fake.board().ended;
         if runs {
-            self.backstage
+            self.fake
                 .change(|board| (board.hold, board.held) = (true, false));
-            self.backstage.wake_sleeper();
-            if !self.backstage.wait(|board| board.held) {
-                self.backstage.change(|board| board.hold = false);
+            self.fake.wake_sleeper();
+            if !self.fake.wait(|board| board.held) {
+                self.fake.change(|board| board.hold = false);
                 return Err(owed(step, "the loop does not wait by its timer"));
             }
         }
-        for (at, poke) in pokes {
+        for (at, trigger) in triggers {
             self.set_clock(*at);
-            self.poke(*poke);
+            self.trigger(*trigger);
         }
         self.set_clock(step.now);
-        self.backstage.change(|board| board.hold = false);
+        self.fake.change(|board| board.hold = false);
         Ok(())
     }
 
     /// Whether the stream of changes ends, as it must when nobody watches any more.
     fn stream_ends(&mut self) -> bool {
-        let waker = self.backstage.waker();
+        let waker = self.fake.waker();
         loop {
-            self.backstage.change(|board| board.woken = false);
-            // Without the lock: whoever tells a change at this very moment has the stream wake us from within.
+            self.fake.change(|board| board.woken = false);
+            // Without the lock: whoever tells a change at this very instant has the stream wake us from within.
             if drain(
                 &mut self.changes,
-                self.backstage.now(),
+                self.fake.now(),
                 &waker,
                 &mut self.published,
             ) {
                 return true;
             }
-            if !self.backstage.wait(|board| board.woken) {
+            if !self.fake.wait(|board| board.woken) {
                 return false;
             }
         }
     }
 
     fn write(&mut self, step: &Step) {
-        let waker = self.backstage.waker();
+        let waker = self.fake.waker();
         drain(
             &mut self.changes,
-            self.backstage.now(),
+            self.fake.now(),
             &waker,
             &mut self.published,
         );
-        let writer = self.backstage.writer();
+        let writer = self.fake.writer();
         let readiness = self.registry.readiness();
         let service = readiness.service(SERVICE).expect("it was declared");
-        let mut board = self.backstage.board();
+        let mut board = self.fake.board();
         let state = State {
             report: service.report(),
             ready: readiness.is_ready_at(board.now),
-            promise: Promise::new(
+            heartbeat: HeartbeatDeadline::new(
                 self.handle.is_some(),
                 self.handle.as_ref().and_then(Handle::next_deadline),
             ),
@@ -316,9 +317,9 @@ impl<'a, H: Host> Stage<'a, H> {
             .collect();
         drop(board);
         let published = self.published.drain(..);
-        self.scenes.push(Scene {
+        self.traces.push(StepTrace {
             heading: heading(step.now, &step.stimulus),
-            looks: std::mem::take(&mut self.looks),
+            readiness_reads: std::mem::take(&mut self.readiness_reads),
             entries,
             published: published.map(|change| writer.published(&change)).collect(),
             state: writer.state(&state),
@@ -328,8 +329,8 @@ impl<'a, H: Host> Stage<'a, H> {
 
 /// What the runner owed and did not do.
 fn owed(step: &Step, what: &str) -> String {
-    let mut text = format!("{}: {what}; expected:", step.scene.heading);
-    for line in step.scene.lines() {
+    let mut text = format!("{}: {what}; expected:", step.trace.heading);
+    for line in step.trace.lines() {
         let _infallible = write!(text, "\n  {line}");
     }
     text

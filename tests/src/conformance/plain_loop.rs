@@ -13,15 +13,15 @@ use livebus_core::{
 use livebus_readiness::{Readiness, Registry, Reporter, StatusChange};
 use livebus_runner::{Entry, ObservedSupervisor};
 
+use super::environment::{Answer, Environment, Outcome};
 use super::trace::Writer;
-use super::world::{Answer, Outcome, World};
 
 /// The name of the one service of every world.
 pub(super) const SERVICE: &str = "bus";
 
 /// One supervision after the other, of the same bus.
-pub(super) struct BareLoop<'a> {
-    world: &'a World,
+pub(super) struct PlainLoop<'a> {
+    environment: &'a Environment,
     pub(super) writer: Writer,
     pub(super) now: Instant,
     pub(super) readiness: Readiness,
@@ -31,8 +31,8 @@ pub(super) struct BareLoop<'a> {
     pub(super) cell: Cell,
     supervisor: ObservedSupervisor,
     /// What went into the supervisors and came out.
-    pub(super) told: Receiver<(Instant, Entry)>,
-    tell: Sender<(Instant, Entry)>,
+    pub(super) entries: Receiver<(Instant, Entry)>,
+    sender: Sender<(Instant, Entry)>,
     /// The operations that were spawned and neither ended nor were given up.
     pub(super) operations: HashMap<OpId, Operation>,
     /// How many answers of each kind were used up.
@@ -71,24 +71,24 @@ enum Kind {
     Registration(usize),
 }
 
-impl<'a> BareLoop<'a> {
-    pub(super) fn new(world: &'a World) -> Self {
+impl<'a> PlainLoop<'a> {
+    pub(super) fn new(environment: &'a Environment) -> Self {
         let began = Instant::now();
         let registry = Registry::builder().required(SERVICE).build_at(began);
         let registry = registry.expect("the name is not empty");
         let readiness = registry.readiness();
-        let (tell, told) = channel();
+        let (sender, entries) = channel();
         Self {
-            world,
+            environment,
             writer: Writer { began },
             now: began,
             readiness,
             registry,
             reporter: None,
             cell: Cell::default(),
-            supervisor: supervisor(world, began, &tell),
-            told,
-            tell,
+            supervisor: supervisor(environment, began, &sender),
+            entries,
+            sender,
             operations: HashMap::new(),
             used: BTreeMap::new(),
             clients: Vec::new(),
@@ -104,7 +104,7 @@ impl<'a> BareLoop<'a> {
         self.reporter = None;
         let reporter = self.registry.reporter(SERVICE);
         self.reporter = Some(reporter.expect("it has none"));
-        self.supervisor = supervisor(self.world, self.now, &self.tell);
+        self.supervisor = supervisor(self.environment, self.now, &self.sender);
         self.ended = false;
         self.carry_out();
     }
@@ -157,7 +157,7 @@ impl<'a> BareLoop<'a> {
     }
 
     /// Tells the supervisor just this, be there a loop or not.
-    pub(super) fn tell(&mut self, at: Instant, event: Option<Event>) {
+    pub(super) fn input(&mut self, at: Instant, event: Option<Event>) {
         match event {
             Some(event) => self.supervisor.handle_event(at, event),
             None => self.supervisor.handle_timeout(at),
@@ -219,10 +219,10 @@ impl<'a> BareLoop<'a> {
 
     fn spawn(&mut self, id: impl Into<OpId>, name: String, deadline: Instant, kind: Kind) {
         let answers = match kind {
-            Kind::Start => &self.world.starts,
-            Kind::Liveness => &self.world.liveness,
-            Kind::Stop => &self.world.stops,
-            Kind::Registration(index) => &self.world.handlers[index].1,
+            Kind::Start => &self.environment.starts,
+            Kind::Liveness => &self.environment.liveness,
+            Kind::Stop => &self.environment.stops,
+            Kind::Registration(index) => &self.environment.handlers[index].1,
         };
         let used = self.used.entry(kind).or_default();
         let answer = *answers
@@ -320,13 +320,19 @@ pub(super) fn answered(operation: OpId, outcome: Outcome) -> Event {
     }
 }
 
-fn supervisor(world: &World, now: Instant, tell: &Sender<(Instant, Entry)>) -> ObservedSupervisor {
-    let config = world.config().expect("a world has settings that are right");
+fn supervisor(
+    environment: &Environment,
+    now: Instant,
+    sender: &Sender<(Instant, Entry)>,
+) -> ObservedSupervisor {
+    let config = environment
+        .config()
+        .expect("a world has settings that are right");
     let supervisor = Supervisor::new(config, now);
-    let tell = tell.clone();
+    let sender = sender.clone();
     let record = move |at, entry| {
         // Nobody listens once the story is over.
-        let _ = tell.send((at, entry));
+        let _ = sender.send((at, entry));
     };
     ObservedSupervisor::new(supervisor, now, vec![Box::new(record)])
 }

@@ -12,15 +12,15 @@ use futures::channel::oneshot;
 use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Entry, Observations, Observer, Time, Timer};
 
+use super::environment::Outcome;
 use super::trace::Writer;
-use super::world::Outcome;
 
 /// How long anything may take that a runner owes. No test waits so long unless it fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The world as a runner sees it: its bus, its clock and its timer. Clones share it.
 #[derive(Clone)]
-pub(super) struct Backstage {
+pub(super) struct FakeEnvironment {
     shared: Arc<Shared>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Board {
     /// Who waits in the timer keeps its thread until this is taken away.
     pub(super) hold: bool,
     pub(super) held: bool,
-    /// Whoever waits by [`Backstage::waker`] is to look again.
+    /// Whoever waits by [`FakeEnvironment::waker`] is to look again.
     pub(super) woken: bool,
     sleeper: Option<Waker>,
     called: u64,
@@ -84,7 +84,7 @@ thread_local! {
     static ENDED_AT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-impl Backstage {
+impl FakeEnvironment {
     pub(super) fn new() -> Self {
         let observations = Observations::new();
         // Not before the observations' own beginning: they know of nothing that was earlier.
@@ -186,8 +186,8 @@ impl Backstage {
             number = board.called;
             board.calls.push(Call { number, name, end });
         });
-        let backstage = self;
-        (ended, UnderWay { backstage, number })
+        let fake = self;
+        (ended, UnderWay { fake, number })
     }
 }
 
@@ -201,18 +201,18 @@ impl Wake for Shared {
 
 /// Takes the operation off the board, however it ends.
 struct UnderWay<'a> {
-    backstage: &'a Backstage,
+    fake: &'a FakeEnvironment,
     number: u64,
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.backstage
+        self.fake
             .change(|board| board.calls.retain(|call| call.number != self.number));
     }
 }
 
-impl Bus for Backstage {
+impl Bus for FakeEnvironment {
     async fn start(&self, client: ClientId, deadline: Instant) -> Result<(), Failure> {
         let (client, deadline) = (client.number(), self.writer().at(deadline));
         self.operation(format!("start #{client} by {deadline}"))
@@ -238,14 +238,14 @@ impl Bus for Backstage {
     }
 }
 
-impl Time for Backstage {
+impl Time for FakeEnvironment {
     fn now(&self) -> Instant {
         ENDED_AT.take().unwrap_or_else(|| self.board().now)
     }
 
     fn timer(&self) -> Box<dyn Timer> {
         Box::new(LoopTimer {
-            backstage: self.clone(),
+            fake: self.clone(),
             deadline: None,
             polls: 0,
         })
@@ -257,24 +257,24 @@ impl Time for Backstage {
 /// When it is polled once after it was set, its loop may still find something else that is ready. So it wakes its loop again: when it is
 /// polled a second time, all that the loop waits for was not ready, and nothing was given to it since.
 struct LoopTimer {
-    backstage: Backstage,
+    fake: FakeEnvironment,
     deadline: Option<Instant>,
     polls: u32,
 }
 
 impl Timer for LoopTimer {
     fn set(&mut self, deadline: Option<Instant>) {
-        self.backstage.board().parked = false;
+        self.fake.board().parked = false;
         (self.deadline, self.polls) = (deadline, 0);
     }
 
     fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let backstage = self.backstage.clone();
-        if backstage.board().hold {
-            backstage.change(|board| board.held = true);
-            backstage.wait(|board| !board.hold);
+        let fake = self.fake.clone();
+        if fake.board().hold {
+            fake.change(|board| board.held = true);
+            fake.wait(|board| !board.hold);
         }
-        let mut board = backstage.board();
+        let mut board = fake.board();
         if self.deadline.is_some_and(|deadline| deadline <= board.now) {
             return Poll::Ready(());
         }
@@ -284,7 +284,7 @@ impl Timer for LoopTimer {
         if self.polls == 0 {
             context.waker().wake_by_ref();
         } else {
-            backstage.shared.changed.notify_all();
+            fake.shared.changed.notify_all();
         }
         self.polls = self.polls.saturating_add(1);
         Poll::Pending
@@ -292,7 +292,7 @@ impl Timer for LoopTimer {
 }
 
 /// Notes what goes into a supervisor and comes out, and when it is gone.
-pub(super) struct Recorder(pub(super) Backstage);
+pub(super) struct Recorder(pub(super) FakeEnvironment);
 
 impl Observer for Recorder {
     fn observe(&mut self, at: Instant, entry: Entry) {

@@ -9,13 +9,13 @@ use livebus_core::{
 
 /// All that a supervisor will meet, from its start at 0 on: a function of time and of what it asks, and of nothing else.
 #[derive(Debug, Clone, PartialEq)]
-pub struct World {
+pub struct Environment {
     pub(super) settings: Settings,
     pub(super) starts: Vec<Answer>,
     pub(super) liveness: Vec<Answer>,
     pub(super) stops: Vec<Answer>,
     pub(super) handlers: Vec<(Handler, Vec<Answer>)>,
-    pub(super) happenings: Vec<(Duration, Happening)>,
+    pub(super) occurrences: Vec<(Duration, Occurrence)>,
     pub(super) until: Duration,
 }
 
@@ -29,7 +29,7 @@ pub enum Answer {
         /// How long it takes, from the call on.
         takes: Duration,
         /// How much later the loop gets to run: the answer lies in its inbox meanwhile.
-        lies: Duration,
+        delay: Duration,
         /// How it ends.
         outcome: Outcome,
     },
@@ -46,7 +46,7 @@ pub enum Outcome {
 
 /// What happens by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
+pub enum Occurrence {
     /// Ordinary traffic proves that the bus works.
     Live,
     /// The client library hints that the bus may be gone.
@@ -63,25 +63,25 @@ pub enum Happening {
     /// [`Dropped`](Self::Dropped), is found when it is over.
     Blocked(Duration),
     /// Somebody asks whether the service is ready.
-    Look,
+    ReadReadiness,
     /// A second supervision, of the same bus under the same name, after the first has ended.
     StartAgain,
     /// The core is told this, as no runner would.
-    Tell(Tell),
+    DirectInput(DirectInput),
 }
 
 /// What the core is told by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tell {
+pub struct DirectInput {
     /// As of when, since the beginning; if not as of when it is told.
     pub as_of: Option<Duration>,
     /// What.
-    pub told: Told,
+    pub input: Input,
 }
 
 /// Something that the core can be told, in a world whose clock begins at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Input {
     /// The answer to a start.
     StartAnswered(ClientId, Result<(), Failure>),
     /// The answer to a liveness message.
@@ -102,12 +102,12 @@ pub enum Told {
     Time,
 }
 
-impl World {
+impl Environment {
     /// A bus that does at once what it is asked, under these settings.
     pub(super) fn new(settings: Settings) -> Self {
         let at_once = vec![Answer::After {
             takes: Duration::ZERO,
-            lies: Duration::ZERO,
+            delay: Duration::ZERO,
             outcome: Outcome::Returns(Ok(())),
         }];
         Self {
@@ -119,7 +119,7 @@ impl World {
             liveness: at_once.clone(),
             stops: at_once,
             handlers: Vec::new(),
-            happenings: Vec::new(),
+            occurrences: Vec::new(),
             until: Duration::ZERO,
         }
     }
@@ -144,15 +144,15 @@ impl World {
         let kinds = [&self.starts, &self.liveness, &self.stops];
         let handlers = self.handlers.iter().map(|(_, answers)| answers);
         let mut answers = kinds.into_iter().chain(handlers).flatten();
-        answers.any(|it| matches!(it, Answer::After { lies, .. } if !lies.is_zero()))
+        answers.any(|it| matches!(it, Answer::After { delay, .. } if !delay.is_zero()))
             || self
-                .happenings
+                .occurrences
                 .iter()
-                .any(|(_, it)| matches!(it, Happening::Blocked(_)))
+                .any(|(_, it)| matches!(it, Occurrence::Blocked(_)))
     }
 }
 
-impl Told {
+impl Input {
     /// As an event, told at `at`; nothing when it is the time alone.
     pub(super) fn event(self, began: Instant, at: Instant) -> Option<Event> {
         Some(match self {
