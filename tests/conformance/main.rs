@@ -6,7 +6,9 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use livebus_tests::conformance::{Host, Mistake, Scenario, life, play, play_many, scenarios};
+use livebus_tests::conformance::{
+    Host, ParseError, Scenario, lifecycle, play, play_many, scenarios,
+};
 
 mod document;
 mod executor;
@@ -33,10 +35,10 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn runners() -> Result<Vec<Trial>, Mistake> {
+fn runners() -> Result<Vec<Trial>, ParseError> {
     let mut scenarios = scenarios()?;
     scenarios.retain(|scenario| scenario.core_only.is_none());
-    let life = life()?;
+    let life = lifecycle()?;
     let mut trials = runner(
         "tokio, current thread",
         Tokio::current_thread,

@@ -26,6 +26,6 @@ pub use harness::{Harness, Host};
 pub use input_record::InputRecord;
 pub use play::{play, play_many};
 pub use reference_driver::{InvalidScript, drive};
-pub use scenario::{Mistake, REWRITE, Scenario, Wrong, life, scenarios};
+pub use scenario::{ParseError, Problem, REWRITE, Scenario, lifecycle, scenarios};
 pub use step::{Step, Stimulus, Trigger};
 pub use trace::StepTrace;

@@ -8,7 +8,7 @@ use livebus_core::{Event, OpId};
 
 use super::environment::{Answer, DirectInput, Environment, Occurrence};
 use super::plain_loop::{PlainLoop, answered};
-use super::scenario::Wrong;
+use super::scenario::Problem;
 use super::step::{Step, Stimulus, Trigger};
 use super::trace::{HeartbeatDeadline, State, StepTrace, heading, millis};
 
@@ -34,12 +34,12 @@ pub fn drive(environment: &Environment) -> Result<Vec<Step>, InvalidScript> {
 
 /// A script that cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at {}: {wrong}", millis(*.at))]
+#[error("at {}: {problem}", millis(*.at))]
 pub struct InvalidScript {
     /// The instant in the script.
     pub at: Duration,
     /// What is wrong, and the remedy.
-    pub wrong: Wrong,
+    pub problem: Problem,
 }
 
 /// Takes occurrences from the script and delivers them to a plain loop.
@@ -79,7 +79,7 @@ impl<'a> ReferenceDriver<'a> {
     fn invalid<T>(&self, what: impl Into<String>, remedy: &str) -> Result<T, InvalidScript> {
         Err(InvalidScript {
             at: self.plain_loop.now - self.plain_loop.writer.began,
-            wrong: Wrong::new(what, remedy),
+            problem: Problem::new(what, remedy),
         })
     }
 
