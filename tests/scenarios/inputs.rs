@@ -99,9 +99,9 @@ fn due(record: &InputRecord) -> Vec<&'static str> {
     });
     let discarded = any(|action| matches!(action, Action::DiscardRegistration { .. }));
     let registers = any(|action| matches!(action, Action::RegisterHandler { .. }));
-    let has_client = record.then == Phase::NotLive || LIVE.contains(&record.then);
+    let has_client = record.phase_after == Phase::NotLive || LIVE.contains(&record.phase_after);
     let kinds = [
-        (began || record.then != record.phase).then_some("timeout"),
+        (began || record.phase_after != record.phase).then_some("timeout"),
         (discarded && has_client).then_some("registration timed out"),
         registers.then_some("registration retried"),
     ];

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use livebus_tests::conformance::{REWRITE, Scenario, scenarios};
-use livebus_tests::is_asked_for;
+use livebus_tests::is_enabled;
 
 mod coverage;
 mod inputs;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn trial(scenario: Scenario) -> Trial {
     let name = format!("{}: {}", scenario.theme(), scenario.sentence);
     Trial::test(name, move || {
-        if is_asked_for(REWRITE) {
+        if is_enabled(REWRITE) {
             return scenario.rewrite().map_err(Failed::from);
         }
         scenario.check().map_err(Failed::from)

@@ -101,11 +101,11 @@ const INVALID: &[(&str, &str)] = &[
     ),
     (
         "a\nat 5 handle dropped\ncore only: b\nat 6 input: timeout\nuntil 9",
-        "x.txt:4: its loop was cut off, and the supervisor is gone with it: tell it before the handle is dropped",
+        "x.txt:4: the loop was stopped by force, and its supervisor is gone: deliver the input before the handle is dropped",
     ),
     (
         "a\nat 5 read readiness\nat 5000 handle dropped\nuntil 9000",
-        "x.txt:3: whether a loop sees its end or its deadline first is up to the loop: drop the handle a millisecond before, or after",
+        "x.txt:3: a loop may see the end of its handle or its deadline first: drop the handle a millisecond before or after",
     ),
     (
         "a\nat 5 blocked for 10\nat 6 handle dropped\nuntil 99",
@@ -121,11 +121,11 @@ const INVALID: &[(&str, &str)] = &[
     ),
     (
         "a\nat 5 previous client lost Tls\nuntil 99",
-        "x.txt:2: there was no such client: lose one that was started",
+        "x.txt:2: there was no such client: lose a client that was started",
     ),
     (
         "a\nstart: ok after 5, delayed 10\nat 7 read readiness\nuntil 99",
-        "x.txt:3: something comes while the loop is held up over an answer in its inbox: have the answer lie there for a shorter time",
+        "x.txt:3: something comes while the loop is delayed after an answer reached its inbox: make the delay shorter",
     ),
 ];
 

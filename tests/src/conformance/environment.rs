@@ -1,4 +1,4 @@
-//! A scripted world: what the bus answers, and what happens when.
+//! A scripted environment: what the bus answers, and what happens when.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use livebus_core::{
     Settings, StopId,
 };
 
-/// All that a supervisor will meet, from its start at 0 on: a function of time and of what it asks, and of nothing else.
+/// Everything that a supervisor will meet from its start at 0 on. It depends on the time and on the actions of the supervisor only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Environment {
     pub(super) settings: Settings,
@@ -22,20 +22,20 @@ pub struct Environment {
 /// How one operation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It hangs until it is given up.
+    /// It hangs until it is dropped.
     Never,
-    /// It ends by itself, unless it was given up before.
+    /// It ends on its own, unless it was dropped before.
     After {
-        /// How long it takes, from the call on.
+        /// How long it takes from the call.
         takes: Duration,
-        /// How much later the loop gets to run: the answer lies in its inbox meanwhile.
+        /// How much later the loop runs: until then the answer waits in its inbox.
         delay: Duration,
         /// How it ends.
         outcome: Outcome,
     },
 }
 
-/// What an operation ends with.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It returns this.
@@ -44,42 +44,42 @@ pub enum Outcome {
     Panics,
 }
 
-/// What happens by itself.
+/// Something that happens independently of the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occurrence {
     /// Ordinary traffic proves that the bus works.
     Live,
     /// The client library hints that the bus may be gone.
     Suspicion(Failure),
-    /// The newest client is beyond repair.
+    /// The newest client is lost.
     Lost(Failure),
-    /// The client before the newest one is.
+    /// The client before the newest one is lost.
     LostBefore(Failure),
-    /// The service calls for the shutdown.
+    /// The service requests the shutdown.
     Shutdown,
     /// The service drops its handle.
     Dropped,
-    /// The executor does not get to run for so long: neither the loop nor an operation. What happens meanwhile, other than
-    /// [`Dropped`](Self::Dropped), is found when it is over.
+    /// The executor is blocked for this long: neither the loop nor an operation runs. The loop finds what happened in that
+    /// time when it runs again. [`Dropped`](Self::Dropped) cannot happen in that time.
     Blocked(Duration),
-    /// Somebody asks whether the service is ready.
+    /// The readiness of the service is read.
     ReadReadiness,
-    /// A second supervision, of the same bus under the same name, after the first has ended.
+    /// A second supervision of the same bus starts, under the same name, after the first has ended.
     StartAgain,
-    /// The core is told this, as no runner would.
+    /// The core receives an input that no runner would deliver.
     DirectInput(DirectInput),
 }
 
-/// What the core is told by hand.
+/// An input that the core receives directly, without a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectInput {
-    /// As of when, since the beginning; if not as of when it is told.
+    /// The instant of the input, since the beginning; by default the instant at which it is delivered.
     pub as_of: Option<Duration>,
-    /// What.
+    /// The input.
     pub input: Input,
 }
 
-/// Something that the core can be told, in a world whose clock begins at 0.
+/// An input of the core, in an environment whose clock begins at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// The answer to a start.
@@ -90,20 +90,20 @@ pub enum Input {
     RegistrationAnswered(RegistrationId, Result<(), Failure>),
     /// The answer to a stop.
     StopAnswered(StopId, Result<(), Failure>),
-    /// Good news, seen then; if not when it is told.
+    /// Evidence, observed at this time since the beginning; by default when it is delivered.
     Live(Option<Duration>),
-    /// Bad news.
+    /// A suspicion.
     Suspicion(Failure),
     /// The loss of a client.
     Lost(ClientId, Failure),
-    /// The call for the shutdown.
+    /// The request for the shutdown.
     Shutdown,
-    /// What time it is.
+    /// The time alone.
     Time,
 }
 
 impl Environment {
-    /// A bus that does at once what it is asked, under these settings.
+    /// A bus on which every operation succeeds at once, under these settings.
     pub(super) fn new(settings: Settings) -> Self {
         let at_once = vec![Answer::After {
             takes: Duration::ZERO,
@@ -124,13 +124,13 @@ impl Environment {
         }
     }
 
-    /// The settings, but for the handlers.
+    /// Returns the settings, except the handlers.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What its supervisors are told once.
+    /// Returns the configuration of its supervisors.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let handlers = self.handlers.iter().map(|(it, _)| it.clone()).collect();
         Config::new(Settings {
@@ -139,8 +139,8 @@ impl Environment {
         })
     }
 
-    /// Whether a loop finds several things at once when it wakes.
-    pub(super) fn comes_at_once(&self) -> bool {
+    /// Returns whether a loop may find several inputs at once when it wakes.
+    pub(super) fn has_simultaneous_inputs(&self) -> bool {
         let kinds = [&self.starts, &self.liveness, &self.stops];
         let handlers = self.handlers.iter().map(|(_, answers)| answers);
         let mut answers = kinds.into_iter().chain(handlers).flatten();
@@ -153,7 +153,7 @@ impl Environment {
 }
 
 impl Input {
-    /// As an event, told at `at`; nothing when it is the time alone.
+    /// Returns the event of this input, delivered at `at`; `None` when it is the time alone.
     pub(super) fn event(self, began: Instant, at: Instant) -> Option<Event> {
         Some(match self {
             Self::StartAnswered(id, result) => Event::StartAnswered { id, result },
@@ -171,9 +171,13 @@ impl Input {
     }
 }
 
-/// The default timings without jitter. A start 10,000, then 500, 1,000, 2,000 and so on until the next. Silence 5,000; a
-/// liveness message 2,000, twice, 500 apart: bound 9,500. While not live each 1,000, 2,000, 4,000, 5,000. A suspicion 500,
-/// at a distance of 200. Leaders may be missing for 15,000. Drain 5,000, stop 5,000.
+/// Returns the default settings without jitter.
+///
+/// In milliseconds: a start may take 10,000; the back-off after it is 500, 1,000, 2,000 and so on. A liveness message is sent
+/// after 5,000 of silence and may take 2,000; two are sent, 500 apart, so the detection bound is 9,500. While the bus is not live,
+/// one is sent after 1,000, 2,000, 4,000, 5,000. A liveness message that a suspicion sends may take 500; two of them are at least
+/// 200 apart.
+/// Leaders may be missing for 15,000. The drain takes 5,000, the stop may take 5,000.
 #[must_use]
 pub fn plain() -> Settings {
     let backoff = Backoff {

@@ -1,5 +1,4 @@
-//! What a scripted world and a real runner share: the clock that the stage turns, and a board where everything is noted that
-//! the runner does.
+//! The bus, the clock and the timer that a harness gives to a real runner, and a record of everything that the runner does.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -15,10 +14,13 @@ use livebus_runner::{Bus, Entry, Observations, Observer, Time, Timer};
 use super::environment::Outcome;
 use super::trace::Writer;
 
-/// How long anything may take that a runner owes. No test waits so long unless it fails.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// The maximum wait for anything that a runner must do. No test waits this long unless it fails.
+pub(super) const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// The world as a runner sees it: its bus, its clock and its timer. Clones share it.
+/// The lock is held for plain assignments only, so no thread panics while it holds it.
+const NOT_POISONED: &str = "no thread panics while it holds the lock";
+
+/// The environment as a runner sees it: its bus, its clock and its timer. Clones share one state.
 #[derive(Clone)]
 pub(super) struct FakeEnvironment {
     shared: Arc<Shared>,
@@ -27,85 +29,86 @@ pub(super) struct FakeEnvironment {
 struct Shared {
     began: Instant,
     observations: Observations,
-    board: Mutex<Board>,
+    inner: Mutex<Inner>,
     changed: Condvar,
 }
 
-/// All that is known of the runner, under one lock.
+/// The time of the fake clock and everything known about the runner, under one lock.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each says one thing that somebody waits for"
+    reason = "each is a condition of its own that one side waits for"
 )]
-pub(super) struct Board {
+pub(super) struct Inner {
     pub(super) now: Instant,
     pub(super) entries: Vec<(Instant, Entry)>,
-    /// The operations that were called and neither ended nor were dropped.
+    /// The operations that were called and have neither ended nor been dropped.
     calls: Vec<Call>,
     pub(super) discarded: Vec<ClientId>,
-    /// The loop waits, and nothing that came before would wake it.
+    /// The loop waits, and nothing that came before will wake it.
     pub(super) parked: bool,
-    /// The loop is gone, and all that it held.
+    /// The loop has ended and dropped everything that it held.
     pub(super) ended: bool,
-    /// The first thing that is noted waits until this is taken away: nobody must miss it.
-    pub(super) curtain: bool,
-    /// Who waits in the timer keeps its thread until this is taken away.
-    pub(super) hold: bool,
-    pub(super) held: bool,
-    /// Whoever waits by [`FakeEnvironment::waker`] is to look again.
+    /// The observer blocks until this gate is opened, so that the subscription is in place before the first entry.
+    pub(super) observer_gate_closed: bool,
+    /// The timer blocks the thread of the loop until this gate is opened.
+    pub(super) timer_gate_closed: bool,
+    /// The timer is blocked at its gate.
+    pub(super) timer_at_gate: bool,
+    /// The task that waits with [`FakeEnvironment::waker`] was woken.
     pub(super) woken: bool,
-    sleeper: Option<Waker>,
-    called: u64,
+    loop_waker: Option<Waker>,
+    calls_so_far: u64,
 }
 
-impl Board {
-    /// The names of the operations under way, in their order.
-    pub(super) fn under_way(&self) -> Vec<String> {
+impl Inner {
+    /// Returns the names of the operations in flight, sorted.
+    pub(super) fn in_flight(&self) -> Vec<String> {
         let mut names: Vec<String> = self.calls.iter().map(|call| call.name.clone()).collect();
         names.sort();
         names
     }
 }
 
-/// An operation under way.
+/// An operation in flight.
 struct Call {
     number: u64,
     name: String,
     end: oneshot::Sender<End>,
 }
 
-/// How the stage ends an operation; with an instant of its own when the loop is to learn it later.
+/// How the harness ends an operation, and when, if the loop learns of it later.
 struct End {
     outcome: Outcome,
     at: Option<Instant>,
 }
 
 thread_local! {
-    /// What the clock says to an operation that just ended, if it is not what it says to the loop.
+    /// The time that the clock returns to an operation that has just ended, if it differs from the loop's time.
     static ENDED_AT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 impl FakeEnvironment {
     pub(super) fn new() -> Self {
         let observations = Observations::new();
-        // Not before the observations' own beginning: they know of nothing that was earlier.
+        // Not before the observations were created: they cannot hold an earlier instant.
         let began = Instant::now();
         Self {
             shared: Arc::new(Shared {
                 began,
                 observations,
-                board: Mutex::new(Board {
+                inner: Mutex::new(Inner {
                     now: began,
                     entries: Vec::new(),
                     calls: Vec::new(),
                     discarded: Vec::new(),
                     parked: false,
                     ended: true,
-                    curtain: false,
-                    hold: false,
-                    held: false,
+                    observer_gate_closed: false,
+                    timer_gate_closed: false,
+                    timer_at_gate: false,
                     woken: false,
-                    sleeper: None,
-                    called: 0,
+                    loop_waker: None,
+                    calls_so_far: 0,
                 }),
                 changed: Condvar::new(),
             }),
@@ -117,26 +120,23 @@ impl FakeEnvironment {
         Writer { began }
     }
 
-    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
-        self.shared
-            .board
-            .lock()
-            .expect("nobody panics over the board")
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().expect(NOT_POISONED)
     }
 
-    /// Changes something on the board and tells everyone who waits.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Board)) {
-        change(&mut self.board());
+    /// Applies `change` and notifies everyone who waits.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.lock());
         self.shared.changed.notify_all();
     }
 
-    /// Waits until the board is so; false when patience ended before.
-    pub(super) fn wait(&self, mut so: impl FnMut(&Board) -> bool) -> bool {
+    /// Waits until `condition` holds; returns false when [`WAIT_LIMIT`] passed before.
+    pub(super) fn wait(&self, mut condition: impl FnMut(&Inner) -> bool) -> bool {
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(self.board(), PATIENCE, |board| !so(board));
-        let (_board, timeout) = waited.expect("nobody panics over the board");
+            .wait_timeout_while(self.lock(), WAIT_LIMIT, |inner| !condition(inner));
+        let (_inner, timeout) = waited.expect(NOT_POISONED);
         !timeout.timed_out()
     }
 
@@ -144,71 +144,70 @@ impl FakeEnvironment {
         Arc::clone(&self.shared).into()
     }
 
-    /// Wakes the loop at its timer, due or not.
-    pub(super) fn wake_sleeper(&self) {
-        let sleeper = self.board().sleeper.take();
-        if let Some(waker) = sleeper {
+    /// Wakes the loop as its timer does, whether the timer is due or not.
+    pub(super) fn wake_loop(&self) {
+        let waker = self.lock().loop_waker.take();
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Ends an operation; false when it is not under way.
+    /// Ends an operation; returns false when it is not in flight.
     pub(super) fn end(&self, name: &str, outcome: Outcome, at: Option<Instant>) -> bool {
-        let mut board = self.board();
-        let Some(index) = board.calls.iter().position(|call| call.name == name) else {
+        let mut inner = self.lock();
+        let Some(index) = inner.calls.iter().position(|call| call.name == name) else {
             return false;
         };
-        let call = board.calls.swap_remove(index);
-        drop(board);
+        let call = inner.calls.swap_remove(index);
+        drop(inner);
         call.end.send(End { outcome, at }).is_ok()
     }
 
-    /// An operation that the stage ends, or that is dropped.
+    /// Runs an operation until the harness ends it or the runner drops it.
     pub(super) async fn operation(&self, name: String) -> Result<(), Failure> {
-        let (ended, _until_then) = self.call(name);
+        let (ended, _guard) = self.call(name);
         let Ok(End { outcome, at }) = ended.await else {
             return pending().await;
         };
-        // The runner's very next look at the clock, in this poll, stamps the answer.
+        // The runner reads the clock next in this same poll, for the instant of the answer.
         ENDED_AT.set(at);
         match outcome {
             Outcome::Returns(result) => result,
             // Without the panic hook, which would write to the standard error.
-            Outcome::Panics => resume_unwind(Box::new("as the script asked")),
+            Outcome::Panics => resume_unwind(Box::new("a scripted panic")),
         }
     }
 
-    fn call(&self, name: String) -> (oneshot::Receiver<End>, UnderWay<'_>) {
+    fn call(&self, name: String) -> (oneshot::Receiver<End>, OperationGuard<'_>) {
         let (end, ended) = oneshot::channel();
         let mut number = 0;
-        self.change(|board| {
-            board.called += 1;
-            number = board.called;
-            board.calls.push(Call { number, name, end });
+        self.change(|inner| {
+            inner.calls_so_far += 1;
+            number = inner.calls_so_far;
+            inner.calls.push(Call { number, name, end });
         });
         let fake = self;
-        (ended, UnderWay { fake, number })
+        (ended, OperationGuard { fake, number })
     }
 }
 
 impl Wake for Shared {
     fn wake(self: Arc<Self>) {
-        let board = self.board.lock();
-        board.expect("nobody panics over the board").woken = true;
+        self.inner.lock().expect(NOT_POISONED).woken = true;
         self.changed.notify_all();
     }
 }
 
-/// Takes the operation off the board, however it ends.
-struct UnderWay<'a> {
+/// Removes the operation from those in flight when it ends or is dropped.
+struct OperationGuard<'a> {
     fake: &'a FakeEnvironment,
     number: u64,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for OperationGuard<'_> {
     fn drop(&mut self) {
         self.fake
-            .change(|board| board.calls.retain(|call| call.number != self.number));
+            .change(|inner| inner.calls.retain(|call| call.number != self.number));
     }
 }
 
@@ -225,7 +224,7 @@ impl Bus for FakeEnvironment {
     }
 
     fn discard_client(&self, client: ClientId) {
-        self.board().discarded.push(client);
+        self.lock().discarded.push(client);
     }
 
     async fn stop(&self, deadline: Instant) -> Result<(), Failure> {
@@ -240,7 +239,7 @@ impl Bus for FakeEnvironment {
 
 impl Time for FakeEnvironment {
     fn now(&self) -> Instant {
-        ENDED_AT.take().unwrap_or_else(|| self.board().now)
+        ENDED_AT.take().unwrap_or_else(|| self.lock().now)
     }
 
     fn timer(&self) -> Box<dyn Timer> {
@@ -254,8 +253,8 @@ impl Time for FakeEnvironment {
 
 /// The timer of the loop.
 ///
-/// When it is polled once after it was set, its loop may still find something else that is ready. So it wakes its loop again: when it is
-/// polled a second time, all that the loop waits for was not ready, and nothing was given to it since.
+/// When it is polled for the first time after it was set, the loop may still find something else that is ready. So it wakes the
+/// loop again. When it is polled for the second time, nothing that the loop waits for was ready, and nothing has come since.
 struct LoopTimer {
     fake: FakeEnvironment,
     deadline: Option<Instant>,
@@ -264,23 +263,23 @@ struct LoopTimer {
 
 impl Timer for LoopTimer {
     fn set(&mut self, deadline: Option<Instant>) {
-        self.fake.board().parked = false;
+        self.fake.lock().parked = false;
         (self.deadline, self.polls) = (deadline, 0);
     }
 
     fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let fake = self.fake.clone();
-        if fake.board().hold {
-            fake.change(|board| board.held = true);
-            fake.wait(|board| !board.hold);
+        if fake.lock().timer_gate_closed {
+            fake.change(|inner| inner.timer_at_gate = true);
+            fake.wait(|inner| !inner.timer_gate_closed);
         }
-        let mut board = fake.board();
-        if self.deadline.is_some_and(|deadline| deadline <= board.now) {
+        let mut inner = fake.lock();
+        if self.deadline.is_some_and(|deadline| deadline <= inner.now) {
             return Poll::Ready(());
         }
-        board.sleeper = Some(context.waker().clone());
-        board.parked = self.polls > 0;
-        drop(board);
+        inner.loop_waker = Some(context.waker().clone());
+        inner.parked = self.polls > 0;
+        drop(inner);
         if self.polls == 0 {
             context.waker().wake_by_ref();
         } else {
@@ -291,26 +290,26 @@ impl Timer for LoopTimer {
     }
 }
 
-/// Notes what goes into a supervisor and comes out, and when it is gone.
+/// Records the inputs and the actions of a supervisor, and when it is dropped.
 pub(super) struct Recorder(pub(super) FakeEnvironment);
 
 impl Observer for Recorder {
     fn observe(&mut self, at: Instant, entry: Entry) {
-        if self.0.board().curtain {
-            self.0.wait(|board| !board.curtain);
+        if self.0.lock().observer_gate_closed {
+            self.0.wait(|inner| !inner.observer_gate_closed);
         }
-        self.0.change(|board| {
-            board.entries.push((at, entry));
-            board.parked = false;
+        self.0.change(|inner| {
+            inner.entries.push((at, entry));
+            inner.parked = false;
         });
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.0.change(|board| {
-            board.ended = true;
-            board.parked = false;
+        self.0.change(|inner| {
+            inner.ended = true;
+            inner.parked = false;
         });
     }
 }

@@ -1,4 +1,4 @@
-//! The stage: a real runner in a scripted world, step by step, in virtual time.
+//! The harness: plays a scripted environment to a real runner, step by step, in virtual time.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use livebus_readiness::{Follower, Registry, Reporter, ReporterError, StatusChang
 use livebus_runner::{Builder, Bus as _, Handle, Runner, Time as _};
 
 use super::environment::Environment;
-use super::fake_environment::{FakeEnvironment, PATIENCE, Recorder};
+use super::fake_environment::{FakeEnvironment, Recorder, WAIT_LIMIT};
 use super::plain_loop::SERVICE;
 use super::step::{Step, Stimulus, Trigger};
 use super::trace::{HeartbeatDeadline, State, StepTrace, heading};
 use crate::threads::Threads;
 
-/// Where supervisions of one runner are started: inside its runtime, whatever that is.
+/// Starts supervisions of one runner inside its runtime.
 pub trait Host: Send + Sync + 'static {
-    /// What runs them.
+    /// The runner.
     type Runner: Runner;
 
-    /// Has `task` run to its end in the background.
+    /// Runs `task` to its end in the background.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
@@ -36,7 +36,7 @@ impl Host for Threads {
     }
 }
 
-/// One world on one runner.
+/// Plays one environment to one supervision of a runner.
 pub struct Harness<'a, H: Host> {
     host: &'a H,
     environment: &'a Environment,
@@ -44,18 +44,18 @@ pub struct Harness<'a, H: Host> {
     registry: Registry,
     handle: Option<Handle<FakeEnvironment>>,
     changes: Option<Follower>,
-    /// What was told, but not yet written.
+    /// The changes that subscribers received and that are not in a trace yet.
     published: Vec<StatusChange>,
     readiness_reads: Vec<String>,
     traces: Vec<StepTrace>,
 }
 
 impl<'a, H: Host> Harness<'a, H> {
-    /// Nothing runs yet: the first step of every story is the start.
+    /// Creates a harness in which nothing runs yet: the first step of every scenario is the start.
     ///
     /// # Panics
     ///
-    /// Never: the service has a name.
+    /// Never: the name of the service is valid.
     #[must_use]
     pub fn new(host: &'a H, environment: &'a Environment) -> Self {
         let fake = FakeEnvironment::new();
@@ -76,12 +76,12 @@ impl<'a, H: Host> Harness<'a, H> {
         }
     }
 
-    /// Does what comes in this step, and does not wait for what it leads to.
+    /// Delivers the stimulus of this step, without waiting for what it leads to.
     ///
     /// # Errors
     ///
-    /// What the runner owed and did not do.
-    pub fn play(&mut self, step: &Step) -> Result<(), String> {
+    /// Returns what the runner failed to do.
+    pub fn deliver(&mut self, step: &Step) -> Result<(), String> {
         match &step.stimulus {
             Stimulus::Start => {
                 self.set_clock(step.now);
@@ -89,7 +89,7 @@ impl<'a, H: Host> Harness<'a, H> {
             }
             Stimulus::Trigger(trigger) => {
                 self.set_clock(step.now);
-                self.trigger(*trigger);
+                self.apply(*trigger);
                 Ok(())
             }
             Stimulus::Answer {
@@ -103,61 +103,61 @@ impl<'a, H: Host> Harness<'a, H> {
                 if self.fake.end(operation, *outcome, at) {
                     Ok(())
                 } else {
-                    Err(owed(step, &format!("{operation} is not under way")))
+                    Err(failed(step, &format!("{operation} is not in flight")))
                 }
             }
             Stimulus::Timer => {
                 self.set_clock(step.now);
-                self.fake.wake_sleeper();
+                self.fake.wake_loop();
                 Ok(())
             }
             Stimulus::Blocked(triggers) => self.block(step, triggers),
-            Stimulus::DirectInput(_) => Err(owed(step, "this is told to the core alone")),
+            Stimulus::DirectInput(_) => Err(failed(step, "this input is for the core only")),
         }
     }
 
-    /// Waits until the step has led to all that it should, and writes it down.
+    /// Waits until the runner has done everything that the step leads to, and records the trace.
     ///
     /// # Errors
     ///
-    /// What the runner owed and did not do, or did and should not have done.
-    pub fn settle(&mut self, step: &Step) -> Result<(), String> {
+    /// Returns what the runner failed to do, or did without reason.
+    pub fn await_step(&mut self, step: &Step) -> Result<(), String> {
         let writer = self.fake.writer();
         let expected = &step.trace.entries;
         let mut known = 0;
-        let so = self.fake.wait(|board| {
-            let new = board.entries.iter().zip(expected).skip(known);
+        let done = self.fake.wait(|inner| {
+            let new = inner.entries.iter().zip(expected).skip(known);
             let same = new.take_while(|((at, it), line)| writer.entry(*at, it) == **line);
             known += same.count();
-            let under_way = board.under_way();
-            // What is wrong already will not be mended by waiting.
-            known < board.entries.len()
+            let in_flight = inner.in_flight();
+            // More waiting cannot correct an entry that is wrong.
+            known < inner.entries.len()
                 || known == expected.len()
-                    && board.ended == step.ended
-                    && board.parked != step.ended
-                    && under_way == step.under_way
+                    && inner.ended == step.ended
+                    && inner.parked != step.ended
+                    && in_flight == step.in_flight
         });
-        let so = so && (!step.ended || self.stream_ends());
-        self.write(step);
-        if !so {
-            return Err(owed(step, "patience ended"));
+        let done = done && (!step.ended || self.stream_ends());
+        self.record(step);
+        if !done {
+            return Err(failed(step, "the wait limit passed"));
         }
         if self.traces.last() != Some(&step.trace) {
-            return Err("it is another".to_owned());
+            return Err("the step differs".to_owned());
         }
         Ok(())
     }
 
-    /// Drops what is left of the supervision, and gives the trace.
+    /// Drops the handle, waits until the supervision has ended, and returns the trace.
     ///
     /// # Errors
     ///
-    /// When it does not end.
-    pub fn leave(mut self) -> Result<Vec<StepTrace>, String> {
+    /// When the supervision does not end.
+    pub fn finish(mut self) -> Result<Vec<StepTrace>, String> {
         self.handle = None;
         if self
             .fake
-            .wait(|board| board.ended && board.under_way().is_empty())
+            .wait(|inner| inner.ended && inner.in_flight().is_empty())
         {
             Ok(self.traces)
         } else {
@@ -165,7 +165,7 @@ impl<'a, H: Host> Harness<'a, H> {
         }
     }
 
-    /// The trace so far.
+    /// Returns the trace so far.
     #[must_use]
     pub fn traces(&self) -> &[StepTrace] {
         &self.traces
@@ -189,33 +189,33 @@ impl<'a, H: Host> Harness<'a, H> {
                 async move { fake.operation(name).await }
             });
         }
-        self.fake.change(|board| {
-            (board.curtain, board.ended, board.parked) = (true, false, false);
+        self.fake.change(|inner| {
+            (inner.observer_gate_closed, inner.ended, inner.parked) = (true, false, false);
         });
-        let (give, given) = channel();
+        let (sender, receiver) = channel();
         let start = async move {
-            // Who asked has lost patience otherwise.
-            let _ = give.send(builder.start().await);
+            // Fails only if the receiver has stopped waiting.
+            let _ = sender.send(builder.start().await);
         };
         self.host.spawn(start.boxed());
-        let handle = given
-            .recv_timeout(PATIENCE)
-            .map_err(|_| "the host does not run what it was to spawn".to_owned())?
+        let handle = receiver
+            .recv_timeout(WAIT_LIMIT)
+            .map_err(|_| "the host does not run the task that it was to spawn".to_owned())?
             .map_err(|error| error.to_string())?;
         let service = handle.readiness().service(SERVICE);
         let service = service.map_err(|error| error.to_string())?;
         self.changes = Some(service.follow_from_start());
         self.handle = Some(handle);
-        self.fake.change(|board| board.curtain = false);
+        self.fake.change(|inner| inner.observer_gate_closed = false);
         Ok(())
     }
 
-    /// The reporter of the service. That of an earlier supervision goes with the end of its loop, which may be under way.
+    /// Returns the reporter of the service. Retries while an earlier supervision, whose loop is ending, still has it.
     fn reporter(&self) -> Result<Reporter, String> {
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             match self.registry.reporter(SERVICE) {
-                Err(ReporterError::Taken(_)) if Instant::now() < patience => thread::yield_now(),
+                Err(ReporterError::Taken(_)) if Instant::now() < deadline => thread::yield_now(),
                 reporter => return reporter.map_err(|error| error.to_string()),
             }
         }
@@ -223,10 +223,10 @@ impl<'a, H: Host> Harness<'a, H> {
 
     fn set_clock(&self, now: Duration) {
         let now = self.fake.writer().began + now;
-        self.fake.board().now = now;
+        self.fake.lock().now = now;
     }
 
-    fn trigger(&mut self, trigger: Trigger) {
+    fn apply(&mut self, trigger: Trigger) {
         let observations = self.fake.observations();
         match trigger {
             Trigger::Live => observations.live_at(self.fake.now()),
@@ -242,38 +242,38 @@ impl<'a, H: Host> Harness<'a, H> {
                 let now = self.fake.now();
                 let ready = self.registry.readiness().is_ready_at(now);
                 self.readiness_reads
-                    .push(self.fake.writer().look(now, ready));
+                    .push(self.fake.writer().readiness_read(now, ready));
             }
         }
     }
 
-    /// Keeps the loop in the middle of its waiting, on its own thread, until all has come.
+    /// Blocks the loop on its own thread, while it waits, until all triggers have been applied.
     fn block(&mut self, step: &Step, triggers: &[(Duration, Trigger)]) -> Result<(), String> {
-        let runs = !self.fake.board().ended;
+        let runs = !self.fake.lock().ended;
         if runs {
             self.fake
-                .change(|board| (board.hold, board.held) = (true, false));
-            self.fake.wake_sleeper();
-            if !self.fake.wait(|board| board.held) {
-                self.fake.change(|board| board.hold = false);
-                return Err(owed(step, "the loop does not wait by its timer"));
+                .change(|inner| (inner.timer_gate_closed, inner.timer_at_gate) = (true, false));
+            self.fake.wake_loop();
+            if !self.fake.wait(|inner| inner.timer_at_gate) {
+                self.fake.change(|inner| inner.timer_gate_closed = false);
+                return Err(failed(step, "the loop does not wait for its timer"));
             }
         }
         for (at, trigger) in triggers {
             self.set_clock(*at);
-            self.trigger(*trigger);
+            self.apply(*trigger);
         }
         self.set_clock(step.now);
-        self.fake.change(|board| board.hold = false);
+        self.fake.change(|inner| inner.timer_gate_closed = false);
         Ok(())
     }
 
-    /// Whether the stream of changes ends, as it must when nobody watches any more.
+    /// Returns whether the stream of changes ends, as it must once the supervision has ended.
     fn stream_ends(&mut self) -> bool {
         let waker = self.fake.waker();
         loop {
-            self.fake.change(|board| board.woken = false);
-            // Without the lock: whoever tells a change at this very instant has the stream wake us from within.
+            self.fake.change(|inner| inner.woken = false);
+            // Without the lock: if a change is published during the poll, the stream calls the waker, which takes the lock.
             if drain(
                 &mut self.changes,
                 self.fake.now(),
@@ -282,13 +282,13 @@ impl<'a, H: Host> Harness<'a, H> {
             ) {
                 return true;
             }
-            if !self.fake.wait(|board| board.woken) {
+            if !self.fake.wait(|inner| inner.woken) {
                 return false;
             }
         }
     }
 
-    fn write(&mut self, step: &Step) {
+    fn record(&mut self, step: &Step) {
         let waker = self.fake.waker();
         drain(
             &mut self.changes,
@@ -298,24 +298,24 @@ impl<'a, H: Host> Harness<'a, H> {
         );
         let writer = self.fake.writer();
         let readiness = self.registry.readiness();
-        let service = readiness.service(SERVICE).expect("it was declared");
-        let mut board = self.fake.board();
+        let service = readiness.service(SERVICE).expect("the service is declared");
+        let mut inner = self.fake.lock();
         let state = State {
             report: service.report(),
-            ready: readiness.is_ready_at(board.now),
+            ready: readiness.is_ready_at(inner.now),
             heartbeat: HeartbeatDeadline::new(
                 self.handle.is_some(),
                 self.handle.as_ref().and_then(Handle::next_deadline),
             ),
-            under_way: board.under_way(),
-            discarded: board.discarded.clone(),
-            ended: board.ended,
+            in_flight: inner.in_flight(),
+            discarded: inner.discarded.clone(),
+            ended: inner.ended,
         };
-        let entries = board.entries.drain(..);
+        let entries = inner.entries.drain(..);
         let entries: Vec<String> = entries
             .map(|(at, entry)| writer.entry(at, &entry))
             .collect();
-        drop(board);
+        drop(inner);
         let published = self.published.drain(..);
         self.traces.push(StepTrace {
             heading: heading(step.now, &step.stimulus),
@@ -327,8 +327,8 @@ impl<'a, H: Host> Harness<'a, H> {
     }
 }
 
-/// What the runner owed and did not do.
-fn owed(step: &Step, what: &str) -> String {
+/// Returns a message that says what is wrong and what the step expects.
+fn failed(step: &Step, what: &str) -> String {
     let mut text = format!("{}: {what}; expected:", step.trace.heading);
     for line in step.trace.lines() {
         let _infallible = write!(text, "\n  {line}");
@@ -336,7 +336,7 @@ fn owed(step: &Step, what: &str) -> String {
     text
 }
 
-/// Takes what subscribers were told; whether the stream has ended.
+/// Takes the changes that subscribers received; returns whether the stream has ended.
 fn drain(
     changes: &mut Option<Follower>,
     now: Instant,

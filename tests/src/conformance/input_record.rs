@@ -1,4 +1,4 @@
-//! What a story told the core, once more, with where the core stood at each of it.
+//! Replays the inputs of a scenario and records the phase of the core at each of them.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -9,22 +9,22 @@ use livebus_runner::Entry;
 use super::environment::Environment;
 use super::step::{Step, Stimulus};
 
-/// One thing that the core was told.
+/// One input of the core, and what it led to.
 #[derive(Debug, Clone)]
 pub struct InputRecord {
-    /// Where the core stood, once everything was done that was due before.
+    /// The phase before the input, after everything was done that was due by then.
     pub phase: Phase,
-    /// What it was told; nothing when time passed to a deadline.
+    /// The event; `None` when time passed to a deadline.
     pub event: Option<Event>,
-    /// Whether it was ignored as the answer to, or the loss of, what there is not any more.
+    /// Whether it was ignored because its operation or client no longer exists.
     pub stale: bool,
-    /// What it led to.
+    /// The actions that it led to.
     pub actions: Vec<Action>,
-    /// Where the core stood then.
-    pub then: Phase,
+    /// The phase after the input.
+    pub phase_after: Phase,
 }
 
-/// All that the core was told in a story.
+/// Returns all inputs of the core in a scenario.
 pub(super) fn input_records(environment: &Environment, steps: &[Step]) -> Vec<InputRecord> {
     let mut replay = Replay::new(environment);
     let mut input_records = Vec::new();
@@ -37,12 +37,12 @@ pub(super) fn input_records(environment: &Environment, steps: &[Step]) -> Vec<In
     input_records
 }
 
-/// Supervisors that are told what those of a story were told.
+/// Gives the inputs of a scenario to new supervisors.
 pub(super) struct Replay<'a> {
     environment: &'a Environment,
     supervisor: Option<Supervisor>,
-    /// What they want, and the story has not shown yet.
-    wanted: VecDeque<Action>,
+    /// The actions of the new supervisor that the recorded entries have not shown yet.
+    expected: VecDeque<Action>,
 }
 
 impl<'a> Replay<'a> {
@@ -50,45 +50,52 @@ impl<'a> Replay<'a> {
         Self {
             environment,
             supervisor: None,
-            wanted: VecDeque::new(),
+            expected: VecDeque::new(),
         }
     }
 
-    /// With the step that starts a supervision begins another one.
+    /// Creates a new supervisor if this step starts a supervision.
     pub(super) fn begin(&mut self, step: &Step) {
         if matches!(step.stimulus, Stimulus::Start) {
-            let config = self.environment.config().expect("the world was lived in");
+            let config = self
+                .environment
+                .config()
+                .expect("the environment was driven before");
             let mut supervisor = Supervisor::new(config, step.began + step.now);
-            self.wanted.clear();
-            self.wanted.extend(drain(&mut supervisor));
+            self.expected.clear();
+            self.expected.extend(drain(&mut supervisor));
             self.supervisor = Some(supervisor);
         }
     }
 
-    /// Takes the next entry of the story, and tells what an input meant.
+    /// Takes the next entry of the scenario and returns the record of each input.
     pub(super) fn entry(&mut self, at: Instant, entry: &Entry) -> Vec<InputRecord> {
         let input_records = match entry {
             Entry::Event(event) => self.event(at, *event),
             Entry::Timeout => Vec::from_iter(self.time(at)),
             Entry::Action(action) => {
-                let wanted = self.wanted.pop_front();
-                assert_eq!(wanted, Some(*action), "told the same, it does the same");
+                let expected = self.expected.pop_front();
+                assert_eq!(
+                    expected,
+                    Some(*action),
+                    "the same inputs give the same actions"
+                );
                 Vec::new()
             }
         };
         let actions = input_records.iter().flat_map(|record| &record.actions);
-        self.wanted.extend(actions);
+        self.expected.extend(actions);
         input_records
     }
 
     fn supervisor(&mut self) -> &mut Supervisor {
         self.supervisor
             .as_mut()
-            .expect("a story begins with a start")
+            .expect("a scenario begins with a start")
     }
 
     fn event(&mut self, at: Instant, event: Event) -> Vec<InputRecord> {
-        // Good news counts before anything that is due; all else counts after it.
+        // Evidence counts before anything that is due; all other inputs count after it.
         let due = match event {
             Event::Live { .. } => None,
             Event::StartAnswered { .. }
@@ -107,7 +114,7 @@ impl<'a> Replay<'a> {
             event: Some(event),
             stale: supervisor.stale_answers() > before,
             actions: drain(supervisor),
-            then: supervisor.phase(),
+            phase_after: supervisor.phase(),
         };
         due.into_iter().chain([record]).collect()
     }
@@ -125,7 +132,7 @@ impl<'a> Replay<'a> {
             event: None,
             stale: false,
             actions: drain(supervisor),
-            then: supervisor.phase(),
+            phase_after: supervisor.phase(),
         })
     }
 }

@@ -1,15 +1,14 @@
-//! The conformance suite: one scripted world after the other, the same for every runner.
+//! The conformance suite: plays the same scripted environments to every runner.
 //!
-//! What a supervisor does in a world follows from the core alone: [`drive`] drives it there, without a loop, and notes step
-//! by step what went in, what came out, and how things stand. A [`Harness`] then plays the same steps to a real runner, in
-//! virtual time, and notes the same. The two traces must be equal to the byte. And each [`Scenario`] says in its golden
-//! answers what is to be seen, so that they cannot be equally wrong.
+//! What a supervisor does in an environment follows from the core alone. [`drive`] drives the core there without a loop and
+//! records step by step what went in, what came out, and the state after it. A [`Harness`] then plays the same steps to a real
+//! runner, in virtual time, and records the same. The two traces must be equal byte for byte. Each [`Scenario`] states the
+//! expected trace in its golden lines as well, so that the two cannot be wrong in the same way.
 //!
-//! To try a runner, implement [`Host`] for it and [`play`] all [`scenarios()`] to it, but for those that are for the core
-//! only. `docs/write-a-runner.md` says more.
+//! To test a runner, implement [`Host`] for it and [`play`] all [`scenarios()`] to it, except those that are for the core only.
+//! See `docs/write-a-runner.md`.
 //!
-//! Nothing here sleeps: the stage goes on as soon as the runner has noted all that the step leads to, and waits for nothing
-//! but that.
+//! Nothing here sleeps: the harness waits only until the runner has done everything that the step leads to.
 
 mod environment;
 mod fake_environment;

@@ -1,6 +1,6 @@
-//! The loop of a runner, without a loop: nothing here waits, spawns or wakes.
+//! A minimal runner that its caller steps: nothing here waits, spawns or wakes.
 //!
-//! It is what a runner owes, once more and as plainly as can be.
+//! It does what a runner must do, in the simplest form, as the reference for all runners.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -16,26 +16,26 @@ use livebus_runner::{Entry, ObservedSupervisor};
 use super::environment::{Answer, Environment, Outcome};
 use super::trace::Writer;
 
-/// The name of the one service of every world.
+/// The name of the one service of every environment.
 pub(super) const SERVICE: &str = "bus";
 
-/// One supervision after the other, of the same bus.
+/// Runs one supervision of the same bus after the other.
 pub(super) struct PlainLoop<'a> {
     environment: &'a Environment,
     pub(super) writer: Writer,
     pub(super) now: Instant,
     pub(super) readiness: Readiness,
     registry: Registry,
-    /// That of the newest supervision; none before the first.
+    /// The reporter of the newest supervision; `None` before the first.
     reporter: Option<Reporter>,
     pub(super) cell: Cell,
     supervisor: ObservedSupervisor,
-    /// What went into the supervisors and came out.
+    /// The inputs and the actions of the supervisors.
     pub(super) entries: Receiver<(Instant, Entry)>,
     sender: Sender<(Instant, Entry)>,
-    /// The operations that were spawned and neither ended nor were given up.
+    /// The operations that were spawned and have neither ended nor been dropped.
     pub(super) operations: HashMap<OpId, Operation>,
-    /// How many answers of each kind were used up.
+    /// The number of answers of each kind that were used.
     used: BTreeMap<Kind, usize>,
     pub(super) clients: Vec<ClientId>,
     pub(super) discarded: Vec<ClientId>,
@@ -43,18 +43,18 @@ pub(super) struct PlainLoop<'a> {
     pub(super) published: Vec<StatusChange>,
 }
 
-/// What a [`livebus_kafka::Observations`] holds.
+/// The content of a [`livebus_runner::Observations`].
 #[derive(Default)]
 pub(super) struct Cell {
     live: Option<Instant>,
     suspicion: Option<Failure>,
     lost: Option<(ClientId, Failure)>,
     armed: bool,
-    /// The loop wakes.
+    /// The loop must wake.
     pub(super) urgent: bool,
 }
 
-/// An operation under way.
+/// An operation in flight.
 pub(super) struct Operation {
     pub(super) name: String,
     deadline: Instant,
@@ -62,7 +62,7 @@ pub(super) struct Operation {
     called: Instant,
 }
 
-/// Operations that use up the same answers of the world.
+/// Operations of one kind use the same answers of the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Start,
@@ -99,22 +99,22 @@ impl<'a> PlainLoop<'a> {
     }
 
     pub(super) fn start(&mut self) {
-        assert!(self.ended, "one supervision after the other");
-        // The one before is gone, so that there can be another.
+        assert!(self.ended, "the supervision before has ended");
+        // The earlier reporter is dropped first: a service has one at a time.
         self.reporter = None;
         let reporter = self.registry.reporter(SERVICE);
-        self.reporter = Some(reporter.expect("it has none"));
+        self.reporter = Some(reporter.expect("the service has no reporter"));
         self.supervisor = supervisor(self.environment, self.now, &self.sender);
         self.ended = false;
-        self.carry_out();
+        self.execute_actions();
     }
 
-    /// When the loop wakes by itself.
+    /// Returns the instant at which the loop wakes on its own.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.supervisor.poll_timeout().filter(|_| !self.ended)
     }
 
-    /// The operation that ends next, and when.
+    /// Returns the operation that ends next, and when.
     pub(super) fn next_answer(&self) -> Option<(Instant, OpId)> {
         let due = |operation: &Operation| match operation.answer {
             Answer::Never => None,
@@ -125,47 +125,47 @@ impl<'a> PlainLoop<'a> {
         answers.min_by_key(|(at, id)| (*at, id.number()))
     }
 
-    /// What a loop does on every wake, from reading its news to arming them again.
+    /// Does what a loop does on every wake, from reading the observations to arming them again.
     pub(super) fn wake(&mut self, messages: &[(Instant, Event)]) {
         if self.ended {
             return;
         }
         let armed = self.cell.armed;
-        let news = mem::take(&mut self.cell);
+        let observed = mem::take(&mut self.cell);
         self.cell.armed = armed;
-        if let Some(at) = news.live {
+        if let Some(at) = observed.live {
             self.supervisor.handle_event(at, Event::Live { at });
         }
         for (at, event) in messages {
             self.supervisor.handle_event(*at, *event);
         }
-        if let Some(failure) = news.suspicion {
+        if let Some(failure) = observed.suspicion {
             self.supervisor
                 .handle_event(self.now, Event::Suspicion(failure));
         }
-        if let Some((client, failure)) = news.lost {
+        if let Some((client, failure)) = observed.lost {
             let lost = Event::ClientLost { client, failure };
             self.supervisor.handle_event(self.now, lost);
         }
         self.supervisor.handle_timeout(self.now);
-        self.carry_out();
+        self.execute_actions();
     }
 
-    /// Whether the loop is over, and its supervisor has not come to its own end.
-    pub(super) const fn is_cut_off(&self) -> bool {
+    /// Returns whether the loop has ended before its supervisor stopped.
+    pub(super) const fn is_stopped_by_force(&self) -> bool {
         self.ended && !self.supervisor.is_stopped()
     }
 
-    /// Tells the supervisor just this, be there a loop or not.
+    /// Delivers one input to the supervisor, whether there is a loop or not.
     pub(super) fn input(&mut self, at: Instant, event: Option<Event>) {
         match event {
             Some(event) => self.supervisor.handle_event(at, event),
             None => self.supervisor.handle_timeout(at),
         }
-        self.carry_out();
+        self.execute_actions();
     }
 
-    fn carry_out(&mut self) {
+    fn execute_actions(&mut self) {
         while let Some(action) = self.supervisor.poll_action() {
             self.execute(action);
         }
@@ -173,7 +173,7 @@ impl<'a> PlainLoop<'a> {
             return self.end();
         }
         self.cell.arm(self.supervisor.wants_evidence());
-        // Left behind by the supervision before.
+        // Observations may be left over from the supervision before.
         if self.cell.urgent {
             self.wake(&[]);
         }
@@ -244,7 +244,7 @@ impl<'a> PlainLoop<'a> {
 
     pub(super) fn report(&self) -> Report {
         let service = self.readiness.service(SERVICE);
-        service.expect("it is declared").report()
+        service.expect("the service is declared").report()
     }
 
     fn reporter(&self) -> &Reporter {
@@ -258,7 +258,7 @@ impl<'a> PlainLoop<'a> {
         self.published.push(StatusChange { from, report, at });
     }
 
-    /// The loop is over.
+    /// Ends the loop.
     pub(super) fn end(&mut self) {
         if self.ended {
             return;
@@ -286,10 +286,10 @@ impl Cell {
     }
 
     pub(super) fn suspicion(&mut self, failure: Failure) {
-        let telling = self
+        let suspicion = self
             .suspicion
             .map_or(failure, |old| old.most_specific(failure));
-        self.suspicion = Some(telling);
+        self.suspicion = Some(suspicion);
         self.urgent = true;
     }
 
@@ -306,7 +306,7 @@ impl Cell {
     }
 }
 
-/// What the loop is told when this operation has ended.
+/// Returns the event that the loop receives when this operation has ended.
 pub(super) fn answered(operation: OpId, outcome: Outcome) -> Event {
     let result = match outcome {
         Outcome::Returns(result) => result,
@@ -327,11 +327,11 @@ fn supervisor(
 ) -> ObservedSupervisor {
     let config = environment
         .config()
-        .expect("a world has settings that are right");
+        .expect("the settings were checked when the script was read");
     let supervisor = Supervisor::new(config, now);
     let sender = sender.clone();
     let record = move |at, entry| {
-        // Nobody listens once the story is over.
+        // Fails only after the scenario, when the receiver is dropped.
         let _ = sender.send((at, entry));
     };
     ObservedSupervisor::new(supervisor, now, vec![Box::new(record)])

@@ -1,4 +1,4 @@
-//! The core driven by hand through a world, in virtual time: what every runner is measured by.
+//! The reference driver: drives the core through an environment in virtual time. Every runner is compared with it.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,38 +12,37 @@ use super::scenario::Problem;
 use super::step::{Step, Stimulus, Trigger};
 use super::trace::{HeartbeatDeadline, State, StepTrace, heading, millis};
 
-/// Drives the core alone through `world` and tells step by step what came and what it led to.
+/// Drives the core alone through `environment` and returns each step: the stimulus and what it led to.
 ///
-/// At one instant, happenings come in the order of the script, then answers in the order of their operations, then the
+/// At one instant, occurrences come in the order of the script, then answers in the order of their operations, then the
 /// deadline.
 ///
 /// # Errors
 ///
-/// When the script makes no sense: two things that come while the loop is held up over an answer that lies in its inbox; a
-/// handle that is dropped while the loop's deadline is there, or while the executor is blocked; a client that is lost before
-/// there was one.
+/// When the script is invalid: something comes while the loop is delayed after an answer reached its inbox; the handle is
+/// dropped while the loop's deadline is due, or while the executor is blocked; a client is lost that never existed.
 ///
 /// # Panics
 ///
-/// When the world has settings that cannot be right.
+/// When the environment has invalid settings.
 pub fn drive(environment: &Environment) -> Result<Vec<Step>, InvalidScript> {
     let mut driver = ReferenceDriver::new(environment);
     driver.start()?;
-    while driver.play_next()? {}
+    while driver.next_step()? {}
     Ok(driver.steps)
 }
 
-/// A script that makes no sense.
+/// A script that cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at {}: {wrong}", millis(*.at))]
+#[error("at {}: {problem}", millis(*.at))]
 pub struct InvalidScript {
-    /// When.
+    /// The instant in the script.
     pub at: Duration,
-    /// What.
-    pub wrong: Problem,
+    /// What is wrong, and the remedy.
+    pub problem: Problem,
 }
 
-/// Who knows the script.
+/// Takes occurrences from the script and delivers them to a plain loop.
 struct ReferenceDriver<'a> {
     occurrences: VecDeque<(Duration, Occurrence)>,
     until: Duration,
@@ -74,18 +73,18 @@ impl<'a> ReferenceDriver<'a> {
         }
         self.plain_loop.start();
         self.has_handle = true;
-        self.write(Stimulus::Start)
+        self.record(Stimulus::Start)
     }
 
     fn invalid<T>(&self, what: impl Into<String>, remedy: &str) -> Result<T, InvalidScript> {
         Err(InvalidScript {
             at: self.plain_loop.now - self.plain_loop.writer.began,
-            wrong: Problem::new(what, remedy),
+            problem: Problem::new(what, remedy),
         })
     }
 
-    /// Plays what comes next, if anything does before the story ends.
-    fn play_next(&mut self) -> Result<bool, InvalidScript> {
+    /// Plays what comes next; returns false when nothing comes before the end of the scenario.
+    fn next_step(&mut self) -> Result<bool, InvalidScript> {
         let occurrence = self
             .occurrences
             .front()
@@ -102,20 +101,20 @@ impl<'a> ReferenceDriver<'a> {
         }
         self.plain_loop.now = now;
         if instants[0] == Some(now) {
-            self.happen()?;
+            self.play_occurrence()?;
         } else if let Some((_, id)) = answer.filter(|_| instants[1] == Some(now)) {
-            self.answer(id)?;
+            self.play_answer(id)?;
         } else {
             self.plain_loop.wake(&[]);
-            self.write(Stimulus::Timer)?;
+            self.record(Stimulus::Timer)?;
         }
         Ok(true)
     }
 
-    fn happen(&mut self) -> Result<(), InvalidScript> {
+    fn play_occurrence(&mut self) -> Result<(), InvalidScript> {
         let (_, occurrence) = self.occurrences.pop_front().expect("there is one");
-        if let Occurrence::Blocked(long) = occurrence {
-            return self.blocked(long);
+        if let Occurrence::Blocked(duration) = occurrence {
+            return self.blocked(duration);
         }
         if let Occurrence::DirectInput(direct) = occurrence {
             return self.direct_input(direct);
@@ -130,26 +129,26 @@ impl<'a> ReferenceDriver<'a> {
                 .is_some_and(|due| due <= self.plain_loop.now)
             {
                 return self.invalid(
-                    "whether a loop sees its end or its deadline first is up to the loop",
-                    "drop the handle a millisecond before, or after",
+                    "a loop may see the end of its handle or its deadline first",
+                    "drop the handle a millisecond before or after",
                 );
             }
             self.plain_loop.end();
             self.has_handle = false;
         } else {
-            let message = self.trigger(trigger)?;
+            let message = self.apply(trigger)?;
             if self.plain_loop.cell.urgent || message.is_some() {
                 self.plain_loop.wake(message.as_slice());
             }
         }
-        self.write(Stimulus::Trigger(trigger))
+        self.record(Stimulus::Trigger(trigger))
     }
 
     fn direct_input(&mut self, direct: DirectInput) -> Result<(), InvalidScript> {
-        if self.plain_loop.is_cut_off() {
+        if self.plain_loop.is_stopped_by_force() {
             return self.invalid(
-                "its loop was cut off, and the supervisor is gone with it",
-                "tell it before the handle is dropped",
+                "the loop was stopped by force, and its supervisor is gone",
+                "deliver the input before the handle is dropped",
             );
         }
         let began = self.plain_loop.writer.began;
@@ -157,13 +156,13 @@ impl<'a> ReferenceDriver<'a> {
             .as_of
             .map_or(self.plain_loop.now, |as_of| began + as_of);
         self.plain_loop.input(at, direct.input.event(began, at));
-        self.write(Stimulus::DirectInput(direct))
+        self.record(Stimulus::DirectInput(direct))
     }
 
     fn trigger_of(&self, occurrence: Occurrence) -> Result<Option<Trigger>, InvalidScript> {
         let client = |before: usize| match self.plain_loop.clients.iter().rev().nth(before) {
             Some(client) => Ok(*client),
-            None => self.invalid("there was no such client", "lose one that was started"),
+            None => self.invalid("there was no such client", "lose a client that was started"),
         };
         Ok(match occurrence {
             Occurrence::Live => Some(Trigger::Live),
@@ -177,7 +176,7 @@ impl<'a> ReferenceDriver<'a> {
         })
     }
 
-    fn trigger(&mut self, trigger: Trigger) -> Result<Option<(Instant, Event)>, InvalidScript> {
+    fn apply(&mut self, trigger: Trigger) -> Result<Option<(Instant, Event)>, InvalidScript> {
         match trigger {
             Trigger::Live => self.plain_loop.cell.live_at(self.plain_loop.now),
             Trigger::Suspicion(failure) => self.plain_loop.cell.suspicion(failure),
@@ -200,8 +199,8 @@ impl<'a> ReferenceDriver<'a> {
         Ok(None)
     }
 
-    fn blocked(&mut self, long: Duration) -> Result<(), InvalidScript> {
-        let end = self.plain_loop.now + long;
+    fn blocked(&mut self, duration: Duration) -> Result<(), InvalidScript> {
+        let end = self.plain_loop.now + duration;
         let (mut triggers, mut messages) = (Vec::new(), Vec::new());
         while let Some((at, occurrence)) = self.occurrences.front().copied() {
             if self.plain_loop.writer.began + at > end {
@@ -215,8 +214,8 @@ impl<'a> ReferenceDriver<'a> {
                     "let it happen after",
                 );
             };
-            let message = self.trigger(trigger)?;
-            // One shutdown waits at a time, and no other message has a trigger of its own.
+            let message = self.apply(trigger)?;
+            // The inbox holds one shutdown at most, and no other trigger is a message.
             if messages.is_empty() {
                 messages.extend(message);
             }
@@ -227,17 +226,17 @@ impl<'a> ReferenceDriver<'a> {
         if due || self.plain_loop.cell.urgent || !messages.is_empty() {
             self.plain_loop.wake(&messages);
         }
-        self.write(Stimulus::Blocked(triggers))
+        self.record(Stimulus::Blocked(triggers))
     }
 
-    fn answer(&mut self, id: OpId) -> Result<(), InvalidScript> {
+    fn play_answer(&mut self, id: OpId) -> Result<(), InvalidScript> {
         let operation = self
             .plain_loop
             .operations
             .remove(&id)
-            .expect("it is under way");
+            .expect("it is in flight");
         let Answer::After { delay, outcome, .. } = operation.answer else {
-            unreachable!("it has an answer");
+            unreachable!("only an operation with an answer ends");
         };
         let at = self.plain_loop.now;
         self.plain_loop.now += delay;
@@ -250,27 +249,27 @@ impl<'a> ReferenceDriver<'a> {
             .chain(self.plain_loop.next_answer().map(|(at, _)| at));
         if !delay.is_zero() && next.min().is_some_and(|next| next <= self.plain_loop.now) {
             return self.invalid(
-                "something comes while the loop is held up over an answer in its inbox",
-                "have the answer lie there for a shorter time",
+                "something comes while the loop is delayed after an answer reached its inbox",
+                "make the delay shorter",
             );
         }
         let event = answered(id, outcome);
         self.plain_loop.wake(&[(at, event)]);
-        self.write(Stimulus::Answer {
+        self.record(Stimulus::Answer {
             operation: operation.name,
             outcome,
             at: at - self.plain_loop.writer.began,
         })
     }
 
-    fn write(&mut self, stimulus: Stimulus) -> Result<(), InvalidScript> {
-        let under_way = self.plain_loop.operations.values();
-        let mut under_way: Vec<String> = under_way.map(|it| it.name.clone()).collect();
-        under_way.sort();
-        if let Some(name) = twice(&under_way) {
+    fn record(&mut self, stimulus: Stimulus) -> Result<(), InvalidScript> {
+        let in_flight = self.plain_loop.operations.values();
+        let mut in_flight: Vec<String> = in_flight.map(|it| it.name.clone()).collect();
+        in_flight.sort();
+        if let Some(name) = duplicate(&in_flight) {
             return self.invalid(
-                format!("two operations under way are both {name}"),
-                "have them asked at different times",
+                format!("two operations in flight have the same name, {name}"),
+                "start them at different times",
             );
         }
         let next = self.plain_loop.deadline();
@@ -278,7 +277,7 @@ impl<'a> ReferenceDriver<'a> {
             report: self.plain_loop.report(),
             ready: self.plain_loop.readiness.is_ready_at(self.plain_loop.now),
             heartbeat: HeartbeatDeadline::new(self.has_handle, next),
-            under_way: under_way.clone(),
+            in_flight: in_flight.clone(),
             discarded: self.plain_loop.discarded.clone(),
             ended: self.plain_loop.ended,
         };
@@ -293,7 +292,7 @@ impl<'a> ReferenceDriver<'a> {
             heading: heading(now, &stimulus),
             readiness_reads: readiness_reads
                 .iter()
-                .map(|&(at, ready)| writer.look(at, ready))
+                .map(|&(at, ready)| writer.readiness_read(at, ready))
                 .collect(),
             entries: entries
                 .iter()
@@ -313,15 +312,15 @@ impl<'a> ReferenceDriver<'a> {
             readiness_reads,
             entries,
             published: changes,
-            under_way,
+            in_flight,
             ended: self.plain_loop.ended,
         });
         Ok(())
     }
 }
 
-/// What stands twice in a sorted list.
-fn twice(names: &[String]) -> Option<&String> {
+/// Returns a name that is twice in a sorted list.
+fn duplicate(names: &[String]) -> Option<&String> {
     let pairs = names.iter().zip(names.iter().skip(1));
     pairs
         .map(|(a, b)| (a == b).then_some(a))

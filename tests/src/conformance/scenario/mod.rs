@@ -131,7 +131,7 @@ impl Scenario {
             script::read(&script).map_err(|(line, problem)| parse_error(path, line, problem))?;
         let steps = drive(&read.environment).map_err(|invalid| {
             let line = read.line_at(invalid.at);
-            parse_error(path, line, invalid.wrong)
+            parse_error(path, line, invalid.problem)
         })?;
         Ok(Self {
             path: path.to_owned(),

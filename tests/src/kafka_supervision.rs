@@ -1,4 +1,4 @@
-//! A supervision of a Kafka bus on a runtime of its own, and what it tells.
+//! A supervision of a Kafka bus on a runtime of its own, with checks of the changes that it publishes.
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
@@ -17,15 +17,15 @@ use livebus_runner::{BuildError, Builder, Changes, Handle, Runtime};
 use livebus_tokio::TokioRuntime;
 
 use crate::host::{FullRunner, Host};
-use crate::{PATIENCE, recordings};
+use crate::{WAIT_LIMIT, recordings};
 
-/// The bus at `servers`, asked by producing to `topic`.
+/// Returns the configuration of the bus at `servers`, with liveness checks that produce to `topic`.
 ///
 /// # Errors
 ///
-/// When these are no servers.
+/// When `servers` is invalid.
 pub fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConfig> {
-    by(
+    kafka_config(
         servers,
         LivenessBy::Produce {
             topic: topic.to_owned(),
@@ -34,16 +34,16 @@ pub fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConfig> {
     )
 }
 
-/// The bus at `servers`, asked as `liveness_by` says.
+/// Returns the configuration of the bus at `servers`, with liveness checks as `liveness_by` says.
 ///
 /// # Errors
 ///
-/// When these are no servers.
-pub fn by(servers: &str, liveness_by: LivenessBy) -> anyhow::Result<KafkaConfig> {
+/// When `servers` is invalid.
+pub fn kafka_config(servers: &str, liveness_by: LivenessBy) -> anyhow::Result<KafkaConfig> {
     Ok(KafkaConfig::new(servers.parse()?, Properties::new())?.liveness_by(liveness_by))
 }
 
-/// The fast preset, without a drain.
+/// Returns the fast preset, without a drain.
 #[must_use]
 pub fn fast() -> Settings {
     Settings {
@@ -52,19 +52,19 @@ pub fn fast() -> Settings {
     }
 }
 
-/// Which supervision it is. No two have the same label.
+/// Identifies a supervision. No two have the same label.
 #[derive(Debug, Clone, Copy)]
 pub struct Label<'a> {
-    /// What it is started for: a scenario's sentence.
+    /// The sentence of its scenario.
     pub scenario: &'a str,
-    /// The name of the service, which tells it from the others of its scenario.
+    /// The name of the service, unique within its scenario.
     pub service: &'a str,
-    /// Where it runs.
+    /// The runtime on which it runs.
     pub host: Host,
 }
 
-/// One supervision, driven by a thread of its own: whatever the scenario's thread waits for, the supervision goes on.
-pub struct Watched {
+/// A supervision on a thread of its own. It goes on while the scenario's thread waits.
+pub struct KafkaSupervision {
     name: String,
     handle: Option<Box<dyn AnyHandle>>,
     changes: Receiver<StatusChange>,
@@ -72,12 +72,12 @@ pub struct Watched {
     began: Instant,
 }
 
-impl Watched {
-    /// Starts with probes on a port of its own, and waits until it is Prepared.
+impl KafkaSupervision {
+    /// Starts the supervision with probes on a port of its own, and waits until it is Prepared.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, or is something else before.
+    /// When it cannot be started, or has another status before.
     pub fn start(label: Label<'_>, kafka: KafkaConfig, settings: Settings) -> anyhow::Result<Self> {
         match label.host {
             Host::TokioCurrentThread | Host::TokioMultiThread => {
@@ -94,35 +94,37 @@ impl Watched {
     ) -> anyhow::Result<Self> {
         let builder = builder::<R>(label, kafka, settings)?;
         let host = label.host;
-        let (told, changes) = mpsc::channel();
-        let (started, starts) = mpsc::channel();
+        let (change_sender, changes) = mpsc::channel();
+        let (start_sender, starts) = mpsc::channel();
         thread::Builder::new()
             .name(label.service.to_owned())
-            .spawn(move || host.block_on(drive(builder, started, told)))?;
+            .spawn(move || host.block_on(drive(builder, start_sender, change_sender)))?;
         let handle = starts.recv().context("the runtime's thread ended")??;
-        let mut watched = Self {
+        let mut supervision = Self {
             name: format!("{} on {}", label.service, label.host),
             handle: Some(Box::new(handle)),
             changes,
             history: Vec::new(),
             began: Instant::now(),
         };
-        watched.becomes(Status::Preparing)?;
-        watched.becomes(Status::Prepared)?;
-        Ok(watched)
+        supervision.expect_status(Status::Preparing)?;
+        supervision.expect_status(Status::Prepared)?;
+        Ok(supervision)
     }
 
-    /// What the service holds.
+    /// Returns the handle of the supervision.
     ///
     /// # Panics
     ///
-    /// Never: it is held until the end.
+    /// Never: the handle is kept until the drop.
     #[must_use]
     pub fn handle(&self) -> &dyn AnyHandle {
-        self.handle.as_deref().expect("it is held until the drop")
+        self.handle
+            .as_deref()
+            .expect("the handle is kept until the drop")
     }
 
-    /// Where the probes are.
+    /// Returns the address of the probes.
     ///
     /// # Panics
     ///
@@ -133,48 +135,48 @@ impl Watched {
         address.expect("it was started with probes")
     }
 
-    /// Everything that was told so far and nobody has looked at.
-    pub fn unread(&mut self) -> Vec<StatusChange> {
-        let unread: Vec<_> = self.changes.try_iter().collect();
-        self.history.extend(&unread);
-        unread
+    /// Returns the changes that were published and not taken yet.
+    pub fn take_changes(&mut self) -> Vec<StatusChange> {
+        let changes: Vec<_> = self.changes.try_iter().collect();
+        self.history.extend(&changes);
+        changes
     }
 
-    /// The status that was told last and that somebody has looked at.
+    /// Returns the status of the last change that was taken.
     #[must_use]
-    pub fn told(&self) -> Status {
+    pub fn last_status(&self) -> Status {
         let last = self.history.last();
         last.map_or(Status::Unknown, |change| change.report.status)
     }
 
-    /// Whatever is told next.
+    /// Waits for the next change, of any kind.
     ///
     /// # Errors
     ///
-    /// When nothing is told, or it does not go on from what was told last.
+    /// When there is none, or it does not begin with the status of the last one.
     pub fn next_change(&mut self) -> anyhow::Result<StatusChange> {
-        let Ok(change) = self.changes.recv_timeout(PATIENCE) else {
-            bail!("nothing was told for {PATIENCE:?}: {}", self.story());
+        let Ok(change) = self.changes.recv_timeout(WAIT_LIMIT) else {
+            bail!("no change for {WAIT_LIMIT:?}: {}", self.history_text());
         };
-        let last = self.told();
+        let last = self.last_status();
         self.history.push(change);
         ensure!(
             change.from == last,
-            "it came from {} and not from {last}: {}",
+            "the change is from {} and not from {last}: {}",
             change.from,
-            self.story()
+            self.history_text()
         );
         Ok(change)
     }
 
-    /// Waits until the status is another, which must be `expected`, without a warning.
+    /// Waits until the status changes; the new one must be `expected`, without a warning.
     ///
-    /// Passes over what says no more than that it is still not ready, for another reason.
+    /// Skips changes from `NotReady` to `NotReady` for another cause.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn becomes(&mut self, expected: Status) -> anyhow::Result<StatusChange> {
+    /// When the change is another, with the history.
+    pub fn expect_status(&mut self, expected: Status) -> anyhow::Result<StatusChange> {
         loop {
             let change = self.next_change()?;
             let still = change.from == change.report.status;
@@ -183,76 +185,80 @@ impl Watched {
             }
             ensure!(
                 !still && change.report.status == expected && change.report.warning.is_none(),
-                "it should have become {expected}: {}",
-                self.story()
+                "expected {expected}: {}",
+                self.history_text()
             );
             return Ok(change);
         }
     }
 
-    /// Waits until it is not ready, because liveness messages fail as one of `classes`.
+    /// Waits until it is `NotReady` because liveness messages fail with one of `classes`.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn loses(&mut self, classes: &[FailureClass]) -> anyhow::Result<StatusChange> {
-        let change = self.becomes(Status::NotReady)?;
+    /// When the change is another, with the history.
+    pub fn expect_not_ready(&mut self, classes: &[FailureClass]) -> anyhow::Result<StatusChange> {
+        let change = self.expect_status(Status::NotReady)?;
         ensure!(
             matches!(change.report.cause, Cause::LivenessFailed(failure) if classes.contains(&failure.class)),
-            "the reason should have been one of {classes:?}: {}",
-            self.story()
+            "expected a failure of {classes:?}: {}",
+            self.history_text()
         );
         Ok(change)
     }
 
-    /// Waits until it is Running, by evidence.
+    /// Waits until it is `Running` by evidence.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn runs(&mut self) -> anyhow::Result<StatusChange> {
-        let change = self.becomes(Status::Running)?;
-        ensure!(change.report.cause == Cause::Evidence, "{}", self.story());
+    /// When the change is another, with the history.
+    pub fn expect_running(&mut self) -> anyhow::Result<StatusChange> {
+        let change = self.expect_status(Status::Running)?;
+        ensure!(
+            change.report.cause == Cause::Evidence,
+            "{}",
+            self.history_text()
+        );
         Ok(change)
     }
 
-    /// Waits for the next change, which must be Running, with that warning or with none.
+    /// Waits for the next change, which must be `Running` with this warning, or without one.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn runs_with(&mut self, warning: Option<FailureClass>) -> anyhow::Result<()> {
+    /// When the change is another, with the history.
+    pub fn expect_running_with(&mut self, warning: Option<FailureClass>) -> anyhow::Result<()> {
         let report = self.next_change()?.report;
         ensure!(
             report.status == Status::Running
                 && report.warning.map(|failure| failure.class) == warning,
-            "it should have been Running, with a warning of {warning:?}: {}",
-            self.story()
+            "expected Running with the warning {warning:?}: {}",
+            self.history_text()
         );
         Ok(())
     }
 
-    /// Nothing was told since somebody looked last.
+    /// Checks that no change was published since the last one that was taken.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn has_said_nothing(&mut self) -> anyhow::Result<()> {
-        let unread = self.unread();
+    /// When there was one, with the history.
+    pub fn expect_no_change(&mut self) -> anyhow::Result<()> {
+        let changes = self.take_changes();
         ensure!(
-            unread.is_empty(),
-            "it should have said nothing: {}",
-            self.story()
+            changes.is_empty(),
+            "expected no change: {}",
+            self.history_text()
         );
         Ok(())
     }
 
-    /// Shuts down: not ready first, then Stopped in order, and nothing after that.
+    /// Shuts down: expects `NotReady`, then `Stopped` in order, and then the end of the stream.
     ///
     /// # Errors
     ///
-    /// When it is otherwise, with all that was told.
-    pub fn shuts_down(mut self) -> anyhow::Result<StatusChange> {
+    /// When a change is another, with the history.
+    pub fn shut_down(mut self) -> anyhow::Result<StatusChange> {
         self.handle().begin_shutdown();
         let mut change = self.next_change()?;
         while change.report.status == Status::NotReady && change.report.cause != Cause::ShuttingDown
@@ -261,28 +267,28 @@ impl Watched {
         }
         ensure!(
             change.report.status == Status::NotReady,
-            "it should have been NotReady first: {}",
-            self.story()
+            "expected NotReady first: {}",
+            self.history_text()
         );
-        let stopped = self.becomes(Status::Stopped)?;
+        let stopped = self.expect_status(Status::Stopped)?;
         ensure!(
             stopped.report.cause == Cause::ShutDown,
-            "it should have ended in order: {}",
-            self.story()
+            "expected an end in order: {}",
+            self.history_text()
         );
-        let ended = self.changes.recv_timeout(PATIENCE);
+        let ended = self.changes.recv_timeout(WAIT_LIMIT);
         ensure!(
             ended == Err(mpsc::RecvTimeoutError::Disconnected),
-            "the stream should have ended: {}",
-            self.story()
+            "expected the end of the stream: {}",
+            self.history_text()
         );
         Ok(stopped)
     }
 
-    /// All that was told, for whoever has to find out why.
+    /// Returns all changes so far as text, for error messages.
     #[must_use]
-    pub fn story(&self) -> String {
-        let mut story = format!("{}, after the start:", self.name);
+    pub fn history_text(&self) -> String {
+        let mut text = format!("{}, after the start:", self.name);
         for change in &self.history {
             let at = change.at.saturating_duration_since(self.began);
             let report = &change.report;
@@ -291,32 +297,32 @@ impl Watched {
             });
             // Writing to a string cannot fail.
             let _ = write!(
-                story,
+                text,
                 "\n  {:7.3} s  {:<9}  {}{warning}",
                 at.as_secs_f64(),
                 report.status,
                 report.cause
             );
         }
-        story
+        text
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for KafkaSupervision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.story())
+        f.write_str(&self.history_text())
     }
 }
 
-impl Drop for Watched {
+impl Drop for KafkaSupervision {
     fn drop(&mut self) {
         drop(self.handle.take());
         // Its thread ends the stream when the supervision has ended.
-        while self.changes.recv_timeout(PATIENCE).is_ok() {}
+        while self.changes.recv_timeout(WAIT_LIMIT).is_ok() {}
     }
 }
 
-/// What a scenario asks of a [`Handle`], whatever runtime its bus is on.
+/// The part of a [`Handle`] that scenarios need, for any runtime.
 pub trait AnyHandle: Send {
     /// [`Handle::config`].
     fn config(&self) -> &Config;
@@ -358,7 +364,7 @@ impl<R: Runtime> AnyHandle for Handle<KafkaBus<R>> {
     }
 }
 
-/// Here, and nowhere else, the supervision of a scenario is put together.
+/// Builds the supervision of a scenario. There is no other place that does.
 fn builder<R: FullRunner>(
     label: Label<'_>,
     kafka: KafkaConfig,
@@ -376,23 +382,23 @@ fn builder<R: FullRunner>(
 
 type Started<R> = Sender<Result<Handle<KafkaBus<R>>, BuildError>>;
 
-/// Starts what `builder` says, and hands on what it tells until there is nothing more to tell.
+/// Starts the supervision, and forwards its changes until the stream ends.
 async fn drive<R: FullRunner>(
     builder: Builder<R, KafkaBus<R>>,
-    started: Started<R>,
-    told: Sender<StatusChange>,
+    start_sender: Started<R>,
+    change_sender: Sender<StatusChange>,
 ) {
     let handle = builder.start().await;
     let changes = handle.as_ref().ok().map(Handle::changes_from_start);
-    // Without a receiver the handle is dropped, and ends the stream by that.
-    let _ = started.send(handle);
+    // Without a receiver the handle is dropped, which ends the stream.
+    let _ = start_sender.send(handle);
     if let Some(changes) = changes {
-        hand_on(changes, &told).await;
+        forward(changes, &change_sender).await;
     }
 }
 
-async fn hand_on(mut changes: Changes, told: &Sender<StatusChange>) {
+async fn forward(mut changes: Changes, sender: &Sender<StatusChange>) {
     while let Some(change) = changes.next().await {
-        let _ = told.send(change);
+        let _ = sender.send(change);
     }
 }
