@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use livebus_verify::voltha::{
-    Difference, Input, Output, ServiceStatus, Transcription, Trouble, check,
+    BusFailure, Difference, Input, Output, ServiceStatus, Transcription, check,
 };
 
 const SEED: u64 = 20_200_423;
-const WORLDS: u64 = 20_000;
+const ENVIRONMENTS: u64 = 20_000;
 
 const DIFFERENCES: &str = include_str!("../../../docs/differences.md");
 
 #[test]
 fn every_difference_is_one_that_is_meant_and_each_of_those_occurs() {
-    let tally = check(SEED, 0..WORLDS).unwrap_or_else(|story| panic!("{story}"));
+    let tally =
+        check(SEED, 0..ENVIRONMENTS).unwrap_or_else(|counterexample| panic!("{counterexample}"));
     println!("{tally}");
     for difference in Difference::ALL {
         let explained = tally.explained[difference as usize];
@@ -22,13 +23,13 @@ fn every_difference_is_one_that_is_meant_and_each_of_those_occurs() {
     let explained: u64 = tally.explained.iter().sum();
     assert_eq!(tally.agreed + explained, tally.comparisons);
     for (deed, at_least) in [
-        (tally.starts, WORLDS),
-        (tally.messages, 10 * WORLDS),
-        (tally.statuses, WORLDS),
+        (tally.starts, ENVIRONMENTS),
+        (tally.messages, 10 * ENVIRONMENTS),
+        (tally.statuses, ENVIRONMENTS),
     ] {
         assert!(
             deed >= at_least,
-            "worlds in which little is done compare little: {tally}"
+            "environments in which little is done compare little: {tally}"
         );
     }
 }
@@ -69,7 +70,7 @@ fn without_an_answer_the_transcription_stays_running_and_sends_a_message_each_mi
     let mut hung = started();
     let mut sent = 0;
     while let Some(due) = hung.due().filter(|due| *due < seconds(3_600)) {
-        hung.pass(due);
+        hung.advance_to(due);
         for output in hung.take_outputs() {
             assert_eq!(output, Output::SendLiveness);
             sent += 1;
@@ -81,9 +82,9 @@ fn without_an_answer_the_transcription_stays_running_and_sends_a_message_each_mi
 
 #[test]
 fn seven_of_the_twenty_errors_are_a_loss() {
-    let losses = Trouble::ALL.into_iter().filter(|trouble| {
+    let losses = BusFailure::ALL.into_iter().filter(|failure| {
         let mut running = started();
-        running.handle(seconds(2), Input::LivenessReturned(Err(trouble.text)));
+        running.handle(seconds(2), Input::LivenessReturned(Err(failure.text)));
         running.status() == ServiceStatus::NotReady
     });
     assert_eq!(losses.count(), 7);
@@ -135,7 +136,7 @@ fn a_failed_start_is_tried_again_two_seconds_later() {
         [Output::Status(ServiceStatus::NotReady)]
     );
     assert_eq!(starting.due(), Some(seconds(5)));
-    starting.pass(seconds(5));
+    starting.advance_to(seconds(5));
     assert_eq!(starting.take_outputs(), [Output::Start]);
 }
 

@@ -3,8 +3,8 @@
 use livebus_core::Settings;
 
 use super::dice::Dice;
-use super::story::Step;
-use super::{settings, story};
+use super::script::Step;
+use super::{script, settings};
 
 /// Settings, and what is told to a supervisor that has them.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ impl Case {
     pub(super) fn draw(seed: u64, number: u64, steps: usize) -> Self {
         let mut dice = Dice::of_case(seed, number);
         let settings = settings::draw(&mut dice);
-        let steps = story::draw(&mut dice, &settings, steps);
+        let steps = script::draw(&mut dice, &settings, steps);
         Self { settings, steps }
     }
 }

@@ -1,17 +1,17 @@
-//! What the stories reached, so that a test can tell that they reach everything.
+//! What the stories reached, so that a test can format_difference that they reach everything.
 
 use std::collections::BTreeMap;
 
 use livebus_core::{Action, Event, Phase};
 
-use super::play::{Scene, Told};
+use super::run::{ComparedStep, Input};
 use crate::reference::{ROWS, Reference};
 
 /// How often each thing was seen.
 #[derive(Debug, Clone)]
 pub(super) struct Coverage {
     /// In which phase what was told.
-    pub(super) told: [[u64; Self::TOLD.len()]; Phase::ALL.len()],
+    pub(super) told: [[u64; Self::INPUTS.len()]; Phase::ALL.len()],
     pub(super) actions: [u64; Self::ACTIONS.len()],
     /// How often each row of the model's table was used.
     pub(super) rows: [u64; ROWS],
@@ -21,7 +21,7 @@ pub(super) struct Coverage {
 impl Default for Coverage {
     fn default() -> Self {
         Self {
-            told: [[0; Self::TOLD.len()]; Phase::ALL.len()],
+            told: [[0; Self::INPUTS.len()]; Phase::ALL.len()],
             actions: [0; Self::ACTIONS.len()],
             rows: [0; ROWS],
             steps: 0,
@@ -31,7 +31,7 @@ impl Default for Coverage {
 
 impl Coverage {
     /// Every kind of event, and time alone.
-    pub(super) const TOLD: [&str; 9] = [
+    pub(super) const INPUTS: [&str; 9] = [
         "Time",
         "StartAnswered",
         "LivenessAnswered",
@@ -55,10 +55,10 @@ impl Coverage {
         "Stop",
     ];
 
-    pub(super) fn note(&mut self, phase: Phase, scene: &Scene) {
-        self.told[phase as usize][kind_of(scene.told)] += 1;
-        for action in &scene.core.actions {
-            self.actions[kind_of_action(action)] += 1;
+    pub(super) fn note(&mut self, phase: Phase, step: &ComparedStep) {
+        self.told[phase as usize][input_index(step.told)] += 1;
+        for action in &step.core.actions {
+            self.actions[action_index(action)] += 1;
         }
         self.steps += 1;
     }
@@ -90,7 +90,7 @@ impl Coverage {
     /// Each thing that can be reached, by name, with how often it was.
     pub(super) fn by_name(&self) -> BTreeMap<String, u64> {
         let told = Phase::ALL.iter().flat_map(|phase| {
-            Self::TOLD.iter().enumerate().map(move |(i, event)| {
+            Self::INPUTS.iter().enumerate().map(move |(i, event)| {
                 (format!("{event} in {phase}"), self.told[*phase as usize][i])
             })
         });
@@ -102,7 +102,7 @@ impl Coverage {
     }
 }
 
-fn kind_of(told: Told) -> usize {
+fn input_index(told: Input) -> usize {
     match told.event {
         None => 0,
         Some(Event::StartAnswered { .. }) => 1,
@@ -116,7 +116,7 @@ fn kind_of(told: Told) -> usize {
     }
 }
 
-fn kind_of_action(action: &Action) -> usize {
+fn action_index(action: &Action) -> usize {
     match action {
         Action::Start { .. } => 0,
         Action::SendLiveness { .. } => 1,

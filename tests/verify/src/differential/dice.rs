@@ -38,7 +38,7 @@ impl Dice {
 
     pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         let last = u64::try_from(of.len()).expect("a slice's length is a u64");
-        let place = usize::try_from(self.below(last)).expect("less than the length");
-        of[place]
+        let index = usize::try_from(self.below(last)).expect("less than the length");
+        of[index]
     }
 }

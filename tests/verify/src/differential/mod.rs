@@ -5,13 +5,13 @@
 mod case;
 mod coverage;
 mod dice;
-mod narrate;
-mod play;
+mod run;
+mod script;
 mod settings;
 mod shrink;
-mod story;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,7 +35,7 @@ pub struct Options {
     /// How many cases to play.
     #[arg(long, default_value_t = 100_000)]
     pub cases: u64,
-    /// Play this case alone, and tell its story where the two differ.
+    /// Play this case alone, and format_difference its story where the two differ.
     #[arg(long)]
     pub case: Option<u64>,
     /// How many steps each story has.
@@ -67,17 +67,17 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         None => 0..options.cases,
     };
     let began = Instant::now();
-    let played = play(options, cases);
+    let outcome = compare(options, cases);
     let took = began.elapsed();
     if options.coverage {
-        for (name, times) in played.coverage.by_name() {
+        for (name, times) in outcome.coverage.by_name() {
             println!("{times:>12}  {name}");
         }
     }
-    let found = figures(played.cases, played.coverage.steps, took);
-    if let Some(number) = played.difference {
+    let found = figures(outcome.cases, outcome.coverage.steps, took);
+    if let Some(number) = outcome.difference {
         println!("{found}");
-        bail!("{}", tell(options, number));
+        bail!("{}", format_difference(options, number));
     }
     report(
         "differential",
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     )
 }
 
-struct Played {
+struct Outcome {
     cases: u64,
     coverage: Coverage,
     /// The lowest number among the cases that were seen to differ.
@@ -96,14 +96,14 @@ struct Played {
 /// How many cases a thread takes at a time.
 const CHUNK: u64 = 64;
 
-fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
+fn compare(options: &Options, cases: std::ops::Range<u64>) -> Outcome {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores).max(1);
     let next = AtomicU64::new(cases.start);
     let stop = AtomicBool::new(false);
     let progress = Progress::new();
     let each = || {
-        let mut played = Played {
+        let mut outcome = Outcome {
             cases: 0,
             coverage: Coverage::default(),
             difference: None,
@@ -113,31 +113,31 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
             if from >= cases.end {
                 break;
             }
-            let steps_before = played.coverage.steps;
+            let steps_before = outcome.coverage.steps;
             let to = from.saturating_add(CHUNK).min(cases.end);
             for number in from..to {
                 let case = Case::draw(options.seed, number, options.steps);
-                played.cases += 1;
+                outcome.cases += 1;
                 let difference = catch_unwind(AssertUnwindSafe(|| {
-                    play::first_difference(&case, &mut played.coverage)
+                    run::first_difference(&case, &mut outcome.coverage)
                 }));
                 let difference = difference.unwrap_or_else(|panic| {
                     eprintln!("one of the two panicked: {}", command(options, number));
                     resume_unwind(panic)
                 });
                 if difference.is_some() {
-                    played.difference = Some(number);
+                    outcome.difference = Some(number);
                     stop.store(true, Ordering::Relaxed);
-                    return played;
+                    return outcome;
                 }
             }
-            progress.add(to - from, played.coverage.steps - steps_before);
+            progress.add(to - from, outcome.coverage.steps - steps_before);
         }
-        played
+        outcome
     };
     thread::scope(|scope| {
         let all: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-        let mut sum = Played {
+        let mut sum = Outcome {
             cases: 0,
             coverage: Coverage::default(),
             difference: None,
@@ -194,9 +194,9 @@ fn figures(cases: u64, steps: u64, took: Duration) -> String {
     )
 }
 
-fn tell(options: &Options, number: u64) -> String {
+fn format_difference(options: &Options, number: u64) -> String {
     let case = Case::draw(options.seed, number, options.steps);
-    let story = narrate::narrate(&shrink::shrink(&case));
+    let story = trace::format_trace(&shrink::shrink(&case));
     format!(
         "the core and the model differ.\n\n{story}\n{}",
         command(options, number)

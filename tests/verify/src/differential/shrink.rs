@@ -8,8 +8,8 @@ use livebus_core::{
 
 use super::case::Case;
 use super::coverage::Coverage;
-use super::play::first_difference;
-use super::story::{Moment, Step, What};
+use super::run::first_difference;
+use super::script::{Step, What, When};
 
 /// The smallest case found that still shows a difference.
 pub(super) fn shrink(case: &Case) -> Case {
@@ -81,7 +81,7 @@ fn simplify_steps(best: &mut Case) {
 
 fn simpler_steps(step: Option<Step>) -> Vec<Step> {
     let Some(step) = step else { return Vec::new() };
-    let whens = [Moment::Same, Moment::Deadline, step.when];
+    let whens = [When::Same, When::Deadline, step.when];
     let plain = |failure: Failure| Failure::new(failure.class);
     let whats = match step.what {
         What::Answer { to, kind, result } => {

@@ -1,4 +1,4 @@
-use super::{Case, Coverage, Options, play};
+use super::{Case, Coverage, Options, compare, run};
 
 const CASES: u64 = 10_000;
 
@@ -18,9 +18,9 @@ fn options() -> Options {
 #[test]
 fn the_core_and_the_model_agree_on_all_that_can_be_seen_and_the_stories_reach_everything() {
     let options = options();
-    let played = play(&options, 0..CASES);
+    let played = compare(&options, 0..CASES);
     if let Some(number) = played.difference {
-        panic!("{}", super::tell(&options, number));
+        panic!("{}", super::format_difference(&options, number));
     }
     assert_eq!(played.cases, CASES);
     assert_eq!(played.coverage.steps, CASES * 200);
@@ -58,7 +58,7 @@ fn a_case_is_played_the_same_by_itself_as_among_others() {
     let case = Case::draw(2_026, 5, 200);
     let once = |case| {
         let mut coverage = Coverage::default();
-        let difference = play::first_difference(case, &mut coverage);
+        let difference = run::first_difference(case, &mut coverage);
         (difference, coverage.by_name())
     };
     assert_eq!(once(&case), once(&case));

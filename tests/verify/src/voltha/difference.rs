@@ -16,18 +16,18 @@ pub enum Difference {
     LateAnswer,
     /// An error whose text is not known, where a known one would change something.
     UnknownText,
-    /// Good news, soon after other good news.
-    GoodNewsHeldBack,
-    /// Bad news while live, with no liveness message under way.
-    IntervalFromTheNews,
-    /// Bad news while live, with a liveness message under way.
-    NewsDuringAMessage,
+    /// Good liveness_of, soon after other good liveness_of.
+    EvidenceHeldBack,
+    /// Bad liveness_of while live, with no liveness message under way.
+    IntervalAfterLoss,
+    /// Bad liveness_of while live, with a liveness message under way.
+    FailureDuringMessage,
     /// A liveness message failed by bad luck, and something succeeded since it was sent.
     NewerSuccess,
-    /// Bad news before anything was proved.
-    HintBeforeProof,
-    /// Bad news while not live.
-    BadNewsAgain,
+    /// Bad liveness_of before anything was proved.
+    SuspicionBeforeProof,
+    /// Bad liveness_of while not live.
+    FailureWhileNotLive,
     /// The client is beyond repair.
     ClientLost,
     /// The service wants to end.
@@ -42,12 +42,12 @@ impl Difference {
         Self::MessageWithoutDeadline,
         Self::LateAnswer,
         Self::UnknownText,
-        Self::GoodNewsHeldBack,
-        Self::IntervalFromTheNews,
-        Self::NewsDuringAMessage,
+        Self::EvidenceHeldBack,
+        Self::IntervalAfterLoss,
+        Self::FailureDuringMessage,
         Self::NewerSuccess,
-        Self::HintBeforeProof,
-        Self::BadNewsAgain,
+        Self::SuspicionBeforeProof,
+        Self::FailureWhileNotLive,
         Self::ClientLost,
         Self::Shutdown,
     ];
@@ -65,19 +65,19 @@ impl Difference {
             }
             Self::LateAnswer => "the answer to any message counts, however old it is",
             Self::UnknownText => "an error whose text is not in the list changes nothing",
-            Self::GoodNewsHeldBack => {
-                "good news within 30 s of the last does not begin the minute of silence anew"
+            Self::EvidenceHeldBack => {
+                "good liveness_of within 30 s of the last does not begin the minute of silence anew"
             }
-            Self::IntervalFromTheNews => "after a loss the next message goes out 5 s later",
-            Self::NewsDuringAMessage => {
-                "bad news while a message is under way: another one follows 5 s later"
+            Self::IntervalAfterLoss => "after a loss the next message goes out 5 s later",
+            Self::FailureDuringMessage => {
+                "bad liveness_of while a message is under way: another one follows 5 s later"
             }
             Self::NewerSuccess => {
                 "a message that fails is a loss, whatever succeeded since it was sent"
             }
-            Self::HintBeforeProof => "bad news before the first proof is NotReady",
-            Self::BadNewsAgain => {
-                "while not live, bad news begins the 5 s anew, at most every 30 s"
+            Self::SuspicionBeforeProof => "bad liveness_of before the first proof is NotReady",
+            Self::FailureWhileNotLive => {
+                "while not live, bad liveness_of begins the 5 s anew, at most every 30 s"
             }
             Self::ClientLost => "a client that is closed for good is an error like any other",
             Self::Shutdown => "the status stays what it was when the service ends",
@@ -97,12 +97,14 @@ impl Difference {
             }
             Self::LateAnswer => "an answer after the message's time is stale, and ignored",
             Self::UnknownText => "every failure counts, whatever it is called",
-            Self::GoodNewsHeldBack => "the minute counts from the newest good news",
-            Self::IntervalFromTheNews => "as soon as 5 s have passed since the last message",
-            Self::NewsDuringAMessage => "when the time of that message is over, if that is sooner",
+            Self::EvidenceHeldBack => "the minute counts from the newest good liveness_of",
+            Self::IntervalAfterLoss => "as soon as 5 s have passed since the last message",
+            Self::FailureDuringMessage => {
+                "when the time of that message is over, if that is sooner"
+            }
             Self::NewerSuccess => "an ambiguous failure does not count against a newer success",
-            Self::HintBeforeProof => "a hint is not a verdict: the message under way decides",
-            Self::BadNewsAgain => "a message every 5 s, whatever the news",
+            Self::SuspicionBeforeProof => "a hint is not a verdict: the message under way decides",
+            Self::FailureWhileNotLive => "a message every 5 s, whatever the liveness_of",
             Self::ClientLost => "Failed, forever",
             Self::Shutdown => "NotReady at once, Stopped at the end",
         }

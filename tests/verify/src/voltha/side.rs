@@ -1,4 +1,4 @@
-//! The supervisor with the preset, in the words of a world.
+//! The supervisor with the preset, in the words of a environment.
 
 use std::time::Instant;
 
@@ -6,9 +6,9 @@ use livebus_core::{
     Action, ClientId, Config, Event, Failure, LivenessId, Settings, Status, StopId, Supervisor,
 };
 
-use super::mended::Happening;
+use super::adapted::Occurrence;
+use super::failure::BusFailure;
 use super::transcription::{At, Output, ServiceStatus};
-use super::trouble::Trouble;
 
 /// The supervisor, and the names of its operations.
 #[derive(Debug)]
@@ -52,37 +52,37 @@ impl Side {
         std::mem::take(&mut self.outputs)
     }
 
-    pub(super) fn take(&mut self, now: At, happening: Happening) {
+    pub(super) fn take(&mut self, now: At, occurrence: Occurrence) {
         let at = self.begun + now;
-        match self.event(at, happening) {
+        match self.event(at, occurrence) {
             Some(event) => self.supervisor.handle_event(at, event),
             None => self.supervisor.handle_timeout(at),
         }
         self.drain();
     }
 
-    fn event(&self, at: Instant, happening: Happening) -> Option<Event> {
-        let failure = |trouble: Trouble| Failure::new(trouble.class);
-        match happening {
-            Happening::TimePasses => None,
-            Happening::StartReturned(number, result) => Some(Event::StartAnswered {
+    fn event(&self, at: Instant, occurrence: Occurrence) -> Option<Event> {
+        let core_failure = |failure: BusFailure| Failure::new(failure.class);
+        match occurrence {
+            Occurrence::TimePasses => None,
+            Occurrence::StartReturned(number, result) => Some(Event::StartAnswered {
                 id: self.starts[number],
-                result: result.map_err(failure),
+                result: result.map_err(core_failure),
             }),
-            Happening::LivenessReturned(number, result) => Some(Event::LivenessAnswered {
+            Occurrence::LivenessReturned(number, result) => Some(Event::LivenessAnswered {
                 id: self.messages[number],
-                result: result.map_err(failure),
+                result: result.map_err(core_failure),
             }),
-            Happening::Traffic(Ok(())) => Some(Event::Live { at }),
-            Happening::Traffic(Err(trouble)) if trouble.is_the_end_of_the_client() => {
+            Occurrence::Traffic(Ok(())) => Some(Event::Live { at }),
+            Occurrence::Traffic(Err(failure)) if failure.loses_the_client() => {
                 self.starts.last().map(|&client| Event::ClientLost {
                     client,
-                    failure: failure(trouble),
+                    failure: core_failure(failure),
                 })
             }
-            Happening::Traffic(Err(trouble)) => Some(Event::Suspicion(failure(trouble))),
-            Happening::Shutdown => Some(Event::Shutdown),
-            Happening::StopReturned => self
+            Occurrence::Traffic(Err(failure)) => Some(Event::Suspicion(core_failure(failure))),
+            Occurrence::Shutdown => Some(Event::Shutdown),
+            Occurrence::StopReturned => self
                 .stop
                 .map(|id| Event::StopAnswered { id, result: Ok(()) }),
         }

@@ -2,7 +2,7 @@
 //!
 //! Three things are one machine here, because together they are what a bus sees of that program:
 //! - the *start*: Preparing, Prepared, then start after start, a fixed delay apart, until one succeeds;
-//! - the *client*, as much of it as liveness goes through: whether it takes itself for alive, which news it lets through
+//! - the *client*, as much of it as liveness goes through: whether it takes itself for alive, which liveness_of it lets through
 //!   to its channel, and which errors it takes for a loss;
 //! - the *monitor*: reads the channel, sets the status, and sends a liveness message when its timer runs out.
 //!
@@ -16,9 +16,9 @@
 //! - A sender that finds the channel full waits forever; what it knew is not noted before it was posted.
 //! - Seven texts are a loss of liveness, two of them as endings; every other error changes nothing.
 //! - Neither a start nor a liveness message has a deadline.
-//! - A liveness message's result is news, whoever's turn it was: who gets whose result makes no difference to the channel.
+//! - A liveness message's result is liveness_of, whoever's turn it was: who gets whose result makes no difference to the channel.
 //! - When the context ends while the monitor could also read its channel, Go picks at random; here the monitor ends. A timer
-//!   and news at the same instant are random too; the worlds have no such instants.
+//!   and liveness_of at the same instant are random too; the environments have no such instants.
 //! - A start under way does not see the end of the context; it is noticed after the start.
 //! - Nothing in the loop says Stopped or Failed.
 //!
@@ -28,7 +28,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An instant: the time since the world began.
+/// An instant: the time since the environment began.
 pub type At = Duration;
 
 /// The error of an operation: its text.
@@ -37,8 +37,8 @@ pub type Text = &'static str;
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 pub(super) const LIVE: Duration = Duration::from_mins(1);
 pub(super) const NOT_LIVE: Duration = Duration::from_secs(5);
-const NEWS_INTERVAL: Duration = Duration::from_secs(30);
-const CHANNEL_PLACES: usize = 10;
+const POST_INTERVAL: Duration = Duration::from_secs(30);
+const CHANNEL_CAPACITY: usize = 10;
 
 /// The status of the service "message-bus".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcription {
     pub(super) status: ServiceStatus,
-    pub(super) place: Place,
+    pub(super) state: LoopState,
     pub(super) client: Client,
     cancelled: bool,
     pub(super) outputs: Vec<Output>,
@@ -89,7 +89,7 @@ pub struct Transcription {
 
 /// Where the loop is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LoopState {
     Starting,
     Delaying { until: At },
     Monitoring { timeout: Duration, timer: At },
@@ -111,7 +111,7 @@ impl Transcription {
     pub fn new() -> Self {
         let mut begun = Self {
             status: ServiceStatus::Unknown,
-            place: Place::Starting,
+            state: LoopState::Starting,
             client: Client {
                 alive: true,
                 last_post: None,
@@ -132,46 +132,48 @@ impl Transcription {
         match input {
             Input::StartReturned(result) => self.start_returned(now, result),
             Input::LivenessReturned(result) | Input::Traffic(result) => {
-                if let Some(alive) = news(result) {
+                if let Some(alive) = liveness_of(result) {
                     self.client.update_liveness(now, alive);
                 }
             }
             Input::ContextDone => {
                 self.cancelled = true;
-                if self.place != Place::Starting {
-                    self.place = Place::Exited;
+                if self.state != LoopState::Starting {
+                    self.state = LoopState::Exited;
                 }
             }
         }
         self.read_channel(now);
     }
 
-    /// Lets time pass to `now`.
-    pub fn pass(&mut self, now: At) {
-        match self.place {
-            Place::Delaying { until } if until <= now => {
-                self.place = Place::Starting;
+    /// Lets time advance_to to `now`.
+    pub fn advance_to(&mut self, now: At) {
+        match self.state {
+            LoopState::Delaying { until } if until <= now => {
+                self.state = LoopState::Starting;
                 self.outputs.push(Output::Start);
             }
-            Place::Monitoring { timeout, timer } if timer <= now => {
+            LoopState::Monitoring { timeout, timer } if timer <= now => {
                 self.outputs.push(Output::SendLiveness);
-                self.place = Place::Monitoring {
+                self.state = LoopState::Monitoring {
                     timeout,
                     timer: now + timeout,
                 };
             }
-            Place::Delaying { .. } | Place::Monitoring { .. } | Place::Starting | Place::Exited => {
-            }
+            LoopState::Delaying { .. }
+            | LoopState::Monitoring { .. }
+            | LoopState::Starting
+            | LoopState::Exited => {}
         }
     }
 
     /// When time alone will do something.
     #[must_use]
     pub fn due(&self) -> Option<At> {
-        match self.place {
-            Place::Delaying { until } => Some(until),
-            Place::Monitoring { timer, .. } => Some(timer),
-            Place::Starting | Place::Exited => None,
+        match self.state {
+            LoopState::Delaying { until } => Some(until),
+            LoopState::Monitoring { timer, .. } => Some(timer),
+            LoopState::Starting | LoopState::Exited => None,
         }
     }
 
@@ -186,7 +188,7 @@ impl Transcription {
         self.status
     }
 
-    /// Senders that wait for a place in the channel.
+    /// Senders that wait for a state in the channel.
     #[must_use]
     pub fn blocked_senders(&self) -> usize {
         self.client.blocked.len()
@@ -194,12 +196,12 @@ impl Transcription {
 
     /// Whether it shows the same and will do the same by itself.
     pub(super) fn does_the_same_as(&self, other: &Self) -> bool {
-        (self.status, self.place, self.client.alive)
-            == (other.status, other.place, other.client.alive)
+        (self.status, self.state, self.client.alive)
+            == (other.status, other.state, other.client.alive)
     }
 
     fn start_returned(&mut self, now: At, result: Result<(), Text>) {
-        if self.place != Place::Starting {
+        if self.state != LoopState::Starting {
             return;
         }
         if result.is_ok() {
@@ -207,22 +209,22 @@ impl Transcription {
             self.monitor(now, LIVE);
         } else {
             self.set_status(ServiceStatus::NotReady);
-            self.place = Place::Delaying { until: now + RETRY };
+            self.state = LoopState::Delaying { until: now + RETRY };
         }
         if self.cancelled {
-            self.place = Place::Exited;
+            self.state = LoopState::Exited;
         }
     }
 
     pub(super) fn monitor(&mut self, now: At, timeout: Duration) {
-        self.place = Place::Monitoring {
+        self.state = LoopState::Monitoring {
             timeout,
             timer: now + timeout,
         };
     }
 
     fn read_channel(&mut self, now: At) {
-        while let Place::Monitoring { .. } = self.place
+        while let LoopState::Monitoring { .. } = self.state
             && let Some(alive) = self.client.receive(now)
         {
             if alive {
@@ -256,10 +258,10 @@ impl Client {
     }
 
     fn update_liveness(&mut self, now: At, alive: bool) {
-        if self.lets_through(now, alive)
+        if self.would_post(now, alive)
             && let Some(channel) = &mut self.channel
         {
-            if channel.len() == CHANNEL_PLACES {
+            if channel.len() == CHANNEL_CAPACITY {
                 self.blocked.push_back(alive);
                 return;
             }
@@ -269,12 +271,12 @@ impl Client {
         self.alive = alive;
     }
 
-    /// Whether this news reaches the channel: a change does, and one reminder per interval.
-    pub(super) fn lets_through(&self, now: At, alive: bool) -> bool {
+    /// Whether this liveness_of reaches the channel: a change does, and one reminder per interval.
+    pub(super) fn would_post(&self, now: At, alive: bool) -> bool {
         self.alive != alive
             || self
                 .last_post
-                .is_none_or(|last| now.saturating_sub(last) > NEWS_INTERVAL)
+                .is_none_or(|last| now.saturating_sub(last) > POST_INTERVAL)
     }
 
     fn receive(&mut self, now: At) -> Option<bool> {
@@ -290,7 +292,7 @@ impl Client {
 }
 
 /// What a result says about liveness: errors whose text is not known say nothing.
-fn news(result: Result<(), Text>) -> Option<bool> {
+fn liveness_of(result: Result<(), Text>) -> Option<bool> {
     match result {
         Ok(()) => Some(true),
         Err(text) => is_liveness_error(text).then_some(false),

@@ -1,17 +1,17 @@
-//! What can go wrong in a world: the text by which the original knows it, and the class by which livebus does.
+//! What can go wrong in a environment: the text by which the original knows it, and the class by which livebus does.
 
 use livebus_core::FailureClass;
 
 /// One error, as both sides see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trouble {
+pub struct BusFailure {
     /// What the Go client's error says.
     pub text: &'static str,
     /// What a runner of livebus tells the core.
     pub class: FailureClass,
 }
 
-impl Trouble {
+impl BusFailure {
     /// Errors that a producer or a consumer meets; the texts are those of the client library and of Go's net package.
     pub const ALL: [Self; 20] = [
         // These seven count as a loss of liveness.
@@ -104,7 +104,7 @@ impl Trouble {
 
     /// Whether no later call on this client can help.
     #[must_use]
-    pub fn is_the_end_of_the_client(self) -> bool {
+    pub fn loses_the_client(self) -> bool {
         self.class == FailureClass::ClientFatal
     }
 

@@ -1,6 +1,6 @@
-//! The transcription with the differences that are meant, each at the one place where it is in play.
+//! The transcription with the differences that are meant, each at the one state where it is in run.
 //!
-//! [`Mended::situation`] says which difference is in play, from what is known before anything happens, and at most one is.
+//! [`Adapted::situation`] says which difference is in run, from what is known before anything happens, and at most one is.
 //! Where none is, the transcription takes its own step. Where one is, something else is done instead, and it is written here.
 
 mod situation;
@@ -8,34 +8,34 @@ mod situation;
 use std::time::Duration;
 
 use super::difference::Difference;
+use super::failure::BusFailure;
 use super::transcription::{
-    At, Input, LIVE, NOT_LIVE, Output, Place, RETRY, ServiceStatus, Transcription,
+    At, Input, LIVE, LoopState, NOT_LIVE, Output, RETRY, ServiceStatus, Transcription,
 };
-use super::trouble::Trouble;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What happens in a world. Starts and messages are numbered from 0, in the order in which they went out.
+/// What happens in a environment. Starts and messages are numbered from 0, in the order in which they went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
+pub enum Occurrence {
     /// Time alone.
     TimePasses,
     /// A start returned.
-    StartReturned(usize, Result<(), Trouble>),
+    StartReturned(usize, Result<(), BusFailure>),
     /// A liveness message returned.
-    LivenessReturned(usize, Result<(), Trouble>),
+    LivenessReturned(usize, Result<(), BusFailure>),
     /// The service's own traffic succeeded, or failed.
-    Traffic(Result<(), Trouble>),
+    Traffic(Result<(), BusFailure>),
     /// The service wants to end.
     Shutdown,
     /// The end is done.
     StopReturned,
 }
 
-/// The transcription, mended.
+/// The transcription, adapted.
 #[derive(Debug, Clone)]
-pub struct Mended {
+pub struct Adapted {
     pub(super) seed: Transcription,
     starts: usize,
     start_given_up: At,
@@ -65,7 +65,7 @@ enum Ending {
     Stopped,
 }
 
-impl Mended {
+impl Adapted {
     /// Begins.
     #[must_use]
     pub fn new() -> Self {
@@ -85,7 +85,7 @@ impl Mended {
     #[must_use]
     pub fn due(&self) -> Option<At> {
         match self.ending {
-            Ending::NotYet if self.seed.place == Place::Starting => Some(self.start_given_up),
+            Ending::NotYet if self.seed.state == LoopState::Starting => Some(self.start_given_up),
             Ending::NotYet => self.seed.due(),
             Ending::Stopping { until } => Some(until),
             Ending::Failed | Ending::Stopped => None,
@@ -98,14 +98,14 @@ impl Mended {
         self.seed.does_the_same_as(&other.seed) && self.due() == other.due()
     }
 
-    /// Takes what happened: as the transcription does, or with the difference that is in play.
-    pub fn step(&mut self, now: At, happening: Happening) -> Option<Difference> {
-        let difference = self.situation(now, happening);
+    /// Takes what happened: as the transcription does, or with the difference that is in run.
+    pub fn step(&mut self, now: At, occurrence: Occurrence) -> Option<Difference> {
+        let difference = self.situation(now, occurrence);
         let outputs_before = self.seed.outputs.len();
         let was_alive = self.seed.client.alive;
         match difference {
-            Some(difference) => self.do_instead(difference, now, happening),
-            None => self.as_transcribed(now, happening),
+            Some(difference) => self.do_instead(difference, now, occurrence),
+            None => self.as_transcribed(now, occurrence),
         }
         if was_alive && !self.seed.client.alive {
             // What is under way has one interval more.
@@ -114,39 +114,39 @@ impl Mended {
                 ..open
             });
         }
-        self.keep_books(now, happening, outputs_before);
+        self.update_records(now, occurrence, outputs_before);
         difference
     }
 
-    /// The transcription's own step, whatever difference is in play.
-    pub fn as_transcribed(&mut self, now: At, happening: Happening) {
-        let text = |result: Result<(), Trouble>| result.map_err(|trouble| trouble.text);
-        match happening {
-            Happening::TimePasses => self.seed.pass(now),
-            Happening::StartReturned(number, result) => {
+    /// The transcription's own step, whatever difference is in run.
+    pub fn as_transcribed(&mut self, now: At, occurrence: Occurrence) {
+        let text = |result: Result<(), BusFailure>| result.map_err(|failure| failure.text);
+        match occurrence {
+            Occurrence::TimePasses => self.seed.advance_to(now),
+            Occurrence::StartReturned(number, result) => {
                 if number + 1 == self.starts {
                     self.seed.handle(now, Input::StartReturned(text(result)));
                 }
             }
-            Happening::LivenessReturned(_, result) => {
+            Occurrence::LivenessReturned(_, result) => {
                 self.seed.handle(now, Input::LivenessReturned(text(result)));
             }
-            Happening::Traffic(result) => self.seed.handle(now, Input::Traffic(text(result))),
-            Happening::Shutdown => self.seed.handle(now, Input::ContextDone),
-            Happening::StopReturned => {}
+            Occurrence::Traffic(result) => self.seed.handle(now, Input::Traffic(text(result))),
+            Occurrence::Shutdown => self.seed.handle(now, Input::ContextDone),
+            Occurrence::StopReturned => {}
         }
     }
 
-    fn do_instead(&mut self, difference: Difference, now: At, happening: Happening) {
+    fn do_instead(&mut self, difference: Difference, now: At, occurrence: Occurrence) {
         match difference {
             Difference::RunningWithoutProof => {
-                self.as_transcribed_silently(now, happening);
+                self.as_transcribed_silently(now, occurrence);
                 self.seed.client.alive = false;
                 self.send(now);
             }
             Difference::StartWithoutDeadline => {
                 self.seed.set_status(ServiceStatus::NotReady);
-                self.seed.place = Place::Delaying { until: now + RETRY };
+                self.seed.state = LoopState::Delaying { until: now + RETRY };
             }
             Difference::MessageWithoutDeadline => {
                 self.open = None;
@@ -154,22 +154,24 @@ impl Mended {
                 self.send(now);
             }
             Difference::UnknownText
-            | Difference::IntervalFromTheNews
-            | Difference::NewsDuringAMessage => self.lose(now, happening),
-            Difference::GoodNewsHeldBack => self.seed.monitor(now, LIVE),
-            Difference::BadNewsAgain => {
-                if let Happening::LivenessReturned(..) = happening {
+            | Difference::IntervalAfterLoss
+            | Difference::FailureDuringMessage => self.mark_not_live(now, occurrence),
+            Difference::EvidenceHeldBack => self.seed.monitor(now, LIVE),
+            Difference::FailureWhileNotLive => {
+                if let Occurrence::LivenessReturned(..) = occurrence {
                     self.seed.set_status(ServiceStatus::NotReady);
                 }
                 self.seed.client.last_post = Some(now);
             }
             // What is stale, outdated or a mere hint changes nothing.
-            Difference::LateAnswer | Difference::NewerSuccess | Difference::HintBeforeProof => {}
+            Difference::LateAnswer
+            | Difference::NewerSuccess
+            | Difference::SuspicionBeforeProof => {}
             Difference::ClientLost => {
                 self.seed.set_status(ServiceStatus::Failed);
                 self.leave_the_loop(Ending::Failed);
             }
-            Difference::Shutdown if happening == Happening::Shutdown => {
+            Difference::Shutdown if occurrence == Occurrence::Shutdown => {
                 self.seed.set_status(ServiceStatus::NotReady);
                 self.leave_the_loop(Ending::Stopping {
                     until: now + STOP_TIMEOUT,
@@ -183,8 +185,8 @@ impl Mended {
     }
 
     /// A loss while live, or the first verdict before anything was proved.
-    fn lose(&mut self, now: At, happening: Happening) {
-        if let Happening::LivenessReturned(..) = happening {
+    fn mark_not_live(&mut self, now: At, occurrence: Occurrence) {
+        if let Occurrence::LivenessReturned(..) = occurrence {
             self.open = None;
         }
         let was_alive = self.seed.client.alive;
@@ -195,7 +197,7 @@ impl Mended {
                 .map_or(now.max(self.last_sent + NOT_LIVE), |open| {
                     open.until.min(now + NOT_LIVE)
                 });
-            self.seed.place = Place::Monitoring {
+            self.seed.state = LoopState::Monitoring {
                 timeout: NOT_LIVE,
                 timer,
             };
@@ -214,23 +216,23 @@ impl Mended {
     }
 
     fn leave_the_loop(&mut self, ending: Ending) {
-        self.seed.place = Place::Exited;
+        self.seed.state = LoopState::Exited;
         self.ending = ending;
     }
 
     /// The transcription's step without what it shows.
-    fn as_transcribed_silently(&mut self, now: At, happening: Happening) {
+    fn as_transcribed_silently(&mut self, now: At, occurrence: Occurrence) {
         let status = self.seed.status;
         let outputs = self.seed.outputs.len();
-        self.as_transcribed(now, happening);
+        self.as_transcribed(now, occurrence);
         self.seed.outputs.truncate(outputs);
         self.seed.status = status;
     }
 
     /// What the situations need to know, and the transcription does not keep.
-    fn keep_books(&mut self, now: At, happening: Happening, outputs_before: usize) {
-        match happening {
-            Happening::LivenessReturned(number, result) => {
+    fn update_records(&mut self, now: At, occurrence: Occurrence, outputs_before: usize) {
+        match occurrence {
+            Occurrence::LivenessReturned(number, result) => {
                 if self
                     .open_message(now)
                     .is_some_and(|open| open.number == number)
@@ -241,12 +243,12 @@ impl Mended {
                     }
                 }
             }
-            Happening::Traffic(Ok(())) if self.has_client() => self.last_success = Some(now),
-            Happening::TimePasses
-            | Happening::StartReturned(..)
-            | Happening::Traffic(_)
-            | Happening::Shutdown
-            | Happening::StopReturned => {}
+            Occurrence::Traffic(Ok(())) if self.has_client() => self.last_success = Some(now),
+            Occurrence::TimePasses
+            | Occurrence::StartReturned(..)
+            | Occurrence::Traffic(_)
+            | Occurrence::Shutdown
+            | Occurrence::StopReturned => {}
         }
         let new = self.seed.outputs[outputs_before..].to_vec();
         for output in new {
@@ -275,7 +277,7 @@ impl Mended {
     }
 }
 
-impl Default for Mended {
+impl Default for Adapted {
     fn default() -> Self {
         Self::new()
     }

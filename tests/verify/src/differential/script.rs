@@ -7,15 +7,15 @@ use super::dice::Dice;
 /// One call of the two that take something, and how many actions are polled after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
-    pub(super) when: Moment,
+    pub(super) when: When,
     pub(super) what: What,
     /// At most so many actions are polled; all of them where there is no number.
     pub(super) polled: Option<u8>,
 }
 
-/// When a step takes place, counted from the step before, in nanoseconds.
+/// When a step takes index, counted from the step before, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum When {
     /// At the same instant.
     Same,
     /// So long later.
@@ -42,7 +42,7 @@ pub(super) enum What {
         result: Result<(), Failure>,
     },
     /// Evidence, with the instant at which it was observed.
-    Live(Observed),
+    Live(EvidenceTime),
     /// A hint.
     Suspicion(Failure),
     /// The client that this start made is lost.
@@ -63,13 +63,13 @@ pub(super) enum Kind {
 /// Which operation a step speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Of those that are under way the one at this place, counted from the newest.
+    /// Of those that are under way the one at this index, counted from the newest.
     UnderWay(u8),
     /// The same, of this kind only.
     OfKind(Kind, u8),
     /// The newest of a kind, answered or not.
     Newest(Kind),
-    /// Any that there ever was, by its place from the newest.
+    /// Any that there ever was, by its index from the newest.
     Any(u8),
     /// One that there never was.
     Unknown(u64),
@@ -77,7 +77,7 @@ pub(super) enum Target {
 
 /// When evidence was observed, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Observed {
+pub(super) enum EvidenceTime {
     /// At the instant of the step.
     Now,
     /// Before it.
@@ -90,7 +90,7 @@ pub(super) enum Observed {
 
 /// How the bus fares for some steps.
 #[derive(Debug, Clone, Copy)]
-struct Mood {
+struct Profile {
     /// Of a hundred steps, how many answer an operation.
     answers: u64,
     /// Of a hundred answers, how many are good.
@@ -105,7 +105,7 @@ struct Mood {
 /// Draws a story of `length` steps.
 pub(super) fn draw(dice: &mut Dice, settings: &Settings, length: usize) -> Vec<Step> {
     let spans = spans_of(settings);
-    let mut mood = draw_mood(dice);
+    let mut profile = draw_profile(dice);
     // Shutdowns end most of what there is to see, so most stories have one near their end only.
     let early = dice.chance(10);
     // How many of the next steps are anything, and at once: for what lasts shortly.
@@ -113,14 +113,14 @@ pub(super) fn draw(dice: &mut Dice, settings: &Settings, length: usize) -> Vec<S
     (0..length)
         .map(|i| {
             if dice.chance(6) {
-                mood = draw_mood(dice);
+                profile = draw_profile(dice);
             }
             let may_end = early || i * 10 > length * 9;
             let step = if burst > 0 {
                 burst -= 1;
-                draw_anything(dice, mood)
+                draw_anything(dice, profile)
             } else {
-                draw_step(dice, mood, &spans, may_end)
+                draw_step(dice, profile, &spans, may_end)
             };
             burst = match step.what {
                 What::Shutdown => 4,
@@ -157,9 +157,9 @@ fn spans_of(s: &Settings) -> Vec<u64> {
     .collect()
 }
 
-fn draw_mood(dice: &mut Dice) -> Mood {
+fn draw_profile(dice: &mut Dice) -> Profile {
     let class = draw_class(dice);
-    let mood = |answers, good, evidence, hints| Mood {
+    let profile = |answers, good, evidence, hints| Profile {
         answers,
         good,
         evidence,
@@ -167,22 +167,22 @@ fn draw_mood(dice: &mut Dice) -> Mood {
         class,
     };
     match dice.below(6) {
-        0 => mood(60, 97, 20, 5),
-        1 => mood(50, 90, 5, 25),
-        2 => mood(60, 20, 3, 10),
-        3 => mood(20, 50, 3, 15),
-        4 => mood(30, 60, 30, 30),
-        _ => mood(50, 60, 10, 15),
+        0 => profile(60, 97, 20, 5),
+        1 => profile(50, 90, 5, 25),
+        2 => profile(60, 20, 3, 10),
+        3 => profile(20, 50, 3, 15),
+        4 => profile(30, 60, 30, 30),
+        _ => profile(50, 60, 10, 15),
     }
 }
 
-fn draw_step(dice: &mut Dice, mood: Mood, spans: &[u64], may_end: bool) -> Step {
-    let what = if dice.chance(mood.answers) {
-        draw_answer(dice, mood)
-    } else if dice.chance(mood.evidence) {
-        What::Live(draw_observed(dice, spans))
-    } else if dice.chance(mood.hints) {
-        What::Suspicion(draw_failure(dice, mood.class))
+fn draw_step(dice: &mut Dice, profile: Profile, spans: &[u64], may_end: bool) -> Step {
+    let what = if dice.chance(profile.answers) {
+        draw_answer(dice, profile)
+    } else if dice.chance(profile.evidence) {
+        What::Live(draw_evidence_time(dice, spans))
+    } else if dice.chance(profile.hints) {
+        What::Suspicion(draw_failure(dice, profile.class))
     } else if dice.below(80) == 0 {
         What::ClientLost {
             client: draw_client(dice),
@@ -200,23 +200,27 @@ fn draw_step(dice: &mut Dice, mood: Mood, spans: &[u64], may_end: bool) -> Step 
         _ => None,
     };
     Step {
-        when: draw_moment(dice, what, spans),
+        when: draw_when(dice, what, spans),
         what,
         polled,
     }
 }
 
 /// Each kind of event as often as the others.
-fn draw_anything(dice: &mut Dice, mood: Mood) -> Step {
+fn draw_anything(dice: &mut Dice, profile: Profile) -> Step {
     use Kind::{Liveness, Registration, Start, Stop};
-    let failure = draw_failure(dice, mood.class);
+    let failure = draw_failure(dice, profile.class);
     let answer = |kind| What::Answer {
         to: match kind {
             Stop => Target::Any(0),
             Start | Liveness | Registration => Target::Newest(kind),
         },
         kind: Some(kind),
-        result: if mood.good > 50 { Ok(()) } else { Err(failure) },
+        result: if profile.good > 50 {
+            Ok(())
+        } else {
+            Err(failure)
+        },
     };
     let client = Target::Newest(Start);
     let what = dice.pick(&[
@@ -225,68 +229,68 @@ fn draw_anything(dice: &mut Dice, mood: Mood) -> Step {
         answer(Liveness),
         answer(Registration),
         answer(Stop),
-        What::Live(Observed::Now),
+        What::Live(EvidenceTime::Now),
         What::Suspicion(failure),
         What::ClientLost { client, failure },
         What::Shutdown,
     ]);
     Step {
-        when: dice.pick(&[Moment::Same, Moment::Later(1), Moment::JustBefore]),
+        when: dice.pick(&[When::Same, When::Later(1), When::JustBefore]),
         what,
         polled: None,
     }
 }
 
-fn draw_moment(dice: &mut Dice, what: What, spans: &[u64]) -> Moment {
+fn draw_when(dice: &mut Dice, what: What, spans: &[u64]) -> When {
     const DAY: u64 = 24 * 3_600_000_000_000;
     let at_deadline = if what == What::Time { 55 } else { 10 };
     if dice.chance(at_deadline) {
-        return Moment::Deadline;
+        return When::Deadline;
     }
     match dice.below(40) {
-        0..=7 => Moment::Same,
-        8..=9 => Moment::Later(1),
-        10..=13 => Moment::Later(dice.pick(spans)),
-        14..=25 => Moment::Later(dice.pick(spans) / dice.between(2, 8)),
-        26..=27 => Moment::Later(dice.pick(spans) * dice.between(1, 3)),
-        28..=31 => Moment::JustBefore,
-        32..=33 => Moment::Late(1),
-        34..=35 => Moment::Late(dice.pick(spans)),
-        36 => Moment::Back(1),
-        37 => Moment::Back(dice.pick(spans)),
-        38 if dice.chance(20) => Moment::Later(DAY * dice.between(1, 30)),
-        _ => Moment::Same,
+        0..=7 => When::Same,
+        8..=9 => When::Later(1),
+        10..=13 => When::Later(dice.pick(spans)),
+        14..=25 => When::Later(dice.pick(spans) / dice.between(2, 8)),
+        26..=27 => When::Later(dice.pick(spans) * dice.between(1, 3)),
+        28..=31 => When::JustBefore,
+        32..=33 => When::Late(1),
+        34..=35 => When::Late(dice.pick(spans)),
+        36 => When::Back(1),
+        37 => When::Back(dice.pick(spans)),
+        38 if dice.chance(20) => When::Later(DAY * dice.between(1, 30)),
+        _ => When::Same,
     }
 }
 
-fn draw_answer(dice: &mut Dice, mood: Mood) -> What {
+fn draw_answer(dice: &mut Dice, profile: Profile) -> What {
     use Kind::{Liveness, Registration, Start, Stop};
     const KINDS: [Kind; 5] = [Start, Liveness, Liveness, Registration, Stop];
-    let place = |dice: &mut Dice, n| u8::try_from(dice.below(n)).expect("a small number");
+    let index = |dice: &mut Dice, n| u8::try_from(dice.below(n)).expect("a small number");
     let kind = dice.pick(&KINDS);
     let (to, kind) = match dice.below(40) {
         0 => (Target::UnderWay(0), Some(kind)),
         1 => (Target::Newest(kind), Some(kind)),
-        2 => (Target::Any(place(dice, 6)), None),
+        2 => (Target::Any(index(dice, 6)), None),
         3 => (
             Target::Unknown(dice.pick(&[0, 1, 1 << 40, u64::MAX])),
             Some(kind),
         ),
-        4..=19 => (Target::UnderWay(place(dice, 5)), None),
+        4..=19 => (Target::UnderWay(index(dice, 5)), None),
         20..=24 => (Target::OfKind(Start, 0), None),
         25 => (Target::OfKind(Stop, 0), None),
         _ => (Target::OfKind(Liveness, 0), None),
     };
     let good = match to {
         // Most starts succeed, or there is little to see.
-        Target::OfKind(Start, _) => mood.good.max(80),
-        Target::OfKind(..) | Target::UnderWay(_) => mood.good,
-        Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => mood.good,
+        Target::OfKind(Start, _) => profile.good.max(80),
+        Target::OfKind(..) | Target::UnderWay(_) => profile.good,
+        Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => profile.good,
     };
     let result = if dice.chance(good) {
         Ok(())
     } else {
-        Err(draw_failure(dice, mood.class))
+        Err(draw_failure(dice, profile.class))
     };
     What::Answer { to, kind, result }
 }
@@ -299,15 +303,15 @@ fn draw_client(dice: &mut Dice) -> Target {
     }
 }
 
-fn draw_observed(dice: &mut Dice, spans: &[u64]) -> Observed {
+fn draw_evidence_time(dice: &mut Dice, spans: &[u64]) -> EvidenceTime {
     match dice.below(20) {
-        0..=7 => Observed::Now,
-        8..=12 => Observed::Before(dice.pick(spans) / dice.between(1, 6)),
-        13..=15 => Observed::Before(dice.pick(spans) * dice.between(2, 6) / 2),
-        16 => Observed::Before(1),
-        17 => Observed::After(dice.pick(spans)),
-        18 => Observed::Known(0),
-        _ => Observed::Known(1),
+        0..=7 => EvidenceTime::Now,
+        8..=12 => EvidenceTime::Before(dice.pick(spans) / dice.between(1, 6)),
+        13..=15 => EvidenceTime::Before(dice.pick(spans) * dice.between(2, 6) / 2),
+        16 => EvidenceTime::Before(1),
+        17 => EvidenceTime::After(dice.pick(spans)),
+        18 => EvidenceTime::Known(0),
+        _ => EvidenceTime::Known(1),
     }
 }
 

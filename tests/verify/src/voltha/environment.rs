@@ -1,26 +1,26 @@
-//! Random worlds: a bus with its faults, the service's own traffic, and an end.
+//! Random environments: a bus with its faults, the service's own traffic, and an end.
 //!
-//! A world is plain data, so that a story can be made smaller by leaving parts of it out. What a bus answers depends only on
-//! the world and on the instant of the question, so that whoever asks at the same instant gets the same answer.
+//! A environment is plain data, so that a counterexample can be made smaller by leaving parts of it out. What a bus answers depends only on
+//! the environment and on the instant of the question, so that whoever asks at the same instant gets the same answer.
 
 use std::fmt;
 use std::time::Duration;
 
+use super::failure::BusFailure;
 use super::transcription::At;
-use super::trouble::Trouble;
 
-/// One world.
+/// One environment.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct Environment {
     /// What becomes of each start; after the last one starts succeed.
     pub starts: Vec<StartFate>,
     /// How the bus is, from when on; before the first one it is up.
     pub bus: Vec<(At, Bus)>,
     /// The service's own traffic.
-    pub traffic: Vec<(At, Result<(), Trouble>)>,
+    pub traffic: Vec<(At, Result<(), BusFailure>)>,
     /// When the service wants to end, and whether the end is done in time.
     pub shutdown: Option<(At, bool)>,
-    /// How long the world is watched.
+    /// How long the environment is watched.
     pub end: At,
     salt: u64,
 }
@@ -31,7 +31,7 @@ pub struct StartFate {
     /// When it returns, if ever.
     pub after: Option<Duration>,
     /// Whether it succeeded.
-    pub result: Result<(), Trouble>,
+    pub result: Result<(), BusFailure>,
 }
 
 /// How the bus is.
@@ -42,23 +42,23 @@ pub enum Bus {
     /// Answers within 80 s.
     Slow,
     /// Every message fails in this way, after a while.
-    Down(Trouble),
+    Down(BusFailure),
     /// Never answers.
     Hung,
     /// Answers after minutes, with a timeout.
-    HungUntil(Trouble),
+    HungUntil(BusFailure),
 }
 
-impl World {
-    /// World number `number` of `seed`.
+impl Environment {
+    /// Environment number `number` of `seed`.
     #[must_use]
     pub fn draw(seed: u64, number: u64) -> Self {
         let mut dice = Dice::new(seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
         let end = seconds(dice.between(120, 900));
-        // Every rate is drawn for each world: some worlds are calm, some are never so.
+        // Every rate is drawn for each environment: some environments are calm, some are never so.
         let faults = dice.pick(&[0, 0, 20, 50, 80]);
         let strays = dice.pick(&[0, 0, 3, 20]);
-        World {
+        Environment {
             starts: dice.starts(),
             bus: dice.bus(end, faults),
             traffic: Vec::new(),
@@ -82,18 +82,18 @@ impl World {
 
     /// When and how a message that is sent at `sent` is answered.
     #[must_use]
-    pub fn answer(&self, sent: At) -> Option<(At, Result<(), Trouble>)> {
+    pub fn answer(&self, sent: At) -> Option<(At, Result<(), BusFailure>)> {
         let micros = u64::try_from(sent.as_micros()).unwrap_or(u64::MAX);
         let mut dice = Dice::new(self.salt ^ micros.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let (within, result) = match self.bus_at(sent) {
             Bus::Up => (Duration::from_millis(50), Ok(())),
             Bus::Slow => (seconds(80), Ok(())),
-            Bus::Down(trouble) => {
+            Bus::Down(failure) => {
                 let within = dice.pick(&[20, 400, 8_000]);
-                (Duration::from_millis(within), Err(trouble))
+                (Duration::from_millis(within), Err(failure))
             }
             Bus::Hung => return None,
-            Bus::HungUntil(trouble) => (seconds(240), Err(trouble)),
+            Bus::HungUntil(failure) => (seconds(240), Err(failure)),
         };
         Some((sent + dice.below(within), result))
     }
@@ -138,17 +138,17 @@ impl World {
                 }
                 let usual = match self.bus_at(at) {
                     Bus::Up | Bus::Slow => Ok(()),
-                    Bus::Down(trouble) => Err(trouble),
+                    Bus::Down(failure) => Err(failure),
                     // Who hears nothing says nothing.
                     Bus::Hung | Bus::HungUntil(_) if dice.percent(90) => continue,
-                    Bus::Hung | Bus::HungUntil(_) => Err(dice.trouble()),
+                    Bus::Hung | Bus::HungUntil(_) => Err(dice.failure()),
                 };
                 let result = if !dice.percent(strays) {
                     usual
                 } else if dice.percent(50) {
                     Ok(())
                 } else {
-                    Err(dice.trouble())
+                    Err(dice.failure())
                 };
                 self.traffic.push((at, result));
             }
@@ -171,10 +171,10 @@ impl World {
     }
 }
 
-impl fmt::Display for World {
+impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, fate) in self.starts.iter().enumerate() {
-            let result = fate.result.map_err(|trouble| trouble.text);
+            let result = fate.result.map_err(|failure| failure.text);
             match fate.after {
                 Some(after) => writeln!(f, "  start {number}: {result:?} after {after:?}")?,
                 None => writeln!(f, "  start {number}: never returns")?,
@@ -182,9 +182,9 @@ impl fmt::Display for World {
         }
         for (from, bus) in &self.bus {
             match bus {
-                Bus::Down(trouble) => writeln!(f, "  bus from {from:?}: down, {}", trouble.text)?,
-                Bus::HungUntil(trouble) => {
-                    writeln!(f, "  bus from {from:?}: hung, then {}", trouble.text)?;
+                Bus::Down(failure) => writeln!(f, "  bus from {from:?}: down, {}", failure.text)?,
+                Bus::HungUntil(failure) => {
+                    writeln!(f, "  bus from {from:?}: hung, then {}", failure.text)?;
                 }
                 Bus::Up | Bus::Slow | Bus::Hung => writeln!(f, "  bus from {from:?}: {bus:?}")?,
             }
@@ -230,16 +230,16 @@ impl Dice {
 
     /// A duration below `end`, and never zero.
     fn below(&mut self, end: Duration) -> Duration {
-        let micros = u64::try_from(end.as_micros()).expect("worlds are short");
+        let micros = u64::try_from(end.as_micros()).expect("environments are short");
         Duration::from_micros(1 + self.next() % micros.max(1))
     }
 
-    fn trouble(&mut self) -> Trouble {
+    fn failure(&mut self) -> BusFailure {
         let any = self.percent(25);
         loop {
-            let trouble = self.pick(&Trouble::ALL);
-            if any || !trouble.is_the_end_of_the_client() {
-                return trouble;
+            let failure = self.pick(&BusFailure::ALL);
+            if any || !failure.loses_the_client() {
+                return failure;
             }
         }
     }
@@ -253,7 +253,7 @@ impl Dice {
             let result = if self.percent(30) {
                 Ok(())
             } else {
-                Err(self.trouble())
+                Err(self.failure())
             };
             starts.push(StartFate { after, result });
         }
@@ -274,8 +274,8 @@ impl Dice {
                 match self.between(0, 5) {
                     0 => Bus::Slow,
                     1 => Bus::Hung,
-                    2 => Bus::HungUntil(self.trouble()),
-                    _ => Bus::Down(self.trouble()),
+                    2 => Bus::HungUntil(self.failure()),
+                    _ => Bus::Down(self.failure()),
                 }
             };
             bus.push((at, state));

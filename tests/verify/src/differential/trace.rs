@@ -6,33 +6,33 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Event, Report};
 
 use super::case::Case;
-use super::play::{Scene, Seen, scenes};
+use super::run::{ComparedStep, Observation, compared_steps};
 
 /// The settings, each step, and where the two part.
-pub(super) fn narrate(case: &Case) -> String {
-    let (begin, scenes) = scenes(case);
+pub(super) fn format_trace(case: &Case) -> String {
+    let (begin, compared_steps) = compared_steps(case);
     let time = Clock(begin);
     let mut text = format!("{:?}\n", case.settings);
-    for (i, scene) in scenes.iter().enumerate() {
-        let told = match scene.told.event {
+    for (i, step) in compared_steps.iter().enumerate() {
+        let told = match step.told.event {
             None if i == 0 => "made".to_owned(),
             None => "time".to_owned(),
             Some(event) => time.event(event),
         };
-        let _ = writeln!(text, "{i:>3}  {}  {told}", time.at(scene.told.now));
-        if scene.agrees() {
-            time.seen(&mut text, "both ", &scene.core);
+        let _ = writeln!(text, "{i:>3}  {}  {told}", time.at(step.told.now));
+        if step.agrees() {
+            time.seen(&mut text, "both ", &step.core);
         } else {
-            time.seen(&mut text, "core ", &scene.core);
-            time.seen(&mut text, "model", &scene.model);
-            text.push_str(&what_differs(scene));
+            time.seen(&mut text, "core ", &step.core);
+            time.seen(&mut text, "model", &step.model);
+            text.push_str(&what_differs(step));
         }
     }
     text
 }
 
-fn what_differs(scene: &Scene) -> String {
-    let (core, model) = (&scene.core, &scene.model);
+fn what_differs(step: &ComparedStep) -> String {
+    let (core, model) = (&step.core, &step.model);
     let differ = [
         (
             "poll_timeout before polling",
@@ -150,7 +150,7 @@ impl Clock {
         )
     }
 
-    fn seen(&self, text: &mut String, who: &str, seen: &Seen) {
+    fn seen(&self, text: &mut String, who: &str, seen: &Observation) {
         for action in &seen.actions {
             let _ = writeln!(text, "     {who} {}", self.action(action));
         }
