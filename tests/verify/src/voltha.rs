@@ -1,12 +1,13 @@
-//! The preset with the original's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), against an
+//! Compares the preset with the original's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), with an
 //! independent transcription of the original's loop.
 //!
-//! The two run the same random environments and are compared at every instant: the status, when starts go out, when liveness
-//! messages go out. Every difference is one of a [list](Difference), each is recognised by the [situation](Adapted::situation) in
-//! which it is in run, and each is a row in `docs/differences.md`. Where none is in run, the two must do exactly the same.
+//! The two run in the same random environments and are compared at every instant: the status, when starts are sent,
+//! when liveness messages are sent. Every difference is one of a [list](Difference). Each of them is recognised by the
+//! [situation](Adapted::situation) in which it applies, and has a row in `docs/differences.md`. Where none applies, the two must do
+//! exactly the same.
 //!
-//! So what is shown is: the preset is the original with these differences and no other, as far as environments reach. They do not
-//! reach everywhere: timers fire on time, evidence is told at once, there are no handlers, and no two things happen at the
+//! So this shows: the preset is the original with these differences and no other, as far as the environments reach. They do not
+//! reach everything: timers fire on time, evidence is delivered at once, there are no handlers, and no two things happen at the
 //! same instant, where Go would choose at random.
 
 mod adapted;
@@ -25,12 +26,12 @@ pub use adapted::{Adapted, Occurrence};
 pub use command::{Args, run};
 pub use difference::Difference;
 pub use differential::{Line, Tally, Unexplained, compare};
-pub use environment::{Bus, Environment, StartFate};
+pub use environment::{Bus, Environment, StartOutcome};
 pub use failure::BusFailure;
 pub use shrink::shrink;
 pub use transcription::{At, Input, Output, ServiceStatus, Text, Transcription};
 
-/// A environment that nothing explains, as small as it could be made.
+/// An environment in which something is not explained, shrunk.
 #[derive(Debug, thiserror::Error)]
 pub struct Counterexample {
     seed: u64,
@@ -39,11 +40,11 @@ pub struct Counterexample {
     failure: Unexplained,
 }
 
-/// Plays the environments with these numbers.
+/// Compares the two in the environments with these numbers.
 ///
 /// # Errors
 ///
-/// [`Counterexample`] of the first environment in which something is not explained.
+/// The [`Counterexample`] of the first environment in which something is not explained.
 pub fn check(
     seed: u64,
     numbers: impl IntoIterator<Item = u64>,
@@ -66,14 +67,14 @@ pub fn check(
 
 impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}. The shrink counterexample:", self.failure.what)?;
+        writeln!(f, "{}. The shrunk environment:", self.failure.what)?;
         write!(f, "{}", self.environment)?;
         for line in &self.failure.log {
             writeln!(f, "{line}")?;
         }
         write!(
             f,
-            "again: cargo run --release -p livebus-verify -- voltha --seed {} --environment {}",
+            "run it again: cargo run --release -p livebus-verify -- voltha --seed {} --environment {}",
             self.seed, self.number
         )
     }
@@ -96,13 +97,13 @@ impl fmt::Display for Tally {
             let name = format!("{difference:?}");
             writeln!(f, "{explained:>10} {:>7}  {name}", share(explained))?;
         }
-        let watched = self.watched.as_millis();
+        let compared = self.compared.as_millis();
         write!(
             f,
-            "{} days watched; left to itself, the original shows the same status {} of the time, and Running alone {}",
-            self.watched.as_secs() / 86_400,
-            percent(self.same_status.as_millis(), watched),
-            percent(self.running_alone.as_millis(), watched)
+            "{} days compared; the original as it is has the same status {} of the time, and is Running alone {}",
+            self.compared.as_secs() / 86_400,
+            percent(self.same_status.as_millis(), compared),
+            percent(self.running_alone.as_millis(), compared)
         )
     }
 }

@@ -1,10 +1,9 @@
-//! The core against a second implementation: the same stories, compared action by action and deadline by deadline.
+//! Compares the core with the reference model: on the same scripts, action by action and deadline by deadline.
 //!
-//! Every case is a pure function of a seed and a number. A case that shows a difference is made small and told.
+//! Every case is a pure function of a seed and a number. A case with a difference is shrunk and printed.
 
 mod case;
 mod coverage;
-mod dice;
 mod run;
 mod script;
 mod settings;
@@ -26,40 +25,40 @@ use coverage::Coverage;
 
 const DEFAULT_STEPS: usize = 200;
 
-/// Compares the core with the reference model of `docs/rules.md` on random stories.
+/// Compares the core with the reference model of `docs/rules.md` on random scripts.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Where all randomness comes from.
+    /// The seed of all random numbers.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How many cases to play.
+    /// The number of cases.
     #[arg(long, default_value_t = 100_000)]
     pub cases: u64,
-    /// Play this case alone, and format_difference its story where the two differ.
+    /// Run only this case, and print its steps if the two differ.
     #[arg(long)]
     pub case: Option<u64>,
-    /// How many steps each story has.
+    /// The number of steps of each script.
     #[arg(long, default_value_t = DEFAULT_STEPS)]
     pub steps: usize,
-    /// Go on until stopped.
+    /// Run until stopped.
     #[arg(long)]
     pub forever: bool,
-    /// How many threads play; as many as there are cores by default.
+    /// The number of threads; by default the number of cores.
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Tell at the end how often everything was reached.
+    /// Print at the end how often everything was reached.
     #[arg(long)]
     pub coverage: bool,
-    /// Write what was compared into `docs/verification.md`.
+    /// Write the result into `docs/verification.md`.
     #[arg(long)]
     pub write: bool,
 }
 
-/// Plays the cases that the options ask for.
+/// Runs the cases that the options select.
 ///
 /// # Errors
 ///
-/// The first difference, as a story, with the command that plays it again.
+/// The first difference: the steps of the shrunk case, and the command that runs the case again.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let cases = match options.case {
         Some(number) => number..number.saturating_add(1),
@@ -89,11 +88,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 struct Outcome {
     cases: u64,
     coverage: Coverage,
-    /// The lowest number among the cases that were seen to differ.
+    /// The lowest number of a case with a difference.
     difference: Option<u64>,
 }
 
-/// How many cases a thread takes at a time.
+/// The number of cases that a thread takes at a time.
 const CHUNK: u64 = 64;
 
 fn compare(options: &Options, cases: std::ops::Range<u64>) -> Outcome {
@@ -122,7 +121,10 @@ fn compare(options: &Options, cases: std::ops::Range<u64>) -> Outcome {
                     run::first_difference(&case, &mut outcome.coverage)
                 }));
                 let difference = difference.unwrap_or_else(|panic| {
-                    eprintln!("one of the two panicked: {}", command(options, number));
+                    eprintln!(
+                        "the core or the model panicked: {}",
+                        command(options, number)
+                    );
                     resume_unwind(panic)
                 });
                 if difference.is_some() {
@@ -155,12 +157,12 @@ fn compare(options: &Options, cases: std::ops::Range<u64>) -> Outcome {
     })
 }
 
-/// Says now and then how far it has got.
+/// Prints the progress every ten seconds.
 struct Progress {
     began: Instant,
     cases: AtomicU64,
     steps: AtomicU64,
-    told: AtomicU64,
+    printed: AtomicU64,
 }
 
 impl Progress {
@@ -169,7 +171,7 @@ impl Progress {
             began: Instant::now(),
             cases: AtomicU64::new(0),
             steps: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            printed: AtomicU64::new(0),
         }
     }
 
@@ -178,7 +180,7 @@ impl Progress {
         let cases = self.cases.fetch_add(cases, Ordering::Relaxed) + cases;
         let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
         let tick = self.began.elapsed().as_secs() / SECONDS;
-        if self.told.fetch_max(tick, Ordering::Relaxed) < tick {
+        if self.printed.fetch_max(tick, Ordering::Relaxed) < tick {
             println!("{}", figures(cases, steps, self.began.elapsed()));
         }
     }
@@ -196,14 +198,14 @@ fn figures(cases: u64, steps: u64, took: Duration) -> String {
 
 fn format_difference(options: &Options, number: u64) -> String {
     let case = Case::draw(options.seed, number, options.steps);
-    let story = trace::format_trace(&shrink::shrink(&case));
+    let trace = trace::format_trace(&shrink::shrink(&case));
     format!(
-        "the core and the model differ.\n\n{story}\n{}",
+        "the core and the model differ.\n\n{trace}\n{}",
         command(options, number)
     )
 }
 
-/// What plays this case again.
+/// Returns the command that runs this case again.
 fn command(options: &Options, number: u64) -> String {
     let steps = match options.steps {
         DEFAULT_STEPS => String::new(),

@@ -1,53 +1,53 @@
-//! Random stories: what is told to a supervisor, in words that still mean something when steps before are left out.
+//! Random scripts: the inputs of a supervisor, so described that a step keeps its meaning when steps before it are left out.
 
 use livebus_core::{Failure, FailureClass, Settings};
 
-use super::dice::Dice;
+use crate::rng::Rng;
 
-/// One call of the two that take something, and how many actions are polled after it.
+/// A call of `handle_event` or `handle_timeout`, and the number of actions that are polled after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) when: When,
     pub(super) what: What,
-    /// At most so many actions are polled; all of them where there is no number.
+    /// The maximum number of actions that are polled; `None` for all of them.
     pub(super) polled: Option<u8>,
 }
 
-/// When a step takes index, counted from the step before, in nanoseconds.
+/// The instant of a step, relative to the step before, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     /// At the same instant.
     Same,
-    /// So long later.
+    /// This much later.
     Later(u64),
     /// At the instant of `poll_timeout`.
     Deadline,
-    /// A nanosecond before it.
+    /// A nanosecond before the instant of `poll_timeout`.
     JustBefore,
-    /// So long after it.
+    /// This much after the instant of `poll_timeout`.
     Late(u64),
-    /// So long earlier: the clock goes back.
+    /// This much earlier: the clock goes back.
     Back(u64),
 }
 
-/// What a step tells.
+/// The input of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// Nothing but the time.
+    /// Time alone.
     Time,
-    /// The answer of `kind` to an operation; of the kind that fits where there is none.
+    /// An answer to an operation. Without `kind`, it is of the kind of the operation.
     Answer {
         to: Target,
         kind: Option<Kind>,
         result: Result<(), Failure>,
     },
-    /// Evidence, with the instant at which it was observed.
+    /// Evidence, with its instant.
     Live(EvidenceTime),
-    /// A hint.
+    /// A suspicion.
     Suspicion(Failure),
-    /// The client that this start made is lost.
+    /// The loss of the client that this start created.
     ClientLost { client: Target, failure: Failure },
-    /// The service wants to end.
+    /// The shutdown of the service.
     Shutdown,
 }
 
@@ -60,71 +60,71 @@ pub(super) enum Kind {
     Stop,
 }
 
-/// Which operation a step speaks of.
+/// The operation of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Of those that are under way the one at this index, counted from the newest.
-    UnderWay(u8),
+    /// Of those in flight the one with this index, counted from the newest.
+    InFlight(u8),
     /// The same, of this kind only.
     OfKind(Kind, u8),
-    /// The newest of a kind, answered or not.
+    /// The newest one of a kind, answered or not.
     Newest(Kind),
-    /// Any that there ever was, by its index from the newest.
+    /// Any earlier one, by its index from the newest.
     Any(u8),
-    /// One that there never was.
+    /// One that never existed.
     Unknown(u64),
 }
 
-/// When evidence was observed, in nanoseconds.
+/// The instant of evidence. Durations are in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EvidenceTime {
     /// At the instant of the step.
     Now,
-    /// Before it.
+    /// This much before the step.
     Before(u64),
-    /// After it: the clock went back.
+    /// This much after the step: the clock went back.
     After(u64),
-    /// At the newest that is reported, and so much later.
+    /// This much after the newest evidence that is reported.
     Known(u64),
 }
 
-/// How the bus fares for some steps.
+/// The rates of inputs for some steps.
 #[derive(Debug, Clone, Copy)]
 struct Profile {
-    /// Of a hundred steps, how many answer an operation.
+    /// Steps that answer an operation, in percent.
     answers: u64,
-    /// Of a hundred answers, how many are good.
-    good: u64,
-    /// Of a hundred steps that do not answer, how many bring evidence, and how many a hint.
+    /// Answers that are successes, in percent.
+    successes: u64,
+    /// Of the other steps, those that are evidence, and of the rest, those that are suspicions, in percent.
     evidence: u64,
-    hints: u64,
-    /// What fails mostly.
+    suspicions: u64,
+    /// The class of most failures.
     class: FailureClass,
 }
 
-/// Draws a story of `length` steps.
-pub(super) fn draw(dice: &mut Dice, settings: &Settings, length: usize) -> Vec<Step> {
+/// Draws a script of `length` steps.
+pub(super) fn draw(rng: &mut Rng, settings: &Settings, length: usize) -> Vec<Step> {
     let spans = spans_of(settings);
-    let mut profile = draw_profile(dice);
-    // Shutdowns end most of what there is to see, so most stories have one near their end only.
-    let early = dice.chance(10);
-    // How many of the next steps are anything, and at once: for what lasts shortly.
+    let mut profile = draw_profile(rng);
+    // After a shutdown little happens, so most scripts have one only near their end.
+    let early = rng.percent(10);
+    // The number of next steps that are any input, at once: this reaches states that last shortly.
     let mut burst = 0;
     (0..length)
         .map(|i| {
-            if dice.chance(6) {
-                profile = draw_profile(dice);
+            if rng.percent(6) {
+                profile = draw_profile(rng);
             }
             let may_end = early || i * 10 > length * 9;
             let step = if burst > 0 {
                 burst -= 1;
-                draw_anything(dice, profile)
+                draw_anything(rng, profile)
             } else {
-                draw_step(dice, profile, &spans, may_end)
+                draw_step(rng, profile, &spans, may_end)
             };
             burst = match step.what {
                 What::Shutdown => 4,
-                What::Suspicion(_) if dice.chance(20) => 1,
+                What::Suspicion(_) if rng.percent(20) => 1,
                 What::Suspicion(_) | What::Time | What::Answer { .. } => burst,
                 What::Live(_) | What::ClientLost { .. } => burst,
             };
@@ -133,7 +133,7 @@ pub(super) fn draw(dice: &mut Dice, settings: &Settings, length: usize) -> Vec<S
         .collect()
 }
 
-/// The durations that a story is made of: those of its settings.
+/// The durations from which a script is made, in nanoseconds: those of its settings.
 fn spans_of(s: &Settings) -> Vec<u64> {
     [
         s.start_timeout,
@@ -153,20 +153,20 @@ fn spans_of(s: &Settings) -> Vec<u64> {
     ]
     .into_iter()
     .chain(s.recreate_after)
-    .map(|span| u64::try_from(span.as_nanos()).expect("a year is some 2^55 ns"))
+    .map(|span| u64::try_from(span.as_nanos()).expect("a setting is at most a year, about 2^55 ns"))
     .collect()
 }
 
-fn draw_profile(dice: &mut Dice) -> Profile {
-    let class = draw_class(dice);
-    let profile = |answers, good, evidence, hints| Profile {
+fn draw_profile(rng: &mut Rng) -> Profile {
+    let class = draw_class(rng);
+    let profile = |answers, successes, evidence, suspicions| Profile {
         answers,
-        good,
+        successes,
         evidence,
-        hints,
+        suspicions,
         class,
     };
-    match dice.below(6) {
+    match rng.below(6) {
         0 => profile(60, 97, 20, 5),
         1 => profile(50, 90, 5, 25),
         2 => profile(60, 20, 3, 10),
@@ -176,54 +176,54 @@ fn draw_profile(dice: &mut Dice) -> Profile {
     }
 }
 
-fn draw_step(dice: &mut Dice, profile: Profile, spans: &[u64], may_end: bool) -> Step {
-    let what = if dice.chance(profile.answers) {
-        draw_answer(dice, profile)
-    } else if dice.chance(profile.evidence) {
-        What::Live(draw_evidence_time(dice, spans))
-    } else if dice.chance(profile.hints) {
-        What::Suspicion(draw_failure(dice, profile.class))
-    } else if dice.below(80) == 0 {
+fn draw_step(rng: &mut Rng, profile: Profile, spans: &[u64], may_end: bool) -> Step {
+    let what = if rng.percent(profile.answers) {
+        draw_answer(rng, profile)
+    } else if rng.percent(profile.evidence) {
+        What::Live(draw_evidence_time(rng, spans))
+    } else if rng.percent(profile.suspicions) {
+        What::Suspicion(draw_failure(rng, profile.class))
+    } else if rng.below(80) == 0 {
         What::ClientLost {
-            client: draw_client(dice),
-            failure: draw_failure(dice, FailureClass::ClientFatal),
+            client: draw_client(rng),
+            failure: draw_failure(rng, FailureClass::ClientFatal),
         }
-    } else if may_end && dice.below(20) == 0 {
+    } else if may_end && rng.below(20) == 0 {
         What::Shutdown
     } else {
         What::Time
     };
-    let polled = match dice.below(40) {
+    let polled = match rng.below(40) {
         0 => Some(0),
         1 => Some(1),
         2 => Some(2),
         _ => None,
     };
     Step {
-        when: draw_when(dice, what, spans),
+        when: draw_when(rng, what, spans),
         what,
         polled,
     }
 }
 
-/// Each kind of event as often as the others.
-fn draw_anything(dice: &mut Dice, profile: Profile) -> Step {
+/// Draws any input; each kind is as likely as another.
+fn draw_anything(rng: &mut Rng, profile: Profile) -> Step {
     use Kind::{Liveness, Registration, Start, Stop};
-    let failure = draw_failure(dice, profile.class);
+    let failure = draw_failure(rng, profile.class);
     let answer = |kind| What::Answer {
         to: match kind {
             Stop => Target::Any(0),
             Start | Liveness | Registration => Target::Newest(kind),
         },
         kind: Some(kind),
-        result: if profile.good > 50 {
+        result: if profile.successes > 50 {
             Ok(())
         } else {
             Err(failure)
         },
     };
     let client = Target::Newest(Start);
-    let what = dice.pick(&[
+    let what = rng.pick(&[
         What::Time,
         answer(Start),
         answer(Liveness),
@@ -235,108 +235,108 @@ fn draw_anything(dice: &mut Dice, profile: Profile) -> Step {
         What::Shutdown,
     ]);
     Step {
-        when: dice.pick(&[When::Same, When::Later(1), When::JustBefore]),
+        when: rng.pick(&[When::Same, When::Later(1), When::JustBefore]),
         what,
         polled: None,
     }
 }
 
-fn draw_when(dice: &mut Dice, what: What, spans: &[u64]) -> When {
+fn draw_when(rng: &mut Rng, what: What, spans: &[u64]) -> When {
     const DAY: u64 = 24 * 3_600_000_000_000;
     let at_deadline = if what == What::Time { 55 } else { 10 };
-    if dice.chance(at_deadline) {
+    if rng.percent(at_deadline) {
         return When::Deadline;
     }
-    match dice.below(40) {
+    match rng.below(40) {
         0..=7 => When::Same,
         8..=9 => When::Later(1),
-        10..=13 => When::Later(dice.pick(spans)),
-        14..=25 => When::Later(dice.pick(spans) / dice.between(2, 8)),
-        26..=27 => When::Later(dice.pick(spans) * dice.between(1, 3)),
+        10..=13 => When::Later(rng.pick(spans)),
+        14..=25 => When::Later(rng.pick(spans) / rng.between(2, 8)),
+        26..=27 => When::Later(rng.pick(spans) * rng.between(1, 3)),
         28..=31 => When::JustBefore,
         32..=33 => When::Late(1),
-        34..=35 => When::Late(dice.pick(spans)),
+        34..=35 => When::Late(rng.pick(spans)),
         36 => When::Back(1),
-        37 => When::Back(dice.pick(spans)),
-        38 if dice.chance(20) => When::Later(DAY * dice.between(1, 30)),
+        37 => When::Back(rng.pick(spans)),
+        38 if rng.percent(20) => When::Later(DAY * rng.between(1, 30)),
         _ => When::Same,
     }
 }
 
-fn draw_answer(dice: &mut Dice, profile: Profile) -> What {
+fn draw_answer(rng: &mut Rng, profile: Profile) -> What {
     use Kind::{Liveness, Registration, Start, Stop};
     const KINDS: [Kind; 5] = [Start, Liveness, Liveness, Registration, Stop];
-    let index = |dice: &mut Dice, n| u8::try_from(dice.below(n)).expect("a small number");
-    let kind = dice.pick(&KINDS);
-    let (to, kind) = match dice.below(40) {
-        0 => (Target::UnderWay(0), Some(kind)),
+    let index = |rng: &mut Rng, n| u8::try_from(rng.below(n)).expect("a small number");
+    let kind = rng.pick(&KINDS);
+    let (to, kind) = match rng.below(40) {
+        0 => (Target::InFlight(0), Some(kind)),
         1 => (Target::Newest(kind), Some(kind)),
-        2 => (Target::Any(index(dice, 6)), None),
+        2 => (Target::Any(index(rng, 6)), None),
         3 => (
-            Target::Unknown(dice.pick(&[0, 1, 1 << 40, u64::MAX])),
+            Target::Unknown(rng.pick(&[0, 1, 1 << 40, u64::MAX])),
             Some(kind),
         ),
-        4..=19 => (Target::UnderWay(index(dice, 5)), None),
+        4..=19 => (Target::InFlight(index(rng, 5)), None),
         20..=24 => (Target::OfKind(Start, 0), None),
         25 => (Target::OfKind(Stop, 0), None),
         _ => (Target::OfKind(Liveness, 0), None),
     };
-    let good = match to {
-        // Most starts succeed, or there is little to see.
-        Target::OfKind(Start, _) => profile.good.max(80),
-        Target::OfKind(..) | Target::UnderWay(_) => profile.good,
-        Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => profile.good,
+    let successes = match to {
+        // Most starts succeed, so that more can happen after them.
+        Target::OfKind(Start, _) => profile.successes.max(80),
+        Target::OfKind(..) | Target::InFlight(_) => profile.successes,
+        Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => profile.successes,
     };
-    let result = if dice.chance(good) {
+    let result = if rng.percent(successes) {
         Ok(())
     } else {
-        Err(draw_failure(dice, profile.class))
+        Err(draw_failure(rng, profile.class))
     };
     What::Answer { to, kind, result }
 }
 
-fn draw_client(dice: &mut Dice) -> Target {
-    match dice.below(5) {
-        0 => Target::Any(u8::try_from(dice.below(6)).expect("less than six")),
+fn draw_client(rng: &mut Rng) -> Target {
+    match rng.below(5) {
+        0 => Target::Any(u8::try_from(rng.below(6)).expect("less than six")),
         1 => Target::Unknown(0),
         _ => Target::Newest(Kind::Start),
     }
 }
 
-fn draw_evidence_time(dice: &mut Dice, spans: &[u64]) -> EvidenceTime {
-    match dice.below(20) {
+fn draw_evidence_time(rng: &mut Rng, spans: &[u64]) -> EvidenceTime {
+    match rng.below(20) {
         0..=7 => EvidenceTime::Now,
-        8..=12 => EvidenceTime::Before(dice.pick(spans) / dice.between(1, 6)),
-        13..=15 => EvidenceTime::Before(dice.pick(spans) * dice.between(2, 6) / 2),
+        8..=12 => EvidenceTime::Before(rng.pick(spans) / rng.between(1, 6)),
+        13..=15 => EvidenceTime::Before(rng.pick(spans) * rng.between(2, 6) / 2),
         16 => EvidenceTime::Before(1),
-        17 => EvidenceTime::After(dice.pick(spans)),
+        17 => EvidenceTime::After(rng.pick(spans)),
         18 => EvidenceTime::Known(0),
         _ => EvidenceTime::Known(1),
     }
 }
 
-fn draw_failure(dice: &mut Dice, mostly: FailureClass) -> Failure {
-    let class = if dice.chance(70) {
+fn draw_failure(rng: &mut Rng, mostly: FailureClass) -> Failure {
+    let class = if rng.percent(70) {
         mostly
     } else {
-        draw_class(dice)
+        draw_class(rng)
     };
-    match dice.below(4) {
+    match rng.below(4) {
         0 => Failure::with_code(class, 7),
         1 => Failure::with_code(class, -195),
         _ => Failure::new(class),
     }
 }
 
-/// Half of them ambiguous, as on a real bus.
-fn draw_class(dice: &mut Dice) -> FailureClass {
-    if dice.chance(40) {
-        dice.pick(&[
+/// Draws a class of failure; about half of them are ambiguous, as on a real bus.
+fn draw_class(rng: &mut Rng) -> FailureClass {
+    if rng.percent(40) {
+        rng.pick(&[
             FailureClass::Unreachable,
             FailureClass::Timeout,
             FailureClass::NoLeader,
         ])
     } else {
-        dice.pick(&FailureClass::ALL)
+        rng.pick(&FailureClass::ALL)
     }
 }

@@ -1,7 +1,7 @@
-//! The transcription with the differences that are meant, each at the one state where it is in run.
+//! The transcription with the intended differences, each at the one point where it applies.
 //!
-//! [`Adapted::situation`] says which difference is in run, from what is known before anything happens, and at most one is.
-//! Where none is, the transcription takes its own step. Where one is, something else is done instead, and it is written here.
+//! [`Adapted::situation`] returns which difference applies, from what is known before anything happens; at most one does.
+//! Where none does, the transcription takes its own step. Where one does, this module does something else instead.
 
 mod situation;
 
@@ -16,7 +16,7 @@ use super::transcription::{
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What happens in a environment. Starts and messages are numbered from 0, in the order in which they went out.
+/// What happens in an environment. Starts and messages are numbered from 0, in the order in which they were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occurrence {
     /// Time alone.
@@ -27,20 +27,20 @@ pub enum Occurrence {
     LivenessReturned(usize, Result<(), BusFailure>),
     /// The service's own traffic succeeded, or failed.
     Traffic(Result<(), BusFailure>),
-    /// The service wants to end.
+    /// The service shuts down.
     Shutdown,
-    /// The end is done.
+    /// The stop is complete.
     StopReturned,
 }
 
-/// The transcription, adapted.
+/// The transcription with the intended differences.
 #[derive(Debug, Clone)]
 pub struct Adapted {
-    pub(super) seed: Transcription,
+    pub(super) inner: Transcription,
     starts: usize,
-    start_given_up: At,
+    start_deadline: At,
     messages: usize,
-    open: Option<Open>,
+    in_flight: Option<InFlight>,
     last_sent: At,
     last_success: Option<At>,
     ending: Ending,
@@ -48,7 +48,7 @@ pub struct Adapted {
 
 /// The liveness message that may still be answered.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct InFlight {
     number: usize,
     sent: At,
     until: At,
@@ -57,7 +57,7 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     NotYet,
-    /// The client is lost; only a shutdown leads on.
+    /// The client is lost; only a shutdown has an effect.
     Failed,
     Stopping {
         until: At,
@@ -66,178 +66,179 @@ enum Ending {
 }
 
 impl Adapted {
-    /// Begins.
+    /// Returns a transcription whose first start is sent.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            seed: Transcription::new(),
+            inner: Transcription::new(),
             starts: 1,
-            start_given_up: START_TIMEOUT,
+            start_deadline: START_TIMEOUT,
             messages: 0,
-            open: None,
+            in_flight: None,
             last_sent: At::ZERO,
             last_success: None,
             ending: Ending::NotYet,
         }
     }
 
-    /// When time alone will do something.
+    /// Returns the instant of the next timer.
     #[must_use]
     pub fn due(&self) -> Option<At> {
         match self.ending {
-            Ending::NotYet if self.seed.state == LoopState::Starting => Some(self.start_given_up),
-            Ending::NotYet => self.seed.due(),
+            Ending::NotYet if self.inner.state == LoopState::Starting => Some(self.start_deadline),
+            Ending::NotYet => self.inner.due(),
             Ending::Stopping { until } => Some(until),
             Ending::Failed | Ending::Stopped => None,
         }
     }
 
-    /// Whether it shows the same and will do the same by itself.
+    /// Returns whether both have the same status and will do the same without input.
     #[must_use]
     pub fn does_the_same_as(&self, other: &Self) -> bool {
-        self.seed.does_the_same_as(&other.seed) && self.due() == other.due()
+        self.inner.does_the_same_as(&other.inner) && self.due() == other.due()
     }
 
-    /// Takes what happened: as the transcription does, or with the difference that is in run.
+    /// Handles an occurrence as the transcription does, or with the difference that applies. Returns that difference.
     pub fn step(&mut self, now: At, occurrence: Occurrence) -> Option<Difference> {
         let difference = self.situation(now, occurrence);
-        let outputs_before = self.seed.outputs.len();
-        let was_alive = self.seed.client.alive;
+        let outputs_before = self.inner.outputs.len();
+        let was_alive = self.inner.client.alive;
         match difference {
-            Some(difference) => self.do_instead(difference, now, occurrence),
+            Some(difference) => self.differently(difference, now, occurrence),
             None => self.as_transcribed(now, occurrence),
         }
-        if was_alive && !self.seed.client.alive {
-            // What is under way has one interval more.
-            self.open = self.open.map(|open| Open {
-                until: open.until.min(now + NOT_LIVE),
-                ..open
+        if was_alive && !self.inner.client.alive {
+            // A message in flight has at most one more interval.
+            self.in_flight = self.in_flight.map(|in_flight| InFlight {
+                until: in_flight.until.min(now + NOT_LIVE),
+                ..in_flight
             });
         }
         self.update_records(now, occurrence, outputs_before);
         difference
     }
 
-    /// The transcription's own step, whatever difference is in run.
+    /// Takes the transcription's own step, whatever difference applies.
     pub fn as_transcribed(&mut self, now: At, occurrence: Occurrence) {
         let text = |result: Result<(), BusFailure>| result.map_err(|failure| failure.text);
         match occurrence {
-            Occurrence::TimePasses => self.seed.advance_to(now),
+            Occurrence::TimePasses => self.inner.advance_to(now),
             Occurrence::StartReturned(number, result) => {
                 if number + 1 == self.starts {
-                    self.seed.handle(now, Input::StartReturned(text(result)));
+                    self.inner.handle(now, Input::StartReturned(text(result)));
                 }
             }
             Occurrence::LivenessReturned(_, result) => {
-                self.seed.handle(now, Input::LivenessReturned(text(result)));
+                self.inner
+                    .handle(now, Input::LivenessReturned(text(result)));
             }
-            Occurrence::Traffic(result) => self.seed.handle(now, Input::Traffic(text(result))),
-            Occurrence::Shutdown => self.seed.handle(now, Input::ContextDone),
+            Occurrence::Traffic(result) => self.inner.handle(now, Input::Traffic(text(result))),
+            Occurrence::Shutdown => self.inner.handle(now, Input::ContextDone),
             Occurrence::StopReturned => {}
         }
     }
 
-    fn do_instead(&mut self, difference: Difference, now: At, occurrence: Occurrence) {
+    fn differently(&mut self, difference: Difference, now: At, occurrence: Occurrence) {
         match difference {
             Difference::RunningWithoutProof => {
-                self.as_transcribed_silently(now, occurrence);
-                self.seed.client.alive = false;
+                self.as_transcribed_without_outputs(now, occurrence);
+                self.inner.client.alive = false;
                 self.send(now);
             }
             Difference::StartWithoutDeadline => {
-                self.seed.set_status(ServiceStatus::NotReady);
-                self.seed.state = LoopState::Delaying { until: now + RETRY };
+                self.inner.set_status(ServiceStatus::NotReady);
+                self.inner.state = LoopState::Delaying { until: now + RETRY };
             }
             Difference::MessageWithoutDeadline => {
-                self.open = None;
-                self.note_loss(now);
+                self.in_flight = None;
+                self.record_loss(now);
                 self.send(now);
             }
             Difference::UnknownText
             | Difference::IntervalAfterLoss
             | Difference::FailureDuringMessage => self.mark_not_live(now, occurrence),
-            Difference::EvidenceHeldBack => self.seed.monitor(now, LIVE),
+            Difference::EvidenceHeldBack => self.inner.monitor(now, LIVE),
             Difference::FailureWhileNotLive => {
                 if let Occurrence::LivenessReturned(..) = occurrence {
-                    self.seed.set_status(ServiceStatus::NotReady);
+                    self.inner.set_status(ServiceStatus::NotReady);
                 }
-                self.seed.client.last_post = Some(now);
+                self.inner.client.last_post = Some(now);
             }
-            // What is stale, outdated or a mere hint changes nothing.
+            // A stale answer, an outdated failure and a suspicion before the first proof change nothing.
             Difference::LateAnswer
             | Difference::NewerSuccess
             | Difference::SuspicionBeforeProof => {}
             Difference::ClientLost => {
-                self.seed.set_status(ServiceStatus::Failed);
+                self.inner.set_status(ServiceStatus::Failed);
                 self.leave_the_loop(Ending::Failed);
             }
             Difference::Shutdown if occurrence == Occurrence::Shutdown => {
-                self.seed.set_status(ServiceStatus::NotReady);
+                self.inner.set_status(ServiceStatus::NotReady);
                 self.leave_the_loop(Ending::Stopping {
                     until: now + STOP_TIMEOUT,
                 });
             }
             Difference::Shutdown => {
-                self.seed.set_status(ServiceStatus::Stopped);
+                self.inner.set_status(ServiceStatus::Stopped);
                 self.ending = Ending::Stopped;
             }
         }
     }
 
-    /// A loss while live, or the first verdict before anything was proved.
+    /// Handles a loss while live, or the first verdict before anything was proved.
     fn mark_not_live(&mut self, now: At, occurrence: Occurrence) {
         if let Occurrence::LivenessReturned(..) = occurrence {
-            self.open = None;
+            self.in_flight = None;
         }
-        let was_alive = self.seed.client.alive;
-        self.note_loss(now);
+        let was_alive = self.inner.client.alive;
+        self.record_loss(now);
         if was_alive {
             let timer = self
-                .open_message(now)
-                .map_or(now.max(self.last_sent + NOT_LIVE), |open| {
-                    open.until.min(now + NOT_LIVE)
+                .message_in_flight(now)
+                .map_or(now.max(self.last_sent + NOT_LIVE), |in_flight| {
+                    in_flight.until.min(now + NOT_LIVE)
                 });
-            self.seed.state = LoopState::Monitoring {
+            self.inner.state = LoopState::Monitoring {
                 timeout: NOT_LIVE,
                 timer,
             };
         }
     }
 
-    fn note_loss(&mut self, now: At) {
-        self.seed.client.alive = false;
-        self.seed.client.last_post = Some(now);
-        self.seed.set_status(ServiceStatus::NotReady);
+    fn record_loss(&mut self, now: At) {
+        self.inner.client.alive = false;
+        self.inner.client.last_post = Some(now);
+        self.inner.set_status(ServiceStatus::NotReady);
     }
 
     fn send(&mut self, now: At) {
-        self.seed.outputs.push(Output::SendLiveness);
-        self.seed.monitor(now, NOT_LIVE);
+        self.inner.outputs.push(Output::SendLiveness);
+        self.inner.monitor(now, NOT_LIVE);
     }
 
     fn leave_the_loop(&mut self, ending: Ending) {
-        self.seed.state = LoopState::Exited;
+        self.inner.state = LoopState::Exited;
         self.ending = ending;
     }
 
-    /// The transcription's step without what it shows.
-    fn as_transcribed_silently(&mut self, now: At, occurrence: Occurrence) {
-        let status = self.seed.status;
-        let outputs = self.seed.outputs.len();
+    /// Takes the transcription's step without its outputs.
+    fn as_transcribed_without_outputs(&mut self, now: At, occurrence: Occurrence) {
+        let status = self.inner.status;
+        let outputs = self.inner.outputs.len();
         self.as_transcribed(now, occurrence);
-        self.seed.outputs.truncate(outputs);
-        self.seed.status = status;
+        self.inner.outputs.truncate(outputs);
+        self.inner.status = status;
     }
 
-    /// What the situations need to know, and the transcription does not keep.
+    /// Records what the situations depend on and the transcription does not store.
     fn update_records(&mut self, now: At, occurrence: Occurrence, outputs_before: usize) {
         match occurrence {
             Occurrence::LivenessReturned(number, result) => {
                 if self
-                    .open_message(now)
-                    .is_some_and(|open| open.number == number)
+                    .message_in_flight(now)
+                    .is_some_and(|in_flight| in_flight.number == number)
                 {
-                    self.open = None;
+                    self.in_flight = None;
                     if result.is_ok() {
                         self.last_success = Some(now);
                     }
@@ -250,20 +251,20 @@ impl Adapted {
             | Occurrence::Shutdown
             | Occurrence::StopReturned => {}
         }
-        let new = self.seed.outputs[outputs_before..].to_vec();
+        let new = self.inner.outputs[outputs_before..].to_vec();
         for output in new {
             match output {
                 Output::Start => {
                     self.starts += 1;
-                    self.start_given_up = now + START_TIMEOUT;
+                    self.start_deadline = now + START_TIMEOUT;
                 }
                 Output::SendLiveness => {
-                    let time = if self.seed.client.alive {
+                    let time = if self.inner.client.alive {
                         LIVE
                     } else {
                         NOT_LIVE
                     };
-                    self.open = Some(Open {
+                    self.in_flight = Some(InFlight {
                         number: self.messages,
                         sent: now,
                         until: now + time,

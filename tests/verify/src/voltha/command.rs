@@ -1,32 +1,32 @@
-//! The long command.
+//! The command `voltha`.
 
 use std::time::Instant;
 
 use super::{Difference, check};
 use crate::figures;
 
-/// How many environments, and which.
+/// Which environments are compared.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the environments come from.
+    /// The seed of the environments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many environments.
+    /// The number of environments.
     #[arg(long, default_value_t = 1_000_000)]
     environments: u64,
-    /// Only this one.
+    /// Compare only in the environment with this number.
     #[arg(long)]
     environment: Option<u64>,
-    /// Write what was compared into `docs/verification.md`.
+    /// Write the result into `docs/verification.md`.
     #[arg(long)]
     write: bool,
 }
 
-/// Compares, and prints what was compared.
+/// Compares, and prints the tally.
 ///
 /// # Errors
 ///
-/// The first counterexample that nothing explains, or a difference that never came into run.
+/// The first counterexample, or a difference that never applied.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let begun = Instant::now();
     let numbers = match args.environment {
@@ -42,11 +42,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.seed
     );
     figures::report("voltha", &found, args.write)?;
-    let stale = Difference::ALL
+    let unused = Difference::ALL
         .into_iter()
         .find(|&difference| tally.explained[difference as usize] == 0);
-    match (args.environment, stale) {
-        (None, Some(stale)) => anyhow::bail!("{stale:?} never came into run"),
+    match (args.environment, unused) {
+        (None, Some(unused)) => anyhow::bail!("{unused:?} never applied"),
         (None, None) | (Some(_), _) => Ok(()),
     }
 }

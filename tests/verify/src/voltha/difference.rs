@@ -1,8 +1,8 @@
-//! The differences that are meant.
+//! The intended differences.
 
-/// Where the preset does something else than the original, on purpose.
+/// A situation in which the preset intentionally differs from the original.
 ///
-/// `there` and `here` are the words of its row in `docs/differences.md`; a test compares them.
+/// [`original`](Self::original) and [`preset`](Self::preset) are its row in `docs/differences.md`; a test compares them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Difference {
@@ -12,30 +12,30 @@ pub enum Difference {
     StartWithoutDeadline,
     /// A liveness message got no answer, and the status depends on it.
     MessageWithoutDeadline,
-    /// A liveness message was answered after the next one went out, or after its deadline.
+    /// A liveness message was answered after the next one was sent, or after its deadline.
     LateAnswer,
     /// An error whose text is not known, where a known one would change something.
     UnknownText,
-    /// Good liveness_of, soon after other good liveness_of.
+    /// Evidence, soon after other evidence.
     EvidenceHeldBack,
-    /// Bad liveness_of while live, with no liveness message under way.
+    /// A failure while live, with no liveness message in flight.
     IntervalAfterLoss,
-    /// Bad liveness_of while live, with a liveness message under way.
+    /// A failure while live, with a liveness message in flight.
     FailureDuringMessage,
-    /// A liveness message failed by bad luck, and something succeeded since it was sent.
+    /// An ambiguous failure of a liveness message, and something succeeded since it was sent.
     NewerSuccess,
-    /// Bad liveness_of before anything was proved.
+    /// A suspicion before the first proof.
     SuspicionBeforeProof,
-    /// Bad liveness_of while not live.
+    /// A failure while not live.
     FailureWhileNotLive,
-    /// The client is beyond repair.
+    /// The client is lost.
     ClientLost,
-    /// The service wants to end.
+    /// The service shuts down.
     Shutdown,
 }
 
 impl Difference {
-    /// Every difference, in the order of their declaration.
+    /// All differences, in the order of their declaration.
     pub const ALL: [Self; 13] = [
         Self::RunningWithoutProof,
         Self::StartWithoutDeadline,
@@ -52,9 +52,9 @@ impl Difference {
         Self::Shutdown,
     ];
 
-    /// What the original does.
+    /// Returns what the original does.
     #[must_use]
-    pub const fn there(self) -> &'static str {
+    pub const fn original(self) -> &'static str {
         match self {
             Self::RunningWithoutProof => {
                 "Running as soon as it is started; the first message a minute later"
@@ -66,45 +66,47 @@ impl Difference {
             Self::LateAnswer => "the answer to any message counts, however old it is",
             Self::UnknownText => "an error whose text is not in the list changes nothing",
             Self::EvidenceHeldBack => {
-                "good liveness_of within 30 s of the last does not begin the minute of silence anew"
+                "evidence within 30 s of the last does not restart the minute of silence"
             }
-            Self::IntervalAfterLoss => "after a loss the next message goes out 5 s later",
+            Self::IntervalAfterLoss => "after a loss the next message is sent 5 s later",
             Self::FailureDuringMessage => {
-                "bad liveness_of while a message is under way: another one follows 5 s later"
+                "a failure while a message is in flight: another one follows 5 s later"
             }
             Self::NewerSuccess => {
                 "a message that fails is a loss, whatever succeeded since it was sent"
             }
-            Self::SuspicionBeforeProof => "bad liveness_of before the first proof is NotReady",
+            Self::SuspicionBeforeProof => "a suspicion before the first proof is NotReady",
             Self::FailureWhileNotLive => {
-                "while not live, bad liveness_of begins the 5 s anew, at most every 30 s"
+                "while not live, a failure restarts the 5 s, at most every 30 s"
             }
             Self::ClientLost => "a client that is closed for good is an error like any other",
             Self::Shutdown => "the status stays what it was when the service ends",
         }
     }
 
-    /// What the preset does.
+    /// Returns what the preset does.
     #[must_use]
-    pub const fn here(self) -> &'static str {
+    pub const fn preset(self) -> &'static str {
         match self {
             Self::RunningWithoutProof => {
-                "Running with the first proof; the first message goes out at once"
+                "Running with the first proof; the first message is sent at once"
             }
-            Self::StartWithoutDeadline => "NotReady after 10 s, and tried again",
+            Self::StartWithoutDeadline => "NotReady after 10 s, then another start",
             Self::MessageWithoutDeadline => {
-                "one in flight, for 60 s while live and 5 s while not; then it is a failure, and the next goes out"
+                "one in flight, for 60 s while live and 5 s while not; then it is a failure, and the next is sent"
             }
             Self::LateAnswer => "an answer after the message's time is stale, and ignored",
-            Self::UnknownText => "every failure counts, whatever it is called",
-            Self::EvidenceHeldBack => "the minute counts from the newest good liveness_of",
+            Self::UnknownText => "every failure counts, whatever its text",
+            Self::EvidenceHeldBack => "the minute counts from the newest evidence",
             Self::IntervalAfterLoss => "as soon as 5 s have passed since the last message",
             Self::FailureDuringMessage => {
                 "when the time of that message is over, if that is sooner"
             }
             Self::NewerSuccess => "an ambiguous failure does not count against a newer success",
-            Self::SuspicionBeforeProof => "a hint is not a verdict: the message under way decides",
-            Self::FailureWhileNotLive => "a message every 5 s, whatever the liveness_of",
+            Self::SuspicionBeforeProof => {
+                "a suspicion is not a verdict: the message in flight decides"
+            }
+            Self::FailureWhileNotLive => "a message every 5 s, whatever fails",
             Self::ClientLost => "Failed, forever",
             Self::Shutdown => "NotReady at once, Stopped at the end",
         }

@@ -1,9 +1,9 @@
-//! The preset's supervisor and the transcription in the same environment, compared at every instant at which anything happens.
+//! Compares the preset's supervisor and the transcription in the same environment, at every instant at which something happens.
 //!
 //! Three run side by side on one clock: the supervisor; the [adapted](Adapted) transcription, which must do exactly what
-//! the supervisor does; and the transcription as it is, for the figures of how far the two are apart. Before each step of the
-//! adapted one, the transcription's own step is taken on a copy: where a difference is said to be in run, the copy must
-//! part from the adapted one, so that no difference explains what needs no explanation.
+//! the supervisor does; and the transcription as it is, to measure how different the two are. Before each step of the
+//! adapted transcription, a copy takes the step of the transcription as it is. Where a difference applies, the copy must
+//! differ from the adapted one, so that no difference explains what needs no explanation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,46 +18,46 @@ use super::failure::BusFailure;
 use super::side::{Side, translated};
 use super::transcription::{At, Input, Output, ServiceStatus, Transcription};
 
-/// What was compared, and how it came out.
+/// What was compared, and the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Instants at which something happened to the two that are compared.
+    /// Instants at which the two were compared.
     pub comparisons: u64,
-    /// Those at which no difference was in run, and both did the same.
+    /// Those at which no difference applied, and both did the same.
     pub agreed: u64,
-    /// Of what was done in those that agreed: starts.
+    /// Starts at the instants that agreed.
     pub starts: u64,
-    /// And liveness messages.
+    /// Liveness messages at the instants that agreed.
     pub messages: u64,
-    /// And changes of the status.
+    /// Changes of the status at the instants that agreed.
     pub statuses: u64,
-    /// Those that each difference explained, in the order of [`Difference::ALL`].
+    /// Instants that each difference explained, in the order of [`Difference::ALL`].
     pub explained: [u64; Difference::ALL.len()],
-    /// How long the environments lasted.
-    pub watched: Duration,
-    /// How long the transcription as it is showed the status of the supervisor.
+    /// The total time of the environments.
+    pub compared: Duration,
+    /// The time for which the transcription as it is had the status of the supervisor.
     pub same_status: Duration,
-    /// How long the transcription as it is said Running while the supervisor did not.
+    /// The time for which the transcription as it is was Running while the supervisor was not.
     pub running_alone: Duration,
 }
 
-/// What nothing explains.
+/// Something that no difference explains.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what}")]
 pub struct Unexplained {
     /// What is not explained.
     pub what: String,
-    /// When.
+    /// The instant.
     pub at: At,
     /// What happened until then, a line for each instant.
     pub log: Vec<Line>,
 }
 
-/// Plays `environment` and adds to the tally.
+/// Compares the two in `environment` and adds to the tally.
 ///
 /// # Errors
 ///
-/// [`Unexplained`] for the first thing that the two do not have in common and that no difference explains.
+/// [`Unexplained`] for the first thing that the two do differently and that no difference explains.
 pub fn compare(environment: &Environment, tally: &mut Tally) -> Result<(), Unexplained> {
     let mut run = Run::new(environment);
     let ran = run.run(tally);
@@ -82,7 +82,7 @@ struct Run<'a> {
     log: Vec<Line>,
 }
 
-/// To recipient something happens: the answers to starts and messages are each side's own.
+/// Who receives an occurrence. Each side has its own answers to starts and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Recipient {
     All,
@@ -90,7 +90,7 @@ enum Recipient {
     Alone,
 }
 
-/// One instant, for the counterexample of a failure.
+/// One instant, for the log of a failure.
 #[derive(Debug, Clone)]
 pub struct Line {
     at: At,
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
             }
         }
         self.step_compared(Occurrence::TimePasses, tally)?;
-        self.after_a_step_alone();
+        self.deliver_alone();
         while let Some((at, recipient, occurrence)) = self.next()? {
             self.measure(at.saturating_sub(self.now), tally);
             self.now = at;
@@ -143,15 +143,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The next instant within the environment, and what happens at it. What is due by itself comes first; nothing else
-    /// happens at that instant, because Go's `select` would choose at random.
+    /// Returns the next instant within the environment, and what happens at it. Timers come first; nothing else happens at
+    /// that instant, because Go's `select` would choose at random.
     fn next(&mut self) -> Result<Option<(At, Recipient, Occurrence)>, String> {
         let compared = [self.supervisor.due(), self.adapted.due()]
             .into_iter()
             .flatten()
             .min();
         if compared.is_some_and(|due| due <= self.now) {
-            return Err(format!("what was due is due again at {:?}", self.now));
+            return Err(format!("a timer that fired is due again at {:?}", self.now));
         }
         let due = compared.into_iter().chain(self.alone.due()).min();
         let soonest = self.now + Duration::from_micros(1);
@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
     }
 
     fn measure(&self, passed: Duration, tally: &mut Tally) {
-        tally.watched += passed;
+        tally.compared += passed;
         let (ours, theirs) = (self.supervisor.status(), self.alone.status());
         if translated(ours) == theirs {
             tally.same_status += passed;
@@ -198,17 +198,17 @@ impl<'a> Run<'a> {
     fn step_compared(&mut self, occurrence: Occurrence, tally: &mut Tally) -> Result<(), String> {
         let now = self.now;
         let mut copy = self.adapted.clone();
-        self.supervisor.take(now, occurrence);
+        self.supervisor.handle(now, occurrence);
         let mut difference = self.adapted.step(now, occurrence);
-        // What a step makes due at once belongs to the same instant.
+        // Timers that are due at once belong to the same instant.
         while self.adapted.due().is_some_and(|due| due <= now) {
             let another = self.adapted.step(now, Occurrence::TimePasses);
             if difference.is_some() && another.is_some() {
-                return Err(format!("{difference:?} and {another:?} are in run at once"));
+                return Err(format!("{difference:?} and {another:?} apply at once"));
             }
             difference = difference.or(another);
         }
-        let outputs = self.adapted.seed.take_outputs();
+        let outputs = self.adapted.inner.take_outputs();
         let line = Line {
             at: now,
             occurrence,
@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
         self.log.push(line);
         if !same {
             return Err(format!(
-                "the two part, with {} in run",
+                "the two differ, and {} applies",
                 difference.map_or("no difference".to_owned(), |it| format!("{it:?}"))
             ));
         }
@@ -239,18 +239,18 @@ impl<'a> Run<'a> {
             Some(difference) => {
                 tally.explained[difference as usize] += 1;
                 copy.as_transcribed(now, occurrence);
-                let would_be = copy.seed.take_outputs();
-                if would_be == outputs && copy.does_the_same_as(&self.adapted) {
-                    return Err(format!("{difference:?} is in run and makes no difference"));
+                let transcribed = copy.inner.take_outputs();
+                if transcribed == outputs && copy.does_the_same_as(&self.adapted) {
+                    return Err(format!("{difference:?} applies and changes nothing"));
                 }
             }
         }
         for output in outputs {
             match output {
                 Output::Start => {
-                    let fate = self.environment.start(self.starts);
-                    if let Some(after) = fate.after {
-                        let returned = Occurrence::StartReturned(self.starts, fate.result);
+                    let outcome = self.environment.start(self.starts);
+                    if let Some(after) = outcome.after {
+                        let returned = Occurrence::StartReturned(self.starts, outcome.result);
                         self.enqueue(now + after, Recipient::Compared, returned);
                     }
                     self.starts += 1;
@@ -287,17 +287,17 @@ impl<'a> Run<'a> {
             Occurrence::Shutdown => self.alone.handle(now, Input::ContextDone),
             Occurrence::StopReturned => {}
         }
-        self.after_a_step_alone();
+        self.deliver_alone();
     }
 
-    fn after_a_step_alone(&mut self) {
+    fn deliver_alone(&mut self) {
         let now = self.now;
         for output in self.alone.take_outputs() {
             match output {
                 Output::Start => {
-                    let fate = self.environment.start(self.starts_alone);
-                    if let Some(after) = fate.after {
-                        let returned = Occurrence::StartReturned(0, fate.result);
+                    let outcome = self.environment.start(self.starts_alone);
+                    if let Some(after) = outcome.after {
+                        let returned = Occurrence::StartReturned(0, outcome.result);
                         self.enqueue(now + after, Recipient::Alone, returned);
                     }
                     self.starts_alone += 1;
@@ -329,12 +329,12 @@ impl fmt::Display for Line {
         match self.occurrence {
             Occurrence::TimePasses => f.write_str("time")?,
             Occurrence::StartReturned(number, result) => {
-                write!(f, "start {number}: {}", said(result))?;
+                write!(f, "start {number}: {}", format_result(result))?;
             }
             Occurrence::LivenessReturned(number, result) => {
-                write!(f, "message {number}: {}", said(result))?;
+                write!(f, "message {number}: {}", format_result(result))?;
             }
-            Occurrence::Traffic(result) => write!(f, "traffic: {}", said(result))?,
+            Occurrence::Traffic(result) => write!(f, "traffic: {}", format_result(result))?,
             Occurrence::Shutdown => f.write_str("shutdown")?,
             Occurrence::StopReturned => f.write_str("stopped")?,
         }
@@ -347,7 +347,7 @@ impl fmt::Display for Line {
     }
 }
 
-fn said(result: Result<(), BusFailure>) -> String {
+fn format_result(result: Result<(), BusFailure>) -> String {
     match result {
         Ok(()) => "ok".to_owned(),
         Err(failure) => format!("{} ({})", failure.text, failure.class),

@@ -1,51 +1,53 @@
-//! Random environments: a bus with its faults, the service's own traffic, and an end.
+//! Random environments: a bus with its faults, the service's own traffic, and a shutdown.
 //!
-//! A environment is plain data, so that a counterexample can be made smaller by leaving parts of it out. What a bus answers depends only on
-//! the environment and on the instant of the question, so that whoever asks at the same instant gets the same answer.
+//! An environment is plain data, so that it can be shrunk by leaving parts of it out. The answer to a liveness message depends
+//! only on the environment and on the instant at which the message is sent, so that both sides get the same answer at the same
+//! instant.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::failure::BusFailure;
 use super::transcription::At;
+use crate::rng::Rng;
 
-/// One environment.
+/// An environment.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// What becomes of each start; after the last one starts succeed.
-    pub starts: Vec<StartFate>,
-    /// How the bus is, from when on; before the first one it is up.
+    /// The outcome of each start; all later starts succeed.
+    pub starts: Vec<StartOutcome>,
+    /// The states of the bus, each with its first instant. Before the first one the bus is up.
     pub bus: Vec<(At, Bus)>,
     /// The service's own traffic.
     pub traffic: Vec<(At, Result<(), BusFailure>)>,
-    /// When the service wants to end, and whether the end is done in time.
+    /// The instant of the shutdown, and whether the stop ends in time.
     pub shutdown: Option<(At, bool)>,
-    /// How long the environment is watched.
+    /// The end of the comparison.
     pub end: At,
     salt: u64,
 }
 
-/// What becomes of a start.
+/// The outcome of a start.
 #[derive(Debug, Clone, Copy)]
-pub struct StartFate {
-    /// When it returns, if ever.
+pub struct StartOutcome {
+    /// The time until it returns; `None` if it never does.
     pub after: Option<Duration>,
-    /// Whether it succeeded.
+    /// The result of the start.
     pub result: Result<(), BusFailure>,
 }
 
-/// How the bus is.
+/// A state of the bus.
 #[derive(Debug, Clone, Copy)]
 pub enum Bus {
     /// Answers within 50 ms.
     Up,
     /// Answers within 80 s.
     Slow,
-    /// Every message fails in this way, after a while.
+    /// Every message fails in this way, within 8 s.
     Down(BusFailure),
     /// Never answers.
     Hung,
-    /// Answers after minutes, with a timeout.
+    /// Every message fails in this way, within four minutes.
     HungUntil(BusFailure),
 }
 
@@ -53,52 +55,52 @@ impl Environment {
     /// Environment number `number` of `seed`.
     #[must_use]
     pub fn draw(seed: u64, number: u64) -> Self {
-        let mut dice = Dice::new(seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
-        let end = seconds(dice.between(120, 900));
-        // Every rate is drawn for each environment: some environments are calm, some are never so.
-        let faults = dice.pick(&[0, 0, 20, 50, 80]);
-        let strays = dice.pick(&[0, 0, 3, 20]);
+        let mut rng = Rng::of_case(seed, number);
+        let end = seconds(rng.between(120, 900));
+        // The rates are drawn for each environment, so some environments have no faults, and some have many.
+        let faults = rng.pick(&[0, 0, 20, 50, 80]);
+        let strays = rng.pick(&[0, 0, 3, 20]);
         Environment {
-            starts: dice.starts(),
-            bus: dice.bus(end, faults),
+            starts: draw_starts(&mut rng),
+            bus: draw_bus(&mut rng, end, faults),
             traffic: Vec::new(),
             shutdown: None,
             end,
-            salt: dice.next(),
+            salt: rng.next_u64(),
         }
-        .with_traffic(&mut dice, strays)
-        .with_shutdown(&mut dice)
+        .with_traffic(&mut rng, strays)
+        .with_shutdown(&mut rng)
     }
 
-    /// What becomes of start number `number`, from 0.
+    /// Returns the outcome of start number `number`, from 0.
     #[must_use]
-    pub fn start(&self, number: usize) -> StartFate {
-        let fine = StartFate {
+    pub fn start(&self, number: usize) -> StartOutcome {
+        let success = StartOutcome {
             after: Some(Duration::from_millis(7)),
             result: Ok(()),
         };
-        self.starts.get(number).copied().unwrap_or(fine)
+        self.starts.get(number).copied().unwrap_or(success)
     }
 
-    /// When and how a message that is sent at `sent` is answered.
+    /// Returns when and how a message that is sent at `sent` is answered; `None` if it never is.
     #[must_use]
     pub fn answer(&self, sent: At) -> Option<(At, Result<(), BusFailure>)> {
         let micros = u64::try_from(sent.as_micros()).unwrap_or(u64::MAX);
-        let mut dice = Dice::new(self.salt ^ micros.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut rng = Rng::of_case(self.salt, micros);
         let (within, result) = match self.bus_at(sent) {
             Bus::Up => (Duration::from_millis(50), Ok(())),
             Bus::Slow => (seconds(80), Ok(())),
             Bus::Down(failure) => {
-                let within = dice.pick(&[20, 400, 8_000]);
+                let within = rng.pick(&[20, 400, 8_000]);
                 (Duration::from_millis(within), Err(failure))
             }
             Bus::Hung => return None,
             Bus::HungUntil(failure) => (seconds(240), Err(failure)),
         };
-        Some((sent + dice.below(within), result))
+        Some((sent + duration(&mut rng, within), result))
     }
 
-    /// Everything but the starts happens sooner by as much, or at the beginning.
+    /// Moves everything except the starts to an earlier instant, at the earliest to zero.
     pub(super) fn move_sooner(&mut self, by: Duration) {
         let bus = self.bus.iter_mut().map(|(at, _)| at);
         let traffic = self.traffic.iter_mut().map(|(at, _)| at);
@@ -116,12 +118,12 @@ impl Environment {
             .map_or(Bus::Up, |(_, bus)| *bus)
     }
 
-    fn with_traffic(mut self, dice: &mut Dice, strays: u64) -> Self {
+    fn with_traffic(mut self, rng: &mut Rng, strays: u64) -> Self {
         let mut at = At::ZERO;
         while at < self.end {
-            // A stretch of one pace, the first of them silence. In milliseconds: how long the stretch may be, and how far apart
-            // its messages are, at least and at most.
-            let (stretch, shortest, longest) = dice.pick(&[
+            // A stretch of traffic at one rate; the first of these is silence. In milliseconds: the maximum length of the stretch,
+            // and the minimum and maximum distance of its messages.
+            let (stretch, min, max) = rng.pick(&[
                 (240_000, 240_000, 240_001),
                 (100_000, 1_000, 8_000),
                 (240_000, 31_000, 58_000),
@@ -129,26 +131,25 @@ impl Environment {
                 (240_000, 40_000, 130_000),
                 (6_000, 50, 2_500),
             ]);
-            let until = at + dice.below(Duration::from_millis(stretch));
+            let until = at + duration(rng, Duration::from_millis(stretch));
             loop {
-                at += Duration::from_millis(shortest)
-                    + dice.below(Duration::from_millis(longest - shortest));
+                at += Duration::from_millis(min) + duration(rng, Duration::from_millis(max - min));
                 if at >= until.min(self.end) {
                     break;
                 }
                 let usual = match self.bus_at(at) {
                     Bus::Up | Bus::Slow => Ok(()),
                     Bus::Down(failure) => Err(failure),
-                    // Who hears nothing says nothing.
-                    Bus::Hung | Bus::HungUntil(_) if dice.percent(90) => continue,
-                    Bus::Hung | Bus::HungUntil(_) => Err(dice.failure()),
+                    // A client without an answer mostly reports nothing.
+                    Bus::Hung | Bus::HungUntil(_) if rng.percent(90) => continue,
+                    Bus::Hung | Bus::HungUntil(_) => Err(draw_failure(rng)),
                 };
-                let result = if !dice.percent(strays) {
+                let result = if !rng.percent(strays) {
                     usual
-                } else if dice.percent(50) {
+                } else if rng.percent(50) {
                     Ok(())
                 } else {
-                    Err(dice.failure())
+                    Err(draw_failure(rng))
                 };
                 self.traffic.push((at, result));
             }
@@ -157,15 +158,15 @@ impl Environment {
         self
     }
 
-    fn with_shutdown(mut self, dice: &mut Dice) -> Self {
-        if dice.percent(50) {
-            let late = dice.percent(80);
+    fn with_shutdown(mut self, rng: &mut Rng) -> Self {
+        if rng.percent(50) {
+            let late = rng.percent(80);
             let at = if late {
                 self.end.saturating_sub(seconds(20))
             } else {
-                dice.below(self.end)
+                duration(rng, self.end)
             };
-            self.shutdown = Some((at + dice.below(seconds(9)), dice.percent(70)));
+            self.shutdown = Some((at + duration(rng, seconds(9)), rng.percent(70)));
         }
         self
     }
@@ -173,9 +174,9 @@ impl Environment {
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, fate) in self.starts.iter().enumerate() {
-            let result = fate.result.map_err(|failure| failure.text);
-            match fate.after {
+        for (number, outcome) in self.starts.iter().enumerate() {
+            let result = outcome.result.map_err(|failure| failure.text);
+            match outcome.after {
                 Some(after) => writeln!(f, "  start {number}: {result:?} after {after:?}")?,
                 None => writeln!(f, "  start {number}: never returns")?,
             }
@@ -197,90 +198,58 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A small generator of numbers (splitmix64).
-struct Dice(u64);
+/// Draws a duration of at most `end`, and never zero.
+fn duration(rng: &mut Rng, end: Duration) -> Duration {
+    let micros = u64::try_from(end.as_micros()).expect("environments are short");
+    Duration::from_micros(1 + rng.below(micros.max(1)))
+}
 
-impl Dice {
-    fn new(seed: u64) -> Self {
-        let mut dice = Self(seed);
-        dice.next();
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from `low` to `high`, both included.
-    fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.next() % 100 < chance
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        let index = self.next() % choices.len() as u64;
-        choices[usize::try_from(index).expect("an index fits")]
-    }
-
-    /// A duration below `end`, and never zero.
-    fn below(&mut self, end: Duration) -> Duration {
-        let micros = u64::try_from(end.as_micros()).expect("environments are short");
-        Duration::from_micros(1 + self.next() % micros.max(1))
-    }
-
-    fn failure(&mut self) -> BusFailure {
-        let any = self.percent(25);
-        loop {
-            let failure = self.pick(&BusFailure::ALL);
-            if any || !failure.loses_the_client() {
-                return failure;
-            }
+fn draw_failure(rng: &mut Rng) -> BusFailure {
+    let any = rng.percent(25);
+    loop {
+        let failure = rng.pick(&BusFailure::ALL);
+        if any || !failure.loses_the_client() {
+            return failure;
         }
     }
+}
 
-    fn starts(&mut self) -> Vec<StartFate> {
-        let count = self.pick(&[0, 0, 1, 3]);
-        let mut starts = Vec::new();
-        for _ in 0..count {
-            let within = self.pick(&[1, 6, 9, 40]);
-            let after = (!self.percent(15)).then(|| self.below(seconds(within)));
-            let result = if self.percent(30) {
-                Ok(())
-            } else {
-                Err(self.failure())
-            };
-            starts.push(StartFate { after, result });
-        }
-        starts
-    }
-
-    fn bus(&mut self, end: At, faults: u64) -> Vec<(At, Bus)> {
-        let mut bus = Vec::new();
-        let mut at = if self.percent(50) {
-            At::ZERO
+fn draw_starts(rng: &mut Rng) -> Vec<StartOutcome> {
+    let count = rng.pick(&[0, 0, 1, 3]);
+    let mut starts = Vec::new();
+    for _ in 0..count {
+        let within = rng.pick(&[1, 6, 9, 40]);
+        let after = (!rng.percent(15)).then(|| duration(rng, seconds(within)));
+        let result = if rng.percent(30) {
+            Ok(())
         } else {
-            self.below(seconds(90))
+            Err(draw_failure(rng))
         };
-        while at < end {
-            let state = if !self.percent(faults) {
-                Bus::Up
-            } else {
-                match self.between(0, 5) {
-                    0 => Bus::Slow,
-                    1 => Bus::Hung,
-                    2 => Bus::HungUntil(self.failure()),
-                    _ => Bus::Down(self.failure()),
-                }
-            };
-            bus.push((at, state));
-            at += seconds(self.between(2, 150)) + self.below(seconds(1));
-        }
-        bus
+        starts.push(StartOutcome { after, result });
     }
+    starts
+}
+
+fn draw_bus(rng: &mut Rng, end: At, faults: u64) -> Vec<(At, Bus)> {
+    let mut bus = Vec::new();
+    let mut at = if rng.percent(50) {
+        At::ZERO
+    } else {
+        duration(rng, seconds(90))
+    };
+    while at < end {
+        let state = if !rng.percent(faults) {
+            Bus::Up
+        } else {
+            match rng.between(0, 5) {
+                0 => Bus::Slow,
+                1 => Bus::Hung,
+                2 => Bus::HungUntil(draw_failure(rng)),
+                _ => Bus::Down(draw_failure(rng)),
+            }
+        };
+        bus.push((at, state));
+        at += seconds(rng.between(2, 150)) + duration(rng, seconds(1));
+    }
+    bus
 }

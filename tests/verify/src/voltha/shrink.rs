@@ -1,11 +1,11 @@
-//! The shrink shrinker of a failure: the same environment with everything left out that it does not need.
+//! Shrinks an environment with a failure, by leaving out everything that the failure does not need.
 
 use std::time::Duration;
 
 use super::differential::{Tally, Unexplained, compare};
 use super::environment::Environment;
 
-/// Leaves out whatever can be left out so that `environment` still fails, and tells how it fails then.
+/// Leaves out everything that can be left out so that `environment` still fails, and returns how it fails then.
 #[must_use]
 pub fn shrink(environment: Environment, failure: Unexplained) -> (Environment, Unexplained) {
     let mut shrinker = Shrinker {
@@ -68,7 +68,7 @@ impl Shrinker {
         });
     }
 
-    /// Moves everything towards the beginning, by much at first, where that makes the shrinker shorter.
+    /// Moves everything to earlier instants, by much at first, where that makes the log shorter.
     fn sooner(&mut self) {
         let mut by = self.environment.end;
         while by > Duration::from_secs(1) {

@@ -1,4 +1,4 @@
-//! The supervisor with the preset, in the words of a environment.
+//! The supervisor with the preset, with the inputs and outputs of the transcription.
 
 use std::time::Instant;
 
@@ -10,10 +10,10 @@ use super::adapted::Occurrence;
 use super::failure::BusFailure;
 use super::transcription::{At, Output, ServiceStatus};
 
-/// The supervisor, and the names of its operations.
+/// The supervisor, and the ids of its operations.
 #[derive(Debug)]
 pub(super) struct Side {
-    begun: Instant,
+    created: Instant,
     supervisor: Supervisor,
     starts: Vec<ClientId>,
     messages: Vec<LivenessId>,
@@ -24,11 +24,11 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn new() -> Self {
-        let begun = Instant::now();
-        let config = Config::new(Settings::as_in_voltha()).expect("the preset makes sense");
+        let created = Instant::now();
+        let config = Config::new(Settings::as_in_voltha()).expect("the preset is valid");
         let mut side = Self {
-            begun,
-            supervisor: Supervisor::new(config, begun),
+            created,
+            supervisor: Supervisor::new(config, created),
             starts: Vec::new(),
             messages: Vec::new(),
             stop: None,
@@ -41,7 +41,7 @@ impl Side {
 
     pub(super) fn due(&self) -> Option<At> {
         let due = self.supervisor.poll_timeout()?;
-        Some(due.saturating_duration_since(self.begun))
+        Some(due.saturating_duration_since(self.created))
     }
 
     pub(super) fn status(&self) -> Status {
@@ -52,8 +52,8 @@ impl Side {
         std::mem::take(&mut self.outputs)
     }
 
-    pub(super) fn take(&mut self, now: At, occurrence: Occurrence) {
-        let at = self.begun + now;
+    pub(super) fn handle(&mut self, now: At, occurrence: Occurrence) {
+        let at = self.created + now;
         match self.event(at, occurrence) {
             Some(event) => self.supervisor.handle_event(at, event),
             None => self.supervisor.handle_timeout(at),
@@ -106,7 +106,7 @@ impl Side {
                     }
                 }
                 Action::Stop { id, .. } => self.stop = Some(id),
-                // The original has nothing like them, and the preset has no handlers.
+                // The original has no such outputs, and the preset has no handlers.
                 Action::RegisterHandler { .. }
                 | Action::DiscardClient { .. }
                 | Action::DiscardRegistration { .. }
@@ -116,7 +116,7 @@ impl Side {
     }
 }
 
-/// The original's word for a status.
+/// Returns the original's name of a status.
 pub(super) const fn translated(status: Status) -> ServiceStatus {
     match status {
         Status::Unknown => ServiceStatus::Unknown,

@@ -1,28 +1,28 @@
-//! The original's loop, transcribed with its faults: a machine of virtual time that shares no code with the core.
+//! The original's loop, transcribed with its faults: a state machine in virtual time that shares no code with the core.
 //!
-//! Three things are one machine here, because together they are what a bus sees of that program:
+//! Three parts are one state machine here, because a bus observes them together:
 //! - the *start*: Preparing, Prepared, then start after start, a fixed delay apart, until one succeeds;
-//! - the *client*, as much of it as liveness goes through: whether it takes itself for alive, which liveness_of it lets through
-//!   to its channel, and which errors it takes for a loss;
-//! - the *monitor*: reads the channel, sets the status, and sends a liveness message when its timer runs out.
+//! - the *client*, as far as it concerns liveness: whether it considers itself alive, which results it posts to its channel, and
+//!   which errors it considers a loss;
+//! - the *monitor*: reads the channel, sets the status, and sends a liveness message when its timer fires.
 //!
-//! The text that was given is partial. Where it leaves something open, this is what was decided, and on what ground:
+//! The text that was given is partial. Where it leaves something open, this was decided, for these reasons:
 //! - A failed start ends with its delay and the next start; a successful one leaves the loop. (Closing braces and `continue` are
 //!   missing in the text; its comments say so.)
 //! - The intervals are the defaults of the program's configuration: 2 s between starts, 60 s live, 5 s not live.
-//! - The client begins alive, and enabling the channel posts that at once; the channel has ten places. An unchanged state
+//! - The client begins alive, and enabling the channel posts that at once; the channel has a capacity of ten. An unchanged state
 //!   is posted again only when more than half a live interval has passed since the last post, or nothing was posted yet; the
 //!   first post does not count as one. (From the client library and from how the core sets it up.)
-//! - A sender that finds the channel full waits forever; what it knew is not noted before it was posted.
-//! - Seven texts are a loss of liveness, two of them as endings; every other error changes nothing.
+//! - A sender that finds the channel full waits forever; its state is not recorded before it is posted.
+//! - Seven texts are a loss of liveness, two of them as the end of a longer text; every other error changes nothing.
 //! - Neither a start nor a liveness message has a deadline.
-//! - A liveness message's result is liveness_of, whoever's turn it was: who gets whose result makes no difference to the channel.
+//! - The result of any liveness message counts, whichever call receives it: that makes no difference to the channel.
 //! - When the context ends while the monitor could also read its channel, Go picks at random; here the monitor ends. A timer
-//!   and liveness_of at the same instant are random too; the environments have no such instants.
-//! - A start under way does not see the end of the context; it is noticed after the start.
-//! - Nothing in the loop says Stopped or Failed.
+//!   and a result at the same instant are random too; the environments have no such instants.
+//! - A start in progress does not notice the end of the context; it is noticed after the start.
+//! - The loop never sets Stopped or Failed.
 //!
-//! Not transcribed: the registration of handlers (it fails by ending the process, and the preset has no handlers), and the
+//! Not transcribed: the registration of handlers (when it fails it ends the process, and the preset has no handlers), and the
 //! stop of the client after the monitor's end (nothing that is compared follows from it).
 
 use std::collections::VecDeque;
@@ -42,7 +42,7 @@ const CHANNEL_CAPACITY: usize = 10;
 
 /// The status of the service "message-bus".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the seven names say it")]
+#[expect(missing_docs, reason = "the seven names are self-explanatory")]
 pub enum ServiceStatus {
     Unknown,
     Preparing,
@@ -53,10 +53,10 @@ pub enum ServiceStatus {
     NotReady,
 }
 
-/// What happens to it.
+/// An input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The start under way returned.
+    /// The start in progress returned.
     StartReturned(Result<(), Text>),
     /// A liveness message returned.
     LivenessReturned(Result<(), Text>),
@@ -66,18 +66,18 @@ pub enum Input {
     ContextDone,
 }
 
-/// What it does.
+/// An output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Starts the client.
     Start,
     /// Sends a liveness message.
     SendLiveness,
-    /// Shows another status.
+    /// Sets another status.
     Status(ServiceStatus),
 }
 
-/// The machine: the start, the client and the monitor.
+/// The state machine: the start, the client and the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcription {
     pub(super) status: ServiceStatus,
@@ -87,7 +87,7 @@ pub struct Transcription {
     pub(super) outputs: Vec<Output>,
 }
 
-/// Where the loop is.
+/// The state of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoopState {
     Starting,
@@ -96,7 +96,7 @@ pub(super) enum LoopState {
     Exited,
 }
 
-/// The client library, as much of it as liveness goes through.
+/// The client library, as far as it concerns liveness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) alive: bool,
@@ -106,10 +106,10 @@ pub(super) struct Client {
 }
 
 impl Transcription {
-    /// Begins: Preparing, Prepared, the first start.
+    /// Returns a loop that was Preparing, is Prepared, and has sent its first start.
     #[must_use]
     pub fn new() -> Self {
-        let mut begun = Self {
+        let mut created = Self {
             status: ServiceStatus::Unknown,
             state: LoopState::Starting,
             client: Client {
@@ -121,13 +121,13 @@ impl Transcription {
             cancelled: false,
             outputs: Vec::new(),
         };
-        begun.set_status(ServiceStatus::Preparing);
-        begun.set_status(ServiceStatus::Prepared);
-        begun.outputs.push(Output::Start);
-        begun
+        created.set_status(ServiceStatus::Preparing);
+        created.set_status(ServiceStatus::Prepared);
+        created.outputs.push(Output::Start);
+        created
     }
 
-    /// Takes what happened at `now`.
+    /// Handles an input at `now`.
     pub fn handle(&mut self, now: At, input: Input) {
         match input {
             Input::StartReturned(result) => self.start_returned(now, result),
@@ -146,7 +146,7 @@ impl Transcription {
         self.read_channel(now);
     }
 
-    /// Lets time advance_to to `now`.
+    /// Advances the time to `now`.
     pub fn advance_to(&mut self, now: At) {
         match self.state {
             LoopState::Delaying { until } if until <= now => {
@@ -167,7 +167,7 @@ impl Transcription {
         }
     }
 
-    /// When time alone will do something.
+    /// Returns the instant of the next timer.
     #[must_use]
     pub fn due(&self) -> Option<At> {
         match self.state {
@@ -177,24 +177,24 @@ impl Transcription {
         }
     }
 
-    /// What it did since it was asked last.
+    /// Returns the outputs since the last call.
     pub fn take_outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
 
-    /// The status that it shows.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> ServiceStatus {
         self.status
     }
 
-    /// Senders that wait for a state in the channel.
+    /// Returns the number of senders that wait because the channel is full.
     #[must_use]
     pub fn blocked_senders(&self) -> usize {
         self.client.blocked.len()
     }
 
-    /// Whether it shows the same and will do the same by itself.
+    /// Returns whether both have the same status and will do the same without input.
     pub(super) fn does_the_same_as(&self, other: &Self) -> bool {
         (self.status, self.state, self.client.alive)
             == (other.status, other.state, other.client.alive)
@@ -271,7 +271,7 @@ impl Client {
         self.alive = alive;
     }
 
-    /// Whether this liveness_of reaches the channel: a change does, and one reminder per interval.
+    /// Returns whether this state is posted to the channel: a change is, and an unchanged state once per interval.
     pub(super) fn would_post(&self, now: At, alive: bool) -> bool {
         self.alive != alive
             || self
@@ -291,7 +291,7 @@ impl Client {
     }
 }
 
-/// What a result says about liveness: errors whose text is not known say nothing.
+/// Returns whether a result means alive or not; `None` for errors whose text is not known.
 fn liveness_of(result: Result<(), Text>) -> Option<bool> {
     match result {
         Ok(()) => Some(true),
@@ -299,7 +299,7 @@ fn liveness_of(result: Result<(), Text>) -> Option<bool> {
     }
 }
 
-/// Whether an error with this text is a loss of liveness.
+/// Returns whether an error with this text is a loss of liveness.
 pub(super) fn is_liveness_error(text: Text) -> bool {
     const WHOLE: [&str; 5] = [
         "context deadline exceeded",

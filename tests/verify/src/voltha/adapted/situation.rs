@@ -1,12 +1,12 @@
-//! Which difference is in run, judged from what is known before anything happens.
+//! Which difference applies, judged from what is known before anything happens.
 
 use super::super::difference::Difference;
 use super::super::failure::BusFailure;
 use super::super::transcription::{At, LoopState, NOT_LIVE, ServiceStatus, is_liveness_error};
-use super::{Adapted, Ending, Occurrence, Open};
+use super::{Adapted, Ending, InFlight, Occurrence};
 
 impl Adapted {
-    /// The difference that is in run when this happens now.
+    /// Returns the difference that applies if this happens now.
     #[must_use]
     pub fn situation(&self, now: At, occurrence: Occurrence) -> Option<Difference> {
         match self.ending {
@@ -24,13 +24,13 @@ impl Adapted {
         match occurrence {
             Occurrence::TimePasses => self.situation_in_time(now),
             Occurrence::StartReturned(number, result) => {
-                let pending = self.seed.state == LoopState::Starting && number + 1 == self.starts;
+                let pending = self.inner.state == LoopState::Starting && number + 1 == self.starts;
                 (pending && result.is_ok()).then_some(Difference::RunningWithoutProof)
             }
-            Occurrence::LivenessReturned(number, result) => match self.open_message(now) {
-                Some(open) if open.number == number => match result {
+            Occurrence::LivenessReturned(number, result) => match self.message_in_flight(now) {
+                Some(in_flight) if in_flight.number == number => match result {
                     Ok(()) => self.situation_of_evidence(now),
-                    Err(failure) => self.situation_of_a_failed_message(now, open, failure),
+                    Err(failure) => self.situation_of_a_failed_message(now, in_flight, failure),
                 },
                 Some(_) | None => self
                     .reaches_the_monitor(now, result)
@@ -46,15 +46,15 @@ impl Adapted {
     }
 
     fn situation_in_time(&self, now: At) -> Option<Difference> {
-        match (self.seed.state, self.open) {
+        match (self.inner.state, self.in_flight) {
             (LoopState::Starting, _) => {
-                (self.start_given_up <= now).then_some(Difference::StartWithoutDeadline)
+                (self.start_deadline <= now).then_some(Difference::StartWithoutDeadline)
             }
-            (LoopState::Monitoring { timer, .. }, Some(open)) if timer <= now => {
-                let depends = match self.seed.status() {
+            (LoopState::Monitoring { timer, .. }, Some(in_flight)) if timer <= now => {
+                let depends = match self.inner.status() {
                     ServiceStatus::Prepared => true,
-                    // Unless it was given up before, because something else succeeded since.
-                    ServiceStatus::Running => open.until == now,
+                    // Unless it was abandoned, because something else succeeded since.
+                    ServiceStatus::Running => in_flight.until == now,
                     ServiceStatus::Unknown
                     | ServiceStatus::Preparing
                     | ServiceStatus::Stopped
@@ -70,33 +70,33 @@ impl Adapted {
     }
 
     fn situation_of_evidence(&self, now: At) -> Option<Difference> {
-        let held_back = !self.seed.client.would_post(now, true);
+        let held_back = !self.inner.client.would_post(now, true);
         held_back.then_some(Difference::EvidenceHeldBack)
     }
 
     fn situation_of_a_failed_message(
         &self,
         now: At,
-        open: Open,
+        in_flight: InFlight,
         failure: BusFailure,
     ) -> Option<Difference> {
         let known = is_liveness_error(failure.text);
-        let bad_luck = failure.may_be_bad_luck();
-        let newer_success = self.last_success.is_some_and(|at| at > open.sent);
+        let ambiguous = failure.is_ambiguous();
+        let newer_success = self.last_success.is_some_and(|at| at > in_flight.sent);
         if failure.loses_the_client() {
             Some(Difference::ClientLost)
-        } else if self.seed.client.alive {
-            match (known, bad_luck && newer_success) {
+        } else if self.inner.client.alive {
+            match (known, ambiguous && newer_success) {
                 (true, true) => Some(Difference::NewerSuccess),
                 (true, false) => Some(Difference::IntervalAfterLoss),
                 (false, true) => None,
                 (false, false) => Some(Difference::UnknownText),
             }
         } else if known {
-            let again = self.seed.client.would_post(now, false);
+            let again = self.inner.client.would_post(now, false);
             again.then_some(Difference::FailureWhileNotLive)
         } else {
-            (self.seed.status() == ServiceStatus::Prepared).then_some(Difference::UnknownText)
+            (self.inner.status() == ServiceStatus::Prepared).then_some(Difference::UnknownText)
         }
     }
 
@@ -104,17 +104,17 @@ impl Adapted {
         let known = is_liveness_error(failure.text);
         if failure.loses_the_client() {
             Some(Difference::ClientLost)
-        } else if self.seed.client.alive {
-            match (known, self.open_message(now)) {
+        } else if self.inner.client.alive {
+            match (known, self.message_in_flight(now)) {
                 (true, None) => Some(Difference::IntervalAfterLoss),
-                (true, Some(open)) => {
-                    let over_sooner = open.until < now + NOT_LIVE;
+                (true, Some(in_flight)) => {
+                    let over_sooner = in_flight.until < now + NOT_LIVE;
                     over_sooner.then_some(Difference::FailureDuringMessage)
                 }
                 (false, _) => Some(Difference::UnknownText),
             }
-        } else if known && self.seed.client.would_post(now, false) {
-            Some(match self.seed.status() {
+        } else if known && self.inner.client.would_post(now, false) {
+            Some(match self.inner.status() {
                 ServiceStatus::Prepared => Difference::SuspicionBeforeProof,
                 ServiceStatus::Unknown
                 | ServiceStatus::Preparing
@@ -130,15 +130,15 @@ impl Adapted {
 
     fn reaches_the_monitor(&self, now: At, result: Result<(), BusFailure>) -> bool {
         let known = result.map_or_else(|failure| is_liveness_error(failure.text), |()| true);
-        known && self.seed.client.would_post(now, result.is_ok())
+        known && self.inner.client.would_post(now, result.is_ok())
     }
 
-    pub(super) fn open_message(&self, now: At) -> Option<Open> {
-        self.open.filter(|open| now < open.until)
+    pub(super) fn message_in_flight(&self, now: At) -> Option<InFlight> {
+        self.in_flight.filter(|in_flight| now < in_flight.until)
     }
 
     pub(super) fn has_client(&self) -> bool {
-        match self.seed.state {
+        match self.inner.state {
             LoopState::Monitoring { .. } => true,
             LoopState::Starting | LoopState::Delaying { .. } | LoopState::Exited => false,
         }
