@@ -34,7 +34,7 @@ simulate:
 
 # The preset and the loop that it follows, in the same environments.
 voltha:
-    cargo run --release -p livebus-verify -- voltha --worlds 2000000
+    cargo run --release -p livebus-verify -- voltha --environments 2000000
 
 # cargo-mutants on the core: none may be missed.
 mutants:
