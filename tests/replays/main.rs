@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use livebus_core::Supervisor;
 use livebus_recording::{Content, Header, Line, Outcome, Reader, Replay};
 use livebus_runner::Entry;
-use livebus_tests::is_asked_for;
+use livebus_tests::is_enabled;
 use livebus_tests::recordings::{self, slug};
 
 /// All recordings: the scenario's folder, and the file.
@@ -85,7 +85,7 @@ fn replayed(recording: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_recording_replays_the_same() {
-    let rewrite = is_asked_for("LIVEBUS_REWRITE_RECORDINGS");
+    let rewrite = is_enabled("LIVEBUS_REWRITE_RECORDINGS");
     for (_, path) in recordings() {
         let text = fs::read(&path).expect("it can be read");
         let now = replayed(&text);

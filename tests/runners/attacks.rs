@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Settings, Status};
 use livebus_endpoints::http::Limits;
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::attack::{Attack, Outcome, Size};
 use livebus_tests::host::FullRunner;
 use livebus_tests::http::{Sampler, connect};
@@ -134,7 +134,9 @@ pub(crate) async fn client_that_never_reads_is_closed<R: FullRunner>() {
     let address = handle.http_address().expect("it serves");
     let error = blocking::<R, _>(move || {
         let mut stream = connect(address).expect("it listens");
-        stream.set_write_timeout(Some(PATIENCE)).expect("it is one");
+        stream
+            .set_write_timeout(Some(WAIT_LIMIT))
+            .expect("it is one");
         let requests = "GET /livez HTTP/1.1\r\n\r\n".repeat(1_000);
         loop {
             if let Err(error) = stream.write_all(requests.as_bytes()) {

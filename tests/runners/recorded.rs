@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use livebus_recording::{End, Outcome, RecordError, RecordOptions, Recorder, Replay};
 use livebus_runner::BuildError;
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
@@ -31,7 +31,7 @@ pub(crate) async fn a_recording_is_all_on_the_disk_after_the_end<R: FullRunner>(
     handle.ready().await.expect("the bus answers");
     assert_eq!(recording.end(), None);
     handle.shutdown().await;
-    assert_eq!(recording.wait(PATIENCE), Some(End::Stopped));
+    assert_eq!(recording.wait(WAIT_LIMIT), Some(End::Stopped));
 
     let replay = Replay::new(BufReader::new(File::open(&file).expect("it is there")));
     let outcome = replay.and_then(|replay| replay.run(|_, _| {}));

@@ -10,7 +10,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use livebus_core::{Report, Status};
 use livebus_readiness::StatusChange;
 use livebus_runner::{Builder, Bus, Changes, Handle};
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::host::FullRunner;
 
 /// Starts a supervision whose every change is watched from the first on.
@@ -68,7 +68,7 @@ impl<R: FullRunner> Watch<R> {
 
 /// What `future` gives, which must come.
 pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Output = T>) -> T {
-    match select(pin!(future), pin!(R::sleep(PATIENCE))).await {
+    match select(pin!(future), pin!(R::sleep(WAIT_LIMIT))).await {
         Either::Left((value, _)) => value,
         Either::Right(_) => panic!("{what} did not come"),
     }

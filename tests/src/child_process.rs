@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 
 /// A process that is killed and waited for when dropped, and by the kernel when we are killed (Linux with `setpriv`).
 ///
@@ -84,7 +84,7 @@ impl ChildProcess {
     ///
     /// When it does not come.
     pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(status) = self.0.try_wait()? {
                 return Ok(status);

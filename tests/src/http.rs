@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 
 /// How often a [`Sampler`] asks.
 pub const EVERY: Duration = Duration::from_millis(20);
@@ -62,8 +62,8 @@ pub fn ask(address: SocketAddr, method: &str, target: &str) -> anyhow::Result<An
 ///
 /// When nobody listens at `address`.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&address, WAIT_LIMIT)?;
+    stream.set_read_timeout(Some(WAIT_LIMIT))?;
     Ok(stream)
 }
 

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 use crate::child_process::ChildProcess;
 
 /// The program, built as this test was: by the same cargo, into the same folder, with the same profile.
@@ -86,7 +86,7 @@ impl Watch {
         let mut process = ChildProcess::start(executable()?, &all)?;
         let lines = process.lines()?;
         let said = process.errors()?;
-        let line = said.recv_timeout(PATIENCE);
+        let line = said.recv_timeout(WAIT_LIMIT);
         let line = line.context("it does not say where its probes are")?;
         let probes = line
             .split_once("http://")
@@ -106,12 +106,12 @@ impl Watch {
     ///
     /// When none comes, or one that is no JSON.
     pub fn next(&self) -> anyhow::Result<Option<Value>> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(WAIT_LIMIT) {
             Ok(line) => serde_json::from_str(&line)
                 .map(Some)
                 .with_context(|| format!("this is no JSON: {line}")),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => bail!("no line for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => bail!("no line for {WAIT_LIMIT:?}"),
         }
     }
 }

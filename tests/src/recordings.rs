@@ -5,8 +5,8 @@ use std::{fs, io};
 
 use livebus_recording::RecordOptions;
 
-use crate::is_asked_for;
-use crate::watched::Label;
+use crate::is_enabled;
+use crate::kafka_supervision::Label;
 
 /// Set to 1, it has every supervision of a scenario recorded, in place of the recording that is there.
 pub const RECORD: &str = "LIVEBUS_RECORD_SCENARIOS";
@@ -31,7 +31,7 @@ pub fn slug(sentence: &str) -> String {
 ///
 /// When there cannot be a folder for it, or the recording that is there cannot be removed.
 pub fn wanted(label: Label<'_>) -> io::Result<Option<RecordOptions>> {
-    if !is_asked_for(RECORD) {
+    if !is_enabled(RECORD) {
         return Ok(None);
     }
     let scenario = folder().join(slug(label.scenario));

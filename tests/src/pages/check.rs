@@ -14,7 +14,7 @@ use super::page::{Block, Marker, Page};
 use super::project::{Project, build};
 use super::session::Session;
 use crate::apache_kafka::{KafkaNode, NodeOptions, availability};
-use crate::is_asked_for;
+use crate::is_enabled;
 
 /// The port of the Kafka that a block may need.
 const KAFKA_PORT: u16 = 9092;
@@ -101,7 +101,7 @@ impl Checker {
             Some(Marker::RunByCi) => return self.run_by_ci(block),
             Some(Marker::NeedsKafka) => {
                 if let Err(reason) = availability()
-                    && !is_asked_for("LIVEBUS_REQUIRE_KAFKA")
+                    && !is_enabled("LIVEBUS_REQUIRE_KAFKA")
                 {
                     return Ok(Outcome::NotRun(format!("it needs Kafka, and {reason}")));
                 }
