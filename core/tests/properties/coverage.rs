@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::ledger::Ledger;
-use crate::script::{Clock, Script, What, any_script, human_script};
-use crate::world::{Entry, Kind, World};
+use crate::operation_records::OperationRecords;
+use crate::script::{Clock, Script, StepInput, any_script, realistic_script};
+use crate::simulation::{Entry, Kind, Simulation};
 
-const STORIES: u32 = 1_000;
+const SCRIPTS: u32 = 1_000;
 
 fn action_name(action: &Action) -> &'static str {
     match action {
@@ -28,16 +28,16 @@ fn action_name(action: &Action) -> &'static str {
 
 /// What is worth reaching, as far as it can be seen from outside.
 fn seen(script: &Script) -> Vec<String> {
-    let world = World::run(script);
+    let sim = Simulation::run(script);
     let settings = script.config.settings();
-    let mut ledger = Ledger::default();
+    let mut records = OperationRecords::default();
     let mut seen = Vec::new();
-    let mut asked_while_running = false;
-    for entry in &world.log {
-        if let Some(verdict) = ledger.judge(entry) {
+    let mut sent_while_running = false;
+    for entry in &sim.log {
+        if let Some(verdict) = records.verdict(entry) {
             seen.push(format!("answer {verdict:?}"));
         }
-        let Ok(()) = ledger.put_down(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
+        let Ok(()) = records.add(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
             unreachable!("nobody objects")
         };
         seen.extend(
@@ -60,10 +60,10 @@ fn seen(script: &Script) -> Vec<String> {
             .actions
             .iter()
             .any(|a| matches!(a, Action::Renew { .. } | Action::SetStatus(_)));
-        let asks = entry.liveness_messages() > 0;
-        if running && asks {
+        let sends = entry.liveness_messages() > 0;
+        if running && sends {
             seen.push("asking while Running".to_owned());
-            if asked_while_running {
+            if sent_while_running {
                 seen.push("asking again while Running, nothing proved".to_owned());
             }
             let short = |a: &Action| {
@@ -74,7 +74,7 @@ fn seen(script: &Script) -> Vec<String> {
                 seen.push("asking because of a suspicion".to_owned());
             }
         }
-        asked_while_running = running && !proved && (asks || asked_while_running);
+        sent_while_running = running && !proved && (sends || sent_while_running);
         if running && suspected {
             seen.push("suspicion while Running".to_owned());
         }
@@ -90,7 +90,7 @@ fn seen(script: &Script) -> Vec<String> {
         if report.status == Status::Running && entry.before.cause.name() == "HandlerFailed" {
             seen.push("a handler held it up".to_owned());
         }
-        let open = ledger
+        let open = records
             .operations
             .last()
             .is_some_and(|op| op.kind == Kind::Stop && !op.answered);
@@ -111,7 +111,7 @@ fn seen(script: &Script) -> Vec<String> {
     if script
         .steps
         .iter()
-        .any(|step| matches!(step.what, What::Shutdown))
+        .any(|step| matches!(step.what, StepInput::Shutdown))
     {
         seen.push("shutdown".to_owned());
     }
@@ -130,19 +130,19 @@ fn ready_again(entry: &Entry) -> bool {
 }
 
 /// A thousand stories, the same each time.
-pub(crate) fn samples<T>(stories: impl Strategy<Value = T>) -> impl Iterator<Item = T> {
+pub(crate) fn samples<T>(scripts: impl Strategy<Value = T>) -> impl Iterator<Item = T> {
     let mut runner = TestRunner::deterministic();
-    (0..STORIES).map(move |_| {
-        let story = stories.new_tree(&mut runner).expect("nothing is refused");
-        story.current()
+    (0..SCRIPTS).map(move |_| {
+        let tree = scripts.new_tree(&mut runner).expect("nothing is refused");
+        tree.current()
     })
 }
 
 /// In how many of a thousand stories each thing is seen.
-fn coverage(stories: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
+fn coverage(scripts: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
-    for story in samples(stories) {
-        for thing in seen(&story) {
+    for tree in samples(scripts) {
+        for thing in seen(&tree) {
             *counts.entry(thing).or_insert(0) += 1;
         }
     }
@@ -163,8 +163,8 @@ const EXPECTED: [(&str, u32); 43] = [
     ("action RegisterHandler", 350),
     ("action Renew", 400),
     ("action SendLiveness", 650),
-    ("action SetStatus", STORIES),
-    ("action Start", STORIES),
+    ("action SetStatus", SCRIPTS),
+    ("action Start", SCRIPTS),
     ("action Stop", 90),
     ("answer Either", 100),
     ("answer Fresh", 650),
@@ -174,14 +174,14 @@ const EXPECTED: [(&str, u32); 43] = [
     ("asking while Running", 450),
     ("cause ForcedStop", 50),
     ("cause ClientLost", 110),
-    ("cause Configured", STORIES),
+    ("cause Configured", SCRIPTS),
     ("cause Evidence", 450),
     ("cause HandlerFailed", 40),
     ("cause LivenessFailed", 450),
     ("cause ShutDown", 25),
     ("cause ShuttingDown", 90),
     ("cause StartFailed", 150),
-    ("cause Starting", STORIES),
+    ("cause Starting", SCRIPTS),
     ("cause Starved", 50),
     ("clock goes back", 450),
     ("clock jumps days", 60),
@@ -189,8 +189,8 @@ const EXPECTED: [(&str, u32); 43] = [
     ("shutdown", 90),
     ("status Failed", 35),
     ("status NotReady", 550),
-    ("status Prepared", STORIES),
-    ("status Preparing", STORIES),
+    ("status Prepared", SCRIPTS),
+    ("status Preparing", SCRIPTS),
     ("status Running", 450),
     ("status Stopped", 80),
     ("stopping at once", 60),
@@ -202,7 +202,7 @@ const EXPECTED: [(&str, u32); 43] = [
 fn enough(counts: &BTreeMap<String, u32>) {
     for (thing, least) in EXPECTED {
         let count = counts.get(thing).copied().unwrap_or(0);
-        assert!(count >= least, "{thing}: only {count} of {STORIES} stories");
+        assert!(count >= least, "{thing}: only {count} of {SCRIPTS} scripts");
     }
 }
 
@@ -213,5 +213,5 @@ fn any_stories_reach_the_deep_states() {
 
 #[test]
 fn human_stories_reach_the_deep_states() {
-    enough(&coverage(human_script()));
+    enough(&coverage(realistic_script()));
 }

@@ -7,9 +7,9 @@ use livebus_core::{
 };
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, World, is_definitive};
+use crate::simulation::{Entry, Simulation, is_definitive};
 
 /// The instant of the proof that an entry brings: an accepted liveness message that was answered in whatever way proves
 /// that the bus lives, or ordinary traffic, never later than now.
@@ -59,7 +59,7 @@ fn is_a_loss(report: &Report) -> bool {
 fn never_running_before_its_proofs(script: &Script) -> Result<(), TestCaseError> {
     let mut started = false;
     let mut proofs = 0;
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let here = u32::from(proof(&script.config, entry).is_some());
         proofs += here;
         // What was due by then fires before an answer, and after evidence.
@@ -104,7 +104,7 @@ fn never_running_before_its_proofs(script: &Script) -> Result<(), TestCaseError>
 fn running_is_no_older_than_the_bound(script: &Script) -> Result<(), TestCaseError> {
     let config = &script.config;
     let mut newest: Option<Instant> = None;
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let report = entry.report;
         let was_running = entry.before.status == Status::Running
             && entry
@@ -137,10 +137,10 @@ fn running_is_no_older_than_the_bound(script: &Script) -> Result<(), TestCaseErr
 }
 
 /// Evidence is never invented: what a report or a renewal names was told, and is not later than now.
-fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
-    let mut told = Vec::new();
-    for entry in &World::run(script).log {
-        told.extend(proof(&script.config, entry));
+fn evidence_was_delivered(script: &Script) -> Result<(), TestCaseError> {
+    let mut delivered = Vec::new();
+    for entry in &Simulation::run(script).log {
+        delivered.extend(proof(&script.config, entry));
         for action in &entry.actions {
             let named = match action {
                 Action::SetStatus(report) => report.evidence,
@@ -154,7 +154,7 @@ fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
             };
             if let Some(evidence) = named {
                 prop_assert!(
-                    told.contains(&evidence) && evidence <= entry.clock,
+                    delivered.contains(&evidence) && evidence <= entry.clock,
                     "{entry:?}"
                 );
             }
@@ -170,7 +170,7 @@ fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
 /// `on_client_lost` says so. The same holds for a refusal in strict mode and for a lost client.
 fn definitive_failures_come_first(script: &Script) -> Result<(), TestCaseError> {
     let settings = script.config.settings();
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let failure = match entry.event() {
             Some(Event::LivenessAnswered { result, .. }) => result.err(),
             Some(Event::ClientLost { failure, .. }) => Some(failure),
@@ -208,7 +208,7 @@ fn definitive_failures_come_first(script: &Script) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(kept_in!("evidence"))]
+    #![proptest_config(config_for!("evidence"))]
 
     #[test]
     fn s1_it_is_never_running_before_a_start_and_its_proofs(script in any_script()) {
@@ -222,7 +222,7 @@ proptest! {
 
     #[test]
     fn s2_evidence_is_never_invented(script in any_script()) {
-        evidence_was_told(&script)?;
+        evidence_was_delivered(&script)?;
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! the nine rules of the crate's documentation.
 //!
 //! - `settings.rs` and `script.rs` make random configurations and random stories;
-//! - `world.rs` drives a supervisor through a story and keeps an independent log of it;
-//! - `ledger.rs` keeps the books over operations, from that log alone;
-//! - `retelling.rs` tells the story in a log again: to another supervisor, by another clock, under other names;
+//! - `simulation.rs` drives a supervisor through a story and keeps an independent log of it;
+//! - `records.rs` keeps the books over operations, from that log alone;
+//! - `replay.rs` tells the story in a log again: to another supervisor, by another clock, under other names;
 //! - the other files are the properties, by theme; each states its exact formula.
 //!
 //! A failure is written to `regressions/`, to be committed: every later run begins with it. `PROPTEST_CASES` raises the
@@ -18,19 +18,19 @@
 mod canonical;
 mod coverage;
 mod evidence;
-mod ledger;
 mod metamorphic;
+mod operation_records;
 mod operations;
 mod pace;
-mod retelling;
+mod replay;
 mod rules;
 mod script;
 mod settings;
 mod shutdown;
+mod simulation;
 mod snapshot;
 mod status;
 mod timing;
-mod world;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
@@ -45,9 +45,9 @@ pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
 }
 
 /// Where the failures of this theme are kept, and how many cases it has at least: 1,000 if nothing else is said.
-macro_rules! kept_in {
+macro_rules! config_for {
     ($theme:literal) => {
-        $crate::kept_in!($theme, 1_000)
+        $crate::config_for!($theme, 1_000)
     };
     ($theme:literal, $at_least:literal) => {
         $crate::cases(
@@ -61,4 +61,4 @@ macro_rules! kept_in {
         )
     };
 }
-pub(crate) use kept_in;
+pub(crate) use config_for;

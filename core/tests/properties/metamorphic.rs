@@ -5,7 +5,7 @@
 //! - `time.rs`: the same later or earlier, waits that are split, wake-ups for nothing, clocks that go back;
 //! - `copies.rs`: the same twice, clones, seeds, polled or not;
 //! - `answers.rs`: answers that are told again;
-//! - `names.rs`: operations that are called something else;
+//! - `ids.rs`: operations that are called something else;
 //! - `codes.rs`: numbers of a client library that decide nothing;
 //! - `order.rs`: what happens at one instant, in either order;
 //! - `detection.rs`: shorter settings never detect later, and when they do after all.
@@ -14,6 +14,6 @@ mod answers;
 mod codes;
 mod copies;
 mod detection;
-mod names;
+mod ids;
 mod order;
 mod time;

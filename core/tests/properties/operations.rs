@@ -3,11 +3,11 @@
 use livebus_core::{Event, OpId, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::ledger::{Ledger, Verdict, answered};
+use crate::config_for;
+use crate::operation_records::{OperationRecords, Verdict, answered};
 use crate::script::{Script, any_script};
 use crate::settings;
-use crate::world::{Kind, World, discards, operation};
+use crate::simulation::{Kind, Simulation, discards, operation};
 
 /// S5, S6, rule 4. For each operation that begins: no operation of its kind is in flight, that is unanswered, before
 /// its deadline, and not given up with its client.
@@ -19,10 +19,10 @@ fn at_most_one_in_flight(
     script: &Script,
     kinds: impl Fn(Kind) -> bool,
 ) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
-        ledger.put_down(&script.config, entry, |books, new| {
-            let other = books.surely_in_flight(new.kind, new.sent);
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
+        records.add(&script.config, entry, |records, new| {
+            let other = records.surely_in_flight(new.kind, new.sent);
             prop_assert!(
                 !kinds(new.kind) || other.is_none(),
                 "{new:?} begins while {other:?} is in flight, at {entry:?}"
@@ -40,32 +40,32 @@ fn at_most_one_in_flight(
 /// actions, the report and `poll_timeout`, and `stale_answers` grows by one. What is counted is what does nothing: an
 /// answer that was counted agrees with the clone as well.
 fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
+    let mut records = OperationRecords::default();
     let mut seen = 0;
-    World::run_watched(script, |before, world| {
-        for entry in &world.log[seen..] {
-            match ledger.judge(entry) {
+    Simulation::run_observed(script, |before, sim| {
+        for entry in &sim.log[seen..] {
+            match records.verdict(entry) {
                 Some(Verdict::Fresh) => prop_assert_eq!(entry.stale, 0, "{:?}", entry),
                 Some(Verdict::Stale) => prop_assert_eq!(entry.stale, 1, "{:?}", entry),
                 Some(Verdict::Either) | None => prop_assert!(entry.stale <= 1),
             }
-            ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+            records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
         }
-        seen = world.log.len();
-        let entry = world.log.last().expect("one per step");
+        seen = sim.log.len();
+        let entry = sim.log.last().expect("one per step");
         if entry.stale == 1 {
             let mut twin = before.clone();
-            twin.handle_timeout(entry.told);
-            let mut told = world.supervisor.clone();
-            prop_assert_eq!(twin.report(), told.report());
+            twin.handle_timeout(entry.called_at);
+            let mut delivered = sim.supervisor.clone();
+            prop_assert_eq!(twin.report(), delivered.report());
             loop {
-                let action = told.poll_action();
+                let action = delivered.poll_action();
                 prop_assert_eq!(twin.poll_action(), action);
                 if action.is_none() {
                     break;
                 }
             }
-            prop_assert_eq!(twin.poll_timeout(), told.poll_timeout());
+            prop_assert_eq!(twin.poll_timeout(), delivered.poll_timeout());
         }
         Ok(())
     })?;
@@ -75,11 +75,11 @@ fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), Tes
 /// Only answers and losses of clients are ever counted as stale. A lost client is stale unless it is the one that is
 /// there.
 fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
         match entry.event() {
             Some(Event::ClientLost { client, .. }) => {
-                if ledger.client != Some(client) {
+                if records.client != Some(client) {
                     prop_assert_eq!(entry.stale, 1);
                 } else if entry.nothing_was_due()
                     && !is_over(entry.before.status, entry.before.cause)
@@ -93,7 +93,7 @@ fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCase
                 }
             }
         }
-        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ fn is_over(status: Status, cause: livebus_core::Cause) -> bool {
 fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
     let mut begun: Vec<OpId> = Vec::new();
     let mut discarded = Vec::new();
-    for action in World::run(script)
+    for action in Simulation::run(script)
         .log
         .iter()
         .flat_map(|entry| &entry.actions)
@@ -130,7 +130,7 @@ fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
 /// 31 times and capped. All are later than now.
 fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> {
     let s = script.config.settings();
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         for (_, kind, deadline) in entry.actions.iter().filter_map(operation) {
             prop_assert!(deadline > entry.clock);
             let left = deadline - entry.clock;
@@ -156,10 +156,10 @@ fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> 
 /// Rule 4. An answer that never comes is a failure at the deadline: after an entry whose clock has reached the deadline
 /// of an unanswered start, that start is discarded; likewise a registration.
 fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
-        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
-        for op in &ledger.operations {
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
+        records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        for op in &records.operations {
             prop_assert!(
                 op.answered
                     || op.over
@@ -174,7 +174,7 @@ fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("operations"))]
+    #![proptest_config(config_for!("operations"))]
 
     #[test]
     fn s5_at_most_one_liveness_message_is_in_flight(script in any_script()) {

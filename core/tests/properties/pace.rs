@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Backoff, Cause, Config, Event, RegistrationId, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::ledger::{Ledger, answered};
+use crate::config_for;
+use crate::operation_records::{OperationRecords, answered};
 use crate::script::{Script, any_script};
-use crate::world::{Entry, Input, Kind, World};
+use crate::simulation::{Entry, Input, Kind, Simulation};
 
 /// S8. A bounded number of actions per call: at most `6 + 2 x handlers`.
 fn actions_per_call_are_bounded(script: &Script) -> Result<(), TestCaseError> {
     let most = 6 + 2 * script.config.settings().handlers.len();
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         prop_assert!(entry.actions.len() <= most, "{entry:?}");
     }
     Ok(())
@@ -44,7 +44,7 @@ fn shortest_gap(config: &Config) -> Duration {
 fn liveness_messages_are_spaced(script: &Script) -> Result<(), TestCaseError> {
     let gap = shortest_gap(&script.config);
     let mut last: Option<Instant> = None;
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         for _ in 0..entry.liveness_messages() {
             if let Some(last) = last.replace(entry.clock) {
                 let after = entry.clock - last;
@@ -57,7 +57,7 @@ fn liveness_messages_are_spaced(script: &Script) -> Result<(), TestCaseError> {
 
 /// Rule 6. A jump of days gives one liveness message, not a burst: no call causes more than one.
 fn one_liveness_message_per_call(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         prop_assert!(entry.liveness_messages() <= 1, "{entry:?}");
     }
     Ok(())
@@ -81,12 +81,12 @@ fn is_within(backoff: Backoff, failures: u32, delay: Duration) -> bool {
 /// nothing was proved does not.
 fn starts_back_off(script: &Script) -> Result<(), TestCaseError> {
     let backoff = script.config.settings().start_backoff;
-    let mut ledger = Ledger::default();
+    let mut records = OperationRecords::default();
     let mut attempt = 0;
     let (mut ran, mut proved) = (false, false);
     let mut waiting: Option<(Instant, Duration)> = None;
-    for entry in &World::run(script).log {
-        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+    for entry in &Simulation::run(script).log {
+        records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
         proved |= matches!(
             entry.event(),
             Some(Event::Live { .. } | Event::LivenessAnswered { .. })
@@ -107,7 +107,7 @@ fn starts_back_off(script: &Script) -> Result<(), TestCaseError> {
         ran |= entry
             .reports()
             .any(|report| report.status == Status::Running);
-        if backs_off(&ledger, entry) {
+        if backs_off(&records, entry) {
             let until = entry.due.expect("a back-off has a deadline");
             waiting = waiting.or(Some((entry.clock, until - entry.clock)));
         }
@@ -116,14 +116,14 @@ fn starts_back_off(script: &Script) -> Result<(), TestCaseError> {
 }
 
 /// Whether there is neither a client nor a start under way, and another start is to come.
-fn backs_off(ledger: &Ledger, entry: &Entry) -> bool {
-    let under_way = ledger
+fn backs_off(records: &OperationRecords, entry: &Entry) -> bool {
+    let under_way = records
         .operations
         .iter()
         .any(|op| op.kind == Kind::Start && !op.answered && !op.over && op.deadline > entry.clock);
     let ends = matches!(entry.report.status, Status::Failed | Status::Stopped)
         || entry.report.cause == Cause::ShuttingDown;
-    ledger.client.is_none() && !under_way && !ends
+    records.client.is_none() && !under_way && !ends
 }
 
 /// S13, registrations. Exactly: per handler, when attempt `n` fails at `t`, or is overdue at `t`, then attempt `n + 1`
@@ -135,7 +135,7 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
     // Per handler: the attempt and the instant of its failure, while it waits.
     let mut failed: Vec<Option<(u32, Instant)>> = vec![None; handlers];
     let mut under_way = vec![None; handlers];
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let lost =
             |id: RegistrationId| entry.event().and_then(answered) == Some((id.into(), Ok(())));
         for (handler, slot) in under_way.iter_mut().enumerate() {
@@ -190,7 +190,7 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("pace"))]
+    #![proptest_config(config_for!("pace"))]
 
     #[test]
     fn s8_a_call_causes_a_bounded_number_of_actions(script in any_script()) {

@@ -20,7 +20,7 @@ pub(crate) struct Script {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) clock: Clock,
-    pub(crate) what: What,
+    pub(crate) what: StepInput,
     pub(crate) drain: bool,
 }
 
@@ -45,12 +45,12 @@ pub(crate) enum Clock {
 
 /// What happens at a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum What {
+pub(crate) enum StepInput {
     /// Time passes.
-    Pass,
+    TimePasses,
     /// An operation is answered.
-    Answer(Which, Result<(), Failure>),
-    Live(When),
+    Answer(OperationChoice, Result<(), Failure>),
+    Live(ObservedAt),
     Suspicion(Failure),
     /// The client of the newest start is lost, or another one.
     ClientLost(bool, Failure),
@@ -59,7 +59,7 @@ pub(crate) enum What {
 
 /// Which operation an answer names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Which {
+pub(crate) enum OperationChoice {
     /// The one so many before the newest that is not answered.
     Open(usize),
     /// The one so many before the newest that was answered already.
@@ -72,7 +72,7 @@ pub(crate) enum Which {
 
 /// When evidence was observed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum When {
+pub(crate) enum ObservedAt {
     Now,
     /// One nanosecond ago.
     JustBefore,
@@ -92,8 +92,8 @@ pub(crate) fn any_script() -> impl Strategy<Value = Script> {
 }
 
 /// A configuration that a person would write, so that ideal timers come to an end soon.
-pub(crate) fn human_script() -> impl Strategy<Value = Script> {
-    scripts(Scale::Human, 60)
+pub(crate) fn realistic_script() -> impl Strategy<Value = Script> {
+    scripts(Scale::Realistic, 60)
 }
 
 fn scripts(scale: Scale, longest: usize) -> impl Strategy<Value = Script> {
@@ -114,17 +114,20 @@ fn prologue(word: u32) -> impl Iterator<Item = Step> {
         // The newest operation is the registration of the last handler, if there are any.
         1 if n == 1 && handler_fails => Step {
             clock: Clock::Stand,
-            what: What::Answer(Which::Open(0), Err(FailureClass::Authorization.into())),
+            what: StepInput::Answer(
+                OperationChoice::Open(0),
+                Err(FailureClass::Authorization.into()),
+            ),
             drain: true,
         },
         7 => Step {
             clock: Clock::Due,
-            what: What::Pass,
+            what: StepInput::TimePasses,
             drain: true,
         },
         _ => Step {
             clock: Clock::Stand,
-            what: What::Answer(Which::Open(0), Ok(())),
+            what: StepInput::Answer(OperationChoice::Open(0), Ok(())),
             drain: true,
         },
     })
@@ -159,24 +162,27 @@ fn step(word: u64) -> Step {
     let n = bits(12, 19);
     let near = [0, 0, 0, 1, 1, 2, 3, 4][bits(31, 3) as usize];
     let what = match bits(0, 12) % 1_000 {
-        0..=229 => What::Pass,
-        230..=579 => What::Answer(Which::Open(near), Ok(())),
-        580..=709 => What::Answer(Which::Open(near), Err(likely_failure(n))),
-        710..=749 => What::Answer(Which::Done(near), Ok(())),
-        750..=759 => What::Answer(Which::Done(near), Err(failure(n))),
-        760..=764 => What::Answer(Which::Unknown(u64::from(n)), Ok(())),
-        765..=774 => What::Answer(Which::OfAnotherKind, Ok(())),
-        775..=904 => What::Live(when(n)),
-        905..=969 => What::Suspicion(failure(n)),
-        970..=977 => What::ClientLost(true, failure(n)),
-        978..=984 => What::ClientLost(false, failure(n)),
-        985..=989 => What::Shutdown,
-        990..=994 => What::Answer(Which::Open(near), Err(FailureClass::NoLeader.into())),
-        _ => What::Live(When::Ago(bits(12, 10))),
+        0..=229 => StepInput::TimePasses,
+        230..=579 => StepInput::Answer(OperationChoice::Open(near), Ok(())),
+        580..=709 => StepInput::Answer(OperationChoice::Open(near), Err(likely_failure(n))),
+        710..=749 => StepInput::Answer(OperationChoice::Done(near), Ok(())),
+        750..=759 => StepInput::Answer(OperationChoice::Done(near), Err(failure(n))),
+        760..=764 => StepInput::Answer(OperationChoice::Unknown(u64::from(n)), Ok(())),
+        765..=774 => StepInput::Answer(OperationChoice::OfAnotherKind, Ok(())),
+        775..=904 => StepInput::Live(when(n)),
+        905..=969 => StepInput::Suspicion(failure(n)),
+        970..=977 => StepInput::ClientLost(true, failure(n)),
+        978..=984 => StepInput::ClientLost(false, failure(n)),
+        985..=989 => StepInput::Shutdown,
+        990..=994 => StepInput::Answer(
+            OperationChoice::Open(near),
+            Err(FailureClass::NoLeader.into()),
+        ),
+        _ => StepInput::Live(ObservedAt::Ago(bits(12, 10))),
     };
     let share = bits(42, 10) % 1_000;
     let roll = bits(34, 8);
-    let clock = if matches!(what, What::Pass) {
+    let clock = if matches!(what, StepInput::TimePasses) {
         match roll {
             0..=165 => Clock::Due,
             166..=190 => Clock::Stand,
@@ -204,14 +210,14 @@ fn step(word: u64) -> Step {
     }
 }
 
-fn when(n: u32) -> When {
+fn when(n: u32) -> ObservedAt {
     match n % 10 {
-        0..=4 => When::Now,
-        5 => When::JustBefore,
-        6 => When::Ago(n / 10 % 1_200),
-        7 => When::Future(n / 10),
-        8 => When::Known,
-        _ => When::Older(n / 10),
+        0..=4 => ObservedAt::Now,
+        5 => ObservedAt::JustBefore,
+        6 => ObservedAt::Ago(n / 10 % 1_200),
+        7 => ObservedAt::Future(n / 10),
+        8 => ObservedAt::Known,
+        _ => ObservedAt::Older(n / 10),
     }
 }
 

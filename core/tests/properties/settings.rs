@@ -12,7 +12,7 @@ pub(crate) enum Scale {
     /// From 1 ns to a year, mixed.
     Any,
     /// What a person would write: within a factor of a few hundred, so that a story with ideal timers stays short.
-    Human,
+    Realistic,
 }
 
 /// Random words, handed out one by one. Zero is always the simplest choice, so that shrinking simplifies.
@@ -32,7 +32,7 @@ impl Words<'_> {
         let word = self.next();
         let times = 1 + (word >> 8) % 10;
         let unit = match scale {
-            Scale::Human => Duration::from_millis(100),
+            Scale::Realistic => Duration::from_millis(100),
             Scale::Any => match word % 10 {
                 0..=2 => Duration::from_millis(100),
                 3 => Duration::from_secs(1),
@@ -55,7 +55,7 @@ impl Words<'_> {
             1 => whole,
             2 => whole / 100 * (10 + (word >> 8) % 90),
             _ => match scale {
-                Scale::Human => whole / 10,
+                Scale::Realistic => whole / 10,
                 Scale::Any => Duration::from_nanos(1),
             },
         };

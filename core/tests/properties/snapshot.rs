@@ -3,30 +3,30 @@
 use livebus_core::{ClientId, Supervisor};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, Input, ORIGIN, World, answer, operation};
+use crate::simulation::{Entry, Input, ORIGIN, Simulation, answer, operation};
 
 fn restored(supervisor: &Supervisor) -> Option<Supervisor> {
     let words = supervisor.snapshot(*ORIGIN);
     Supervisor::restore(supervisor.config().clone(), *ORIGIN, &words)
 }
 
-fn tell(supervisor: &mut Supervisor, entry: &Entry) {
+fn deliver(supervisor: &mut Supervisor, entry: &Entry) {
     match entry.input {
-        Input::Created | Input::Timeout => supervisor.handle_timeout(entry.told),
-        Input::Event(event) => supervisor.handle_event(entry.told, event),
+        Input::Created | Input::Timeout => supervisor.handle_timeout(entry.called_at),
+        Input::Event(event) => supervisor.handle_event(entry.called_at, event),
     }
 }
 
 /// At every moment, with whatever is queued: the restored one is equal, and is equal in the end when it is told the rest.
 fn restored_is_equal(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut restless = original.clone();
     for (n, entry) in log[1..].iter().enumerate() {
-        tell(&mut original, entry);
-        tell(&mut restless, entry);
+        deliver(&mut original, entry);
+        deliver(&mut restless, entry);
         if n % 3 == 2 {
             while original.poll_action().is_some() {}
             while restless.poll_action().is_some() {}
@@ -43,11 +43,11 @@ fn wrong_words_do_no_harm(
     script: &Script,
     changes: &[(prop::sample::Index, u64)],
 ) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
     let (first, rest) = log[1..].split_at(log.len() / 2);
     for entry in first {
-        tell(&mut original, entry);
+        deliver(&mut original, entry);
         while original.poll_action().is_some() {}
     }
     let mut words = original.snapshot(*ORIGIN);
@@ -60,8 +60,8 @@ fn wrong_words_do_no_harm(
     };
     let mut clock = *ORIGIN;
     for entry in rest {
-        clock = clock.max(entry.told);
-        tell(&mut hostile, entry);
+        clock = clock.max(entry.called_at);
+        deliver(&mut hostile, entry);
         while let Some(action) = hostile.poll_action() {
             if let Some((id, ..)) = operation(&action) {
                 hostile.handle_event(clock, answer(id, Ok(())));
@@ -79,8 +79,8 @@ fn wrong_words_do_no_harm(
 
 /// As many words as there are, no fewer and no more.
 fn no_other_length(script: &Script, surplus: u64) -> Result<(), TestCaseError> {
-    let world = World::run(script);
-    let mut words = world.supervisor.snapshot(*ORIGIN);
+    let sim = Simulation::run(script);
+    let mut words = sim.supervisor.snapshot(*ORIGIN);
     for length in 0..words.len() {
         let cut = Supervisor::restore(script.config.clone(), *ORIGIN, &words[..length]);
         prop_assert_eq!(cut, None, "{} of {}", length, words.len());
@@ -103,7 +103,7 @@ fn any_word() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("snapshot"))]
+    #![proptest_config(config_for!("snapshot"))]
 
     #[test]
     fn a_restored_supervisor_is_equal_and_goes_on_equal(script in any_script()) {

@@ -3,9 +3,9 @@
 use livebus_core::{Action, Event, Report, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, Input, ORIGIN, World};
+use crate::simulation::{Entry, Input, ORIGIN, Simulation};
 
 /// S9. Status actions alternate and add up to the report.
 ///
@@ -14,7 +14,7 @@ use crate::world::{Entry, Input, ORIGIN, World};
 /// after each call the fold of all `SetStatus` and `Renew` equals `report()`; `since` is when the status last changed.
 fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
     let mut fold = Report::unreported(*ORIGIN);
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         for action in &entry.actions {
             match *action {
                 Action::SetStatus(report) => {
@@ -56,7 +56,7 @@ fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
 ///
 /// Exactly: while Failed, every call but the event `Shutdown` causes no action and leaves no deadline.
 fn failed_is_for_good(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let shutdown = entry.input == Input::Event(Event::Shutdown);
         if entry.before.status == Status::Failed && !shutdown {
             prop_assert_eq!(&entry.actions, &[]);
@@ -71,7 +71,7 @@ fn failed_is_for_good(script: &Script) -> Result<(), TestCaseError> {
 fn only_known_edges(script: &Script) -> Result<(), TestCaseError> {
     use Status::{Failed, NotReady, Prepared, Preparing, Running, Stopped, Unknown};
     let mut from = Unknown;
-    for report in World::run(script).log.iter().flat_map(Entry::reports) {
+    for report in Simulation::run(script).log.iter().flat_map(Entry::reports) {
         let known = match (from, report.status) {
             (Unknown, Preparing) | (Preparing, Prepared) => true,
             (Prepared | NotReady | Running, Running | NotReady | Failed) => true,
@@ -86,7 +86,7 @@ fn only_known_edges(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("status"))]
+    #![proptest_config(config_for!("status"))]
 
     #[test]
     fn s9_status_actions_alternate_and_add_up_to_the_report(script in any_script()) {

@@ -4,10 +4,10 @@ use livebus_core::{Event, Supervisor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::retelling::tell;
+use crate::config_for;
+use crate::replay::deliver;
 use crate::script::{Script, any_script};
-use crate::world::{Input, ORIGIN, World};
+use crate::simulation::{Input, ORIGIN, Simulation};
 
 /// An answer counts once, however often it is told, at once or later.
 ///
@@ -15,20 +15,20 @@ use crate::world::{Input, ORIGIN, World};
 /// instants of those calls. In the end all is equal but `stale_answers`, which is larger by one for each telling that was
 /// one too many.
 fn answers_count_once(script: &Script, echoes: &[Vec<usize>]) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut once = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut again = once.clone();
     let mut pending: Vec<(usize, Event)> = Vec::new();
     let mut too_many = 0;
     for (n, entry) in log.iter().enumerate().skip(1) {
-        tell(&mut once, entry.told, entry.input);
-        tell(&mut again, entry.told, entry.input);
+        deliver(&mut once, entry.called_at, entry.input);
+        deliver(&mut again, entry.called_at, entry.input);
         if let Some(answer) = entry.event().filter(is_answer) {
             let delays = &echoes[n % echoes.len()];
             pending.extend(delays.iter().map(|delay| (n + delay, answer)));
         }
         for (_, answer) in pending.extract_if(.., |(at, _)| *at == n) {
-            tell(&mut again, entry.told, Input::Event(answer));
+            deliver(&mut again, entry.called_at, Input::Event(answer));
             too_many += 1;
         }
         prop_assert_eq!(again.stale_answers(), once.stale_answers() + too_many);
@@ -56,7 +56,7 @@ fn all_but_stale_answers(supervisor: &Supervisor) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
     fn rule_3_an_answer_that_is_told_again_is_stale_and_nothing_else(

@@ -3,10 +3,10 @@
 use livebus_core::{Action, Cause, Failure, Report, Supervisor};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::retelling::{drained, tell, without_code};
+use crate::config_for;
+use crate::replay::{deliver, drained, without_code};
 use crate::script::{Script, any_script};
-use crate::world::{Input, ORIGIN, World};
+use crate::simulation::{Input, ORIGIN, Simulation};
 
 /// A failure's code decides nothing.
 ///
@@ -15,13 +15,13 @@ use crate::world::{Input, ORIGIN, World};
 fn codes_decide_nothing(script: &Script) -> Result<(), TestCaseError> {
     let mut with = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut without = with.clone();
-    for entry in &World::run(script).log[1..] {
-        tell(&mut with, entry.told, entry.input);
+    for entry in &Simulation::run(script).log[1..] {
+        deliver(&mut with, entry.called_at, entry.input);
         let input = match entry.input {
             Input::Created | Input::Timeout => entry.input,
             Input::Event(event) => Input::Event(without_code(event)),
         };
-        tell(&mut without, entry.told, input);
+        deliver(&mut without, entry.called_at, input);
         let expected: Vec<Action> = drained(&mut with).into_iter().map(bare).collect();
         prop_assert_eq!(drained(&mut without), expected);
         prop_assert_eq!(without.poll_timeout(), with.poll_timeout());
@@ -70,7 +70,7 @@ fn bare_report(report: Report) -> Report {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
     fn any_code_or_none_is_the_same_story(script in any_script()) {

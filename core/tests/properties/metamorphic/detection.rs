@@ -15,9 +15,9 @@ use livebus_core::{Config, Event, Failure, FailureClass, Settings, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::script::{Script, human_script, thousandths};
-use crate::world::World;
+use crate::config_for;
+use crate::script::{Script, realistic_script, thousandths};
+use crate::simulation::Simulation;
 
 /// What follows the proof.
 #[derive(Debug, Clone, Copy)]
@@ -40,41 +40,41 @@ enum Timers<'a> {
 
 /// A bus that works from the first instant on: Running, and the first proof that made it so has just come. What is varied
 /// here has no part in it, so it is at the same instant for all.
-fn proved(config: &Config) -> World {
-    let mut world = World::new(config);
-    world.answer_all();
-    while world.status() != Status::Running {
-        assert!(world.wait());
-        world.answer_all();
+fn proved(config: &Config) -> Simulation {
+    let mut sim = Simulation::new(config);
+    sim.answer_all();
+    while sim.status() != Status::Running {
+        assert!(sim.fire_timer());
+        sim.answer_all();
     }
-    assert_eq!(world.report().evidence, Some(world.clock));
-    world
+    assert_eq!(sim.report().evidence, Some(sim.clock));
+    sim
 }
 
 /// When it is not Running any more.
 fn detected(config: &Config, then: Then, timers: Timers<'_>) -> Instant {
-    let mut world = proved(config);
-    let mut untold = match then {
-        Then::Suspicion(after) => Some(world.clock + after),
+    let mut sim = proved(config);
+    let mut undelivered = match then {
+        Then::Suspicion(after) => Some(sim.clock + after),
         Then::Silence | Then::MissingLeaders => None,
     };
-    while world.status() == Status::Running {
+    while sim.status() == Status::Running {
         let wake = match timers {
-            Timers::Ideal => world.supervisor.poll_timeout(),
-            Timers::Late(instants) => instants.iter().find(|at| **at > world.clock).copied(),
+            Timers::Ideal => sim.supervisor.poll_timeout(),
+            Timers::Late(instants) => instants.iter().find(|at| **at > sim.clock).copied(),
         };
         let wake = wake.expect("Running is not forever");
-        if let Some(at) = untold.take_if(|at| *at <= wake) {
+        if let Some(at) = undelivered.take_if(|at| *at <= wake) {
             let hint = Failure::new(FailureClass::Unreachable);
-            world.tell_and_drain(at, Some(Event::Suspicion(hint)));
+            sim.deliver_and_drain(at, Some(Event::Suspicion(hint)));
         } else {
-            world.tell_and_drain(wake, None);
+            sim.deliver_and_drain(wake, None);
         }
         if let Then::MissingLeaders = then {
-            world.fail_liveness(Failure::new(FailureClass::NoLeader));
+            sim.fail_liveness(Failure::new(FailureClass::NoLeader));
         }
     }
-    world.clock
+    sim.clock
 }
 
 /// The same settings, but for one that is shorter.
@@ -175,18 +175,18 @@ fn any_wakes() -> impl Strategy<Value = Vec<u32>> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
     fn in_silence_shorter_settings_never_detect_later(
-        script in human_script(), which in 0_u32..4, share in 0_u32..=1_000, late in any_wakes(),
+        script in realistic_script(), which in 0_u32..4, share in 0_u32..=1_000, late in any_wakes(),
     ) {
         in_silence(&script, which, share, &late)?;
     }
 
     #[test]
     fn after_a_suspicion_in_the_quiet_shorter_settings_never_detect_later(
-        script in human_script(),
+        script in realistic_script(),
         shares in (0_u32..=1_000, 0_u32..=1_000),
         after in 0_u32..1_000,
         late in any_wakes(),
@@ -196,7 +196,7 @@ proptest! {
 
     #[test]
     fn with_missing_leaders_a_shorter_tolerance_never_detects_later(
-        script in human_script(), share in 0_u32..=1_000, late in any_wakes(),
+        script in realistic_script(), share in 0_u32..=1_000, late in any_wakes(),
     ) {
         while_leaders_are_missing(&script, share, &late)?;
     }

@@ -28,22 +28,22 @@ use livebus_core::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::config_for;
 use crate::coverage::samples;
-use crate::kept_in;
-use crate::retelling::drained;
+use crate::replay::drained;
 use crate::script::{Script, any_script};
-use crate::world::{Kind, ORIGIN, World, answer};
+use crate::simulation::{Kind, ORIGIN, Simulation, answer};
 
-use moment::{Moment, moment};
+use checkpoint::{Checkpoint, checkpoint};
 
-mod moment;
+mod checkpoint;
 
 /// Both orders of two events at a moment.
-fn both_orders(moment: &Moment, one: Event, other: Event) -> [Supervisor; 2] {
+fn both_orders(checkpoint: &Checkpoint, one: Event, other: Event) -> [Supervisor; 2] {
     [[one, other], [other, one]].map(|events| {
-        let mut supervisor = moment.supervisor.clone();
+        let mut supervisor = checkpoint.supervisor.clone();
         for event in events {
-            supervisor.handle_event(moment.now, event);
+            supervisor.handle_event(checkpoint.now, event);
         }
         supervisor
     })
@@ -77,20 +77,20 @@ type Met = Result<bool, TestCaseError>;
 
 /// An answer to what is over, or never was.
 fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Met {
-    let Some(moment) = moment(script, which, |_| true) else {
+    let Some(checkpoint) = checkpoint(script, which, |_| true) else {
         return Ok(false);
     };
     let unknown = OpId::from(LivenessId::from_number(1 << 40));
-    let stale = answer(*moment.done.last().unwrap_or(&unknown), what.result);
-    let newest = *moment.open.last().unwrap_or(&unknown);
-    let client = moment.done.iter().find_map(|id| match id {
+    let stale = answer(*checkpoint.done.last().unwrap_or(&unknown), what.result);
+    let newest = *checkpoint.open.last().unwrap_or(&unknown);
+    let client = checkpoint.done.iter().find_map(|id| match id {
         OpId::Client(client) => Some(*client),
         OpId::Liveness(_) | OpId::Registration(_) | OpId::Stop(_) => None,
     });
     let any = [
         answer(newest, what.result),
         Event::Live {
-            at: what.at(&moment),
+            at: what.at(&checkpoint),
         },
         Event::Suspicion(what.failure),
         Event::ClientLost {
@@ -100,7 +100,7 @@ fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &D
         Event::Shutdown,
     ];
     for any in any {
-        let [one, other] = both_orders(&moment, stale, any);
+        let [one, other] = both_orders(&checkpoint, stale, any);
         prop_assert_eq!(one, other);
     }
     Ok(true)
@@ -110,13 +110,13 @@ fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what:
     if script.config.settings().on_suspicion == OnSuspicion::NotReady {
         return Ok(false);
     }
-    let registers = |moment: &Moment| moment.registrations().next().is_some();
-    let Some(moment) = moment(script, which, registers) else {
+    let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
+    let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
+    let id = checkpoint.registrations().next().expect("it suits");
     let registered = answer(id, what.result);
-    let both = both_orders(&moment, registered, Event::Suspicion(what.failure));
+    let both = both_orders(&checkpoint, registered, Event::Suspicion(what.failure));
     let actions = same_form(both)?.map(|actions| {
         let mut written: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
         written.sort_unstable();
@@ -132,25 +132,27 @@ fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
     if strays && what.result.is_err() && what.other_result.is_err() {
         return Ok(false);
     }
-    let Some(moment) = moment(script, which, |moment| moment.registrations().count() > 1) else {
+    let Some(checkpoint) = checkpoint(script, which, |checkpoint| {
+        checkpoint.registrations().count() > 1
+    }) else {
         return Ok(false);
     };
-    let open: Vec<_> = moment.registrations().collect();
+    let open: Vec<_> = checkpoint.registrations().collect();
     let one = answer(open[0], what.result);
     let other = answer(open[1], what.other_result);
-    same_form(both_orders(&moment, one, other))?;
+    same_form(both_orders(&checkpoint, one, other))?;
     Ok(true)
 }
 
 fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Met {
-    let registers = |moment: &Moment| moment.registrations().next().is_some();
-    let Some(moment) = moment(script, which, registers) else {
+    let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
+    let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
-    let at = what.at(&moment);
+    let id = checkpoint.registrations().next().expect("it suits");
+    let at = what.at(&checkpoint);
     let registered = answer(id, what.result);
-    same_form(both_orders(&moment, registered, Event::Live { at }))?;
+    same_form(both_orders(&checkpoint, registered, Event::Live { at }))?;
     Ok(true)
 }
 
@@ -159,25 +161,26 @@ fn a_registration_commutes_with_a_liveness_answer(
     which: Index,
     what: &Drawn,
 ) -> Met {
-    let suits = |moment: &Moment| {
-        moment.registrations().next().is_some() && moment.liveness_message().is_some()
+    let suits = |checkpoint: &Checkpoint| {
+        checkpoint.registrations().next().is_some() && checkpoint.liveness_message().is_some()
     };
     let fatal = Err(Failure::new(FailureClass::ClientFatal));
-    let Some(moment) = moment(script, which, suits).filter(|_| what.other_result != fatal) else {
+    let Some(checkpoint) = checkpoint(script, which, suits).filter(|_| what.other_result != fatal)
+    else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
+    let id = checkpoint.registrations().next().expect("it suits");
     let registered = answer(id, what.result);
-    let id = moment.liveness_message().expect("it suits");
-    let both = both_orders(&moment, registered, answer(id, what.other_result));
-    let flashed = both.iter().any(|supervisor| {
+    let id = checkpoint.liveness_message().expect("it suits");
+    let both = both_orders(&checkpoint, registered, answer(id, what.other_result));
+    let running_in_between = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
         supervisor.report().status != Status::Running && actions.iter().any(says_running)
     });
-    if !flashed {
+    if !running_in_between {
         same_form(both)?;
     }
-    Ok(!flashed)
+    Ok(!running_in_between)
 }
 
 fn says_running(action: &Action) -> bool {
@@ -186,44 +189,44 @@ fn says_running(action: &Action) -> bool {
 
 fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Met {
     let one_is_enough = script.config.settings().successes_to_ready == 1;
-    let suits = |moment: &Moment| {
-        let supervisor = &moment.supervisor;
+    let suits = |checkpoint: &Checkpoint| {
+        let supervisor = &checkpoint.supervisor;
         supervisor.report().status == Status::Running
             || (one_is_enough && supervisor.wants_evidence())
     };
-    let Some(moment) = moment(script, which, suits) else {
+    let Some(checkpoint) = checkpoint(script, which, suits) else {
         return Ok(false);
     };
     let one = Event::Live {
-        at: what.at(&moment),
+        at: what.at(&checkpoint),
     };
-    let other = Event::Live { at: moment.now };
-    let both = both_orders(&moment, one, other);
-    let asked = both.iter().any(|supervisor| {
+    let other = Event::Live { at: checkpoint.now };
+    let both = both_orders(&checkpoint, one, other);
+    let sent = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
-        actions.iter().any(asks)
+        actions.iter().any(sends_liveness)
     });
-    if !asked {
+    if !sent {
         same_form(both)?;
     }
-    Ok(!asked)
+    Ok(!sent)
 }
 
-fn asks(action: &Action) -> bool {
+fn sends_liveness(action: &Action) -> bool {
     matches!(action, Action::SendLiveness { .. })
 }
 
 fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Drawn) -> Met {
-    let suits = |moment: &Moment| {
-        moment.supervisor.phase() == Phase::InFlight && moment.liveness_message().is_some()
+    let suits = |checkpoint: &Checkpoint| {
+        checkpoint.supervisor.phase() == Phase::InFlight && checkpoint.liveness_message().is_some()
     };
-    let Some(moment) = moment(script, which, suits) else {
+    let Some(checkpoint) = checkpoint(script, which, suits) else {
         return Ok(false);
     };
-    let id = moment.liveness_message().expect("it suits");
-    let at = what.at(&moment);
+    let id = checkpoint.liveness_message().expect("it suits");
+    let at = what.at(&checkpoint);
     let good = answer(id, Ok(()));
-    same_form(both_orders(&moment, good, Event::Live { at }))?;
+    same_form(both_orders(&checkpoint, good, Event::Live { at }))?;
     Ok(true)
 }
 
@@ -238,10 +241,10 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn at(&self, moment: &Moment) -> Instant {
-        let bound = moment.supervisor.config().detection_bound();
-        let at = moment.now.checked_sub(bound / 1_000 * self.age);
-        at.unwrap_or(moment.now)
+    fn at(&self, checkpoint: &Checkpoint) -> Instant {
+        let bound = checkpoint.supervisor.config().detection_bound();
+        let at = checkpoint.now.checked_sub(bound / 1_000 * self.age);
+        at.unwrap_or(checkpoint.now)
     }
 }
 
@@ -299,7 +302,7 @@ fn the_relations_of_order_have_something_to_say() {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
     fn a_stale_answer_may_come_before_or_after_anything(
@@ -355,22 +358,22 @@ proptest! {
 #[test]
 fn bad_news_and_evidence_do_not_commute() {
     let config = livebus_core::Config::new(Settings::default()).expect("valid");
-    let mut world = World::new(&config);
-    world.answer_newest(Kind::Start, Ok(()));
+    let mut sim = Simulation::new(&config);
+    sim.answer_newest(Kind::Start, Ok(()));
     let early = Duration::from_millis(250);
-    world.tell_and_drain(world.clock + early, None);
-    let moment = Moment {
-        supervisor: world.supervisor,
-        now: world.clock,
+    sim.deliver_and_drain(sim.clock + early, None);
+    let checkpoint = Checkpoint {
+        supervisor: sim.supervisor,
+        now: sim.clock,
         open: Vec::new(),
         done: Vec::new(),
     };
     let bad = Event::Suspicion(FailureClass::Unreachable.into());
-    let good = Event::Live { at: moment.now };
+    let good = Event::Live { at: checkpoint.now };
 
-    let decided = both_orders(&moment, bad, good).map(|mut supervisor| {
+    let decided = both_orders(&checkpoint, bad, good).map(|mut supervisor| {
         drained(&mut supervisor);
-        supervisor.poll_timeout().expect("a question is under way") - moment.now
+        supervisor.poll_timeout().expect("a question is under way") - checkpoint.now
     });
 
     let settings = config.settings();

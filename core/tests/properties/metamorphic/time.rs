@@ -7,10 +7,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::kept_in;
-use crate::retelling::{Pair, Translation, drained, retell, tell};
+use crate::config_for;
+use crate::replay::{Pair, Translation, deliver, drained, replay};
 use crate::script::{Script, any_script, thousandths};
-use crate::world::{Entry, ORIGIN, World};
+use crate::simulation::{Entry, ORIGIN, Simulation};
 
 /// A story that is told `shift` later, or earlier, is the same story.
 ///
@@ -19,21 +19,24 @@ use crate::world::{Entry, ORIGIN, World};
 fn shift_moves_everything(script: &Script, shift: Shift) -> Result<(), TestCaseError> {
     let origin = shift.from(*ORIGIN);
     let mut pair = Pair {
-        there: Supervisor::new(script.config.clone(), *ORIGIN),
-        here: Supervisor::new(script.config.clone(), origin),
+        original: Supervisor::new(script.config.clone(), *ORIGIN),
+        counterpart: Supervisor::new(script.config.clone(), origin),
         translation: Translation {
             from: *ORIGIN,
             to: origin,
-            names: [].into(),
-            strangers: 0,
+            ids: [].into(),
+            unknown_offset: 0,
         },
     };
     let identical = |action| action;
     pair.drain_alike(&identical)?;
-    for entry in &World::run(script).log[1..] {
-        pair.tell(entry.told, entry.input, &identical)?;
+    for entry in &Simulation::run(script).log[1..] {
+        pair.deliver(entry.called_at, entry.input, &identical)?;
     }
-    prop_assert_eq!(pair.there.snapshot(*ORIGIN), pair.here.snapshot(origin));
+    prop_assert_eq!(
+        pair.original.snapshot(*ORIGIN),
+        pair.counterpart.snapshot(origin)
+    );
     Ok(())
 }
 
@@ -72,7 +75,7 @@ fn any_shift() -> impl Strategy<Value = Shift> {
 /// there: [`more_wakes_never_detect_later`] says what holds then. A piece that ends after the following call lets time pass
 /// which that call has not seen.
 fn split_waits_are_waits(script: &Script, cuts: &[u32]) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut whole = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut split = whole.clone();
     for (before, entry) in log.iter().zip(&log[1..]) {
@@ -83,8 +86,8 @@ fn split_waits_are_waits(script: &Script, cuts: &[u32]) -> Result<(), TestCaseEr
             }
             split.handle_timeout(end);
         }
-        tell(&mut whole, entry.told, entry.input);
-        tell(&mut split, entry.told, entry.input);
+        deliver(&mut whole, entry.called_at, entry.input);
+        deliver(&mut split, entry.called_at, entry.input);
         prop_assert_eq!(&whole, &split);
     }
     Ok(())
@@ -102,18 +105,18 @@ fn last_instant_before(due: Option<Instant>, end: Instant) -> Instant {
 /// not Running any more is not later with wake-ups at `A` and any others.
 fn more_wakes_never_detect_later(
     script: &Script,
-    moment: Index,
+    position: Index,
     few: &[u32],
     more: &[u32],
 ) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let running: Vec<usize> = (0..log.len())
         .filter(|n| log[*n].report.status == Status::Running)
         .collect();
-    let Some(n) = (!running.is_empty()).then(|| running[moment.index(running.len())]) else {
+    let Some(n) = (!running.is_empty()).then(|| running[position.index(running.len())]) else {
         return Ok(());
     };
-    let supervisor = retell(&script.config, &log[..=n], |entry| entry.told);
+    let supervisor = replay(&script.config, &log[..=n], |entry| entry.called_at);
     let lease = log[n].report.lease.expect("Running has a lease");
     let instants = |shares: &mut dyn Iterator<Item = &u32>| {
         let wait = lease - log[n].clock;
@@ -150,12 +153,12 @@ fn spurious_wakes_are_nothing(
     back: &[u32],
     polled: bool,
 ) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut calm = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut restless = calm.clone();
     for entry in &log[1..] {
-        tell(&mut calm, entry.told, entry.input);
-        tell(&mut restless, entry.told, entry.input);
+        deliver(&mut calm, entry.called_at, entry.input);
+        deliver(&mut restless, entry.called_at, entry.input);
         if polled {
             prop_assert_eq!(drained(&mut calm), drained(&mut restless));
             prop_assert_eq!(restless.poll_action(), None);
@@ -164,19 +167,19 @@ fn spurious_wakes_are_nothing(
         for share in back {
             let ago = thousandths(script.config.detection_bound(), *share);
             restless.handle_timeout(entry.clock.checked_sub(ago).unwrap_or(entry.clock));
-            ask_everything(&restless, entry);
+            call_every_query(&restless, entry);
         }
         prop_assert_eq!(&calm, &restless);
     }
     Ok(())
 }
 
-fn ask_everything(supervisor: &Supervisor, entry: &Entry) {
+fn call_every_query(supervisor: &Supervisor, entry: &Entry) {
     let _ = supervisor.poll_timeout();
     let _ = supervisor.is_due(entry.clock);
     let _ = supervisor.wants_evidence();
-    let _ = supervisor.snapshot(entry.told);
-    let _ = supervisor.canonical(entry.told);
+    let _ = supervisor.snapshot(entry.called_at);
+    let _ = supervisor.canonical(entry.called_at);
 }
 
 /// S12, rule 6. When the clock goes back, no time has passed.
@@ -184,9 +187,9 @@ fn ask_everything(supervisor: &Supervisor, entry: &Entry) {
 /// Exactly: whoever is told `max` of all instants so far, in place of an instant that goes back, ends up equal, with the
 /// same actions queued.
 fn going_back_is_standing(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
-    let back = retell(&script.config, &log, |entry| entry.told);
-    let stood = retell(&script.config, &log, |entry| entry.clock);
+    let log = Simulation::run(script).log;
+    let back = replay(&script.config, &log, |entry| entry.called_at);
+    let stood = replay(&script.config, &log, |entry| entry.clock);
     prop_assert_eq!(back, stood);
     Ok(())
 }
@@ -194,24 +197,24 @@ fn going_back_is_standing(script: &Script) -> Result<(), TestCaseError> {
 /// What happens at an instant may be told in one call or two: time first, then the event. Not so evidence, which counts
 /// before time passes: there it is the event first, then the time.
 fn time_may_pass_first(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
-    let one = retell(&script.config, &log, |entry| entry.told);
+    let log = Simulation::run(script).log;
+    let one = replay(&script.config, &log, |entry| entry.called_at);
     let mut two = Supervisor::new(script.config.clone(), *ORIGIN);
     for entry in &log[1..] {
         if !matches!(entry.event(), Some(Event::Live { .. })) {
-            two.handle_timeout(entry.told);
+            two.handle_timeout(entry.called_at);
         }
         if let Some(event) = entry.event() {
-            two.handle_event(entry.told, event);
+            two.handle_event(entry.called_at, event);
         }
-        two.handle_timeout(entry.told);
+        two.handle_timeout(entry.called_at);
     }
     prop_assert_eq!(one, two);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
     fn a_story_that_is_told_later_or_earlier_is_the_same(script in any_script(), shift in any_shift()) {
@@ -229,11 +232,11 @@ proptest! {
     #[test]
     fn more_wake_ups_never_end_running_later(
         script in any_script(),
-        moment in any::<Index>(),
+        position in any::<Index>(),
         few in vec(0_u32..=1_000, 0..32),
         more in vec(0_u32..=1_000, 1..16),
     ) {
-        more_wakes_never_detect_later(&script, moment, &few, &more)?;
+        more_wakes_never_detect_later(&script, position, &few, &more)?;
     }
 
     #[test]
@@ -260,14 +263,14 @@ proptest! {
 #[test]
 fn a_wait_that_is_split_at_its_deadlines_is_another_story() {
     let config = Config::new(Settings::default()).expect("valid");
-    let mut late = World::new(&config);
+    let mut late = Simulation::new(&config);
     late.answer_all();
     let mut on_time = late.clone();
     let lease = late.report().lease.expect("Running");
 
-    late.tell_and_drain(lease, None);
+    late.deliver_and_drain(lease, None);
     while on_time.status() == Status::Running {
-        on_time.wait();
+        on_time.fire_timer();
     }
 
     assert_eq!(on_time.clock, lease);

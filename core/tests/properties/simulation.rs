@@ -9,7 +9,7 @@ use livebus_core::{
     Status, StopId, Supervisor,
 };
 
-use crate::script::{Clock, Script, Step, What, When, Which, thousandths};
+use crate::script::{Clock, ObservedAt, OperationChoice, Script, Step, StepInput, thousandths};
 
 /// Where every story begins: late enough that clocks can go back.
 pub(crate) static ORIGIN: LazyLock<Instant> =
@@ -30,7 +30,7 @@ pub(crate) enum Input {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// The instant that was told.
-    pub(crate) told: Instant,
+    pub(crate) called_at: Instant,
     /// The newest instant that was told so far, this one included.
     pub(crate) clock: Instant,
     pub(crate) input: Input,
@@ -127,7 +127,7 @@ pub(crate) fn discards(action: &Action) -> Option<OpId> {
 
 /// A supervisor, the operations that its runner knows of, and the log.
 #[derive(Debug, Clone)]
-pub(crate) struct World {
+pub(crate) struct Simulation {
     pub(crate) supervisor: Supervisor,
     pub(crate) log: Vec<Entry>,
     pub(crate) clock: Instant,
@@ -137,10 +137,10 @@ pub(crate) struct World {
     client: Option<ClientId>,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(config: &Config) -> Self {
         let clock = *ORIGIN;
-        let mut world = Self {
+        let mut sim = Self {
             supervisor: Supervisor::new(config.clone(), clock),
             log: Vec::new(),
             clock,
@@ -150,36 +150,36 @@ impl World {
             client: None,
         };
         let before = Report::unreported(clock);
-        world.record(clock, Input::Created, before, Some(clock), 0);
-        world.drain();
-        world
+        sim.record(clock, Input::Created, before, Some(clock), 0);
+        sim.drain();
+        sim
     }
 
     /// A whole story.
     pub(crate) fn run(script: &Script) -> Self {
-        Self::run_watched(script, |_, _| Ok::<(), ()>(())).expect("nobody objects")
+        Self::run_observed(script, |_, _| Ok::<(), ()>(())).expect("nobody objects")
     }
 
     /// A whole story, shown step by step: the supervisor before, and the world after.
-    pub(crate) fn run_watched<E>(
+    pub(crate) fn run_observed<E>(
         script: &Script,
-        mut watch: impl FnMut(&Supervisor, &Self) -> Result<(), E>,
+        mut observe: impl FnMut(&Supervisor, &Self) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut world = Self::new(&script.config);
+        let mut sim = Self::new(&script.config);
         for step in &script.steps {
-            let before = world.supervisor.clone();
-            world.step(step);
-            watch(&before, &world)?;
+            let before = sim.supervisor.clone();
+            sim.step(step);
+            observe(&before, &sim)?;
             if step.drain {
-                world.drain();
+                sim.drain();
             }
         }
-        world.drain();
-        Ok(world)
+        sim.drain();
+        Ok(sim)
     }
 
     /// Another story, from here on.
-    pub(crate) fn go_on(mut self, steps: &[Step]) -> Self {
+    pub(crate) fn continue_with(mut self, steps: &[Step]) -> Self {
         for step in steps {
             self.step(step);
             self.drain();
@@ -201,53 +201,53 @@ impl World {
 
     /// Makes the call of a step; polls nothing.
     fn step(&mut self, step: &Step) {
-        let told = self.instant(step.clock);
+        let called_at = self.instant(step.clock);
         let event = match step.what {
-            What::Pass => None,
-            What::Answer(which, result) => self.answer(which, result),
-            What::Live(when) => Some(Event::Live {
-                at: self.observed(when, told),
+            StepInput::TimePasses => None,
+            StepInput::Answer(which, result) => self.answer(which, result),
+            StepInput::Live(when) => Some(Event::Live {
+                at: self.observed(when, called_at),
             }),
-            What::Suspicion(hint) => Some(Event::Suspicion(hint)),
-            What::ClientLost(right, failure) => Some(Event::ClientLost {
+            StepInput::Suspicion(hint) => Some(Event::Suspicion(hint)),
+            StepInput::ClientLost(right, failure) => Some(Event::ClientLost {
                 client: match self.client {
                     Some(client) if right => client,
                     Some(_) | None => ClientId::from_number(u64::MAX),
                 },
                 failure,
             }),
-            What::Shutdown => Some(Event::Shutdown),
+            StepInput::Shutdown => Some(Event::Shutdown),
         };
-        self.tell(told, event);
+        self.deliver(called_at, event);
     }
 
     /// Tells it an event, or that time passed; polls nothing.
-    pub(crate) fn tell(&mut self, told: Instant, event: Option<Event>) {
+    pub(crate) fn deliver(&mut self, called_at: Instant, event: Option<Event>) {
         let before = *self.report();
         let due_before = self.due();
         let stale_before = self.supervisor.stale_answers();
         let input = if let Some(event) = event {
             self.note(event);
-            self.supervisor.handle_event(told, event);
+            self.supervisor.handle_event(called_at, event);
             Input::Event(event)
         } else {
-            self.supervisor.handle_timeout(told);
+            self.supervisor.handle_timeout(called_at);
             Input::Timeout
         };
-        self.record(told, input, before, due_before, stale_before);
+        self.record(called_at, input, before, due_before, stale_before);
     }
 
     /// Tells and polls.
-    pub(crate) fn tell_and_drain(&mut self, told: Instant, event: Option<Event>) {
-        self.tell(told, event);
+    pub(crate) fn deliver_and_drain(&mut self, called_at: Instant, event: Option<Event>) {
+        self.deliver(called_at, event);
         self.drain();
     }
 
     /// Lets ideal timers fire once. False when there is nothing to wait for.
-    pub(crate) fn wait(&mut self) -> bool {
+    pub(crate) fn fire_timer(&mut self) -> bool {
         let due = self.supervisor.poll_timeout();
         if let Some(due) = due {
-            self.tell_and_drain(due, None);
+            self.deliver_and_drain(due, None);
         }
         due.is_some()
     }
@@ -255,7 +255,7 @@ impl World {
     /// Answers everything that is open, now, until nothing is.
     pub(crate) fn answer_all(&mut self) {
         while let Some((id, kind)) = self.open.pop() {
-            self.tell_and_drain(self.clock, Some(answer(id, Ok(()))));
+            self.deliver_and_drain(self.clock, Some(answer(id, Ok(()))));
             self.done.push((id, kind));
         }
     }
@@ -270,7 +270,7 @@ impl World {
         let newest = self.open.iter().rposition(|op| op.1 == of);
         if let Some((id, kind)) = newest.map(|index| self.open.remove(index)) {
             self.done.push((id, kind));
-            self.tell_and_drain(self.clock, Some(answer(id, result)));
+            self.deliver_and_drain(self.clock, Some(answer(id, result)));
         }
     }
 
@@ -297,19 +297,19 @@ impl World {
 
     fn record(
         &mut self,
-        told: Instant,
+        called_at: Instant,
         input: Input,
         before: Report,
         due_before: Option<Instant>,
         stale_before: u64,
     ) {
-        self.clock = self.clock.max(told);
+        self.clock = self.clock.max(called_at);
         let mut clone = self.supervisor.clone();
         let all: Vec<Action> = std::iter::from_fn(|| clone.poll_action()).collect();
         let actions = all[self.queued.len()..].to_vec();
         self.queued.extend(&actions);
         self.log.push(Entry {
-            told,
+            called_at,
             clock: self.clock,
             input,
             before,
@@ -354,34 +354,41 @@ impl World {
         }
     }
 
-    fn observed(&self, when: When, told: Instant) -> Instant {
+    fn observed(&self, when: ObservedAt, called_at: Instant) -> Instant {
         let before = |at: Instant, by: Duration| at.checked_sub(by).unwrap_or(at);
-        let known = self.report().evidence.unwrap_or(told);
+        let known = self.report().evidence.unwrap_or(called_at);
         match when {
-            When::Now => told,
-            When::JustBefore => before(told, Duration::from_nanos(1)),
-            When::Ago(share) => before(told, thousandths(self.config().detection_bound(), share)),
-            When::Future(millis) => told + Duration::from_millis(u64::from(millis)),
-            When::Known => known,
-            When::Older(nanos) => before(known, Duration::from_nanos(u64::from(nanos))),
+            ObservedAt::Now => called_at,
+            ObservedAt::JustBefore => before(called_at, Duration::from_nanos(1)),
+            ObservedAt::Ago(share) => before(
+                called_at,
+                thousandths(self.config().detection_bound(), share),
+            ),
+            ObservedAt::Future(millis) => called_at + Duration::from_millis(u64::from(millis)),
+            ObservedAt::Known => known,
+            ObservedAt::Older(nanos) => before(known, Duration::from_nanos(u64::from(nanos))),
         }
     }
 
     /// The answer to that operation; nothing when there is none.
-    fn answer(&mut self, which: Which, result: Result<(), livebus_core::Failure>) -> Option<Event> {
+    fn answer(
+        &mut self,
+        which: OperationChoice,
+        result: Result<(), livebus_core::Failure>,
+    ) -> Option<Event> {
         match which {
-            Which::Open(n) => {
+            OperationChoice::Open(n) => {
                 let index = self.open.len().checked_sub(1)?.saturating_sub(n);
                 let (id, kind) = self.open.remove(index);
                 self.done.push((id, kind));
                 Some(answer(id, result))
             }
-            Which::Done(n) => {
+            OperationChoice::Done(n) => {
                 let index = self.done.len().checked_sub(1)?.saturating_sub(n);
                 let (id, _) = self.done[index];
                 Some(answer(id, result))
             }
-            Which::Unknown(n) => {
+            OperationChoice::Unknown(n) => {
                 let number = (1 << 40) + n;
                 let ids: [OpId; 4] = [
                     ClientId::from_number(number).into(),
@@ -391,7 +398,7 @@ impl World {
                 ];
                 Some(answer(ids[usize::try_from(n % 4).ok()?], result))
             }
-            Which::OfAnotherKind => {
+            OperationChoice::OfAnotherKind => {
                 let (id, _) = self.open.last()?;
                 let number = id.number();
                 let other = match id {

@@ -8,8 +8,8 @@ use livebus_core::{
 };
 
 use super::form;
-use crate::retelling::drained;
-use crate::world::{Kind, ORIGIN, World};
+use crate::replay::drained;
+use crate::simulation::{Kind, ORIGIN, Simulation};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -29,15 +29,15 @@ fn plain() -> Settings {
     }
 }
 
-fn world(settings: Settings) -> World {
-    World::new(&Config::new(settings).expect("valid"))
+fn sim(settings: Settings) -> Simulation {
+    Simulation::new(&Config::new(settings).expect("valid"))
 }
 
-fn running(settings: Settings) -> World {
-    let mut world = world(settings);
-    world.answer_all();
-    assert_eq!(world.status(), Status::Running);
-    world
+fn running(settings: Settings) -> Simulation {
+    let mut sim = sim(settings);
+    sim.answer_all();
+    assert_eq!(sim.status(), Status::Running);
+    sim
 }
 
 /// Different, and with one form.
@@ -46,23 +46,23 @@ fn one_form(one: &Supervisor, other: &Supervisor) {
     assert_eq!(form(one), form(other));
 }
 
-impl World {
+impl Simulation {
     /// Lets ideal timers fire so often; nothing is answered.
     fn wait_in_silence(&mut self, times: usize) -> &mut Self {
         for _ in 0..times {
-            assert!(self.wait());
+            assert!(self.fire_timer());
         }
         self
     }
 
-    fn pass(&mut self, wait: Duration) -> &mut Self {
-        self.tell_and_drain(self.clock + wait, None);
+    fn advance(&mut self, wait: Duration) -> &mut Self {
+        self.deliver_and_drain(self.clock + wait, None);
         self
     }
 
     /// Evidence of this very instant.
-    fn hear(&mut self) -> &mut Self {
-        self.tell_and_drain(self.clock, Some(Event::Live { at: self.clock }));
+    fn evidence(&mut self) -> &mut Self {
+        self.deliver_and_drain(self.clock, Some(Event::Live { at: self.clock }));
         self
     }
 
@@ -102,7 +102,7 @@ fn what_its_operations_are_called() {
 fn how_many_operations_there_were() {
     let mut later = running(plain());
     let first = later.supervisor.clone();
-    later.wait();
+    later.fire_timer();
     later.answer_all();
     let (_, names) = later.supervisor.canonical(*ORIGIN);
 
@@ -115,7 +115,7 @@ fn how_many_answers_were_stale() {
     let fresh = running(plain());
     let mut stale = fresh.clone();
     let id = StopId::from_number(1_000);
-    stale.tell(
+    stale.deliver(
         stale.clock,
         Some(Event::StopAnswered { id, result: Ok(()) }),
     );
@@ -137,7 +137,7 @@ fn how_long_it_has_had_its_status() {
     let mut long = running(plain());
     let short = long.supervisor.clone();
     for _ in 0..3 {
-        long.wait();
+        long.fire_timer();
         long.answer_all();
     }
 
@@ -148,7 +148,7 @@ fn how_long_it_has_had_its_status() {
 #[test]
 fn which_start_it_was_that_proved_good() {
     let first = running(plain());
-    let mut second = world(plain());
+    let mut second = sim(plain());
     second.wait_in_silence(2).answer_all();
 
     assert_eq!((first.report().attempt, second.report().attempt), (1, 2));
@@ -158,12 +158,12 @@ fn which_start_it_was_that_proved_good() {
 #[test]
 fn how_old_the_last_proof_is_while_not_live() {
     let mut old = running(plain());
-    old.wait();
-    old.pass(SECOND);
+    old.fire_timer();
+    old.advance(SECOND);
     let mut new = old.clone();
-    new.hear();
+    new.evidence();
     for lost in [&mut old, &mut new] {
-        lost.pass(SECOND / 10).fail(FailureClass::Authentication);
+        lost.advance(SECOND / 10).fail(FailureClass::Authentication);
         assert_eq!(lost.supervisor.phase(), Phase::NotLive);
     }
 
@@ -173,7 +173,7 @@ fn how_old_the_last_proof_is_while_not_live() {
 
 #[test]
 fn how_long_it_has_not_been_live_and_how_many_intervals() {
-    let mut long = world(plain());
+    let mut long = sim(plain());
     long.answer_start();
     long.wait_in_silence(6);
     let short = long.supervisor.clone();
@@ -196,39 +196,39 @@ fn when_it_ran_last_once_a_drain_from_then_would_be_over() {
 
 #[test]
 fn when_it_ran_last_at_the_very_instant_at_which_a_drain_from_then_is_over() {
-    let mut world = running(plain());
-    world.wait_in_silence(12);
-    let drain = world.clock - world.report().since;
+    let mut sim = running(plain());
+    sim.wait_in_silence(12);
+    let drain = sim.clock - sim.report().since;
 
-    let mut world = running(Settings { drain, ..plain() });
-    world.wait_in_silence(12);
-    let just_over = world.supervisor.clone();
-    world.wait_in_silence(1);
+    let mut sim = running(Settings { drain, ..plain() });
+    sim.wait_in_silence(12);
+    let just_over = sim.supervisor.clone();
+    sim.wait_in_silence(1);
 
-    one_form(&just_over, &world.supervisor);
+    one_form(&just_over, &sim.supervisor);
 }
 
 #[test]
 fn starts_beyond_the_longest_back_off() {
     // Starting and BackingOff take turns.
     for beyond in [14, 15] {
-        let mut world = world(plain());
-        world.wait_in_silence(beyond);
-        let fewer = world.supervisor.clone();
-        world.wait_in_silence(2);
+        let mut sim = sim(plain());
+        sim.wait_in_silence(beyond);
+        let fewer = sim.supervisor.clone();
+        sim.wait_in_silence(2);
 
-        assert_eq!(fewer.phase(), world.supervisor.phase());
-        one_form(&fewer, &world.supervisor);
+        assert_eq!(fewer.phase(), sim.supervisor.phase());
+        one_form(&fewer, &sim.supervisor);
     }
 }
 
 #[test]
 fn starts_beyond_the_longest_back_off_once_one_succeeds() {
     let [fewer, more] = [14, 16].map(|failed| {
-        let mut world = world(plain());
-        world.wait_in_silence(failed);
-        world.answer_start();
-        world
+        let mut sim = sim(plain());
+        sim.wait_in_silence(failed);
+        sim.answer_start();
+        sim
     });
 
     assert_eq!(fewer.supervisor.phase(), Phase::NotLive);
@@ -244,35 +244,35 @@ fn registrations_beyond_the_longest_back_off() {
     };
     // Registering and BackingOff take turns.
     for beyond in [14, 15] {
-        let mut world = world(settings.clone());
-        world.answer_start();
-        world.answer_newest(Kind::Liveness, Ok(()));
-        let overdue = |world: &mut World, times| {
+        let mut sim = sim(settings.clone());
+        sim.answer_start();
+        sim.answer_newest(Kind::Liveness, Ok(()));
+        let overdue = |sim: &mut Simulation, times| {
             for _ in 0..times {
-                world.wait();
-                world.hear();
+                sim.fire_timer();
+                sim.evidence();
             }
         };
-        overdue(&mut world, beyond);
-        let fewer = world.supervisor.clone();
-        overdue(&mut world, 2);
+        overdue(&mut sim, beyond);
+        let fewer = sim.supervisor.clone();
+        overdue(&mut sim, 2);
 
-        assert_eq!(world.supervisor.phase(), Phase::Idle);
-        one_form(&fewer, &world.supervisor);
+        assert_eq!(sim.supervisor.phase(), Phase::Idle);
+        one_form(&fewer, &sim.supervisor);
     }
 }
 
 #[test]
 fn when_the_last_message_was_sent_once_the_next_may_follow() {
-    let mut world = running(plain());
+    let mut sim = running(plain());
     for _ in 0..3 {
-        world.pass(SECOND).hear();
+        sim.advance(SECOND).evidence();
     }
-    let short = world.supervisor.clone();
-    world.pass(SECOND).hear();
+    let short = sim.supervisor.clone();
+    sim.advance(SECOND).evidence();
 
-    assert_eq!(world.supervisor.phase(), Phase::Idle);
-    one_form(&short, &world.supervisor);
+    assert_eq!(sim.supervisor.phase(), Phase::Idle);
+    one_form(&short, &sim.supervisor);
 }
 
 #[test]
@@ -285,19 +285,19 @@ fn when_the_last_message_was_sent_once_it_failed_while_not_live() {
     };
     // The third message has an interval of 4 s, the fourth one of 5 s; both end in a second.
     let [short, long] = [(2, 3), (3, 4)].map(|(intervals, age)| {
-        let mut world = world(settings.clone());
-        world.answer_start();
+        let mut sim = sim(settings.clone());
+        sim.answer_start();
         for _ in 0..intervals {
-            world.fail(FailureClass::Timeout);
-            world.wait();
+            sim.fail(FailureClass::Timeout);
+            sim.fire_timer();
         }
-        world.fail(FailureClass::Timeout).pass(SECOND * age);
-        world
+        sim.fail(FailureClass::Timeout).advance(SECOND * age);
+        sim
     });
 
-    let ends = [&short, &long].map(|world| {
-        let until = world.supervisor.poll_timeout().expect("not live");
-        until - world.clock
+    let ends = [&short, &long].map(|sim| {
+        let until = sim.supervisor.poll_timeout().expect("not live");
+        until - sim.clock
     });
     assert_eq!(ends, [SECOND, SECOND]);
     one_form(&short.supervisor, &long.supervisor);
@@ -306,14 +306,14 @@ fn when_the_last_message_was_sent_once_it_failed_while_not_live() {
 #[test]
 fn how_long_leaders_were_missing_before_the_last_proof() {
     let mut long = running(plain());
-    long.wait();
+    long.fire_timer();
     long.fail(FailureClass::NoLeader);
     let mut short = long.clone();
-    long.wait();
+    long.fire_timer();
     long.fail(FailureClass::NoLeader);
-    for world in [&mut short, &mut long] {
-        world.pass(SECOND / 10).hear();
-        assert!(world.report().warning.is_some());
+    for sim in [&mut short, &mut long] {
+        sim.advance(SECOND / 10).evidence();
+        assert!(sim.report().warning.is_some());
     }
 
     one_form(&short.supervisor, &long.supervisor);
@@ -330,9 +330,9 @@ fn an_epoch_without_room_before_it_is_harmless() {
         }
         step /= 2;
     }
-    let mut world = running(plain());
-    world.pass(SECOND);
-    let (canonical, _) = world.supervisor.canonical(earliest);
+    let mut sim = running(plain());
+    sim.advance(SECOND);
+    let (canonical, _) = sim.supervisor.canonical(earliest);
 
     assert_eq!(canonical.phase(), Phase::Idle);
     assert!(canonical.poll_timeout() > Some(earliest));

@@ -10,25 +10,25 @@ use livebus_core::{
 };
 use proptest::prelude::*;
 
-use crate::world::{Entry, Input, ORIGIN, operation};
+use crate::simulation::{Entry, Input, ORIGIN, operation};
 
 /// Makes one call; polls nothing.
-pub(crate) fn tell(supervisor: &mut Supervisor, told: Instant, input: Input) {
+pub(crate) fn deliver(supervisor: &mut Supervisor, called_at: Instant, input: Input) {
     match input {
-        Input::Created | Input::Timeout => supervisor.handle_timeout(told),
-        Input::Event(event) => supervisor.handle_event(told, event),
+        Input::Created | Input::Timeout => supervisor.handle_timeout(called_at),
+        Input::Event(event) => supervisor.handle_event(called_at, event),
     }
 }
 
 /// Tells a new supervisor what a log says, by a clock of its own; polls nothing.
-pub(crate) fn retell(
+pub(crate) fn replay(
     config: &Config,
     log: &[Entry],
-    told: impl Fn(&Entry) -> Instant,
+    called_at: impl Fn(&Entry) -> Instant,
 ) -> Supervisor {
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
     for entry in &log[1..] {
-        tell(&mut supervisor, told(entry), entry.input);
+        deliver(&mut supervisor, called_at(entry), entry.input);
     }
     supervisor
 }
@@ -56,9 +56,9 @@ pub(crate) struct Translation {
     /// ... is this one here.
     pub(crate) to: Instant,
     /// What the operations are called here, by their names there.
-    pub(crate) names: HashMap<OpId, OpId>,
+    pub(crate) ids: HashMap<OpId, OpId>,
     /// What is added to the number of an operation that has no name here.
-    pub(crate) strangers: u64,
+    pub(crate) unknown_offset: u64,
 }
 
 impl Translation {
@@ -155,18 +155,20 @@ impl Translation {
     }
 
     /// The number of an operation here.
-    fn number(&self, there: impl Into<OpId>) -> u64 {
-        let there = there.into();
-        let stranger = there.number().wrapping_add(self.strangers);
-        self.names
-            .get(&there)
-            .map_or(stranger, |here| here.number())
+    fn number(&self, original: impl Into<OpId>) -> u64 {
+        let original = original.into();
+        let unknown = original.number().wrapping_add(self.unknown_offset);
+        self.ids
+            .get(&original)
+            .map_or(unknown, |counterpart| counterpart.number())
     }
 
     /// Two operations that began at the same place of the same story are one.
-    fn meet(&mut self, there: &Action, here: &Action) {
-        if let (Some((there, ..)), Some((here, ..))) = (operation(there), operation(here)) {
-            self.names.insert(there, here);
+    fn pair_ids(&mut self, original: &Action, counterpart: &Action) {
+        if let (Some((original, ..)), Some((counterpart, ..))) =
+            (operation(original), operation(counterpart))
+        {
+            self.ids.insert(original, counterpart);
         }
     }
 }
@@ -187,8 +189,8 @@ pub(crate) type View<'a> = &'a dyn Fn(Action) -> Action;
 /// Two supervisors that are told one story, each by its own names and clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Pair {
-    pub(crate) there: Supervisor,
-    pub(crate) here: Supervisor,
+    pub(crate) original: Supervisor,
+    pub(crate) counterpart: Supervisor,
     pub(crate) translation: Translation,
 }
 
@@ -197,21 +199,21 @@ impl Pair {
     ///
     /// Exactly: the same actions, in `view` and translated, `poll_timeout`, report, phase, `wants_evidence`, `is_stopped`,
     /// and as many more stale answers.
-    pub(crate) fn tell(
+    pub(crate) fn deliver(
         &mut self,
-        told: Instant,
+        called_at: Instant,
         input: Input,
         view: View<'_>,
     ) -> Result<(), TestCaseError> {
         let stale = |pair: &Self| {
-            let both = [&pair.there, &pair.here];
+            let both = [&pair.original, &pair.counterpart];
             both.map(Supervisor::stale_answers)
         };
         let before = stale(self);
-        tell(&mut self.there, told, input);
-        tell(
-            &mut self.here,
-            self.translation.at(told),
+        deliver(&mut self.original, called_at, input);
+        deliver(
+            &mut self.counterpart,
+            self.translation.at(called_at),
             self.translation.input(input),
         );
         let after = stale(self);
@@ -221,27 +223,36 @@ impl Pair {
 
     /// Polls everything, and sees that it is the same.
     pub(crate) fn drain_alike(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
-        let there = drained(&mut self.there);
-        let here = drained(&mut self.here);
-        prop_assert_eq!(there.len(), here.len(), "{:?}\n{:?}", &there, &here);
-        for (there, here) in there.into_iter().zip(here) {
-            self.translation.meet(&there, &here);
-            prop_assert_eq!(view(self.translation.action(there)), view(here));
+        let original = drained(&mut self.original);
+        let counterpart = drained(&mut self.counterpart);
+        prop_assert_eq!(
+            original.len(),
+            counterpart.len(),
+            "{:?}\n{:?}",
+            &original,
+            &counterpart
+        );
+        for (original, counterpart) in original.into_iter().zip(counterpart) {
+            self.translation.pair_ids(&original, &counterpart);
+            prop_assert_eq!(view(self.translation.action(original)), view(counterpart));
         }
         let due = self
-            .there
+            .original
             .poll_timeout()
             .map(|due| self.translation.at(due));
-        prop_assert_eq!(due, self.here.poll_timeout());
+        prop_assert_eq!(due, self.counterpart.poll_timeout());
         prop_assert_eq!(
             view(Action::SetStatus(
-                self.translation.report(*self.there.report())
+                self.translation.report(*self.original.report())
             )),
-            view(Action::SetStatus(*self.here.report()))
+            view(Action::SetStatus(*self.counterpart.report()))
         );
-        prop_assert_eq!(self.there.phase(), self.here.phase());
-        prop_assert_eq!(self.there.wants_evidence(), self.here.wants_evidence());
-        prop_assert_eq!(self.there.is_stopped(), self.here.is_stopped());
+        prop_assert_eq!(self.original.phase(), self.counterpart.phase());
+        prop_assert_eq!(
+            self.original.wants_evidence(),
+            self.counterpart.wants_evidence()
+        );
+        prop_assert_eq!(self.original.is_stopped(), self.counterpart.is_stopped());
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use livebus_core::{Action, ClientId, Config, Event, Failure, OpId, Status};
 
-use crate::world::{Entry, Kind, discards, operation};
+use crate::simulation::{Entry, Kind, discards, operation};
 
 /// One operation.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct OperationRecords {
     pub(crate) operations: Vec<Operation>,
     /// The start that made the client that is there.
     pub(crate) client: Option<ClientId>,
@@ -53,7 +53,7 @@ pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
     }
 }
 
-impl Ledger {
+impl OperationRecords {
     /// The operation that this entry answers, if it names one and by the right event.
     pub(crate) fn named_by(&self, entry: &Entry) -> Option<&Operation> {
         let (id, _) = entry.event().and_then(answered)?;
@@ -61,7 +61,7 @@ impl Ledger {
     }
 
     /// What the books say about an entry that answers something. To be asked before the entry is put down.
-    pub(crate) fn judge(&self, entry: &Entry) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, entry: &Entry) -> Option<Verdict> {
         let _names_one = entry.event().and_then(answered)?;
         Some(match self.named_by(entry) {
             None => Verdict::Stale,
@@ -79,14 +79,14 @@ impl Ledger {
     }
 
     /// Puts an entry down. Calls `begins` for each operation that begins, with the books as they are just before.
-    pub(crate) fn put_down<E>(
+    pub(crate) fn add<E>(
         &mut self,
         config: &Config,
         entry: &Entry,
         mut begins: impl FnMut(&Self, Operation) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(event) = entry.event() {
-            self.put_down_answer(entry, event);
+            self.add_answer(entry, event);
             if matches!(event, Event::Live { .. }) {
                 self.shorten(entry.clock + config.settings().liveness_timeout);
             }
@@ -140,7 +140,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn put_down_answer(&mut self, entry: &Entry, event: Event) {
+    fn add_answer(&mut self, entry: &Entry, event: Event) {
         let Some((id, result)) = answered(event) else {
             return;
         };
