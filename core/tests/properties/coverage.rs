@@ -1,4 +1,4 @@
-//! The generator itself: a property over stories that never get anywhere is worth nothing.
+//! Checks the generators: a property over scripts that reach nothing proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ fn action_name(action: &Action) -> &'static str {
     }
 }
 
-/// What is worth reaching, as far as it can be seen from outside.
-fn seen(script: &Script) -> Vec<String> {
+/// Returns what a script reaches of what it should, as far as the log shows it.
+fn reached(script: &Script) -> Vec<String> {
     let sim = Simulation::run(script);
     let settings = script.config.settings();
     let mut records = OperationRecords::default();
@@ -38,7 +38,7 @@ fn seen(script: &Script) -> Vec<String> {
             seen.push(format!("answer {verdict:?}"));
         }
         let Ok(()) = records.add(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
-            unreachable!("nobody objects")
+            unreachable!("the closure returns no error")
         };
         seen.extend(
             entry
@@ -47,9 +47,9 @@ fn seen(script: &Script) -> Vec<String> {
                 .map(|a| format!("action {}", action_name(a))),
         );
         let report = &entry.report;
-        for said in entry.reports() {
-            seen.push(format!("status {}", said.status));
-            seen.push(format!("cause {}", said.cause.name()));
+        for reported in entry.reports() {
+            seen.push(format!("status {}", reported.status));
+            seen.push(format!("cause {}", reported.cause.name()));
         }
         if let Some(warning) = report.warning {
             seen.push(format!("warned {:?}", warning.class.kind()));
@@ -62,16 +62,16 @@ fn seen(script: &Script) -> Vec<String> {
             .any(|a| matches!(a, Action::Renew { .. } | Action::SetStatus(_)));
         let sends = entry.liveness_messages() > 0;
         if running && sends {
-            seen.push("asking while Running".to_owned());
+            seen.push("liveness message while Running".to_owned());
             if sent_while_running {
-                seen.push("asking again while Running, nothing proved".to_owned());
+                seen.push("another one while Running, without proof between".to_owned());
             }
             let short = |a: &Action| {
                 matches!(a, Action::SendLiveness { deadline, .. }
                 if *deadline - entry.clock == settings.suspicion_timeout && settings.suspicion_timeout < settings.liveness_timeout)
             };
             if entry.actions.iter().any(short) {
-                seen.push("asking because of a suspicion".to_owned());
+                seen.push("liveness message because of a suspicion".to_owned());
             }
         }
         sent_while_running = running && !proved && (sends || sent_while_running);
@@ -88,14 +88,14 @@ fn seen(script: &Script) -> Vec<String> {
             seen.push("Running with handlers".to_owned());
         }
         if report.status == Status::Running && entry.before.cause.name() == "HandlerFailed" {
-            seen.push("a handler held it up".to_owned());
+            seen.push("Running delayed by a handler".to_owned());
         }
         let open = records
             .operations
             .last()
             .is_some_and(|op| op.kind == Kind::Stop && !op.answered);
         if entry.event() == Some(Event::Shutdown) && open {
-            seen.push("stopping at once".to_owned());
+            seen.push("stop without a drain".to_owned());
         }
     }
     let steps = |clock: fn(&Clock) -> bool| script.steps.iter().any(|step| clock(&step.clock));
@@ -129,20 +129,22 @@ fn ready_again(entry: &Entry) -> bool {
         )
 }
 
-/// A thousand stories, the same each time.
+/// Returns a thousand values, the same in each run.
 pub(crate) fn samples<T>(scripts: impl Strategy<Value = T>) -> impl Iterator<Item = T> {
     let mut runner = TestRunner::deterministic();
     (0..SCRIPTS).map(move |_| {
-        let tree = scripts.new_tree(&mut runner).expect("nothing is refused");
+        let tree = scripts
+            .new_tree(&mut runner)
+            .expect("the strategy rejects nothing");
         tree.current()
     })
 }
 
-/// In how many of a thousand stories each thing is seen.
+/// Counts in how many of a thousand scripts each thing is reached.
 fn coverage(scripts: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for tree in samples(scripts) {
-        for thing in seen(&tree) {
+        for thing in reached(&tree) {
             *counts.entry(thing).or_insert(0) += 1;
         }
     }
@@ -152,12 +154,12 @@ fn coverage(scripts: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     counts
 }
 
-/// At least so many of a thousand stories must reach it: about two thirds of what was measured.
+/// How many of a thousand scripts must reach each thing: about two thirds of the measured number.
 const EXPECTED: [(&str, u32); 43] = [
     ("Running after several proofs", 200),
     ("Running again", 200),
     ("Running with handlers", 200),
-    ("a handler held it up", 10),
+    ("Running delayed by a handler", 10),
     ("action DiscardClient", 220),
     ("action DiscardRegistration", 90),
     ("action RegisterHandler", 350),
@@ -169,9 +171,9 @@ const EXPECTED: [(&str, u32); 43] = [
     ("answer Either", 100),
     ("answer Fresh", 650),
     ("answer Stale", 600),
-    ("asking again while Running, nothing proved", 170),
-    ("asking because of a suspicion", 100),
-    ("asking while Running", 450),
+    ("another one while Running, without proof between", 170),
+    ("liveness message because of a suspicion", 100),
+    ("liveness message while Running", 450),
     ("cause ForcedStop", 50),
     ("cause ClientLost", 110),
     ("cause Configured", SCRIPTS),
@@ -193,25 +195,28 @@ const EXPECTED: [(&str, u32); 43] = [
     ("status Preparing", SCRIPTS),
     ("status Running", 450),
     ("status Stopped", 80),
-    ("stopping at once", 60),
+    ("stop without a drain", 60),
     ("suspicion while Running", 230),
     ("warned Rejected", 40),
     ("warned Partial", 35),
 ];
 
-fn enough(counts: &BTreeMap<String, u32>) {
-    for (thing, least) in EXPECTED {
+fn assert_enough(counts: &BTreeMap<String, u32>) {
+    for (thing, minimum) in EXPECTED {
         let count = counts.get(thing).copied().unwrap_or(0);
-        assert!(count >= least, "{thing}: only {count} of {SCRIPTS} scripts");
+        assert!(
+            count >= minimum,
+            "{thing}: only {count} of {SCRIPTS} scripts"
+        );
     }
 }
 
 #[test]
-fn any_stories_reach_the_deep_states() {
-    enough(&coverage(any_script()));
+fn arbitrary_scripts_reach_every_expected_state_often_enough() {
+    assert_enough(&coverage(any_script()));
 }
 
 #[test]
-fn human_stories_reach_the_deep_states() {
-    enough(&coverage(realistic_script()));
+fn realistic_scripts_reach_every_expected_state_often_enough() {
+    assert_enough(&coverage(realistic_script()));
 }

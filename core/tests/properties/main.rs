@@ -1,14 +1,15 @@
-//! What is true of every supervisor, whatever it is configured to do, told, and told late: the properties S1 to S13 and
-//! the nine rules of the crate's documentation.
+//! Properties of every supervisor, with any configuration and any inputs, also late ones: S1 to S13 and the nine rules of
+//! the crate's documentation.
 //!
-//! - `settings.rs` and `script.rs` make random configurations and random stories;
-//! - `simulation.rs` drives a supervisor through a story and keeps an independent log of it;
-//! - `records.rs` keeps the books over operations, from that log alone;
-//! - `replay.rs` tells the story in a log again: to another supervisor, by another clock, under other names;
+//! - `settings.rs` and `script.rs` make random configurations and random scripts;
+//! - `simulation.rs` runs a script on a supervisor and keeps an independent log of it;
+//! - `operation_records.rs` records all operations, from that log only;
+//! - `replay.rs` replays the inputs of a log on another supervisor, with another clock and other ids;
+//! - `coverage.rs` checks that the random scripts reach what they must reach;
 //! - the other files are the properties, by theme; each states its exact formula.
 //!
-//! A failure is written to `regressions/`, to be committed: every later run begins with it. `PROPTEST_CASES` raises the
-//! number of cases.
+//! The seed of a failure is written to `regressions/`; commit it, and every later run begins with it. `PROPTEST_CASES`
+//! raises the number of cases.
 
 #![expect(
     clippy::disallowed_methods,
@@ -34,7 +35,7 @@ mod timing;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
-/// At least so many cases; `PROPTEST_CASES` raises it. Failures are kept in `file`.
+/// Returns a configuration with at least this many cases, more if `PROPTEST_CASES` is higher, which keeps failures in `file`.
 pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
     let default = Config::default();
     Config {
@@ -44,7 +45,7 @@ pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
     }
 }
 
-/// Where the failures of this theme are kept, and how many cases it has at least: 1,000 if nothing else is said.
+/// The configuration of a theme: its file in `regressions/`, and its minimum number of cases, 1,000 by default.
 macro_rules! config_for {
     ($theme:literal) => {
         $crate::config_for!($theme, 1_000)

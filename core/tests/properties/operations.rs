@@ -1,4 +1,4 @@
-//! Operations: at most one of each in flight, each answered once, each with a deadline.
+//! Operations: at most one of each kind in flight, each answered once, each with a deadline.
 
 use livebus_core::{Event, OpId, Status};
 use proptest::prelude::*;
@@ -9,12 +9,12 @@ use crate::script::{Script, any_script};
 use crate::settings;
 use crate::simulation::{Kind, Simulation, discards, operation};
 
-/// S5, S6, rule 4. For each operation that begins: no operation of its kind is in flight, that is unanswered, before
-/// its deadline, and not given up with its client.
+/// S5, S6, rule 4. When an operation begins, no operation of its kind is in flight: unanswered, before its deadline, and
+/// not discarded with its client.
 ///
 /// Exactly: a liveness message counts as in flight up to `min(deadline, s + suspicion_timeout, l + liveness_timeout)`
-/// for bad news at `s` and evidence at `l` that came meanwhile. The runner was told `deadline`, so an operation that it
-/// still runs may have been given up by the supervisor.
+/// for a suspicion at `s` and evidence at `l` that came since it was sent. The runner knows `deadline` only, so it may still
+/// run an operation that the supervisor has given up.
 fn at_most_one_in_flight(
     script: &Script,
     kinds: impl Fn(Kind) -> bool,
@@ -33,12 +33,12 @@ fn at_most_one_in_flight(
     Ok(())
 }
 
-/// S10, rule 3. The answer to anything but an operation in flight does nothing that time alone would not do, but is
-/// counted; the first answer to an operation in flight is taken.
+/// S10, rule 3. An answer to anything but an operation in flight is counted, and does nothing else that time alone would
+/// not do; the first answer to an operation in flight is accepted.
 ///
 /// Exactly: for a stale answer at `now`, `handle_event(now, answer)` and `handle_timeout(now)` on a clone agree in all
-/// actions, the report and `poll_timeout`, and `stale_answers` grows by one. What is counted is what does nothing: an
-/// answer that was counted agrees with the clone as well.
+/// actions, the report and `poll_timeout`, and `stale_answers` grows by one. This holds for every answer that was counted,
+/// whatever the records predict.
 fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), TestCaseError> {
     let mut records = OperationRecords::default();
     let mut seen = 0;
@@ -72,8 +72,7 @@ fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), Tes
     Ok(())
 }
 
-/// Only answers and losses of clients are ever counted as stale. A lost client is stale unless it is the one that is
-/// there.
+/// Only answers and lost clients are ever counted as stale. A lost client is stale unless it is the current one.
 fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCaseError> {
     let mut records = OperationRecords::default();
     for entry in &Simulation::run(script).log {
@@ -103,7 +102,7 @@ fn is_over(status: Status, cause: livebus_core::Cause) -> bool {
 }
 
 /// Rule 3. Ids are 1, 2, 3 in the order in which the operations begin; none is used twice. A discard names a start or a
-/// registration, whichever it is of, that began before; and none twice.
+/// registration that began before, and none is discarded twice.
 fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
     let mut begun: Vec<OpId> = Vec::new();
     let mut discarded = Vec::new();
@@ -153,8 +152,8 @@ fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// Rule 4. An answer that never comes is a failure at the deadline: after an entry whose clock has reached the deadline
-/// of an unanswered start, that start is discarded; likewise a registration.
+/// Rule 4. A missing answer is a failure at the deadline: after an entry whose clock has reached the deadline of an
+/// unanswered start, that start is discarded; likewise a registration.
 fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
     let mut records = OperationRecords::default();
     for entry in &Simulation::run(script).log {
@@ -177,32 +176,32 @@ proptest! {
     #![proptest_config(config_for!("operations"))]
 
     #[test]
-    fn s5_at_most_one_liveness_message_is_in_flight(script in any_script()) {
+    fn s5_at_most_one_liveness_message_in_flight(script in any_script()) {
         at_most_one_in_flight(&script, |kind| kind == Kind::Liveness)?;
     }
 
     #[test]
-    fn s6_no_second_start_comes_before_the_first_is_answered_or_overdue(script in any_script()) {
+    fn s6_no_second_start_before_the_first_is_answered_or_timed_out(script in any_script()) {
         at_most_one_in_flight(&script, |kind| kind == Kind::Start)?;
     }
 
     #[test]
-    fn rule_4_at_most_one_registration_per_handler_and_one_stop_are_in_flight(script in any_script()) {
+    fn rule_4_at_most_one_registration_per_handler_and_one_stop_in_flight(script in any_script()) {
         at_most_one_in_flight(&script, |kind| matches!(kind, Kind::Registration(_) | Kind::Stop))?;
     }
 
     #[test]
-    fn s10_a_stale_answer_is_counted_and_does_nothing_and_a_fresh_one_is_taken(script in any_script()) {
+    fn s10_stale_answer_is_only_counted_and_fresh_answer_is_accepted(script in any_script()) {
         a_stale_answer_is_counted_and_does_nothing(&script)?;
     }
 
     #[test]
-    fn rule_3_only_what_names_an_operation_can_be_stale(script in any_script()) {
+    fn rule_3_only_answers_and_lost_clients_can_be_stale(script in any_script()) {
         only_what_names_an_operation_is_stale(&script)?;
     }
 
     #[test]
-    fn rule_3_ids_count_up_and_nothing_is_discarded_twice(script in any_script()) {
+    fn rule_3_ids_count_up_and_none_is_discarded_twice(script in any_script()) {
         ids_count_up(&script)?;
     }
 
@@ -212,12 +211,12 @@ proptest! {
     }
 
     #[test]
-    fn rule_4_an_answer_that_never_comes_is_a_failure_at_its_deadline(script in any_script()) {
+    fn rule_4_missing_answer_is_a_failure_at_its_deadline(script in any_script()) {
         silence_is_a_failure(&script)?;
     }
 
     #[test]
-    fn rule_5_a_configuration_survives_its_own_check(words in proptest::array::uniform32(any::<u32>())) {
+    fn rule_5_settings_of_a_valid_config_are_valid_again(words in proptest::array::uniform32(any::<u32>())) {
         let config = settings::config(&words, settings::Scale::Any);
         prop_assert_eq!(livebus_core::Config::new(config.settings().clone()), Ok(config));
     }

@@ -1,4 +1,4 @@
-//! The story in a log, told again: to another supervisor, by another clock, under other names.
+//! Replays the inputs of a log on another supervisor, with another clock and other ids.
 
 use std::collections::HashMap;
 use std::iter;
@@ -20,7 +20,7 @@ pub(crate) fn deliver(supervisor: &mut Supervisor, called_at: Instant, input: In
     }
 }
 
-/// Tells a new supervisor what a log says, by a clock of its own; polls nothing.
+/// Delivers the inputs of a log to a new supervisor, at the instants that `called_at` returns; polls nothing.
 pub(crate) fn replay(
     config: &Config,
     log: &[Entry],
@@ -38,26 +38,26 @@ pub(crate) fn drained(supervisor: &mut Supervisor) -> Vec<Action> {
     iter::from_fn(|| supervisor.poll_action()).collect()
 }
 
-/// `at`, by a clock that says `to` when the other one says `from`.
+/// Translates `at` to a clock that reads `to` when this one reads `from`.
 pub(crate) fn shifted(at: Instant, from: Instant, to: Instant) -> Instant {
     match at.checked_duration_since(from) {
         Some(ahead) => to + ahead,
         None => to
             .checked_sub(from - at)
-            .expect("the clock has room for a few years before the origin"),
+            .expect("the clock has a few years before the origin"),
     }
 }
 
-/// One story by another clock and under other names.
+/// Translates instants and ids of the original to those of its counterpart.
 #[derive(Debug, Clone)]
 pub(crate) struct Translation {
-    /// This instant there ...
+    /// This instant of the original ...
     pub(crate) from: Instant,
-    /// ... is this one here.
+    /// ... is this one of the counterpart.
     pub(crate) to: Instant,
-    /// What the operations are called here, by their names there.
+    /// The ids in the counterpart, by the ids in the original.
     pub(crate) ids: HashMap<OpId, OpId>,
-    /// What is added to the number of an operation that has no name here.
+    /// The number to add to an id of the original that has no counterpart.
     pub(crate) unknown_offset: u64,
 }
 
@@ -154,7 +154,7 @@ impl Translation {
         }
     }
 
-    /// The number of an operation here.
+    /// Returns the number of the operation in the counterpart.
     fn number(&self, original: impl Into<OpId>) -> u64 {
         let original = original.into();
         let unknown = original.number().wrapping_add(self.unknown_offset);
@@ -163,7 +163,7 @@ impl Translation {
             .map_or(unknown, |counterpart| counterpart.number())
     }
 
-    /// Two operations that began at the same place of the same story are one.
+    /// Pairs the ids of two operations that began at the same point of the same run.
     fn pair_ids(&mut self, original: &Action, counterpart: &Action) {
         if let (Some((original, ..)), Some((counterpart, ..))) =
             (operation(original), operation(counterpart))
@@ -173,7 +173,7 @@ impl Translation {
     }
 }
 
-/// The operation of the same kind with another number.
+/// Returns the id of the same kind with another number.
 pub(crate) fn renumbered(id: OpId, number: u64) -> OpId {
     match id {
         OpId::Client(_) => ClientId::from_number(number).into(),
@@ -183,10 +183,10 @@ pub(crate) fn renumbered(id: OpId, number: u64) -> OpId {
     }
 }
 
-/// What an action comes to for the one who compares.
+/// Maps an action to what is compared of it.
 pub(crate) type View<'a> = &'a dyn Fn(Action) -> Action;
 
-/// Two supervisors that are told one story, each by its own names and clock.
+/// Two supervisors that receive the same inputs, each with its own ids and clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Pair {
     pub(crate) original: Supervisor,
@@ -195,10 +195,10 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Tells both, polls everything, and sees that they do the same.
+    /// Delivers an input to both, polls everything, and checks that both do the same.
     ///
     /// Exactly: the same actions, in `view` and translated, `poll_timeout`, report, phase, `wants_evidence`, `is_stopped`,
-    /// and as many more stale answers.
+    /// and the same growth of `stale_answers`.
     pub(crate) fn deliver(
         &mut self,
         called_at: Instant,
@@ -218,11 +218,11 @@ impl Pair {
         );
         let after = stale(self);
         prop_assert_eq!(after[0] - before[0], after[1] - before[1]);
-        self.drain_alike(view)
+        self.drain_and_compare(view)
     }
 
-    /// Polls everything, and sees that it is the same.
-    pub(crate) fn drain_alike(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
+    /// Polls everything, and checks that it is the same.
+    pub(crate) fn drain_and_compare(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
         let original = drained(&mut self.original);
         let counterpart = drained(&mut self.counterpart);
         prop_assert_eq!(
@@ -257,7 +257,7 @@ impl Pair {
     }
 }
 
-/// The same event without the client library's number.
+/// Returns the same event without the code of the client library.
 pub(crate) fn without_code(event: Event) -> Event {
     let bare = |result: Result<(), Failure>| result.map_err(|failure| Failure::new(failure.class));
     match event {

@@ -1,4 +1,4 @@
-//! Random stories: what happens, and what the clock does meanwhile.
+//! Random scripts: the inputs, and what the clock does between them.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use proptest::prelude::*;
 
 use crate::settings::{self, Scale};
 
-/// A configuration and a story.
+/// A configuration and the steps of a run.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) config: Config,
     pub(crate) steps: Vec<Step>,
 }
 
-/// One call: when, what, and whether its actions are polled afterwards.
+/// One call: when, with which input, and whether its actions are polled after it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) clock: Clock,
@@ -27,88 +27,88 @@ pub(crate) struct Step {
 /// What the clock does before a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Clock {
-    /// It stands.
+    /// It does not advance.
     Stand,
     /// To `poll_timeout`, exactly.
     Due,
     /// One nanosecond before `poll_timeout`.
     AlmostDue,
-    /// So many thousandths of the way to `poll_timeout`, but at least a nanosecond.
+    /// This many thousandths of the time to `poll_timeout`, but at least a nanosecond.
     Towards(u32),
-    /// So many thousandths of the detection bound after `poll_timeout`.
+    /// This many thousandths of the detection bound after `poll_timeout`.
     Late(u32),
-    /// Days pass.
+    /// It advances by this many days.
     Jump(u32),
-    /// It goes back by so many thousandths of the detection bound.
+    /// It goes back by this many thousandths of the detection bound.
     Back(u32),
 }
 
-/// What happens at a step.
+/// The input of a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StepInput {
-    /// Time passes.
+    /// No event: `handle_timeout`.
     TimePasses,
     /// An operation is answered.
     Answer(OperationChoice, Result<(), Failure>),
     Live(ObservedAt),
     Suspicion(Failure),
-    /// The client of the newest start is lost, or another one.
+    /// The client of the newest successful start is lost (true), or one that does not exist (false).
     ClientLost(bool, Failure),
     Shutdown,
 }
 
-/// Which operation an answer names.
+/// The operation that an answer names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OperationChoice {
-    /// The one so many before the newest that is not answered.
+    /// The one this many before the newest that is not answered.
     Open(usize),
-    /// The one so many before the newest that was answered already.
+    /// The one this many before the newest that was answered already.
     Done(usize),
-    /// One that never was.
+    /// One that never began.
     Unknown(u64),
-    /// The newest, by the event of another kind of operation.
+    /// The newest open one, by the event of another kind of operation.
     OfAnotherKind,
 }
 
-/// When evidence was observed.
+/// The instant at which evidence was observed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ObservedAt {
     Now,
     /// One nanosecond ago.
     JustBefore,
-    /// So many thousandths of the detection bound ago.
+    /// This many thousandths of the detection bound ago.
     Ago(u32),
-    /// Later than now, which cannot be.
+    /// Later than now by this many milliseconds, which is impossible.
     Future(u32),
-    /// Exactly what is known already.
+    /// The instant of the newest known evidence.
     Known,
-    /// Before what is known already, by so many nanoseconds.
+    /// Before the newest known evidence, by this many nanoseconds.
     Older(u32),
 }
 
-/// Any configuration, any story.
+/// Returns any configuration with any steps.
 pub(crate) fn any_script() -> impl Strategy<Value = Script> {
     scripts(Scale::Any, 100)
 }
 
-/// A configuration that a person would write, so that ideal timers come to an end soon.
+/// Returns a configuration that a person would write, so that a run with ideal timers ends soon.
 pub(crate) fn realistic_script() -> impl Strategy<Value = Script> {
     scripts(Scale::Realistic, 60)
 }
 
-fn scripts(scale: Scale, longest: usize) -> impl Strategy<Value = Script> {
+fn scripts(scale: Scale, max_steps: usize) -> impl Strategy<Value = Script> {
     let words = proptest::array::uniform32(any::<u32>());
-    let steps = vec(any::<u64>(), 1..=longest);
+    let steps = vec(any::<u64>(), 1..=max_steps);
     (words, steps).prop_map(move |(words, steps)| Script {
         config: settings::config(&words, scale),
-        steps: prologue(words[31])
+        steps: warm_up(words[31])
             .chain(steps.into_iter().map(step))
             .collect(),
     })
 }
 
-/// Some stories begin well, so that enough of them are about what happens to a service that runs.
-fn prologue(word: u32) -> impl Iterator<Item = Step> {
+/// Three quarters of the scripts begin with good answers, so that enough of them reach Running.
+fn warm_up(word: u32) -> impl Iterator<Item = Step> {
     let handler_fails = word / 4 % 4 == 3;
     (0..[0, 8, 16, 32][word as usize % 4]).map(move |n| match n % 8 {
         // The newest operation is the registration of the last handler, if there are any.
@@ -133,7 +133,7 @@ fn prologue(word: u32) -> impl Iterator<Item = Step> {
     })
 }
 
-/// Any failure: every class, with and without a number.
+/// Returns any failure: every class, with and without a code.
 fn failure(n: u32) -> Failure {
     let class = FailureClass::ALL[n as usize % FailureClass::ALL.len()];
     match n / 64 % 3 {
@@ -143,7 +143,7 @@ fn failure(n: u32) -> Failure {
     }
 }
 
-/// As real buses give them: ambiguous ones mostly, the others each often enough.
+/// Returns failures as real buses do: mostly ambiguous ones, the others each often enough.
 fn likely_failure(n: u32) -> Failure {
     match n % 8 {
         0 | 1 => FailureClass::Timeout.into(),
@@ -154,7 +154,7 @@ fn likely_failure(n: u32) -> Failure {
     }
 }
 
-/// A step from a random word. Zero is the simplest one: time passes to the next deadline.
+/// Makes a step from a random word. Zero is the simplest one: `handle_timeout` at the next deadline.
 fn step(word: u64) -> Step {
     let bits = |shift: u32, width: u32| {
         u32::try_from(word >> shift & ((1 << width) - 1)).expect("at most 32 bits")
@@ -221,7 +221,7 @@ fn when(n: u32) -> ObservedAt {
     }
 }
 
-/// So many thousandths of a duration.
+/// Returns this many thousandths of a duration.
 pub(crate) fn thousandths(of: Duration, share: u32) -> Duration {
     of / 1_000 * share
 }
@@ -230,8 +230,8 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:#?}", self.config.settings())?;
         for step in &self.steps {
-            let kept = if step.drain { "" } else { ", not drained" };
-            writeln!(f, "{:?}: {:?}{kept}", step.clock, step.what)?;
+            let drained = if step.drain { "" } else { ", not drained" };
+            writeln!(f, "{:?}: {:?}{drained}", step.clock, step.what)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Time, from both sides, with ideal timers: each deadline is met exactly, and nothing comes early either.
+//! Time, with ideal timers: each deadline is met exactly, neither late nor early.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,11 @@ use crate::config_for;
 use crate::script::{Script, any_script, realistic_script};
 use crate::simulation::{Kind, Simulation, operation};
 
-/// More than any of these stories needs.
+/// More steps than any of these runs needs.
 const MAX_STEPS: usize = 20_000;
 
-/// After any story: the bus works, answers at once, and timers are ideal, until Running. Nothing for a supervisor that
-/// came to its end, or that waits for what will not happen.
+/// Runs any script, then a bus that works and answers at once, with ideal timers, until Running. Returns nothing for a
+/// supervisor that is Failed or Stopped by then.
 fn run_until_running(script: &Script) -> Option<Simulation> {
     let mut sim = Simulation::run(script);
     sim.answer_all();
@@ -66,7 +66,7 @@ fn silence_ends_running_within_the_lease(script: &Script) -> Result<(), TestCase
     Ok(())
 }
 
-/// Brings it to a liveness message that was answered well just now, without a warning: all is quiet and clear.
+/// Runs until a liveness message was just answered with success: the liveness check is idle, and there is no warning.
 fn run_until_idle(script: &Script) -> Option<Simulation> {
     let mut sim = run_until_running(script)?;
     for _ in 0..MAX_STEPS {
@@ -80,12 +80,12 @@ fn run_until_idle(script: &Script) -> Option<Simulation> {
         }
         sim.fire_timer();
     }
-    panic!("never run_until_idle: {:?}", sim.report());
+    panic!("never idle: {:?}", sim.report());
 }
 
-/// V2 from both sides. All quiet since evidence `e`, no warning, and from then on silence: liveness messages go out at
+/// V2, exactly. Idle since evidence `e`, no warning, and from then on silence: liveness messages go out at
 /// `e + L + i x (T + R)` for `i` in `0..n`, and NotReady comes at `e + detection_bound`, neither before nor after.
-fn silence_is_noticed_exactly_at_the_bound(script: &Script) -> Result<(), TestCaseError> {
+fn silence_is_detected_exactly_at_the_bound(script: &Script) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
@@ -94,7 +94,7 @@ fn silence_is_noticed_exactly_at_the_bound(script: &Script) -> Result<(), TestCa
     let mut sent: Vec<Instant> = Vec::new();
     while sim.status() == Status::Running {
         sim.fire_timer();
-        let entry = sim.log.last().expect("one per wait");
+        let entry = sim.log.last().expect("one per timer");
         if entry.report.status == Status::Running {
             sent.extend(
                 entry
@@ -118,13 +118,12 @@ fn silence_is_noticed_exactly_at_the_bound(script: &Script) -> Result<(), TestCa
     Ok(())
 }
 
-/// Bad news from a bus that is gone. From Running, a suspicion at `s` and no answer ever again.
+/// A suspicion of a silent bus. From Running, a suspicion at `s`, and no answer ever again.
 ///
-/// Exactly: NotReady at `s` where suspicions are believed; else at most
-/// `suspicion_spacing + 2 x suspicion_timeout` after `s`, twice because a round that is under way gets its chance first;
-/// and exactly `max(s, sent + suspicion_spacing) + suspicion_timeout` when all was quiet, unless `L` or the lease is
-/// sooner.
-fn bad_news_is_checked_quickly(script: &Script, after: u32) -> Result<(), TestCaseError> {
+/// Exactly: NotReady at `s` with `OnSuspicion::NotReady`; else at most `suspicion_spacing + 2 x suspicion_timeout` after
+/// `s`, twice because a liveness message under way is awaited first; and exactly
+/// `max(s, sent + suspicion_spacing) + suspicion_timeout` while idle, unless `L` or the lease is sooner.
+fn suspicion_is_decided_within_its_bound(script: &Script, after: u32) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_running(script) else {
         return Ok(());
     };
@@ -154,7 +153,10 @@ fn bad_news_is_checked_quickly(script: &Script, after: u32) -> Result<(), TestCa
     Ok(())
 }
 
-fn bad_news_in_the_quiet(script: &Script, after: u32) -> Result<(), TestCaseError> {
+fn suspicion_while_idle_is_decided_exactly(
+    script: &Script,
+    after: u32,
+) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
@@ -182,10 +184,10 @@ fn bad_news_in_the_quiet(script: &Script, after: u32) -> Result<(), TestCaseErro
     Ok(())
 }
 
-/// Missing leaders from both sides. All quiet, and from then on every liveness message is answered `NoLeader` at once:
+/// Missing leaders, exactly. Idle, and from then on every liveness message is answered with `NoLeader` at once:
 /// Running with a warning from the first such answer at `f`, and NotReady at `f + partial_tolerance` exactly, at once
 /// where that is zero.
-fn missing_leaders_are_tolerated_exactly_so_long(script: &Script) -> Result<(), TestCaseError> {
+fn missing_leaders_end_running_after_the_tolerance(script: &Script) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
@@ -202,12 +204,12 @@ fn missing_leaders_are_tolerated_exactly_so_long(script: &Script) -> Result<(), 
     Ok(())
 }
 
-/// V3, V4, S15. While nothing works, with suspicions pouring in: from one start or liveness message to the next it is never
-/// longer than `start_timeout + start_backoff.max`, or `max(not_live_interval_max, liveness_timeout)`.
-fn it_never_gives_up(script: &Script) -> Result<(), TestCaseError> {
+/// V3, V4, S15. While nothing works and suspicions keep arriving, the time from one start or liveness message to the next is
+/// never longer than `start_timeout + start_backoff.max`, or `max(not_live_interval_max, liveness_timeout)`.
+fn retries_never_stop(script: &Script) -> Result<(), TestCaseError> {
     let mut sim = Simulation::run(script);
     let s = script.config.settings().clone();
-    let longest = (s.start_timeout + s.start_backoff.max)
+    let max_gap = (s.start_timeout + s.start_backoff.max)
         .max(s.not_live_interval_max)
         .max(s.liveness_timeout)
         .max(script.config.partial_detection_bound());
@@ -236,14 +238,13 @@ fn it_never_gives_up(script: &Script) -> Result<(), TestCaseError> {
         {
             last = sim.clock;
         }
-        prop_assert!(sim.clock - last <= longest);
+        prop_assert!(sim.clock - last <= max_gap);
     }
     Ok(())
 }
 
-/// Whoever reads `status_at` sees it too: never Running after the lease, whether or not the supervisor is ever called
-/// again.
-fn the_lease_runs_out_by_itself(script: &Script) -> Result<(), TestCaseError> {
+/// `status_at` is never Running after the lease, whether or not the supervisor is called again.
+fn status_at_ends_with_the_lease(script: &Script) -> Result<(), TestCaseError> {
     for entry in &Simulation::run(script).log {
         if let Some(lease) = entry.report.lease {
             prop_assert_eq!(entry.report.status_at(lease), Status::Running);
@@ -264,42 +265,42 @@ proptest! {
     #![proptest_config(config_for!("timing"))]
 
     #[test]
-    fn v1_a_bus_that_works_leads_to_running_within_a_bound(script in realistic_script()) {
+    fn v1_working_bus_becomes_running_within_a_bound(script in realistic_script()) {
         a_working_bus_leads_to_running(&script)?;
     }
 
     #[test]
-    fn v2_a_bus_that_is_gone_ends_running_within_the_lease(script in realistic_script()) {
+    fn v2_silent_bus_ends_running_within_the_lease(script in realistic_script()) {
         silence_ends_running_within_the_lease(&script)?;
     }
 
     #[test]
-    fn v2_in_the_quiet_a_bus_that_hangs_is_noticed_exactly_at_the_bound(script in realistic_script()) {
-        silence_is_noticed_exactly_at_the_bound(&script)?;
+    fn v2_hung_bus_becomes_not_ready_exactly_at_the_detection_bound(script in realistic_script()) {
+        silence_is_detected_exactly_at_the_bound(&script)?;
     }
 
     #[test]
-    fn v2_bad_news_about_a_bus_that_is_gone_is_checked_quickly(script in realistic_script(), after in 0_u32..1_000) {
-        bad_news_is_checked_quickly(&script, after)?;
+    fn v2_suspicion_of_a_silent_bus_is_decided_within_its_bound(script in realistic_script(), after in 0_u32..1_000) {
+        suspicion_is_decided_within_its_bound(&script, after)?;
     }
 
     #[test]
-    fn v2_in_the_quiet_bad_news_decides_exactly_after_the_suspicion_timeout(script in realistic_script(), after in 0_u32..1_000) {
-        bad_news_in_the_quiet(&script, after)?;
+    fn v2_suspicion_while_idle_is_decided_exactly_at_its_timeout(script in realistic_script(), after in 0_u32..1_000) {
+        suspicion_while_idle_is_decided_exactly(&script, after)?;
     }
 
     #[test]
-    fn v2_missing_leaders_are_tolerated_exactly_so_long_as_it_was_told(script in realistic_script()) {
-        missing_leaders_are_tolerated_exactly_so_long(&script)?;
+    fn v2_missing_leaders_are_tolerated_exactly_for_the_tolerance(script in realistic_script()) {
+        missing_leaders_end_running_after_the_tolerance(&script)?;
     }
 
     #[test]
-    fn s15_it_never_gives_up_however_much_bad_news_comes(script in realistic_script()) {
-        it_never_gives_up(&script)?;
+    fn s15_retries_never_stop_however_many_suspicions_arrive(script in realistic_script()) {
+        retries_never_stop(&script)?;
     }
 
     #[test]
-    fn s2_running_never_survives_its_lease_even_if_nobody_calls(script in any_script()) {
-        the_lease_runs_out_by_itself(&script)?;
+    fn s2_running_ends_at_its_lease_without_any_call(script in any_script()) {
+        status_at_ends_with_the_lease(&script)?;
     }
 }

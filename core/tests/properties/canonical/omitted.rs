@@ -1,4 +1,4 @@
-//! What a canonical supervisor forgets, one example each: two supervisors that differ in nothing else have one form.
+//! What a canonical supervisor omits, one example each: two supervisors that differ only in it have the same form.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::simulation::{Kind, ORIGIN, Simulation};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Half a second doubled up to 30, from the seventh failure on.
+/// Half a second, doubled up to 30 s, which it reaches at the seventh failure.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(500),
     max: Duration::from_secs(30),
     jitter_percent: 0,
 };
 
-/// The usual, without jitter: a detection bound of 9.5 s, a drain of 5 s, not live 1, 2, 4, 5, 5 s.
+/// The default, without jitter: a detection bound of 9.5 s, a drain of 5 s, intervals of 1, 2, 4, 5, 5 s while not live.
 fn plain() -> Settings {
     Settings {
         start_backoff: BACKOFF,
@@ -40,14 +40,14 @@ fn running(settings: Settings) -> Simulation {
     sim
 }
 
-/// Different, and with one form.
-fn one_form(one: &Supervisor, other: &Supervisor) {
+/// Asserts that the two are different, and have the same form.
+fn assert_same_form(one: &Supervisor, other: &Supervisor) {
     assert_ne!(one, other);
     assert_eq!(form(one), form(other));
 }
 
 impl Simulation {
-    /// Lets ideal timers fire so often; nothing is answered.
+    /// Fires ideal timers this many times; nothing is answered.
     fn wait_in_silence(&mut self, times: usize) -> &mut Self {
         for _ in 0..times {
             assert!(self.fire_timer());
@@ -60,7 +60,7 @@ impl Simulation {
         self
     }
 
-    /// Evidence of this very instant.
+    /// Delivers evidence of this instant.
     fn evidence(&mut self) -> &mut Self {
         self.deliver_and_drain(self.clock, Some(Event::Live { at: self.clock }));
         self
@@ -78,16 +78,16 @@ impl Simulation {
 }
 
 #[test]
-fn what_time_it_is() {
+fn canonical_form_omits_the_current_time() {
     let config = Config::new(plain()).expect("valid");
     let today = Supervisor::new(config.clone(), *ORIGIN);
     let tomorrow = Supervisor::new(config, *ORIGIN + Duration::from_hours(24));
 
-    one_form(&today, &tomorrow);
+    assert_same_form(&today, &tomorrow);
 }
 
 #[test]
-fn what_its_operations_are_called() {
+fn canonical_form_omits_the_ids_of_operations() {
     let supervisor = running(plain()).supervisor;
     let mut words = supervisor.snapshot(*ORIGIN);
     let operations = words.len() - 2;
@@ -95,11 +95,11 @@ fn what_its_operations_are_called() {
     let config = supervisor.config().clone();
     let renamed = Supervisor::restore(config, *ORIGIN, &words).expect("a snapshot");
 
-    one_form(&supervisor, &renamed);
+    assert_same_form(&supervisor, &renamed);
 }
 
 #[test]
-fn how_many_operations_there_were() {
+fn canonical_form_omits_the_number_of_operations() {
     let mut later = running(plain());
     let first = later.supervisor.clone();
     later.fire_timer();
@@ -107,11 +107,11 @@ fn how_many_operations_there_were() {
     let (_, names) = later.supervisor.canonical(*ORIGIN);
 
     assert_eq!(names.len(), 1, "the client");
-    one_form(&first, &later.supervisor);
+    assert_same_form(&first, &later.supervisor);
 }
 
 #[test]
-fn how_many_answers_were_stale() {
+fn canonical_form_omits_the_number_of_stale_answers() {
     let fresh = running(plain());
     let mut stale = fresh.clone();
     let id = StopId::from_number(1_000);
@@ -120,20 +120,20 @@ fn how_many_answers_were_stale() {
         Some(Event::StopAnswered { id, result: Ok(()) }),
     );
 
-    one_form(&fresh.supervisor, &stale.supervisor);
+    assert_same_form(&fresh.supervisor, &stale.supervisor);
 }
 
 #[test]
-fn what_was_not_polled() {
+fn canonical_form_omits_queued_actions() {
     let queued = Supervisor::new(Config::new(plain()).expect("valid"), *ORIGIN);
     let mut polled = queued.clone();
     drained(&mut polled);
 
-    one_form(&queued, &polled);
+    assert_same_form(&queued, &polled);
 }
 
 #[test]
-fn how_long_it_has_had_its_status() {
+fn canonical_form_omits_the_age_of_the_status() {
     let mut long = running(plain());
     let short = long.supervisor.clone();
     for _ in 0..3 {
@@ -142,21 +142,21 @@ fn how_long_it_has_had_its_status() {
     }
 
     assert_ne!(long.report().since, long.clock);
-    one_form(&short, &long.supervisor);
+    assert_same_form(&short, &long.supervisor);
 }
 
 #[test]
-fn which_start_it_was_that_proved_good() {
+fn canonical_form_omits_the_attempt_of_the_successful_start() {
     let first = running(plain());
     let mut second = sim(plain());
     second.wait_in_silence(2).answer_all();
 
     assert_eq!((first.report().attempt, second.report().attempt), (1, 2));
-    one_form(&first.supervisor, &second.supervisor);
+    assert_same_form(&first.supervisor, &second.supervisor);
 }
 
 #[test]
-fn how_old_the_last_proof_is_while_not_live() {
+fn canonical_form_omits_the_age_of_evidence_while_not_live() {
     let mut old = running(plain());
     old.fire_timer();
     old.advance(SECOND);
@@ -168,11 +168,11 @@ fn how_old_the_last_proof_is_while_not_live() {
     }
 
     assert_ne!(old.report().evidence, new.report().evidence);
-    one_form(&old.supervisor, &new.supervisor);
+    assert_same_form(&old.supervisor, &new.supervisor);
 }
 
 #[test]
-fn how_long_it_has_not_been_live_and_how_many_intervals() {
+fn canonical_form_omits_the_number_of_intervals_without_liveness() {
     let mut long = sim(plain());
     long.answer_start();
     long.wait_in_silence(6);
@@ -180,22 +180,22 @@ fn how_long_it_has_not_been_live_and_how_many_intervals() {
     long.wait_in_silence(1);
 
     assert_eq!(long.supervisor.phase(), Phase::NotLive);
-    one_form(&short, &long.supervisor);
+    assert_same_form(&short, &long.supervisor);
 }
 
 #[test]
-fn when_it_ran_last_once_a_drain_from_then_would_be_over() {
+fn canonical_form_omits_the_end_of_running_after_its_drain() {
     let mut long_ago = running(plain());
     long_ago.wait_in_silence(12);
     let not_so_long_ago = long_ago.supervisor.clone();
     long_ago.wait_in_silence(1);
 
     assert_eq!(long_ago.supervisor.phase(), Phase::NotLive);
-    one_form(&not_so_long_ago, &long_ago.supervisor);
+    assert_same_form(&not_so_long_ago, &long_ago.supervisor);
 }
 
 #[test]
-fn when_it_ran_last_at_the_very_instant_at_which_a_drain_from_then_is_over() {
+fn canonical_form_omits_the_end_of_running_at_the_instant_its_drain_ends() {
     let mut sim = running(plain());
     sim.wait_in_silence(12);
     let drain = sim.clock - sim.report().since;
@@ -205,12 +205,12 @@ fn when_it_ran_last_at_the_very_instant_at_which_a_drain_from_then_is_over() {
     let just_over = sim.supervisor.clone();
     sim.wait_in_silence(1);
 
-    one_form(&just_over, &sim.supervisor);
+    assert_same_form(&just_over, &sim.supervisor);
 }
 
 #[test]
-fn starts_beyond_the_longest_back_off() {
-    // Starting and BackingOff take turns.
+fn canonical_form_omits_starts_beyond_the_maximum_back_off() {
+    // Starting and BackingOff alternate.
     for beyond in [14, 15] {
         let mut sim = sim(plain());
         sim.wait_in_silence(beyond);
@@ -218,12 +218,12 @@ fn starts_beyond_the_longest_back_off() {
         sim.wait_in_silence(2);
 
         assert_eq!(fewer.phase(), sim.supervisor.phase());
-        one_form(&fewer, &sim.supervisor);
+        assert_same_form(&fewer, &sim.supervisor);
     }
 }
 
 #[test]
-fn starts_beyond_the_longest_back_off_once_one_succeeds() {
+fn canonical_form_omits_starts_beyond_the_maximum_back_off_after_a_success() {
     let [fewer, more] = [14, 16].map(|failed| {
         let mut sim = sim(plain());
         sim.wait_in_silence(failed);
@@ -232,17 +232,17 @@ fn starts_beyond_the_longest_back_off_once_one_succeeds() {
     });
 
     assert_eq!(fewer.supervisor.phase(), Phase::NotLive);
-    one_form(&fewer.supervisor, &more.supervisor);
+    assert_same_form(&fewer.supervisor, &more.supervisor);
 }
 
 #[test]
-fn registrations_beyond_the_longest_back_off() {
+fn canonical_form_omits_registrations_beyond_the_maximum_back_off() {
     let settings = Settings {
         live_interval: SECOND * 60,
         handlers: vec![Handler::required("requests")],
         ..plain()
     };
-    // Registering and BackingOff take turns.
+    // Registering and BackingOff alternate.
     for beyond in [14, 15] {
         let mut sim = sim(settings.clone());
         sim.answer_start();
@@ -258,12 +258,12 @@ fn registrations_beyond_the_longest_back_off() {
         overdue(&mut sim, 2);
 
         assert_eq!(sim.supervisor.phase(), Phase::Idle);
-        one_form(&fewer, &sim.supervisor);
+        assert_same_form(&fewer, &sim.supervisor);
     }
 }
 
 #[test]
-fn when_the_last_message_was_sent_once_the_next_may_follow() {
+fn canonical_form_omits_the_send_instant_once_the_next_message_is_allowed() {
     let mut sim = running(plain());
     for _ in 0..3 {
         sim.advance(SECOND).evidence();
@@ -272,18 +272,18 @@ fn when_the_last_message_was_sent_once_the_next_may_follow() {
     sim.advance(SECOND).evidence();
 
     assert_eq!(sim.supervisor.phase(), Phase::Idle);
-    one_form(&short, &sim.supervisor);
+    assert_same_form(&short, &sim.supervisor);
 }
 
 #[test]
-fn when_the_last_message_was_sent_once_it_failed_while_not_live() {
-    // A bound of 4 s, which both have passed.
+fn canonical_form_omits_the_send_instant_of_a_message_that_failed_while_not_live() {
+    // A detection bound of 4 s, which is over for both.
     let settings = Settings {
         live_interval: SECOND * 2,
         failures_to_not_ready: 1,
         ..plain()
     };
-    // The third message has an interval of 4 s, the fourth one of 5 s; both end in a second.
+    // The third message has an interval of 4 s, the fourth one of 5 s; both intervals end in one second.
     let [short, long] = [(2, 3), (3, 4)].map(|(intervals, age)| {
         let mut sim = sim(settings.clone());
         sim.answer_start();
@@ -300,11 +300,11 @@ fn when_the_last_message_was_sent_once_it_failed_while_not_live() {
         until - sim.clock
     });
     assert_eq!(ends, [SECOND, SECOND]);
-    one_form(&short.supervisor, &long.supervisor);
+    assert_same_form(&short.supervisor, &long.supervisor);
 }
 
 #[test]
-fn how_long_leaders_were_missing_before_the_last_proof() {
+fn canonical_form_omits_how_long_leaders_were_missing_before_the_evidence() {
     let mut long = running(plain());
     long.fire_timer();
     long.fail(FailureClass::NoLeader);
@@ -316,12 +316,12 @@ fn how_long_leaders_were_missing_before_the_last_proof() {
         assert!(sim.report().warning.is_some());
     }
 
-    one_form(&short.supervisor, &long.supervisor);
+    assert_same_form(&short.supervisor, &long.supervisor);
 }
 
-/// Not a forgetting, but a clock that cannot remember.
+/// The clock has no instants before this epoch, so nothing can be kept from before it.
 #[test]
-fn an_epoch_without_room_before_it_is_harmless() {
+fn canonical_form_at_the_earliest_possible_epoch_does_not_panic() {
     let mut earliest = *ORIGIN;
     let mut step = Duration::MAX;
     while !step.is_zero() {

@@ -1,4 +1,4 @@
-//! Operations that are called something else.
+//! Other ids of operations.
 
 use livebus_core::{OpId, Supervisor};
 use proptest::prelude::*;
@@ -9,12 +9,12 @@ use crate::replay::{Pair, Translation, deliver, drained};
 use crate::script::{Script, any_script};
 use crate::simulation::{ORIGIN, Simulation};
 
-/// A supervisor that has counted further goes on the same, under the names that it gives.
+/// A supervisor whose count of operations is higher behaves the same, with other ids.
 ///
-/// Exactly: at any moment of any story, one whose snapshot says that `more` operations began than did. Told the rest by its
-/// own names, it does the same as the original, action by action, with the new names in place of the old; and in the end
-/// what it knows is equal, under the new names.
-fn ids_decide_nothing(script: &Script, position: Index, more: u64) -> Result<(), TestCaseError> {
+/// Exactly: after any part of any script, a supervisor is restored from a snapshot that counts `more` operations more.
+/// With the rest of the inputs, by its own ids, it does the same as the original, action by action, with the new ids in place
+/// of the old; and in the end its canonical form is equal, and so are its ids after translation.
+fn ids_have_no_effect(script: &Script, position: Index, more: u64) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
     let (begin, rest) = log.split_at(1 + position.index(log.len()));
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
@@ -49,7 +49,7 @@ fn ids_decide_nothing(script: &Script, position: Index, more: u64) -> Result<(),
     Ok(())
 }
 
-/// The same, but for the number of its next operation.
+/// Returns the same supervisor, but for the number of its next operation.
 fn counted_further(supervisor: &Supervisor, more: u64) -> Supervisor {
     let mut words = supervisor.snapshot(*ORIGIN);
     let operations = words.len() - 2;
@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn other_names_are_the_same_story(script in any_script(), position in any::<Index>(), more in 1_u64..1 << 32) {
-        ids_decide_nothing(&script, position, more)?;
+    fn operation_ids_have_no_effect(script in any_script(), position in any::<Index>(), more in 1_u64..1 << 32) {
+        ids_have_no_effect(&script, position, more)?;
     }
 }

@@ -1,23 +1,23 @@
-//! What happens at one instant, told in either order.
+//! Events of one instant, delivered in either order.
 //!
-//! Each of these pairs commutes, at any moment of any story that is drained, both told at the newest instant:
+//! Each of these pairs commutes, after any part of any script with everything polled, both delivered at the newest instant:
 //!
-//! | one | the other | in the end |
+//! | one | the other | result |
 //! |---|---|---|
 //! | an answer that is stale | any event | equal, with the same actions queued |
-//! | a registration's answer | a suspicion that only asks | the same form, the same actions |
+//! | a registration's answer | a suspicion, with `OnSuspicion::Check` | the same form, the same actions |
 //! | a registration's answer | another registration's answer | the same form; without jitter, if both fail |
 //! | a registration's answer | evidence | the same form |
-//! | a registration's answer | a liveness message's answer | the same form, but where Running showed in between, and but for a fatal client |
-//! | evidence | other evidence | the same form, while live or where one proof is enough; unless the older is so old that it has a liveness message go out at once |
-//! | evidence | a liveness message's good answer | the same form, while live |
+//! | a registration's answer | a liveness message's answer | the same form, unless Running was reported in between or the client is fatal |
+//! | evidence | other evidence | the same form, while live or where one proof is enough, unless the older is so old that a liveness message is sent at once |
+//! | evidence | a liveness message's successful answer | the same form, while live |
 //!
 //! "The same form" is equal [`canonical`](Supervisor::canonical) supervisors and the same report but for `since` and
-//! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first of two failures of
-//! one class, and that is the one that was told first.
+//! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first delivered of
+//! two failures of one class.
 //!
-//! No other pair commutes, and none should: bad news and evidence refute each other by their order, a failure after
-//! which there is nothing to answer makes answers stale, and a shutdown ends everything.
+//! No other pair commutes, and none should: of a suspicion and evidence the later one counts, a failure that discards the
+//! client makes answers stale, and a shutdown ends everything.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ use checkpoint::{Checkpoint, checkpoint};
 
 mod checkpoint;
 
-/// Both orders of two events at a moment.
+/// Delivers two events at a checkpoint, in both orders.
 fn both_orders(checkpoint: &Checkpoint, one: Event, other: Event) -> [Supervisor; 2] {
     [[one, other], [other, one]].map(|events| {
         let mut supervisor = checkpoint.supervisor.clone();
@@ -49,7 +49,7 @@ fn both_orders(checkpoint: &Checkpoint, one: Event, other: Event) -> [Supervisor
     })
 }
 
-/// The same form; and what they did, for those who want to know more.
+/// Checks that both have the same form. Returns the actions of both.
 fn same_form(both: [Supervisor; 2]) -> Result<[Vec<Action>; 2], TestCaseError> {
     let [mut one, mut other] = both;
     let actions = [drained(&mut one), drained(&mut other)];
@@ -72,11 +72,11 @@ fn shown(supervisor: &Supervisor) -> Report {
     }
 }
 
-/// Whether the relation had something to say about a story.
-type Met = Result<bool, TestCaseError>;
+/// Whether the relation applied to a script.
+type Applies = Result<bool, TestCaseError>;
 
-/// An answer to what is over, or never was.
-fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Met {
+/// An answer to an operation that is over, or that never began.
+fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Applies {
     let Some(checkpoint) = checkpoint(script, which, |_| true) else {
         return Ok(false);
     };
@@ -106,7 +106,11 @@ fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &D
     Ok(true)
 }
 
-fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what: &Drawn) -> Met {
+fn a_registration_commutes_with_a_suspicion(
+    script: &Script,
+    which: Index,
+    what: &Drawn,
+) -> Applies {
     if script.config.settings().on_suspicion == OnSuspicion::NotReady {
         return Ok(false);
     }
@@ -114,22 +118,25 @@ fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what:
     let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = checkpoint.registrations().next().expect("it suits");
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
     let registered = answer(id, what.result);
     let both = both_orders(&checkpoint, registered, Event::Suspicion(what.failure));
     let actions = same_form(both)?.map(|actions| {
-        let mut written: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
-        written.sort_unstable();
-        written
+        let mut formatted: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
+        formatted.sort_unstable();
+        formatted
     });
     prop_assert_eq!(&actions[0], &actions[1]);
     Ok(true)
 }
 
-fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Applies {
     let settings = script.config.settings();
-    let strays = settings.registration_backoff.jitter_percent > 0;
-    if strays && what.result.is_err() && what.other_result.is_err() {
+    let has_jitter = settings.registration_backoff.jitter_percent > 0;
+    if has_jitter && what.result.is_err() && what.other_result.is_err() {
         return Ok(false);
     }
     let Some(checkpoint) = checkpoint(script, which, |checkpoint| {
@@ -144,12 +151,15 @@ fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
     Ok(true)
 }
 
-fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Met {
+fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Applies {
     let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
     let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = checkpoint.registrations().next().expect("it suits");
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
     let at = what.at(&checkpoint);
     let registered = answer(id, what.result);
     same_form(both_orders(&checkpoint, registered, Event::Live { at }))?;
@@ -160,7 +170,7 @@ fn a_registration_commutes_with_a_liveness_answer(
     script: &Script,
     which: Index,
     what: &Drawn,
-) -> Met {
+) -> Applies {
     let suits = |checkpoint: &Checkpoint| {
         checkpoint.registrations().next().is_some() && checkpoint.liveness_message().is_some()
     };
@@ -169,13 +179,18 @@ fn a_registration_commutes_with_a_liveness_answer(
     else {
         return Ok(false);
     };
-    let id = checkpoint.registrations().next().expect("it suits");
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
     let registered = answer(id, what.result);
-    let id = checkpoint.liveness_message().expect("it suits");
+    let id = checkpoint
+        .liveness_message()
+        .expect("the filter requires one");
     let both = both_orders(&checkpoint, registered, answer(id, what.other_result));
     let running_in_between = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
-        supervisor.report().status != Status::Running && actions.iter().any(says_running)
+        supervisor.report().status != Status::Running && actions.iter().any(reports_running)
     });
     if !running_in_between {
         same_form(both)?;
@@ -183,11 +198,11 @@ fn a_registration_commutes_with_a_liveness_answer(
     Ok(!running_in_between)
 }
 
-fn says_running(action: &Action) -> bool {
+fn reports_running(action: &Action) -> bool {
     matches!(action, Action::SetStatus(report) if report.status == Status::Running)
 }
 
-fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Applies {
     let one_is_enough = script.config.settings().successes_to_ready == 1;
     let suits = |checkpoint: &Checkpoint| {
         let supervisor = &checkpoint.supervisor;
@@ -216,27 +231,29 @@ fn sends_liveness(action: &Action) -> bool {
     matches!(action, Action::SendLiveness { .. })
 }
 
-fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Drawn) -> Met {
+fn evidence_commutes_with_success(script: &Script, which: Index, what: &Drawn) -> Applies {
     let suits = |checkpoint: &Checkpoint| {
         checkpoint.supervisor.phase() == Phase::InFlight && checkpoint.liveness_message().is_some()
     };
     let Some(checkpoint) = checkpoint(script, which, suits) else {
         return Ok(false);
     };
-    let id = checkpoint.liveness_message().expect("it suits");
+    let id = checkpoint
+        .liveness_message()
+        .expect("the filter requires one");
     let at = what.at(&checkpoint);
-    let good = answer(id, Ok(()));
-    same_form(both_orders(&checkpoint, good, Event::Live { at }))?;
+    let success = answer(id, Ok(()));
+    same_form(both_orders(&checkpoint, success, Event::Live { at }))?;
     Ok(true)
 }
 
-/// What the events say.
+/// The random content of the events.
 #[derive(Debug, Clone)]
 struct Drawn {
     result: Result<(), Failure>,
     other_result: Result<(), Failure>,
     failure: Failure,
-    /// How old evidence is, in thousandths of the detection bound.
+    /// The age of evidence, in thousandths of the detection bound.
     age: u32,
 }
 
@@ -261,9 +278,9 @@ fn any_drawn() -> impl Strategy<Value = Drawn> {
     )
 }
 
-type Relation = fn(&Script, Index, &Drawn) -> Met;
+type Relation = fn(&Script, Index, &Drawn) -> Applies;
 
-/// Each relation, and in how many of a thousand stories it has something to say at least: two thirds of what was measured.
+/// Each relation, and to how many of a thousand scripts it must apply: about two thirds of the measured number.
 const RELATIONS: [(&str, Relation, usize); 7] = [
     ("stale, any", a_stale_answer_commutes_with_anything, 1_000),
     (
@@ -283,21 +300,22 @@ const RELATIONS: [(&str, Relation, usize); 7] = [
         350,
     ),
     ("evidence", pieces_of_evidence_commute, 520),
-    (
-        "evidence, good answer",
-        evidence_commutes_with_a_good_answer,
-        500,
-    ),
+    ("evidence, success", evidence_commutes_with_success, 500),
 ];
 
 #[test]
-fn the_relations_of_order_have_something_to_say() {
+fn order_relations_apply_to_enough_scripts() {
     for (name, relation, at_least) in RELATIONS {
-        let stories = samples((any_script(), any::<Index>(), any_drawn()));
-        let met = stories
-            .filter(|(script, which, what)| relation(script, *which, what).is_ok_and(|met| met))
+        let scripts = samples((any_script(), any::<Index>(), any_drawn()));
+        let applied = scripts
+            .filter(|(script, which, what)| {
+                relation(script, *which, what).is_ok_and(|applies| applies)
+            })
             .count();
-        assert!(met >= at_least, "{name}: only {met} of 1,000 stories");
+        assert!(
+            applied >= at_least,
+            "{name}: only {applied} of 1,000 scripts"
+        );
     }
 }
 
@@ -305,58 +323,58 @@ proptest! {
     #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn a_stale_answer_may_come_before_or_after_anything(
+    fn stale_answer_commutes_with_every_event(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         a_stale_answer_commutes_with_anything(&script, which, &what)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_a_suspicion(
+    fn registration_answer_commutes_with_a_suspicion(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         a_registration_commutes_with_a_suspicion(&script, which, &what)?;
     }
 
     #[test]
-    fn registrations_may_be_answered_in_any_order(
+    fn registration_answers_commute_with_each_other(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         registrations_commute(&script, which, &what)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_evidence(
+    fn registration_answer_commutes_with_evidence(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         a_registration_commutes_with_evidence(&script, which, &what)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_a_liveness_message(
+    fn registration_answer_commutes_with_a_liveness_answer(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         a_registration_commutes_with_a_liveness_answer(&script, which, &what)?;
     }
 
     #[test]
-    fn evidence_may_come_in_any_order(
+    fn two_pieces_of_evidence_commute(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
         pieces_of_evidence_commute(&script, which, &what)?;
     }
 
     #[test]
-    fn evidence_may_come_before_or_after_a_good_answer(
+    fn evidence_commutes_with_a_successful_liveness_answer(
         script in any_script(), which in any::<Index>(), what in any_drawn(),
     ) {
-        evidence_commutes_with_a_good_answer(&script, which, &what)?;
+        evidence_commutes_with_success(&script, which, &what)?;
     }
 }
 
-/// Why bad news and evidence do not: whichever comes last is believed.
+/// A suspicion and evidence do not commute: the later one counts.
 #[test]
-fn bad_news_and_evidence_do_not_commute() {
+fn suspicion_and_evidence_do_not_commute() {
     let config = livebus_core::Config::new(Settings::default()).expect("valid");
     let mut sim = Simulation::new(&config);
     sim.answer_newest(Kind::Start, Ok(()));
@@ -368,12 +386,15 @@ fn bad_news_and_evidence_do_not_commute() {
         open: Vec::new(),
         done: Vec::new(),
     };
-    let bad = Event::Suspicion(FailureClass::Unreachable.into());
-    let good = Event::Live { at: checkpoint.now };
+    let suspicion = Event::Suspicion(FailureClass::Unreachable.into());
+    let evidence = Event::Live { at: checkpoint.now };
 
-    let decided = both_orders(&checkpoint, bad, good).map(|mut supervisor| {
+    let decided = both_orders(&checkpoint, suspicion, evidence).map(|mut supervisor| {
         drained(&mut supervisor);
-        supervisor.poll_timeout().expect("a question is under way") - checkpoint.now
+        supervisor
+            .poll_timeout()
+            .expect("a liveness check is under way")
+            - checkpoint.now
     });
 
     let settings = config.settings();

@@ -1,4 +1,4 @@
-//! The same story on another day, with waits that are split, and with wake-ups for nothing.
+//! The same run at another time, with split waits, and with spurious wake-ups.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::replay::{Pair, Translation, deliver, drained, replay};
 use crate::script::{Script, any_script, thousandths};
 use crate::simulation::{Entry, ORIGIN, Simulation};
 
-/// A story that is told `shift` later, or earlier, is the same story.
+/// A run that is `shift` later, or earlier, is the same run.
 ///
 /// Exactly: the same actions and reports with every instant moved by `shift`, `poll_timeout` moved by `shift`, and the same
 /// words in a snapshot whose epoch is moved by `shift`.
@@ -29,7 +29,7 @@ fn shift_moves_everything(script: &Script, shift: Shift) -> Result<(), TestCaseE
         },
     };
     let identical = |action| action;
-    pair.drain_alike(&identical)?;
+    pair.drain_and_compare(&identical)?;
     for entry in &Simulation::run(script).log[1..] {
         pair.deliver(entry.called_at, entry.input, &identical)?;
     }
@@ -50,7 +50,9 @@ impl Shift {
     fn from(self, at: Instant) -> Instant {
         match self {
             Self::Later(by) => at + by,
-            Self::Earlier(by) => at.checked_sub(by).expect("the origin leaves room for this"),
+            Self::Earlier(by) => at
+                .checked_sub(by)
+                .expect("the clock has this much time before the origin"),
         }
     }
 }
@@ -66,15 +68,15 @@ fn any_shift() -> impl Strategy<Value = Shift> {
     ]
 }
 
-/// A wait may be cut into pieces, as long as nothing is due in between.
+/// A wait may be split where nothing is due.
 ///
 /// Exactly: `handle_timeout` at any instants, in any order, each before `poll_timeout` and none after the newest instant of
 /// the call that follows, leaves an equal supervisor in the end.
 ///
-/// A piece that ends at a deadline or after it is not a split but a timer that is less late, and what is due is armed from
-/// there: [`more_wakes_never_detect_later`] says what holds then. A piece that ends after the following call lets time pass
-/// which that call has not seen.
-fn split_waits_are_waits(script: &Script, cuts: &[u32]) -> Result<(), TestCaseError> {
+/// A part that ends at a deadline or after it is not a split but a timer that is less late, and later deadlines count from
+/// there: see [`more_wakes_never_detect_later`]. A part that ends after the following call advances the clock beyond that
+/// call.
+fn split_waits_change_nothing(script: &Script, cuts: &[u32]) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
     let mut whole = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut split = whole.clone();
@@ -93,13 +95,13 @@ fn split_waits_are_waits(script: &Script, cuts: &[u32]) -> Result<(), TestCaseEr
     Ok(())
 }
 
-/// The last instant of a wait until `end` at which nothing is due.
+/// Returns the last instant of a wait until `end` at which nothing is due.
 fn last_instant_before(due: Option<Instant>, end: Instant) -> Instant {
     let almost = due.and_then(|due| due.checked_sub(Duration::from_nanos(1)));
     almost.map_or(end, |almost| almost.min(end))
 }
 
-/// Where a split does meet deadlines, Running ends no later for it.
+/// Where a wait is split at deadlines, Running ends no later.
 ///
 /// Exactly: from any Running, in silence, with wake-ups at the instants `A` and the lease: the first instant at which it is
 /// not Running any more is not later with wake-ups at `A` and any others.
@@ -143,33 +145,33 @@ fn more_wakes_never_detect_later(
     Ok(())
 }
 
-/// A wake-up for nothing is nothing, however often it comes, and so is every question.
+/// Spurious wake-ups and queries change nothing, however often they come.
 ///
 /// Exactly: between any two calls, `handle_timeout` at any instants that are not after the newest one, the getters,
 /// `snapshot`, `canonical`, and `poll_action` after it gave `None`, leave an equal supervisor. (Wake-ups at later instants are
-/// [`split_waits_are_waits`]; that none of them causes anything by itself is rule 2 in `rules.rs`.)
-fn spurious_wakes_are_nothing(
+/// [`split_waits_change_nothing`]; that none of them causes anything on its own is rule 2 in `rules.rs`.)
+fn spurious_wakes_change_nothing(
     script: &Script,
     back: &[u32],
     polled: bool,
 ) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
-    let mut calm = Supervisor::new(script.config.clone(), *ORIGIN);
-    let mut restless = calm.clone();
+    let mut undisturbed = Supervisor::new(script.config.clone(), *ORIGIN);
+    let mut disturbed = undisturbed.clone();
     for entry in &log[1..] {
-        deliver(&mut calm, entry.called_at, entry.input);
-        deliver(&mut restless, entry.called_at, entry.input);
+        deliver(&mut undisturbed, entry.called_at, entry.input);
+        deliver(&mut disturbed, entry.called_at, entry.input);
         if polled {
-            prop_assert_eq!(drained(&mut calm), drained(&mut restless));
-            prop_assert_eq!(restless.poll_action(), None);
+            prop_assert_eq!(drained(&mut undisturbed), drained(&mut disturbed));
+            prop_assert_eq!(disturbed.poll_action(), None);
         }
-        restless.handle_timeout(entry.clock);
+        disturbed.handle_timeout(entry.clock);
         for share in back {
             let ago = thousandths(script.config.detection_bound(), *share);
-            restless.handle_timeout(entry.clock.checked_sub(ago).unwrap_or(entry.clock));
-            call_every_query(&restless, entry);
+            disturbed.handle_timeout(entry.clock.checked_sub(ago).unwrap_or(entry.clock));
+            call_every_query(&disturbed, entry);
         }
-        prop_assert_eq!(&calm, &restless);
+        prop_assert_eq!(&undisturbed, &disturbed);
     }
     Ok(())
 }
@@ -182,21 +184,21 @@ fn call_every_query(supervisor: &Supervisor, entry: &Entry) {
     let _ = supervisor.canonical(entry.called_at);
 }
 
-/// S12, rule 6. When the clock goes back, no time has passed.
+/// S12, rule 6. A clock that goes back counts as no time.
 ///
-/// Exactly: whoever is told `max` of all instants so far, in place of an instant that goes back, ends up equal, with the
-/// same actions queued.
-fn going_back_is_standing(script: &Script) -> Result<(), TestCaseError> {
+/// Exactly: a supervisor that is given the maximum of all instants so far, in place of an instant that goes back, is equal in
+/// the end, with the same actions queued.
+fn going_back_counts_as_no_time(script: &Script) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
     let back = replay(&script.config, &log, |entry| entry.called_at);
-    let stood = replay(&script.config, &log, |entry| entry.clock);
-    prop_assert_eq!(back, stood);
+    let clamped = replay(&script.config, &log, |entry| entry.clock);
+    prop_assert_eq!(back, clamped);
     Ok(())
 }
 
-/// What happens at an instant may be told in one call or two: time first, then the event. Not so evidence, which counts
-/// before time passes: there it is the event first, then the time.
-fn time_may_pass_first(script: &Script) -> Result<(), TestCaseError> {
+/// One call with an event equals two calls at its instant: first `handle_timeout`, then the event. For evidence, which counts
+/// before time, the event comes first.
+fn timeout_may_come_first(script: &Script) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
     let one = replay(&script.config, &log, |entry| entry.called_at);
     let mut two = Supervisor::new(script.config.clone(), *ORIGIN);
@@ -217,16 +219,16 @@ proptest! {
     #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn a_story_that_is_told_later_or_earlier_is_the_same(script in any_script(), shift in any_shift()) {
+    fn run_shifted_in_time_behaves_the_same(script in any_script(), shift in any_shift()) {
         shift_moves_everything(&script, shift)?;
     }
 
     #[test]
-    fn a_wait_may_be_split_wherever_nothing_is_due(
+    fn wait_split_where_nothing_is_due_changes_nothing(
         script in any_script(),
         cuts in vec(0_u32..=1_000, 0..4),
     ) {
-        split_waits_are_waits(&script, &cuts)?;
+        split_waits_change_nothing(&script, &cuts)?;
     }
 
     #[test]
@@ -240,28 +242,28 @@ proptest! {
     }
 
     #[test]
-    fn a_wake_up_for_nothing_is_nothing(
+    fn spurious_wake_ups_and_queries_change_nothing(
         script in any_script(),
         back in vec(0_u32..=2_000, 1..3),
         polled in any::<bool>(),
     ) {
-        spurious_wakes_are_nothing(&script, &back, polled)?;
+        spurious_wakes_change_nothing(&script, &back, polled)?;
     }
 
     #[test]
-    fn s12_a_clock_that_goes_back_stands(script in any_script()) {
-        going_back_is_standing(&script)?;
+    fn s12_clock_that_goes_back_does_not_advance(script in any_script()) {
+        going_back_counts_as_no_time(&script)?;
     }
 
     #[test]
-    fn rule_5_time_may_pass_in_a_call_of_its_own(script in any_script()) {
-        time_may_pass_first(&script)?;
+    fn rule_5_timeout_and_event_may_be_separate_calls(script in any_script()) {
+        timeout_may_come_first(&script)?;
     }
 }
 
-/// What a split at deadlines may change: what was found out, and when what comes next is due.
+/// A split at deadlines may change the cause, and when the next deadline is.
 #[test]
-fn a_wait_that_is_split_at_its_deadlines_is_another_story() {
+fn wait_split_at_its_deadlines_changes_the_cause() {
     let config = Config::new(Settings::default()).expect("valid");
     let mut late = Simulation::new(&config);
     late.answer_all();

@@ -1,4 +1,4 @@
-//! Moments of a story at which something may happen in either order.
+//! Points of a run at which two events may come in either order.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::replay::{deliver, drained, without_code};
 use crate::script::Script;
 use crate::simulation::{Input, ORIGIN, Simulation, operation};
 
-/// A drained supervisor in the middle of a story, and what its runner has not answered.
+/// A supervisor after a part of a script, with everything polled, and the operations that its runner knows.
 pub(super) struct Checkpoint {
     pub(super) supervisor: Supervisor,
     pub(super) now: Instant,
@@ -19,20 +19,20 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The open registrations.
+    /// Returns the open registrations.
     pub(super) fn registrations(&self) -> impl Iterator<Item = OpId> {
         let open = self.open.iter().copied();
         open.filter(|id| matches!(id, OpId::Registration(_)))
     }
 
-    /// The newest open liveness message.
+    /// Returns the newest open liveness message.
     pub(super) fn liveness_message(&self) -> Option<OpId> {
         let mut newest_first = self.open.iter().rev().copied();
         newest_first.find(|id| matches!(id, OpId::Liveness(_)))
     }
 }
 
-/// A moment of this story that suits, if there is one; codes are left out.
+/// Returns a checkpoint of this script that `suits`, if there is one. Codes are left out.
 pub(super) fn checkpoint(
     script: &Script,
     which: Index,
