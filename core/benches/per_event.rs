@@ -109,7 +109,7 @@ fn cases() -> Vec<Case> {
             "starting",
             vec![],
             0,
-            vec![("started", STARTED), ("overdue", (10_000, None))],
+            vec![("started", STARTED), ("timed out", (10_000, None))],
         ),
         (
             "backing off",
@@ -123,12 +123,12 @@ fn cases() -> Vec<Case> {
             0,
             vec![
                 ("proved", PROVED),
-                ("refused", (1, Some(failed(2)))),
-                ("overdue", (1_000, None)),
+                ("failed", (1, Some(failed(2)))),
+                ("timed out", (1_000, None)),
             ],
         ),
         (
-            "live, quiet",
+            "live, idle",
             vec![STARTED, PROVED],
             1,
             vec![
@@ -146,18 +146,18 @@ fn cases() -> Vec<Case> {
             vec![("due", (200, None))],
         ),
         (
-            "live, asking",
+            "live, in flight",
             vec![STARTED, PROVED, MESSAGE_SENT],
             5_001,
             vec![
                 ("proved", (5_002, Some(ok(3)))),
                 ("failed", FAILED),
                 ("suspicion", (5_002, Some(Event::Suspicion(UNREACHABLE)))),
-                ("overdue", (7_001, None)),
+                ("timed out", (7_001, None)),
             ],
         ),
         (
-            "live, rechecking",
+            "live, retry pending",
             vec![STARTED, PROVED, MESSAGE_SENT, FAILED],
             5_002,
             vec![("due", (5_502, None))],
@@ -230,7 +230,7 @@ fn events(c: &mut Criterion) {
     // Nothing is made or dropped: the same supervisor in every iteration, and its action is polled each time.
     let mut supervisor = supervisor(&config, began, &[STARTED, PROVED]);
     let mut now = began + ms(1);
-    group.bench_function("live, quiet: evidence, polled, forever", |b| {
+    group.bench_function("live, idle: evidence, polled, forever", |b| {
         b.iter(|| {
             now += Duration::from_micros(1);
             supervisor.handle_event(now, Event::Live { at: now });

@@ -14,7 +14,7 @@ use livebus_core::{
 
 const EVENTS: u64 = 100_000;
 
-/// splitmix64: a stream of rng that looks random.
+/// splitmix64: a stream of pseudo-random numbers.
 struct Rng(u64);
 
 impl Rng {
