@@ -261,8 +261,8 @@ proptest! {
 /// The property above applies often enough: in this many scripts a form recurs.
 #[test]
 fn canonical_forms_recur_in_enough_scripts() {
-    let stories = samples((realistic_script(), realistic_script()));
-    let recurring = stories
+    let scripts = samples((realistic_script(), realistic_script()));
+    let recurring = scripts
         .filter(|(script, other)| {
             equal_forms_are_interchangeable(script, other).is_ok_and(|applies| applies)
         })

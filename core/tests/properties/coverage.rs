@@ -111,7 +111,7 @@ fn reached(script: &Script) -> Vec<String> {
     if script
         .steps
         .iter()
-        .any(|step| matches!(step.what, StepInput::Shutdown))
+        .any(|step| matches!(step.input, StepInput::Shutdown))
     {
         seen.push("shutdown".to_owned());
     }
@@ -143,8 +143,8 @@ pub(crate) fn samples<T>(scripts: impl Strategy<Value = T>) -> impl Iterator<Ite
 /// Counts in how many of a thousand scripts each thing is reached.
 fn coverage(scripts: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
-    for tree in samples(scripts) {
-        for thing in reached(&tree) {
+    for script in samples(scripts) {
+        for thing in reached(&script) {
             *counts.entry(thing).or_insert(0) += 1;
         }
     }

@@ -114,7 +114,7 @@ impl OperationRecords {
                 self.shorten(entry.clock + config.settings().not_live_interval);
             }
             if let Some(discarded) = discards(action) {
-                // Everything under way ends with its client.
+                // Operations in flight end with their client.
                 let is_client = matches!(discarded, OpId::Client(_));
                 let gone = |op: &&mut Operation| op.id == discarded || is_client;
                 self.operations

@@ -63,8 +63,8 @@ fn one_liveness_message_per_call(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// S13. Returns whether a delay is within `first..=max`, and within the jitter of its doubling: `|delay - d| <= d x jitter / 100` where
-/// `d = min(first x 2^(failures - 1), max)`, and `first` for no failure.
+/// S13. Returns whether a delay is within `first..=max`, and within the jitter of its doubling:
+/// `|delay - d| <= d x jitter / 100` where `d = min(first x 2^(failures - 1), max)`, and `first` for no failure.
 fn is_within(backoff: Backoff, failures: u32, delay: Duration) -> bool {
     let doubled = backoff
         .first
@@ -115,15 +115,15 @@ fn starts_back_off(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Returns whether there is neither a client nor a start under way, and another start will come.
+/// Returns whether there is neither a client nor a start in flight, and another start will come.
 fn backs_off(records: &OperationRecords, entry: &Entry) -> bool {
-    let under_way = records
+    let in_flight = records
         .operations
         .iter()
         .any(|op| op.kind == Kind::Start && !op.answered && !op.over && op.deadline > entry.clock);
     let ends = matches!(entry.report.status, Status::Failed | Status::Stopped)
         || entry.report.cause == Cause::ShuttingDown;
-    records.client.is_none() && !under_way && !ends
+    records.client.is_none() && !in_flight && !ends
 }
 
 /// S13, registrations. Exactly: per handler, when attempt `n` fails at `t`, or times out at `t`, then attempt `n + 1`
@@ -134,11 +134,11 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
     let handlers = script.config.settings().handlers.len();
     // Per handler: the attempt and the instant of its failure, while it waits.
     let mut failed: Vec<Option<(u32, Instant)>> = vec![None; handlers];
-    let mut under_way = vec![None; handlers];
+    let mut in_flight = vec![None; handlers];
     for entry in &Simulation::run(script).log {
         let succeeded =
             |id: RegistrationId| entry.event().and_then(answered) == Some((id.into(), Ok(())));
-        for (handler, slot) in under_way.iter_mut().enumerate() {
+        for (handler, slot) in in_flight.iter_mut().enumerate() {
             let Some((id, attempt)) = *slot else { continue };
             let refused = entry.stale == 0
                 && matches!(entry.event(), Some(Event::RegistrationAnswered { id: this, result: Err(_) }) if this == id);
@@ -170,12 +170,12 @@ fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
                     } else {
                         prop_assert_eq!(attempt, 1);
                     }
-                    under_way[handler.index()] = Some((id, attempt));
+                    in_flight[handler.index()] = Some((id, attempt));
                 }
                 // A new start resets the records of the old client.
                 Action::Start { .. } => {
                     failed.fill(None);
-                    under_way.fill(None);
+                    in_flight.fill(None);
                 }
                 Action::DiscardClient { .. }
                 | Action::DiscardRegistration { .. }

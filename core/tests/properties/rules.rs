@@ -54,7 +54,7 @@ fn early_wakes_are_harmless(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Returns the maximum durations that are allowed, all at once.
+/// S12. Returns a configuration with all durations at their maximum: with these, too, nothing may overflow.
 fn max_durations(failures_to_not_ready: u32) -> Config {
     const MAX_DURATION: Duration = Config::MAX_DURATION;
     let backoff = Backoff {

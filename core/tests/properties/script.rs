@@ -20,7 +20,7 @@ pub(crate) struct Script {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) clock: Clock,
-    pub(crate) what: StepInput,
+    pub(crate) input: StepInput,
     pub(crate) drain: bool,
 }
 
@@ -114,7 +114,7 @@ fn warm_up(word: u32) -> impl Iterator<Item = Step> {
         // The newest operation is the registration of the last handler, if there are any.
         1 if n == 1 && handler_fails => Step {
             clock: Clock::Stand,
-            what: StepInput::Answer(
+            input: StepInput::Answer(
                 OperationChoice::Open(0),
                 Err(FailureClass::Authorization.into()),
             ),
@@ -122,12 +122,12 @@ fn warm_up(word: u32) -> impl Iterator<Item = Step> {
         },
         7 => Step {
             clock: Clock::Due,
-            what: StepInput::TimePasses,
+            input: StepInput::TimePasses,
             drain: true,
         },
         _ => Step {
             clock: Clock::Stand,
-            what: StepInput::Answer(OperationChoice::Open(0), Ok(())),
+            input: StepInput::Answer(OperationChoice::Open(0), Ok(())),
             drain: true,
         },
     })
@@ -161,7 +161,7 @@ fn step(word: u64) -> Step {
     };
     let n = bits(12, 19);
     let near = [0, 0, 0, 1, 1, 2, 3, 4][bits(31, 3) as usize];
-    let what = match bits(0, 12) % 1_000 {
+    let input = match bits(0, 12) % 1_000 {
         0..=229 => StepInput::TimePasses,
         230..=579 => StepInput::Answer(OperationChoice::Open(near), Ok(())),
         580..=709 => StepInput::Answer(OperationChoice::Open(near), Err(likely_failure(n))),
@@ -182,7 +182,7 @@ fn step(word: u64) -> Step {
     };
     let share = bits(42, 10) % 1_000;
     let roll = bits(34, 8);
-    let clock = if matches!(what, StepInput::TimePasses) {
+    let clock = if matches!(input, StepInput::TimePasses) {
         match roll {
             0..=165 => Clock::Due,
             166..=190 => Clock::Stand,
@@ -205,7 +205,7 @@ fn step(word: u64) -> Step {
     };
     Step {
         clock,
-        what,
+        input,
         drain: bits(52, 4) != 15,
     }
 }
@@ -231,7 +231,7 @@ impl fmt::Debug for Script {
         writeln!(f, "{:#?}", self.config.settings())?;
         for step in &self.steps {
             let drained = if step.drain { "" } else { ", not drained" };
-            writeln!(f, "{:?}: {:?}{drained}", step.clock, step.what)?;
+            writeln!(f, "{:?}: {:?}{drained}", step.clock, step.input)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::simulation::{Input, Simulation};
 ///
 /// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
 /// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or ForcedStop)]`, at least its first element, where
-/// the discards of registrations under way come right after the first. (Actions that were due before come before.)
+/// the discards of registrations in flight come right after the first. (Actions that were due before come before.)
 fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     let log = Simulation::run(script).log;
     let shutdown = Input::Event(Event::Shutdown);
@@ -20,11 +20,11 @@ fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     };
     let is_shutting_down =
         |action: &Action| matches!(action, Action::SetStatus(r) if r.cause == Cause::ShuttingDown);
-    let begin = log[first].actions.iter().position(is_shutting_down);
-    let begin = begin.expect("a shutdown reports NotReady");
-    prop_assert!(begin == 0 || !log[first].nothing_was_due());
+    let start = log[first].actions.iter().position(is_shutting_down);
+    let start = start.expect("a shutdown reports NotReady");
+    prop_assert!(start == 0 || !log[first].nothing_was_due());
     let later = log[first + 1..].iter().flat_map(|entry| &entry.actions);
-    let mut rest = log[first].actions[begin..].iter().chain(later).peekable();
+    let mut rest = log[first].actions[start..].iter().chain(later).peekable();
     let Some(Action::SetStatus(report)) = rest.next() else {
         return Err(TestCaseError::fail("no report"));
     };
@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn s11_shutdown_reports_not_ready_then_stops_then_reports_stopped(mut script in any_script(), at in 0usize..100) {
         let at = at.min(script.steps.len() - 1);
-        script.steps[at].what = crate::script::StepInput::Shutdown;
+        script.steps[at].input = crate::script::StepInput::Shutdown;
         it_ends_in_order(&script)?;
         nothing_follows_stopped(&script)?;
     }

@@ -202,7 +202,7 @@ impl Simulation {
     /// Makes the call of a step; polls nothing.
     fn step(&mut self, step: &Step) {
         let called_at = self.instant(step.clock);
-        let event = match step.what {
+        let event = match step.input {
             StepInput::TimePasses => None,
             StepInput::Answer(which, result) => self.answer(which, result),
             StepInput::Live(when) => Some(Event::Live {

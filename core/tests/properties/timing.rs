@@ -121,7 +121,7 @@ fn silence_is_detected_exactly_at_the_bound(script: &Script) -> Result<(), TestC
 /// A suspicion of a silent bus. From Running, a suspicion at `s`, and no answer ever again.
 ///
 /// Exactly: NotReady at `s` with `OnSuspicion::NotReady`; else at most `suspicion_spacing + 2 x suspicion_timeout` after
-/// `s`, twice because a liveness message under way is awaited first; and exactly
+/// `s`, twice because a liveness message in flight is awaited first; and exactly
 /// `max(s, sent + suspicion_spacing) + suspicion_timeout` while idle, unless `L` or the lease is sooner.
 fn suspicion_is_decided_within_its_bound(script: &Script, after: u32) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_running(script) else {

@@ -48,7 +48,7 @@ fn assert_same_form(one: &Supervisor, other: &Supervisor) {
 
 impl Simulation {
     /// Fires ideal timers this many times; nothing is answered.
-    fn wait_in_silence(&mut self, times: usize) -> &mut Self {
+    fn fire_timers(&mut self, times: usize) -> &mut Self {
         for _ in 0..times {
             assert!(self.fire_timer());
         }
@@ -104,9 +104,9 @@ fn canonical_form_omits_the_number_of_operations() {
     let first = later.supervisor.clone();
     later.fire_timer();
     later.answer_all();
-    let (_, names) = later.supervisor.canonical(*ORIGIN);
+    let (_, ids) = later.supervisor.canonical(*ORIGIN);
 
-    assert_eq!(names.len(), 1, "the client");
+    assert_eq!(ids.len(), 1, "the client");
     assert_same_form(&first, &later.supervisor);
 }
 
@@ -149,7 +149,7 @@ fn canonical_form_omits_the_age_of_the_status() {
 fn canonical_form_omits_the_attempt_of_the_successful_start() {
     let first = running(plain());
     let mut second = sim(plain());
-    second.wait_in_silence(2).answer_all();
+    second.fire_timers(2).answer_all();
 
     assert_eq!((first.report().attempt, second.report().attempt), (1, 2));
     assert_same_form(&first.supervisor, &second.supervisor);
@@ -175,9 +175,9 @@ fn canonical_form_omits_the_age_of_evidence_while_not_live() {
 fn canonical_form_omits_the_number_of_intervals_without_liveness() {
     let mut long = sim(plain());
     long.answer_start();
-    long.wait_in_silence(6);
+    long.fire_timers(6);
     let short = long.supervisor.clone();
-    long.wait_in_silence(1);
+    long.fire_timers(1);
 
     assert_eq!(long.supervisor.phase(), Phase::NotLive);
     assert_same_form(&short, &long.supervisor);
@@ -186,9 +186,9 @@ fn canonical_form_omits_the_number_of_intervals_without_liveness() {
 #[test]
 fn canonical_form_omits_the_end_of_running_after_its_drain() {
     let mut long_ago = running(plain());
-    long_ago.wait_in_silence(12);
+    long_ago.fire_timers(12);
     let not_so_long_ago = long_ago.supervisor.clone();
-    long_ago.wait_in_silence(1);
+    long_ago.fire_timers(1);
 
     assert_eq!(long_ago.supervisor.phase(), Phase::NotLive);
     assert_same_form(&not_so_long_ago, &long_ago.supervisor);
@@ -197,13 +197,13 @@ fn canonical_form_omits_the_end_of_running_after_its_drain() {
 #[test]
 fn canonical_form_omits_the_end_of_running_at_the_instant_its_drain_ends() {
     let mut sim = running(plain());
-    sim.wait_in_silence(12);
+    sim.fire_timers(12);
     let drain = sim.clock - sim.report().since;
 
     let mut sim = running(Settings { drain, ..plain() });
-    sim.wait_in_silence(12);
+    sim.fire_timers(12);
     let just_over = sim.supervisor.clone();
-    sim.wait_in_silence(1);
+    sim.fire_timers(1);
 
     assert_same_form(&just_over, &sim.supervisor);
 }
@@ -213,9 +213,9 @@ fn canonical_form_omits_starts_beyond_the_maximum_back_off() {
     // Starting and BackingOff alternate.
     for beyond in [14, 15] {
         let mut sim = sim(plain());
-        sim.wait_in_silence(beyond);
+        sim.fire_timers(beyond);
         let fewer = sim.supervisor.clone();
-        sim.wait_in_silence(2);
+        sim.fire_timers(2);
 
         assert_eq!(fewer.phase(), sim.supervisor.phase());
         assert_same_form(&fewer, &sim.supervisor);
@@ -226,7 +226,7 @@ fn canonical_form_omits_starts_beyond_the_maximum_back_off() {
 fn canonical_form_omits_starts_beyond_the_maximum_back_off_after_a_success() {
     let [fewer, more] = [14, 16].map(|failed| {
         let mut sim = sim(plain());
-        sim.wait_in_silence(failed);
+        sim.fire_timers(failed);
         sim.answer_start();
         sim
     });
@@ -247,15 +247,15 @@ fn canonical_form_omits_registrations_beyond_the_maximum_back_off() {
         let mut sim = sim(settings.clone());
         sim.answer_start();
         sim.answer_newest(Kind::Liveness, Ok(()));
-        let overdue = |sim: &mut Simulation, times| {
+        let time_out = |sim: &mut Simulation, times| {
             for _ in 0..times {
                 sim.fire_timer();
                 sim.evidence();
             }
         };
-        overdue(&mut sim, beyond);
+        time_out(&mut sim, beyond);
         let fewer = sim.supervisor.clone();
-        overdue(&mut sim, 2);
+        time_out(&mut sim, 2);
 
         assert_eq!(sim.supervisor.phase(), Phase::Idle);
         assert_same_form(&fewer, &sim.supervisor);

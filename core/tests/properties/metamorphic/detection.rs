@@ -203,7 +203,7 @@ proptest! {
     }
 }
 
-/// With a shorter interval the liveness check begins sooner, so a suspicion may come during it. The message under way is
+/// With a shorter interval the liveness check begins sooner, so a suspicion may come during it. The message in flight is
 /// awaited before another one decides: twice `suspicion_timeout` instead of once.
 #[test]
 fn suspicion_during_a_liveness_check_is_decided_later_than_while_idle() {

@@ -16,8 +16,8 @@
 //! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first delivered of
 //! two failures of one class.
 //!
-//! No other pair commutes, and none should: of a suspicion and evidence the later one counts, a failure that discards the
-//! client makes answers stale, and a shutdown ends everything.
+//! No other pair commutes, and none should: of a suspicion and evidence the later one counts, a failure that ends
+//! operations makes their answers stale, and a shutdown ends everything.
 
 use std::time::{Duration, Instant};
 
@@ -76,26 +76,30 @@ fn shown(supervisor: &Supervisor) -> Report {
 type Applies = Result<bool, TestCaseError>;
 
 /// An answer to an operation that is over, or that never began.
-fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Applies {
+fn a_stale_answer_commutes_with_anything(
+    script: &Script,
+    which: Index,
+    content: &Content,
+) -> Applies {
     let Some(checkpoint) = checkpoint(script, which, |_| true) else {
         return Ok(false);
     };
     let unknown = OpId::from(LivenessId::from_number(1 << 40));
-    let stale = answer(*checkpoint.done.last().unwrap_or(&unknown), what.result);
+    let stale = answer(*checkpoint.done.last().unwrap_or(&unknown), content.result);
     let newest = *checkpoint.open.last().unwrap_or(&unknown);
     let client = checkpoint.done.iter().find_map(|id| match id {
         OpId::Client(client) => Some(*client),
         OpId::Liveness(_) | OpId::Registration(_) | OpId::Stop(_) => None,
     });
     let any = [
-        answer(newest, what.result),
+        answer(newest, content.result),
         Event::Live {
-            at: what.at(&checkpoint),
+            at: content.at(&checkpoint),
         },
-        Event::Suspicion(what.failure),
+        Event::Suspicion(content.failure),
         Event::ClientLost {
             client: client.unwrap_or(ClientId::from_number(1 << 40)),
-            failure: what.failure,
+            failure: content.failure,
         },
         Event::Shutdown,
     ];
@@ -109,7 +113,7 @@ fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &D
 fn a_registration_commutes_with_a_suspicion(
     script: &Script,
     which: Index,
-    what: &Drawn,
+    content: &Content,
 ) -> Applies {
     if script.config.settings().on_suspicion == OnSuspicion::NotReady {
         return Ok(false);
@@ -122,8 +126,8 @@ fn a_registration_commutes_with_a_suspicion(
         .registrations()
         .next()
         .expect("the filter requires one");
-    let registered = answer(id, what.result);
-    let both = both_orders(&checkpoint, registered, Event::Suspicion(what.failure));
+    let registered = answer(id, content.result);
+    let both = both_orders(&checkpoint, registered, Event::Suspicion(content.failure));
     let actions = same_form(both)?.map(|actions| {
         let mut formatted: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
         formatted.sort_unstable();
@@ -133,10 +137,10 @@ fn a_registration_commutes_with_a_suspicion(
     Ok(true)
 }
 
-fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Applies {
+fn registrations_commute(script: &Script, which: Index, content: &Content) -> Applies {
     let settings = script.config.settings();
     let has_jitter = settings.registration_backoff.jitter_percent > 0;
-    if has_jitter && what.result.is_err() && what.other_result.is_err() {
+    if has_jitter && content.result.is_err() && content.other_result.is_err() {
         return Ok(false);
     }
     let Some(checkpoint) = checkpoint(script, which, |checkpoint| {
@@ -145,13 +149,17 @@ fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Applies
         return Ok(false);
     };
     let open: Vec<_> = checkpoint.registrations().collect();
-    let one = answer(open[0], what.result);
-    let other = answer(open[1], what.other_result);
+    let one = answer(open[0], content.result);
+    let other = answer(open[1], content.other_result);
     same_form(both_orders(&checkpoint, one, other))?;
     Ok(true)
 }
 
-fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Applies {
+fn a_registration_commutes_with_evidence(
+    script: &Script,
+    which: Index,
+    content: &Content,
+) -> Applies {
     let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
     let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
@@ -160,8 +168,8 @@ fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &D
         .registrations()
         .next()
         .expect("the filter requires one");
-    let at = what.at(&checkpoint);
-    let registered = answer(id, what.result);
+    let at = content.at(&checkpoint);
+    let registered = answer(id, content.result);
     same_form(both_orders(&checkpoint, registered, Event::Live { at }))?;
     Ok(true)
 }
@@ -169,13 +177,14 @@ fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &D
 fn a_registration_commutes_with_a_liveness_answer(
     script: &Script,
     which: Index,
-    what: &Drawn,
+    content: &Content,
 ) -> Applies {
     let suits = |checkpoint: &Checkpoint| {
         checkpoint.registrations().next().is_some() && checkpoint.liveness_message().is_some()
     };
     let fatal = Err(Failure::new(FailureClass::ClientFatal));
-    let Some(checkpoint) = checkpoint(script, which, suits).filter(|_| what.other_result != fatal)
+    let Some(checkpoint) =
+        checkpoint(script, which, suits).filter(|_| content.other_result != fatal)
     else {
         return Ok(false);
     };
@@ -183,11 +192,11 @@ fn a_registration_commutes_with_a_liveness_answer(
         .registrations()
         .next()
         .expect("the filter requires one");
-    let registered = answer(id, what.result);
+    let registered = answer(id, content.result);
     let id = checkpoint
         .liveness_message()
         .expect("the filter requires one");
-    let both = both_orders(&checkpoint, registered, answer(id, what.other_result));
+    let both = both_orders(&checkpoint, registered, answer(id, content.other_result));
     let running_in_between = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
         supervisor.report().status != Status::Running && actions.iter().any(reports_running)
@@ -202,7 +211,7 @@ fn reports_running(action: &Action) -> bool {
     matches!(action, Action::SetStatus(report) if report.status == Status::Running)
 }
 
-fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Applies {
+fn pieces_of_evidence_commute(script: &Script, which: Index, content: &Content) -> Applies {
     let one_is_enough = script.config.settings().successes_to_ready == 1;
     let suits = |checkpoint: &Checkpoint| {
         let supervisor = &checkpoint.supervisor;
@@ -213,7 +222,7 @@ fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Ap
         return Ok(false);
     };
     let one = Event::Live {
-        at: what.at(&checkpoint),
+        at: content.at(&checkpoint),
     };
     let other = Event::Live { at: checkpoint.now };
     let both = both_orders(&checkpoint, one, other);
@@ -231,7 +240,7 @@ fn sends_liveness(action: &Action) -> bool {
     matches!(action, Action::SendLiveness { .. })
 }
 
-fn evidence_commutes_with_success(script: &Script, which: Index, what: &Drawn) -> Applies {
+fn evidence_commutes_with_success(script: &Script, which: Index, content: &Content) -> Applies {
     let suits = |checkpoint: &Checkpoint| {
         checkpoint.supervisor.phase() == Phase::InFlight && checkpoint.liveness_message().is_some()
     };
@@ -241,7 +250,7 @@ fn evidence_commutes_with_success(script: &Script, which: Index, what: &Drawn) -
     let id = checkpoint
         .liveness_message()
         .expect("the filter requires one");
-    let at = what.at(&checkpoint);
+    let at = content.at(&checkpoint);
     let success = answer(id, Ok(()));
     same_form(both_orders(&checkpoint, success, Event::Live { at }))?;
     Ok(true)
@@ -249,7 +258,7 @@ fn evidence_commutes_with_success(script: &Script, which: Index, what: &Drawn) -
 
 /// The random content of the events.
 #[derive(Debug, Clone)]
-struct Drawn {
+struct Content {
     result: Result<(), Failure>,
     other_result: Result<(), Failure>,
     failure: Failure,
@@ -257,7 +266,7 @@ struct Drawn {
     age: u32,
 }
 
-impl Drawn {
+impl Content {
     fn at(&self, checkpoint: &Checkpoint) -> Instant {
         let bound = checkpoint.supervisor.config().detection_bound();
         let at = checkpoint.now.checked_sub(bound / 1_000 * self.age);
@@ -265,11 +274,11 @@ impl Drawn {
     }
 }
 
-fn any_drawn() -> impl Strategy<Value = Drawn> {
+fn any_content() -> impl Strategy<Value = Content> {
     let failure = (0..FailureClass::ALL.len()).prop_map(|n| Failure::new(FailureClass::ALL[n]));
     let result = prop_oneof![Just(Ok(())), failure.clone().prop_map(Err)];
     (result.clone(), result, failure, 0_u32..1_100).prop_map(
-        |(result, other_result, failure, age)| Drawn {
+        |(result, other_result, failure, age)| Content {
             result,
             other_result,
             failure,
@@ -278,7 +287,7 @@ fn any_drawn() -> impl Strategy<Value = Drawn> {
     )
 }
 
-type Relation = fn(&Script, Index, &Drawn) -> Applies;
+type Relation = fn(&Script, Index, &Content) -> Applies;
 
 /// Each relation, and to how many of a thousand scripts it must apply: about two thirds of the measured number.
 const RELATIONS: [(&str, Relation, usize); 7] = [
@@ -306,10 +315,10 @@ const RELATIONS: [(&str, Relation, usize); 7] = [
 #[test]
 fn order_relations_apply_to_enough_scripts() {
     for (name, relation, at_least) in RELATIONS {
-        let scripts = samples((any_script(), any::<Index>(), any_drawn()));
+        let scripts = samples((any_script(), any::<Index>(), any_content()));
         let applied = scripts
-            .filter(|(script, which, what)| {
-                relation(script, *which, what).is_ok_and(|applies| applies)
+            .filter(|(script, which, content)| {
+                relation(script, *which, content).is_ok_and(|applies| applies)
             })
             .count();
         assert!(
@@ -324,51 +333,51 @@ proptest! {
 
     #[test]
     fn stale_answer_commutes_with_every_event(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_stale_answer_commutes_with_anything(&script, which, &what)?;
+        a_stale_answer_commutes_with_anything(&script, which, &content)?;
     }
 
     #[test]
     fn registration_answer_commutes_with_a_suspicion(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_a_suspicion(&script, which, &what)?;
+        a_registration_commutes_with_a_suspicion(&script, which, &content)?;
     }
 
     #[test]
     fn registration_answers_commute_with_each_other(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        registrations_commute(&script, which, &what)?;
+        registrations_commute(&script, which, &content)?;
     }
 
     #[test]
     fn registration_answer_commutes_with_evidence(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_evidence(&script, which, &what)?;
+        a_registration_commutes_with_evidence(&script, which, &content)?;
     }
 
     #[test]
     fn registration_answer_commutes_with_a_liveness_answer(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_a_liveness_answer(&script, which, &what)?;
+        a_registration_commutes_with_a_liveness_answer(&script, which, &content)?;
     }
 
     #[test]
     fn two_pieces_of_evidence_commute(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        pieces_of_evidence_commute(&script, which, &what)?;
+        pieces_of_evidence_commute(&script, which, &content)?;
     }
 
     #[test]
     fn evidence_commutes_with_a_successful_liveness_answer(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        evidence_commutes_with_success(&script, which, &what)?;
+        evidence_commutes_with_success(&script, which, &content)?;
     }
 }
 
@@ -393,7 +402,7 @@ fn suspicion_and_evidence_do_not_commute() {
         drained(&mut supervisor);
         supervisor
             .poll_timeout()
-            .expect("a liveness check is under way")
+            .expect("a liveness check is in flight")
             - checkpoint.now
     });
 
