@@ -1,4 +1,4 @@
-//! A driver that tells a supervisor a story, and the log that it keeps: what was told and what came out, nothing else.
+//! Runs a script on a supervisor, and keeps a log of inputs and outputs only.
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -9,13 +9,13 @@ use livebus_core::{
     Status, StopId, Supervisor,
 };
 
-use crate::script::{Clock, Script, Step, What, When, Which, thousandths};
+use crate::script::{Clock, ObservedAt, OperationChoice, Script, Step, StepInput, thousandths};
 
-/// Where every story begins: late enough that clocks can go back.
+/// The instant at which every run begins: late enough that clocks can go back.
 pub(crate) static ORIGIN: LazyLock<Instant> =
     LazyLock::new(|| Instant::now() + Config::MAX_DURATION);
 
-/// What one call was.
+/// The kind of one call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Input {
     /// `Supervisor::new`.
@@ -26,32 +26,32 @@ pub(crate) enum Input {
     Event(Event),
 }
 
-/// One call, and everything that can be seen before and after it.
+/// One call, and everything that is visible before and after it.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// The instant that was told.
-    pub(crate) told: Instant,
-    /// The newest instant that was told so far, this one included.
+    /// The instant that was passed to the call; it may be earlier than `clock`.
+    pub(crate) called_at: Instant,
+    /// The newest instant passed so far, this one included.
     pub(crate) clock: Instant,
     pub(crate) input: Input,
-    /// The report before.
+    /// The report before the call.
     pub(crate) before: Report,
-    /// What would have been `poll_timeout` before, had everything been polled.
+    /// `poll_timeout` before the call, as if everything had been polled.
     pub(crate) due_before: Option<Instant>,
-    /// What this call caused, in order. Where it was not polled yet, a clone was asked.
+    /// The actions that this call caused, in order. Where they are not polled yet, a clone was polled.
     pub(crate) actions: Vec<Action>,
     pub(crate) report: Report,
     /// `poll_timeout` before anything was polled, when anything was queued.
     pub(crate) due_queued: Option<Instant>,
-    /// `poll_timeout` after everything was polled. Where it was not, a clone was asked.
+    /// `poll_timeout` after everything was polled. Where it is not polled yet, a clone was polled.
     pub(crate) due: Option<Instant>,
-    /// How many more answers were counted as stale.
+    /// By how much `stale_answers` grew.
     pub(crate) stale: u64,
     pub(crate) stopped: bool,
 }
 
 impl Entry {
-    /// Whether nothing was due by then, so that all actions are what the event itself caused.
+    /// Returns whether nothing was due by then, so that the event itself caused all actions.
     pub(crate) fn nothing_was_due(&self) -> bool {
         self.due_before.is_none_or(|due| due > self.clock)
     }
@@ -63,7 +63,7 @@ impl Entry {
         }
     }
 
-    /// What it said about the status, in order.
+    /// Returns the reports of this call, in order.
     pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
         self.actions.iter().filter_map(|action| match action {
             Action::SetStatus(report) => Some(report),
@@ -83,7 +83,7 @@ impl Entry {
     }
 }
 
-/// What an operation is, and so which event answers it.
+/// The kind of an operation, which decides the event that answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Start,
@@ -92,7 +92,7 @@ pub(crate) enum Kind {
     Stop,
 }
 
-/// The operation that an action begins.
+/// Returns the operation that an action begins, with its deadline.
 pub(crate) fn operation(action: &Action) -> Option<(OpId, Kind, Instant)> {
     match *action {
         Action::Start { id, deadline, .. } => Some((id.into(), Kind::Start, deadline)),
@@ -111,7 +111,7 @@ pub(crate) fn operation(action: &Action) -> Option<(OpId, Kind, Instant)> {
     }
 }
 
-/// The operation that an action gives up.
+/// Returns the operation that an action discards.
 pub(crate) fn discards(action: &Action) -> Option<OpId> {
     match *action {
         Action::DiscardClient { client } => Some(client.into()),
@@ -125,9 +125,9 @@ pub(crate) fn discards(action: &Action) -> Option<OpId> {
     }
 }
 
-/// A supervisor, the operations that its runner knows of, and the log.
+/// A supervisor, a minimal runner that knows which operations are open, and the log.
 #[derive(Debug, Clone)]
-pub(crate) struct World {
+pub(crate) struct Simulation {
     pub(crate) supervisor: Supervisor,
     pub(crate) log: Vec<Entry>,
     pub(crate) clock: Instant,
@@ -137,10 +137,10 @@ pub(crate) struct World {
     client: Option<ClientId>,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(config: &Config) -> Self {
         let clock = *ORIGIN;
-        let mut world = Self {
+        let mut sim = Self {
             supervisor: Supervisor::new(config.clone(), clock),
             log: Vec::new(),
             clock,
@@ -150,36 +150,36 @@ impl World {
             client: None,
         };
         let before = Report::unreported(clock);
-        world.record(clock, Input::Created, before, Some(clock), 0);
-        world.drain();
-        world
+        sim.record(clock, Input::Created, before, Some(clock), 0);
+        sim.drain();
+        sim
     }
 
-    /// A whole story.
+    /// Runs a whole script.
     pub(crate) fn run(script: &Script) -> Self {
-        Self::run_watched(script, |_, _| Ok::<(), ()>(())).expect("nobody objects")
+        Self::run_observed(script, |_, _| Ok::<(), ()>(())).expect("the observer returns no error")
     }
 
-    /// A whole story, shown step by step: the supervisor before, and the world after.
-    pub(crate) fn run_watched<E>(
+    /// Runs a whole script. Calls `observe` after each step with the supervisor before it, and the simulation after it.
+    pub(crate) fn run_observed<E>(
         script: &Script,
-        mut watch: impl FnMut(&Supervisor, &Self) -> Result<(), E>,
+        mut observe: impl FnMut(&Supervisor, &Self) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut world = Self::new(&script.config);
+        let mut sim = Self::new(&script.config);
         for step in &script.steps {
-            let before = world.supervisor.clone();
-            world.step(step);
-            watch(&before, &world)?;
+            let before = sim.supervisor.clone();
+            sim.step(step);
+            observe(&before, &sim)?;
             if step.drain {
-                world.drain();
+                sim.drain();
             }
         }
-        world.drain();
-        Ok(world)
+        sim.drain();
+        Ok(sim)
     }
 
-    /// Another story, from here on.
-    pub(crate) fn go_on(mut self, steps: &[Step]) -> Self {
+    /// Runs these steps from here on, and polls everything after each.
+    pub(crate) fn continue_with(mut self, steps: &[Step]) -> Self {
         for step in steps {
             self.step(step);
             self.drain();
@@ -201,80 +201,80 @@ impl World {
 
     /// Makes the call of a step; polls nothing.
     fn step(&mut self, step: &Step) {
-        let told = self.instant(step.clock);
-        let event = match step.what {
-            What::Pass => None,
-            What::Answer(which, result) => self.answer(which, result),
-            What::Live(when) => Some(Event::Live {
-                at: self.observed(when, told),
+        let called_at = self.instant(step.clock);
+        let event = match step.input {
+            StepInput::TimePasses => None,
+            StepInput::Answer(which, result) => self.answer(which, result),
+            StepInput::Live(when) => Some(Event::Live {
+                at: self.observed(when, called_at),
             }),
-            What::Suspicion(hint) => Some(Event::Suspicion(hint)),
-            What::ClientLost(right, failure) => Some(Event::ClientLost {
+            StepInput::Suspicion(hint) => Some(Event::Suspicion(hint)),
+            StepInput::ClientLost(right, failure) => Some(Event::ClientLost {
                 client: match self.client {
                     Some(client) if right => client,
                     Some(_) | None => ClientId::from_number(u64::MAX),
                 },
                 failure,
             }),
-            What::Shutdown => Some(Event::Shutdown),
+            StepInput::Shutdown => Some(Event::Shutdown),
         };
-        self.tell(told, event);
+        self.deliver(called_at, event);
     }
 
-    /// Tells it an event, or that time passed; polls nothing.
-    pub(crate) fn tell(&mut self, told: Instant, event: Option<Event>) {
+    /// Delivers an event, or calls `handle_timeout` when there is none; polls nothing.
+    pub(crate) fn deliver(&mut self, called_at: Instant, event: Option<Event>) {
         let before = *self.report();
         let due_before = self.due();
         let stale_before = self.supervisor.stale_answers();
         let input = if let Some(event) = event {
-            self.note(event);
-            self.supervisor.handle_event(told, event);
+            self.remember_client(event);
+            self.supervisor.handle_event(called_at, event);
             Input::Event(event)
         } else {
-            self.supervisor.handle_timeout(told);
+            self.supervisor.handle_timeout(called_at);
             Input::Timeout
         };
-        self.record(told, input, before, due_before, stale_before);
+        self.record(called_at, input, before, due_before, stale_before);
     }
 
-    /// Tells and polls.
-    pub(crate) fn tell_and_drain(&mut self, told: Instant, event: Option<Event>) {
-        self.tell(told, event);
+    /// Delivers, and polls everything.
+    pub(crate) fn deliver_and_drain(&mut self, called_at: Instant, event: Option<Event>) {
+        self.deliver(called_at, event);
         self.drain();
     }
 
-    /// Lets ideal timers fire once. False when there is nothing to wait for.
-    pub(crate) fn wait(&mut self) -> bool {
+    /// Fires an ideal timer once. Returns false when there is no deadline.
+    pub(crate) fn fire_timer(&mut self) -> bool {
         let due = self.supervisor.poll_timeout();
         if let Some(due) = due {
-            self.tell_and_drain(due, None);
+            self.deliver_and_drain(due, None);
         }
         due.is_some()
     }
 
-    /// Answers everything that is open, now, until nothing is.
+    /// Answers all open operations with success, now, until none is open.
     pub(crate) fn answer_all(&mut self) {
         while let Some((id, kind)) = self.open.pop() {
-            self.tell_and_drain(self.clock, Some(answer(id, Ok(()))));
+            self.deliver_and_drain(self.clock, Some(answer(id, Ok(()))));
             self.done.push((id, kind));
         }
     }
 
-    /// Answers the newest liveness message with this failure, now, if it is open.
+    /// Answers the newest open liveness message with this failure, now, if there is one.
     pub(crate) fn fail_liveness(&mut self, failure: livebus_core::Failure) {
         self.answer_newest(Kind::Liveness, Err(failure));
     }
 
-    /// Answers the newest operation of this kind, now, if it is open.
+    /// Answers the newest open operation of this kind, now, if there is one.
     pub(crate) fn answer_newest(&mut self, of: Kind, result: Result<(), livebus_core::Failure>) {
         let newest = self.open.iter().rposition(|op| op.1 == of);
         if let Some((id, kind)) = newest.map(|index| self.open.remove(index)) {
             self.done.push((id, kind));
-            self.tell_and_drain(self.clock, Some(answer(id, result)));
+            self.deliver_and_drain(self.clock, Some(answer(id, result)));
         }
     }
 
-    /// Polls everything; the order is that of the log.
+    /// Polls everything, and asserts that the order is that of the log.
     pub(crate) fn drain(&mut self) {
         while let Some(action) = self.supervisor.poll_action() {
             assert_eq!(Some(action), self.queued.pop_front(), "first in, first out");
@@ -285,7 +285,7 @@ impl World {
         assert!(self.queued.is_empty(), "everything comes out");
     }
 
-    /// `poll_timeout`, as if everything had been polled.
+    /// Returns `poll_timeout`, as if everything had been polled.
     fn due(&self) -> Option<Instant> {
         if self.queued.is_empty() {
             return self.supervisor.poll_timeout();
@@ -297,19 +297,19 @@ impl World {
 
     fn record(
         &mut self,
-        told: Instant,
+        called_at: Instant,
         input: Input,
         before: Report,
         due_before: Option<Instant>,
         stale_before: u64,
     ) {
-        self.clock = self.clock.max(told);
+        self.clock = self.clock.max(called_at);
         let mut clone = self.supervisor.clone();
         let all: Vec<Action> = std::iter::from_fn(|| clone.poll_action()).collect();
         let actions = all[self.queued.len()..].to_vec();
         self.queued.extend(&actions);
         self.log.push(Entry {
-            told,
+            called_at,
             clock: self.clock,
             input,
             before,
@@ -323,8 +323,8 @@ impl World {
         });
     }
 
-    /// What the runner remembers of what it says.
-    fn note(&mut self, event: Event) {
+    /// Keeps the client of the newest successful start.
+    fn remember_client(&mut self, event: Event) {
         match event {
             Event::StartAnswered { id, result: Ok(()) } => self.client = Some(id),
             Event::StartAnswered { .. }
@@ -354,34 +354,41 @@ impl World {
         }
     }
 
-    fn observed(&self, when: When, told: Instant) -> Instant {
+    fn observed(&self, when: ObservedAt, called_at: Instant) -> Instant {
         let before = |at: Instant, by: Duration| at.checked_sub(by).unwrap_or(at);
-        let known = self.report().evidence.unwrap_or(told);
+        let known = self.report().evidence.unwrap_or(called_at);
         match when {
-            When::Now => told,
-            When::JustBefore => before(told, Duration::from_nanos(1)),
-            When::Ago(share) => before(told, thousandths(self.config().detection_bound(), share)),
-            When::Future(millis) => told + Duration::from_millis(u64::from(millis)),
-            When::Known => known,
-            When::Older(nanos) => before(known, Duration::from_nanos(u64::from(nanos))),
+            ObservedAt::Now => called_at,
+            ObservedAt::JustBefore => before(called_at, Duration::from_nanos(1)),
+            ObservedAt::Ago(share) => before(
+                called_at,
+                thousandths(self.config().detection_bound(), share),
+            ),
+            ObservedAt::Future(millis) => called_at + Duration::from_millis(u64::from(millis)),
+            ObservedAt::Known => known,
+            ObservedAt::Older(nanos) => before(known, Duration::from_nanos(u64::from(nanos))),
         }
     }
 
-    /// The answer to that operation; nothing when there is none.
-    fn answer(&mut self, which: Which, result: Result<(), livebus_core::Failure>) -> Option<Event> {
+    /// Returns the answer to that operation, or nothing when there is no such operation.
+    fn answer(
+        &mut self,
+        which: OperationChoice,
+        result: Result<(), livebus_core::Failure>,
+    ) -> Option<Event> {
         match which {
-            Which::Open(n) => {
+            OperationChoice::Open(n) => {
                 let index = self.open.len().checked_sub(1)?.saturating_sub(n);
                 let (id, kind) = self.open.remove(index);
                 self.done.push((id, kind));
                 Some(answer(id, result))
             }
-            Which::Done(n) => {
+            OperationChoice::Done(n) => {
                 let index = self.done.len().checked_sub(1)?.saturating_sub(n);
                 let (id, _) = self.done[index];
                 Some(answer(id, result))
             }
-            Which::Unknown(n) => {
+            OperationChoice::Unknown(n) => {
                 let number = (1 << 40) + n;
                 let ids: [OpId; 4] = [
                     ClientId::from_number(number).into(),
@@ -391,7 +398,7 @@ impl World {
                 ];
                 Some(answer(ids[usize::try_from(n % 4).ok()?], result))
             }
-            Which::OfAnotherKind => {
+            OperationChoice::OfAnotherKind => {
                 let (id, _) = self.open.last()?;
                 let number = id.number();
                 let other = match id {
@@ -406,7 +413,7 @@ impl World {
     }
 }
 
-/// The event that answers this operation.
+/// Returns the event that answers this operation.
 pub(crate) fn answer(operation: OpId, result: Result<(), livebus_core::Failure>) -> Event {
     match operation {
         OpId::Client(id) => Event::StartAnswered { id, result },
@@ -416,7 +423,7 @@ pub(crate) fn answer(operation: OpId, result: Result<(), livebus_core::Failure>)
     }
 }
 
-/// Written out here and not asked of the core, so that the two can disagree.
+/// Written here and not taken from the core, so that the two can disagree.
 pub(crate) const fn is_definitive(class: FailureClass) -> bool {
     matches!(
         class,

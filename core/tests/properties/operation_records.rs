@@ -1,10 +1,10 @@
-//! The books over operations, kept from the log alone: which is in flight, and which answers must be stale.
+//! Records of all operations, made from the log only: which are in flight, and which answers must be stale.
 
 use std::time::Instant;
 
 use livebus_core::{Action, ClientId, Config, Event, Failure, OpId, Status};
 
-use crate::world::{Entry, Kind, discards, operation};
+use crate::simulation::{Entry, Kind, discards, operation};
 
 /// One operation.
 #[derive(Debug, Clone, Copy)]
@@ -12,35 +12,35 @@ pub(crate) struct Operation {
     pub(crate) id: OpId,
     pub(crate) kind: Kind,
     pub(crate) sent: Instant,
-    /// What the runner was told.
+    /// The deadline in the action.
     pub(crate) deadline: Instant,
-    /// The earliest instant at which the supervisor may have given up on it. Bad news, evidence and the end of Running may
-    /// shorten what is left of a liveness message: to `suspicion_timeout`, `liveness_timeout` and `not_live_interval`.
+    /// The earliest instant at which the supervisor may give it up. A suspicion, evidence and the end of Running may shorten
+    /// the rest of a liveness message: to `suspicion_timeout`, `liveness_timeout` and `not_live_interval`.
     pub(crate) soft_deadline: Instant,
     pub(crate) answered: bool,
-    /// Its client went, or a newer one took its place, or everything stops.
+    /// Its client was discarded, a newer one replaced it, or the supervisor stops.
     pub(crate) over: bool,
 }
 
-/// What the books say about an answer.
+/// What the records predict for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It must be taken.
+    /// It must be accepted.
     Fresh,
-    /// It must be ignored, and counted.
+    /// It must be ignored, and counted as stale.
     Stale,
-    /// Only the supervisor knows.
+    /// The log does not decide it.
     Either,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct OperationRecords {
     pub(crate) operations: Vec<Operation>,
-    /// The start that made the client that is there.
+    /// The start that made the current client.
     pub(crate) client: Option<ClientId>,
 }
 
-/// The operation that an event answers, and how.
+/// Returns the operation that an event answers, and the result.
 pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
     match event {
         Event::StartAnswered { id, result } => Some((id.into(), result)),
@@ -53,16 +53,16 @@ pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
     }
 }
 
-impl Ledger {
-    /// The operation that this entry answers, if it names one and by the right event.
+impl OperationRecords {
+    /// Returns the operation that this entry answers, if it names one by the right event.
     pub(crate) fn named_by(&self, entry: &Entry) -> Option<&Operation> {
         let (id, _) = entry.event().and_then(answered)?;
         self.operations.iter().find(|op| op.id == id)
     }
 
-    /// What the books say about an entry that answers something. To be asked before the entry is put down.
-    pub(crate) fn judge(&self, entry: &Entry) -> Option<Verdict> {
-        let _names_one = entry.event().and_then(answered)?;
+    /// Returns what the records predict for an entry with an answer. Call it before the entry is added.
+    pub(crate) fn verdict(&self, entry: &Entry) -> Option<Verdict> {
+        let _is_answer = entry.event().and_then(answered)?;
         Some(match self.named_by(entry) {
             None => Verdict::Stale,
             Some(op) if op.answered || op.over || op.deadline <= entry.clock => Verdict::Stale,
@@ -71,22 +71,22 @@ impl Ledger {
         })
     }
 
-    /// Whether an operation of this kind may still be in flight at that instant, as far as the books know.
+    /// Returns the operation of this kind that is certainly in flight at that instant, if there is one.
     pub(crate) fn surely_in_flight(&self, kind: Kind, at: Instant) -> Option<&Operation> {
         self.operations
             .iter()
             .find(|op| op.kind == kind && !op.answered && !op.over && op.soft_deadline > at)
     }
 
-    /// Puts an entry down. Calls `begins` for each operation that begins, with the books as they are just before.
-    pub(crate) fn put_down<E>(
+    /// Adds an entry. Calls `begins` for each operation that begins, with the records as they are just before.
+    pub(crate) fn add<E>(
         &mut self,
         config: &Config,
         entry: &Entry,
         mut begins: impl FnMut(&Self, Operation) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(event) = entry.event() {
-            self.put_down_answer(entry, event);
+            self.add_answer(entry, event);
             if matches!(event, Event::Live { .. }) {
                 self.shorten(entry.clock + config.settings().liveness_timeout);
             }
@@ -114,7 +114,7 @@ impl Ledger {
                 self.shorten(entry.clock + config.settings().not_live_interval);
             }
             if let Some(discarded) = discards(action) {
-                // With a client goes all that is under way.
+                // Operations in flight end with their client.
                 let is_client = matches!(discarded, OpId::Client(_));
                 let gone = |op: &&mut Operation| op.id == discarded || is_client;
                 self.operations
@@ -126,7 +126,7 @@ impl Ledger {
                     .filter(|client| discarded != OpId::from(*client));
             }
         }
-        // What was due by then began before bad news, whose turn is therefore after it; evidence comes first.
+        // What was due by then began before the suspicion, so the suspicion shortens it too; evidence is applied first.
         if let Some(Event::Suspicion(_)) = entry.event() {
             self.shorten(entry.clock + config.settings().suspicion_timeout);
         }
@@ -140,7 +140,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn put_down_answer(&mut self, entry: &Entry, event: Event) {
+    fn add_answer(&mut self, entry: &Entry, event: Event) {
         let Some((id, result)) = answered(event) else {
             return;
         };

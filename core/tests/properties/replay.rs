@@ -1,4 +1,4 @@
-//! The story in a log, told again: to another supervisor, by another clock, under other names.
+//! Replays the inputs of a log on another supervisor, with another clock and other ids.
 
 use std::collections::HashMap;
 use std::iter;
@@ -10,25 +10,25 @@ use livebus_core::{
 };
 use proptest::prelude::*;
 
-use crate::world::{Entry, Input, ORIGIN, operation};
+use crate::simulation::{Entry, Input, ORIGIN, operation};
 
 /// Makes one call; polls nothing.
-pub(crate) fn tell(supervisor: &mut Supervisor, told: Instant, input: Input) {
+pub(crate) fn deliver(supervisor: &mut Supervisor, called_at: Instant, input: Input) {
     match input {
-        Input::Created | Input::Timeout => supervisor.handle_timeout(told),
-        Input::Event(event) => supervisor.handle_event(told, event),
+        Input::Created | Input::Timeout => supervisor.handle_timeout(called_at),
+        Input::Event(event) => supervisor.handle_event(called_at, event),
     }
 }
 
-/// Tells a new supervisor what a log says, by a clock of its own; polls nothing.
-pub(crate) fn retell(
+/// Delivers the inputs of a log to a new supervisor, at the instants that `called_at` returns; polls nothing.
+pub(crate) fn replay(
     config: &Config,
     log: &[Entry],
-    told: impl Fn(&Entry) -> Instant,
+    called_at: impl Fn(&Entry) -> Instant,
 ) -> Supervisor {
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
     for entry in &log[1..] {
-        tell(&mut supervisor, told(entry), entry.input);
+        deliver(&mut supervisor, called_at(entry), entry.input);
     }
     supervisor
 }
@@ -38,27 +38,27 @@ pub(crate) fn drained(supervisor: &mut Supervisor) -> Vec<Action> {
     iter::from_fn(|| supervisor.poll_action()).collect()
 }
 
-/// `at`, by a clock that says `to` when the other one says `from`.
+/// Translates `at` to a clock that reads `to` when this one reads `from`.
 pub(crate) fn shifted(at: Instant, from: Instant, to: Instant) -> Instant {
     match at.checked_duration_since(from) {
         Some(ahead) => to + ahead,
         None => to
             .checked_sub(from - at)
-            .expect("the clock has room for a few years before the origin"),
+            .expect("the clock has a few years before the origin"),
     }
 }
 
-/// One story by another clock and under other names.
+/// Translates instants and ids of the original to those of its counterpart.
 #[derive(Debug, Clone)]
 pub(crate) struct Translation {
-    /// This instant there ...
+    /// This instant of the original ...
     pub(crate) from: Instant,
-    /// ... is this one here.
+    /// ... is this one of the counterpart.
     pub(crate) to: Instant,
-    /// What the operations are called here, by their names there.
-    pub(crate) names: HashMap<OpId, OpId>,
-    /// What is added to the number of an operation that has no name here.
-    pub(crate) strangers: u64,
+    /// The ids in the counterpart, by the ids in the original.
+    pub(crate) ids: HashMap<OpId, OpId>,
+    /// The number to add to an id of the original that has no counterpart.
+    pub(crate) unknown_offset: u64,
 }
 
 impl Translation {
@@ -154,24 +154,26 @@ impl Translation {
         }
     }
 
-    /// The number of an operation here.
-    fn number(&self, there: impl Into<OpId>) -> u64 {
-        let there = there.into();
-        let stranger = there.number().wrapping_add(self.strangers);
-        self.names
-            .get(&there)
-            .map_or(stranger, |here| here.number())
+    /// Returns the number of the operation in the counterpart.
+    fn number(&self, original: impl Into<OpId>) -> u64 {
+        let original = original.into();
+        let unknown = original.number().wrapping_add(self.unknown_offset);
+        self.ids
+            .get(&original)
+            .map_or(unknown, |counterpart| counterpart.number())
     }
 
-    /// Two operations that began at the same place of the same story are one.
-    fn meet(&mut self, there: &Action, here: &Action) {
-        if let (Some((there, ..)), Some((here, ..))) = (operation(there), operation(here)) {
-            self.names.insert(there, here);
+    /// Pairs the ids of two operations that began at the same point of the same run.
+    fn pair_ids(&mut self, original: &Action, counterpart: &Action) {
+        if let (Some((original, ..)), Some((counterpart, ..))) =
+            (operation(original), operation(counterpart))
+        {
+            self.ids.insert(original, counterpart);
         }
     }
 }
 
-/// The operation of the same kind with another number.
+/// Returns the id of the same kind with another number.
 pub(crate) fn renumbered(id: OpId, number: u64) -> OpId {
     match id {
         OpId::Client(_) => ClientId::from_number(number).into(),
@@ -181,72 +183,81 @@ pub(crate) fn renumbered(id: OpId, number: u64) -> OpId {
     }
 }
 
-/// What an action comes to for the one who compares.
+/// Maps an action to what is compared of it.
 pub(crate) type View<'a> = &'a dyn Fn(Action) -> Action;
 
-/// Two supervisors that are told one story, each by its own names and clock.
+/// Two supervisors that receive the same inputs, each with its own ids and clock.
 #[derive(Debug, Clone)]
 pub(crate) struct Pair {
-    pub(crate) there: Supervisor,
-    pub(crate) here: Supervisor,
+    pub(crate) original: Supervisor,
+    pub(crate) counterpart: Supervisor,
     pub(crate) translation: Translation,
 }
 
 impl Pair {
-    /// Tells both, polls everything, and sees that they do the same.
+    /// Delivers an input to both, polls everything, and checks that both do the same.
     ///
     /// Exactly: the same actions, in `view` and translated, `poll_timeout`, report, phase, `wants_evidence`, `is_stopped`,
-    /// and as many more stale answers.
-    pub(crate) fn tell(
+    /// and the same growth of `stale_answers`.
+    pub(crate) fn deliver(
         &mut self,
-        told: Instant,
+        called_at: Instant,
         input: Input,
         view: View<'_>,
     ) -> Result<(), TestCaseError> {
         let stale = |pair: &Self| {
-            let both = [&pair.there, &pair.here];
+            let both = [&pair.original, &pair.counterpart];
             both.map(Supervisor::stale_answers)
         };
         let before = stale(self);
-        tell(&mut self.there, told, input);
-        tell(
-            &mut self.here,
-            self.translation.at(told),
+        deliver(&mut self.original, called_at, input);
+        deliver(
+            &mut self.counterpart,
+            self.translation.at(called_at),
             self.translation.input(input),
         );
         let after = stale(self);
         prop_assert_eq!(after[0] - before[0], after[1] - before[1]);
-        self.drain_alike(view)
+        self.drain_and_compare(view)
     }
 
-    /// Polls everything, and sees that it is the same.
-    pub(crate) fn drain_alike(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
-        let there = drained(&mut self.there);
-        let here = drained(&mut self.here);
-        prop_assert_eq!(there.len(), here.len(), "{:?}\n{:?}", &there, &here);
-        for (there, here) in there.into_iter().zip(here) {
-            self.translation.meet(&there, &here);
-            prop_assert_eq!(view(self.translation.action(there)), view(here));
+    /// Polls everything, and checks that it is the same.
+    pub(crate) fn drain_and_compare(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
+        let original = drained(&mut self.original);
+        let counterpart = drained(&mut self.counterpart);
+        prop_assert_eq!(
+            original.len(),
+            counterpart.len(),
+            "{:?}\n{:?}",
+            &original,
+            &counterpart
+        );
+        for (original, counterpart) in original.into_iter().zip(counterpart) {
+            self.translation.pair_ids(&original, &counterpart);
+            prop_assert_eq!(view(self.translation.action(original)), view(counterpart));
         }
         let due = self
-            .there
+            .original
             .poll_timeout()
             .map(|due| self.translation.at(due));
-        prop_assert_eq!(due, self.here.poll_timeout());
+        prop_assert_eq!(due, self.counterpart.poll_timeout());
         prop_assert_eq!(
             view(Action::SetStatus(
-                self.translation.report(*self.there.report())
+                self.translation.report(*self.original.report())
             )),
-            view(Action::SetStatus(*self.here.report()))
+            view(Action::SetStatus(*self.counterpart.report()))
         );
-        prop_assert_eq!(self.there.phase(), self.here.phase());
-        prop_assert_eq!(self.there.wants_evidence(), self.here.wants_evidence());
-        prop_assert_eq!(self.there.is_stopped(), self.here.is_stopped());
+        prop_assert_eq!(self.original.phase(), self.counterpart.phase());
+        prop_assert_eq!(
+            self.original.wants_evidence(),
+            self.counterpart.wants_evidence()
+        );
+        prop_assert_eq!(self.original.is_stopped(), self.counterpart.is_stopped());
         Ok(())
     }
 }
 
-/// The same event without the client library's number.
+/// Returns the same event without the code of the client library.
 pub(crate) fn without_code(event: Event) -> Event {
     let bare = |result: Result<(), Failure>| result.map_err(|failure| Failure::new(failure.class));
     match event {
