@@ -10,7 +10,7 @@ use livebus_core::{
 use super::bytes::{Bytes, share};
 
 /// How far a clock goes, from where it began: a recording ends at 100 years, and evidence may be nine older.
-const FARTHEST: Duration = Duration::from_hours(80 * 365 * 24);
+const MAX_DISTANCE: Duration = Duration::from_hours(80 * 365 * 24);
 
 /// The operation that an action begins.
 pub(super) fn operation(action: &Action) -> Option<OpId> {
@@ -58,7 +58,7 @@ pub(super) struct Call {
     /// Whether its actions are polled before the next one.
     pub(super) drained: bool,
     /// Two more bits, for whoever wants to do something else now and then.
-    pub(super) whim: u8,
+    pub(super) extra: u8,
 }
 
 impl Call {
@@ -70,9 +70,9 @@ impl Call {
     }
 }
 
-/// What the teller of a story knows: the clock, and the operations that were begun.
+/// What the script of a story knows: the clock, and the operations that were begun.
 #[derive(Debug, Clone)]
-pub(super) struct Teller {
+pub(super) struct Script {
     origin: Instant,
     /// The newest instant that was told.
     pub(super) clock: Instant,
@@ -81,7 +81,7 @@ pub(super) struct Teller {
     client: ClientId,
 }
 
-impl Teller {
+impl Script {
     pub(super) const fn new(origin: Instant) -> Self {
         Self {
             origin,
@@ -93,7 +93,7 @@ impl Teller {
     }
 
     /// To be shown each action.
-    pub(super) fn saw(&mut self, action: &Action) {
+    pub(super) fn record_action(&mut self, action: &Action) {
         self.open.extend(operation(action));
     }
 
@@ -107,7 +107,7 @@ impl Teller {
             at,
             event,
             drained: how < 192,
-            whim: how >> 4 & 3,
+            extra: how >> 4 & 3,
         }
     }
 
@@ -128,7 +128,10 @@ impl Teller {
             14 => earlier(now, share(bound, amount)),
             _ => earlier(now, Duration::from_nanos(1 << (amount % 59))),
         };
-        at.clamp(earlier(self.origin, FARTHEST), self.origin + FARTHEST)
+        at.clamp(
+            earlier(self.origin, MAX_DISTANCE),
+            self.origin + MAX_DISTANCE,
+        )
     }
 
     fn event(

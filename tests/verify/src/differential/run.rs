@@ -1,4 +1,4 @@
-//! Plays a story to the core and to the model, and compares all that can be seen after each step.
+//! Runs a script on the core and on the model, and compares everything observable after each step.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use livebus_core::{
 
 use super::case::Case;
 use super::coverage::Coverage;
-use super::story::{Kind, Moment, Observed, Step, Target, What};
+use super::script::{EvidenceTime, Kind, Step, Target, What, When};
 use crate::reference::Reference;
 
-/// How far from the beginning of time a story begins: evidence may be older than the supervisor.
+/// The instant at which a script begins, in nanoseconds: evidence may be older than the supervisor.
 const BEGIN: u64 = 1_000 * 24 * 3_600_000_000_000;
-/// No story goes beyond this: 400 years.
+/// The end of every script: 400 years.
 const END: u64 = 400 * 365 * 24 * 3_600_000_000_000;
 
-/// All that can be seen of a supervisor after one step.
+/// Everything observable of a supervisor after one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     pub(super) due_before: Option<Instant>,
     pub(super) actions: Vec<Action>,
     pub(super) due_after: Option<Instant>,
@@ -30,74 +30,74 @@ pub(super) struct Seen {
     pub(super) stale_answers: u64,
 }
 
-/// What the two were told in one step; nothing when they were made.
+/// The input of one step: an event, or time alone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct Input {
     pub(super) now: Instant,
     pub(super) event: Option<Event>,
 }
 
-/// One step as it was played.
+/// One step, with what both did.
 #[derive(Debug)]
-pub(super) struct Scene {
-    pub(super) told: Told,
-    pub(super) core: Seen,
-    pub(super) model: Seen,
+pub(super) struct ComparedStep {
+    pub(super) input: Input,
+    pub(super) core: Observation,
+    pub(super) model: Observation,
 }
 
-impl Scene {
+impl ComparedStep {
     pub(super) fn agrees(&self) -> bool {
         self.core == self.model
     }
 }
 
-/// Plays a case up to the first difference. Its number is how many steps agree; all of them where there is `None`.
+/// Runs a case up to the first difference, and returns how many steps that takes. `None` if the two agree in all steps.
 pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<usize> {
     let config = Config::new(case.settings.clone()).ok()?;
-    let mut world = World::new(config);
-    let made = world.look(world.made(), None);
-    if !made.agrees() {
+    let mut pair = Pair::new(config);
+    let created = pair.observe(pair.created(), None);
+    if !created.agrees() {
         return Some(0);
     }
     for (i, step) in case.steps.iter().enumerate() {
-        let phase = world.core.phase();
-        let scene = world.play(*step);
-        coverage.note(phase, &scene);
-        if !scene.agrees() {
+        let phase = pair.core.phase();
+        let step = pair.run(*step);
+        coverage.count(phase, &step);
+        if !step.agrees() {
             return Some(i + 1);
         }
     }
-    coverage.note_rows(&world.model);
+    coverage.count_rows(&pair.model);
     None
 }
 
-/// The scenes of a case: when the two were made, and each step up to the first difference.
-pub(super) fn scenes(case: &Case) -> (Instant, Vec<Scene>) {
+/// Returns the steps of a case up to the first difference, and the instant of the first one, which is the creation.
+pub(super) fn compared_steps(case: &Case) -> (Instant, Vec<ComparedStep>) {
     let config = Config::new(case.settings.clone()).expect("a case has valid settings");
-    let mut world = World::new(config);
-    let made = world.made();
-    let mut scenes = vec![world.look(made, None)];
+    let mut pair = Pair::new(config);
+    let created = pair.created();
+    let mut steps = vec![pair.observe(created, None)];
     for step in &case.steps {
-        if scenes.last().is_some_and(|scene| !scene.agrees()) {
+        if steps.last().is_some_and(|step| !step.agrees()) {
             break;
         }
-        scenes.push(world.play(*step));
+        steps.push(pair.run(*step));
     }
-    (made.now, scenes)
+    (created.now, steps)
 }
 
-/// An operation that the core asked for.
+/// An operation that the core requested.
 #[derive(Debug, Clone, Copy)]
 struct Operation {
     kind: Kind,
     id: OpId,
     deadline: Instant,
-    /// It was answered, or given up.
-    over: bool,
+    /// Whether it was answered or discarded.
+    ended: bool,
 }
 
-/// The core and the model side by side, and what a story needs to know of them.
-struct World {
+/// The core and the model side by side, and what is needed to resolve the steps of a script.
+struct Pair {
     core: Supervisor,
     model: Reference,
     epoch: Instant,
@@ -105,7 +105,7 @@ struct World {
     operations: Vec<Operation>,
 }
 
-impl World {
+impl Pair {
     fn new(config: Config) -> Self {
         let epoch = Instant::now();
         let now = epoch + Duration::from_nanos(BEGIN);
@@ -118,8 +118,8 @@ impl World {
         }
     }
 
-    fn made(&self) -> Told {
-        Told {
+    fn created(&self) -> Input {
+        Input {
             now: self.at(BEGIN),
             event: None,
         }
@@ -129,25 +129,25 @@ impl World {
         self.epoch + Duration::from_nanos(ns)
     }
 
-    fn play(&mut self, step: Step) -> Scene {
-        self.clock = self.resolve_moment(step.when);
-        let told = Told {
+    fn run(&mut self, step: Step) -> ComparedStep {
+        self.clock = self.resolve_when(step.when);
+        let input = Input {
             now: self.at(self.clock),
             event: self.resolve_event(step.what),
         };
-        if let Some(event) = told.event {
-            self.core.handle_event(told.now, event);
-            self.model.handle_event(told.now, event);
+        if let Some(event) = input.event {
+            self.core.handle_event(input.now, event);
+            self.model.handle_event(input.now, event);
         } else {
-            self.core.handle_timeout(told.now);
-            self.model.handle_timeout(told.now);
+            self.core.handle_timeout(input.now);
+            self.model.handle_timeout(input.now);
         }
-        self.look(told, step.polled)
+        self.observe(input, step.polled)
     }
 
-    fn look(&mut self, told: Told, polled: Option<u8>) -> Scene {
+    fn observe(&mut self, input: Input, polled: Option<u8>) -> ComparedStep {
         let at_most = polled.map_or(usize::MAX, usize::from);
-        let core = Seen {
+        let core = Observation {
             due_before: self.core.poll_timeout(),
             actions: std::iter::from_fn(|| self.core.poll_action())
                 .take(at_most)
@@ -159,7 +159,7 @@ impl World {
             stopped: self.core.is_stopped(),
             stale_answers: self.core.stale_answers(),
         };
-        let model = Seen {
+        let model = Observation {
             due_before: self.model.poll_timeout(),
             actions: std::iter::from_fn(|| self.model.poll_action())
                 .take(at_most)
@@ -174,7 +174,7 @@ impl World {
         for action in &core.actions {
             self.note(action);
         }
-        Scene { told, core, model }
+        ComparedStep { input, core, model }
     }
 
     fn note(&mut self, action: &Action) {
@@ -195,29 +195,29 @@ impl World {
             kind,
             id,
             deadline,
-            over: false,
+            ended: false,
         });
     }
 
     fn discard(&mut self, id: OpId) {
         let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
         if let Some(operation) = discarded {
-            operation.over = true;
+            operation.ended = true;
         }
     }
 
-    fn resolve_moment(&self, moment: Moment) -> u64 {
+    fn resolve_when(&self, when: When) -> u64 {
         let deadline = || {
             let due = self.core.poll_timeout()?;
             Some(nanos(due.saturating_duration_since(self.epoch)).max(self.clock))
         };
-        let clock = match moment {
-            Moment::Same => self.clock,
-            Moment::Later(by) => self.clock.saturating_add(by),
-            Moment::Deadline => deadline().unwrap_or(self.clock),
-            Moment::JustBefore => deadline().map_or(self.clock, |due| (due - 1).max(self.clock)),
-            Moment::Late(by) => deadline().map_or(self.clock, |due| due.saturating_add(by)),
-            Moment::Back(by) => self.clock.saturating_sub(by),
+        let clock = match when {
+            When::Same => self.clock,
+            When::Later(by) => self.clock.saturating_add(by),
+            When::Deadline => deadline().unwrap_or(self.clock),
+            When::JustBefore => deadline().map_or(self.clock, |due| (due - 1).max(self.clock)),
+            When::Late(by) => deadline().map_or(self.clock, |due| due.saturating_add(by)),
+            When::Back(by) => self.clock.saturating_sub(by),
         };
         if clock > END { self.clock } else { clock }
     }
@@ -248,10 +248,10 @@ impl World {
             }
             What::Live(observed) => {
                 let at = match observed {
-                    Observed::Now => self.at(self.clock),
-                    Observed::Before(by) => self.at(self.clock.saturating_sub(by)),
-                    Observed::After(by) => self.at(self.clock.saturating_add(by)),
-                    Observed::Known(by) => {
+                    EvidenceTime::Now => self.at(self.clock),
+                    EvidenceTime::Before(by) => self.at(self.clock.saturating_sub(by)),
+                    EvidenceTime::After(by) => self.at(self.clock.saturating_add(by)),
+                    EvidenceTime::Known(by) => {
                         let known = self.core.report().evidence;
                         known.unwrap_or(self.at(self.clock)) + Duration::from_nanos(by)
                     }
@@ -267,33 +267,33 @@ impl World {
         }
     }
 
-    /// The number and the kind of an operation.
+    /// Returns the number and the kind of an operation.
     fn resolve_target(&mut self, target: Target) -> Option<(u64, Kind)> {
         let now = self.at(self.clock);
-        // Nothing older than the newest few is under way.
+        // Older operations are not in flight.
         let mut newest_first = self.operations.iter_mut().rev().take(16);
-        let under_way = |it: &&mut Operation| !it.over && it.deadline > now;
+        let in_flight = |it: &&mut Operation| !it.ended && it.deadline > now;
         let found = match target {
-            Target::UnderWay(place) => {
-                let mut under_way: Vec<_> = newest_first.filter(under_way).collect();
-                let last = under_way.len().checked_sub(1)?;
-                under_way.swap_remove(usize::from(place).min(last))
+            Target::InFlight(index) => {
+                let mut in_flight: Vec<_> = newest_first.filter(in_flight).collect();
+                let last = in_flight.len().checked_sub(1)?;
+                in_flight.swap_remove(usize::from(index).min(last))
             }
-            Target::OfKind(kind, place) => {
+            Target::OfKind(kind, index) => {
                 let of_kind = newest_first.filter(|it| it.kind == kind);
-                of_kind.filter(under_way).nth(usize::from(place))?
+                of_kind.filter(in_flight).nth(usize::from(index))?
             }
             Target::Newest(kind) => newest_first.find(|it| it.kind == kind)?,
-            Target::Any(place) => newest_first.nth(usize::from(place))?,
+            Target::Any(index) => newest_first.nth(usize::from(index))?,
             Target::Unknown(number) => return Some((number, Kind::Start)),
         };
-        if matches!(target, Target::UnderWay(_) | Target::OfKind(..)) {
-            found.over = true;
+        if matches!(target, Target::InFlight(_) | Target::OfKind(..)) {
+            found.ended = true;
         }
         Some((found.id.number(), found.kind))
     }
 }
 
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).expect("stories end after 400 years")
+    u64::try_from(duration.as_nanos()).expect("a script ends after 400 years")
 }

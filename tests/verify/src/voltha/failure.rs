@@ -1,18 +1,18 @@
-//! What can go wrong in a world: the text by which the original knows it, and the class by which livebus does.
+//! The failures of an environment: the text that the original reads, and the class that livebus reads.
 
 use livebus_core::FailureClass;
 
-/// One error, as both sides see it.
+/// One failure, as both sides receive it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trouble {
-    /// What the Go client's error says.
+pub struct BusFailure {
+    /// The text of the Go client's error.
     pub text: &'static str,
-    /// What a runner of livebus tells the core.
+    /// The class that a runner of livebus reports to the core.
     pub class: FailureClass,
 }
 
-impl Trouble {
-    /// Errors that a producer or a consumer meets; the texts are those of the client library and of Go's net package.
+impl BusFailure {
+    /// Errors of a producer or a consumer; the texts are those of the client library and of Go's net package.
     pub const ALL: [Self; 20] = [
         // These seven count as a loss of liveness.
         Self::new("context deadline exceeded", FailureClass::Timeout),
@@ -89,9 +89,9 @@ impl Trouble {
         ),
     ];
 
-    /// Whether it may have been bad luck, so that a newer success outweighs it.
+    /// Returns whether it is ambiguous, so that a newer success outweighs it.
     #[must_use]
-    pub fn may_be_bad_luck(self) -> bool {
+    pub fn is_ambiguous(self) -> bool {
         [
             FailureClass::Unreachable,
             FailureClass::Timeout,
@@ -102,9 +102,9 @@ impl Trouble {
         .contains(&self.class)
     }
 
-    /// Whether no later call on this client can help.
+    /// Returns whether the client is lost: no later call on it can succeed.
     #[must_use]
-    pub fn is_the_end_of_the_client(self) -> bool {
+    pub fn loses_the_client(self) -> bool {
         self.class == FailureClass::ClientFatal
     }
 

@@ -1,4 +1,4 @@
-//! A case as a story that a person can read.
+//! Formats the run of a case as readable text.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -6,33 +6,33 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Event, Report};
 
 use super::case::Case;
-use super::play::{Scene, Seen, scenes};
+use super::run::{ComparedStep, Observation, compared_steps};
 
-/// The settings, each step, and where the two part.
-pub(super) fn narrate(case: &Case) -> String {
-    let (begin, scenes) = scenes(case);
+/// Returns the settings, each step, and the first difference.
+pub(super) fn format_trace(case: &Case) -> String {
+    let (begin, compared_steps) = compared_steps(case);
     let time = Clock(begin);
     let mut text = format!("{:?}\n", case.settings);
-    for (i, scene) in scenes.iter().enumerate() {
-        let told = match scene.told.event {
-            None if i == 0 => "made".to_owned(),
+    for (i, step) in compared_steps.iter().enumerate() {
+        let input = match step.input.event {
+            None if i == 0 => "created".to_owned(),
             None => "time".to_owned(),
             Some(event) => time.event(event),
         };
-        let _ = writeln!(text, "{i:>3}  {}  {told}", time.at(scene.told.now));
-        if scene.agrees() {
-            time.seen(&mut text, "both ", &scene.core);
+        let _ = writeln!(text, "{i:>3}  {}  {input}", time.at(step.input.now));
+        if step.agrees() {
+            time.observation(&mut text, "both ", &step.core);
         } else {
-            time.seen(&mut text, "core ", &scene.core);
-            time.seen(&mut text, "model", &scene.model);
-            text.push_str(&what_differs(scene));
+            time.observation(&mut text, "core ", &step.core);
+            time.observation(&mut text, "model", &step.model);
+            text.push_str(&what_differs(step));
         }
     }
     text
 }
 
-fn what_differs(scene: &Scene) -> String {
-    let (core, model) = (&scene.core, &scene.model);
+fn what_differs(step: &ComparedStep) -> String {
+    let (core, model) = (&step.core, &step.model);
     let differ = [
         (
             "poll_timeout before polling",
@@ -56,7 +56,7 @@ fn what_differs(scene: &Scene) -> String {
     format!("     They differ in: {}.\n", names.join(", "))
 }
 
-/// Tells instants as seconds since the supervisor was made.
+/// Formats instants as seconds since the creation of the supervisor.
 struct Clock(Instant);
 
 impl Clock {
@@ -150,20 +150,20 @@ impl Clock {
         )
     }
 
-    fn seen(&self, text: &mut String, who: &str, seen: &Seen) {
-        for action in &seen.actions {
-            let _ = writeln!(text, "     {who} {}", self.action(action));
+    fn observation(&self, text: &mut String, side: &str, observation: &Observation) {
+        for action in &observation.actions {
+            let _ = writeln!(text, "     {side} {}", self.action(action));
         }
         let _ = writeln!(
             text,
-            "     {who} = {} [{}] due {} then {}, wants evidence: {}, stopped: {}, stale: {}",
-            seen.phase,
-            self.report(&seen.report),
-            self.maybe(seen.due_before),
-            self.maybe(seen.due_after),
-            seen.wants_evidence,
-            seen.stopped,
-            seen.stale_answers
+            "     {side} = {} [{}] due {} then {}, wants evidence: {}, stopped: {}, stale: {}",
+            observation.phase,
+            self.report(&observation.report),
+            self.maybe(observation.due_before),
+            self.maybe(observation.due_after),
+            observation.wants_evidence,
+            observation.stopped,
+            observation.stale_answers
         );
     }
 }
