@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use livebus_core::Status;
+use livebus_core::{Failure, Status};
 
 use crate::heartbeat::Heartbeat;
 use crate::readiness::{Readiness, Service};
@@ -115,7 +115,7 @@ fn service_line(service: &Service, now: Instant) -> (char, String) {
     let status = report.status_at(now);
     if status == Status::Running {
         let warning = report.warning.map_or_else(String::new, |warning| {
-            format!(", with a warning: {warning}; {}", warning.class.remedy())
+            format!(", with a warning: {warning}{}", remedy(service, warning))
         });
         return ('+', format!("ok{warning}"));
     }
@@ -126,13 +126,19 @@ fn service_line(service: &Service, now: Instant) -> (char, String) {
         format!("{status}: its lease has run out")
     };
     if let Some(failure) = report.cause.failure() {
-        let _ = write!(why, "; {}", failure.class.remedy());
+        why += &remedy(service, failure);
     }
     if service.is_required() {
         ('-', format!("failed: {why}"))
     } else {
         ('+', format!("not required, {why}"))
     }
+}
+
+/// Returns the remedy as it follows on a failure; empty when the service has none for it.
+fn remedy(service: &Service, failure: Failure) -> String {
+    let remedy = service.remedy(failure);
+    remedy.map_or_else(String::new, |remedy| format!("; {remedy}"))
 }
 
 /// Writes one line and says whether it is a good one.
@@ -169,7 +175,7 @@ fn has_key(query: &str, key: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use livebus_core::{Cause, Failure, FailureClass, Report};
+    use livebus_core::{Cause, FailureClass, Report};
 
     use super::*;
     use crate::registry::Registry;
@@ -184,6 +190,16 @@ mod tests {
         let bus = registry.reporter("bus").expect("it has none");
         let probes = Probes::new(registry.readiness(), heartbeats);
         (probes, bus, heartbeat)
+    }
+
+    /// Remedies for two classes.
+    fn some_remedies(failure: Failure) -> Option<&'static str> {
+        [
+            (FailureClass::Authentication, "check the password"),
+            (FailureClass::TopicMissing, "create the topic"),
+        ]
+        .into_iter()
+        .find_map(|(class, remedy)| (class == failure.class).then_some(remedy))
     }
 
     fn running(now: Instant, lease: Instant) -> Report {
@@ -224,6 +240,7 @@ mod tests {
     fn not_ready_is_503_and_says_why_and_what_to_do() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
+        bus.set_remedies(some_remedies);
         let failure = Failure::with_code(FailureClass::Authentication, -169);
         bus.report(
             now,
@@ -237,7 +254,7 @@ mod tests {
         assert_eq!(answer.status, 503);
         assert!(answer.body.starts_with(
             "[-]bus failed: NotReady for 1.5 s: the bus cannot be used: Authentication (code -169); \
-             check the SASL mechanism, user and password\n"
+             check the password\n"
         ), "{}", answer.body);
         assert!(answer.body.ends_with("readyz check failed\n"));
     }
@@ -260,6 +277,7 @@ mod tests {
     fn a_warning_is_shown_with_its_remedy() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
+        bus.set_remedies(some_remedies);
         bus.report(
             now,
             Report {
@@ -272,8 +290,67 @@ mod tests {
         assert!(
             answer
                 .body
-                .contains("[+]bus ok, with a warning: TopicMissing; create the liveness topic")
+                .contains("[+]bus ok, with a warning: TopicMissing; create the topic\n")
         );
+    }
+
+    /// Returns what the probe shows of `bus`, first with a failure, then with a warning.
+    fn shown(probes: &Probes, bus: &Reporter, now: Instant, failure: Failure) -> [String; 2] {
+        let failed = Report {
+            status: Status::NotReady,
+            cause: Cause::LivenessFailed(failure),
+            ..Report::unreported(now)
+        };
+        let warned = Report {
+            warning: Some(failure),
+            ..running(now, now + Duration::from_secs(9))
+        };
+        [failed, warned].map(|report| {
+            bus.report(now, report);
+            let body = probes.answer("/readyz", Some("verbose"), now).body;
+            body.lines().next().expect("a line of the bus").to_owned()
+        })
+    }
+
+    #[test]
+    fn a_failure_without_a_remedy_is_shown_by_its_class_alone() {
+        let now = Instant::now();
+        let (probes, bus, _) = probes(now);
+        let expected = [
+            "[-]bus failed: NotReady for 0.0 s: the bus cannot be used: Tls",
+            "[+]bus ok, with a warning: Tls",
+        ];
+        assert_eq!(
+            shown(&probes, &bus, now, FailureClass::Tls.into()),
+            expected
+        );
+        bus.set_remedies(some_remedies);
+        assert_eq!(
+            shown(&probes, &bus, now, FailureClass::Tls.into()),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_new_reporter_does_not_inherit_the_remedies_of_the_one_before() {
+        let now = Instant::now();
+        let registry = Registry::builder().required("bus").build_at(now);
+        let registry = registry.expect("one name");
+        let probes = Probes::new(registry.readiness(), Vec::new());
+        let failure = FailureClass::Authentication.into();
+        let first = registry.reporter("bus").expect("it has none");
+        first.set_remedies(some_remedies);
+        for line in shown(&probes, &first, now, failure) {
+            assert!(
+                line.ends_with("Authentication; check the password"),
+                "{line}"
+            );
+        }
+        drop(first);
+        let second = registry.reporter("bus").expect("the first is dropped");
+        for line in shown(&probes, &second, now, failure) {
+            assert!(line.ends_with("Authentication"), "{line}");
+        }
     }
 
     #[test]

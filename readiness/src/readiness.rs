@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use livebus_core::{Report, Status};
+use livebus_core::{Failure, Report, Status};
 
 use crate::errors::UnknownService;
 use crate::follower::Follower;
@@ -108,6 +108,15 @@ impl Service {
     #[must_use]
     pub fn report(&self) -> Report {
         self.slot().lock().report()
+    }
+
+    /// Returns what a person can do about `failure`, in the words of whoever reports on this service
+    /// ([`Reporter::set_remedies`](crate::Reporter::set_remedies)). `None` when there is nothing to add to its class.
+    #[must_use]
+    pub fn remedy(&self, failure: Failure) -> Option<&'static str> {
+        let remedies = self.slot().lock().remedies();
+        // Without the lock: the remedies are code of others.
+        remedies(failure)
     }
 
     /// The status now; a Running whose lease has run out is NotReady.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use livebus_core::{Cause, Report, Status};
+use livebus_core::{Cause, Failure, Report, Status};
 
 use crate::readiness::{Readiness, Service};
 use crate::shared::Shared;
@@ -45,6 +45,13 @@ impl Reporter {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness::new(Arc::clone(&self.shared))
+    }
+
+    /// Replaces what the probes show with a failure of this service: `remedies` returns what a person can do about it, as one
+    /// imperative sentence without a full stop, or `None`. Holds until the service has another reporter.
+    pub fn set_remedies(&self, remedies: fn(Failure) -> Option<&'static str>) {
+        let slot = &self.shared.slots[self.index];
+        slot.lock().set_remedies(remedies);
     }
 
     /// Reports a change at `now`; what a supervisor asks for by [`Action::SetStatus`](livebus_core::Action::SetStatus).

@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use futures::task::AtomicWaker;
-use livebus_core::{Report, Status};
+use livebus_core::{Failure, Report, Status};
 
 use crate::status_change::StatusChange;
 
 /// How many of a service's changes are kept, for readers that are slow.
 pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+/// Returns what a person can do about a failure; `None` when there is nothing to add to its class.
+pub(crate) type Remedies = fn(Failure) -> Option<&'static str>;
+
+/// The remedies of a service whose reporter has set none.
+const NO_REMEDIES: Remedies = |_| None;
 
 /// One service.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) struct SlotState {
     report: Report,
+    /// Set by the newest reporter.
+    remedies: Remedies,
     /// How many reporters there have been: the number of the newest.
     reporter: u64,
     /// Whether the newest reporter is still there.
@@ -55,6 +63,7 @@ impl Slot {
     pub(crate) fn new(name: String, required: bool, now: Instant) -> Self {
         let state = SlotState {
             report: Report::unreported(now),
+            remedies: NO_REMEDIES,
             reporter: 0,
             has_reporter: false,
             first_change: 0,
@@ -92,6 +101,7 @@ impl SlotState {
         }
         self.has_reporter = true;
         self.reporter += 1;
+        self.remedies = NO_REMEDIES;
         self.first_change = self.changes;
         if self.report.status != Status::Unknown {
             self.report = Report::unreported(now);
@@ -120,6 +130,14 @@ impl SlotState {
 
     pub(crate) const fn report(&self) -> Report {
         self.report
+    }
+
+    pub(crate) const fn remedies(&self) -> Remedies {
+        self.remedies
+    }
+
+    pub(crate) const fn set_remedies(&mut self, remedies: Remedies) {
+        self.remedies = remedies;
     }
 
     pub(crate) const fn reporter(&self) -> u64 {

@@ -228,6 +228,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
                 registry.reporter(&name)?
             }
         };
+        reporter.set_remedies(B::remedy);
         let (readiness, service) = (reporter.readiness(), reporter.service());
         let heartbeat = Heartbeat::new(now);
         #[cfg(feature = "http")]

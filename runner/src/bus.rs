@@ -52,6 +52,17 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Where the clients leave what they notice by themselves.
     fn observations(&self) -> &Observations;
+
+    /// Returns what a person can do about `failure`, as one imperative sentence without a full stop; `None`, the default,
+    /// when there is nothing to add to its class.
+    ///
+    /// The probes show it with the failure: only the bus can name the settings and the parts of its own technology. Called
+    /// for each verbose or failing answer, so it must be quick.
+    #[must_use]
+    #[expect(unused_variables, reason = "the default does not need it")]
+    fn remedy(failure: Failure) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a [`Builder`](crate::Builder) makes its bus of, once the settings are checked: the configuration of a bus for the

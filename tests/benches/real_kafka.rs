@@ -146,7 +146,7 @@ fn supervise(
     settings: Settings,
 ) -> anyhow::Result<KafkaSupervision> {
     let label = Label {
-        scenario: "benchmark",
+        folder: "benchmark",
         service,
         host,
     };

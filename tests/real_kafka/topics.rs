@@ -19,7 +19,7 @@ pub(crate) fn missing_topic_is_a_warning(context: &Context) -> anyhow::Result<()
         let mut bus = context.supervise(topic, host, kafka, fast())?;
         bus.expect_running_with(Some(FailureClass::TopicMissing))?;
         let verbose = get(bus.probes(), "/readyz?verbose")?;
-        let remedy = FailureClass::TopicMissing.remedy();
+        let remedy = livebus_kafka::remedy(FailureClass::TopicMissing.into());
         ensure!(
             verbose.status == 200
                 && verbose.body.contains("TopicMissing")
@@ -51,7 +51,7 @@ pub(crate) fn missing_topic_is_not_ready_if_strict(context: &Context) -> anyhow:
         let mut bus = context.supervise(topic, host, kafka, strict)?;
         bus.expect_not_ready(&[FailureClass::TopicMissing])?;
         let answer = get(bus.probes(), "/readyz")?;
-        let remedy = FailureClass::TopicMissing.remedy();
+        let remedy = livebus_kafka::remedy(FailureClass::TopicMissing.into());
         ensure!(
             answer.status == 503 && answer.body.contains(remedy),
             "the remedy is not shown: {answer:?}"

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use livebus_core::{Cause, ClientId, Failure, Report, Status};
+use livebus_core::{Cause, ClientId, Failure, FailureClass, Report, Status};
 use livebus_runner::{Builder, Bus, Handle, Observations, Runner, Supervision, Time, Timer};
 
 pub(crate) struct ByHand;
@@ -48,6 +48,10 @@ impl Bus for NoBus {
 
     fn observations(&self) -> &Observations {
         &self.0
+    }
+
+    fn remedy(failure: Failure) -> Option<&'static str> {
+        (failure.class == FailureClass::Tls).then_some("check the certificates")
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod by_hand;
 mod inbox;
+mod remedies;
 mod waiting;

@@ -13,11 +13,11 @@ mod bytes;
 mod events;
 mod lines;
 mod recording;
+mod script;
 mod settings;
 mod snapshot;
-mod story;
 
-pub use events::{events, events_watched};
+pub use events::{events, events_observed};
 pub use lines::lines;
 pub use recording::recording;
 pub use snapshot::snapshot;

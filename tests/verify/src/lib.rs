@@ -7,6 +7,7 @@ pub mod explore;
 pub mod figures;
 #[cfg(feature = "recordings")]
 pub mod fuzzing;
+pub mod rng;
 pub mod simulation;
 pub mod voltha;
 pub mod watch;

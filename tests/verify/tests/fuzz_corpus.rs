@@ -89,7 +89,7 @@ fn events_pack_reaches_every_phase_action_and_cause() {
         actions.extend(came.iter().map(action_name));
     };
     for (_, input) in pack(Target::Events).inputs() {
-        fuzzing::events_watched(input, &mut watch);
+        fuzzing::events_observed(input, &mut watch);
     }
     assert_eq!(phases.len(), Phase::ALL.len(), "{phases:?}");
     assert_eq!(actions.len(), 8, "{actions:?}");

@@ -1,4 +1,4 @@
-//! Makes a case that shows a difference as small as it can be made by leaving out and simplifying.
+//! Shrinks a case with a difference, by leaving out and simplifying its parts.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use livebus_core::{
 
 use super::case::Case;
 use super::coverage::Coverage;
-use super::play::first_difference;
-use super::story::{Moment, Step, What};
+use super::run::first_difference;
+use super::script::{Step, What, When};
 
-/// The smallest case found that still shows a difference.
+/// Returns the smallest case found that still has a difference.
 pub(super) fn shrink(case: &Case) -> Case {
     let mut best = case.clone();
     cut_tail(&mut best);
@@ -26,7 +26,7 @@ pub(super) fn shrink(case: &Case) -> Case {
     }
 }
 
-/// What shrinking makes smaller: the story as it is written down.
+/// The text of a case, which changes when shrinking makes progress.
 fn size(case: &Case) -> String {
     format!("{case:?}")
 }
@@ -81,7 +81,7 @@ fn simplify_steps(best: &mut Case) {
 
 fn simpler_steps(step: Option<Step>) -> Vec<Step> {
     let Some(step) = step else { return Vec::new() };
-    let whens = [Moment::Same, Moment::Deadline, step.when];
+    let whens = [When::Same, When::Deadline, step.when];
     let plain = |failure: Failure| Failure::new(failure.class);
     let whats = match step.what {
         What::Answer { to, kind, result } => {

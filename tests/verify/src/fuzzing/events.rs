@@ -6,8 +6,8 @@ use std::time::Instant;
 use livebus_core::{Action, Config, Event, FailureKind, OpId, Phase, Report, Status, Supervisor};
 
 use super::bytes::Bytes;
+use super::script::{Call, Script, discards, due, operation};
 use super::settings;
-use super::story::{Call, Teller, discards, due, operation};
 
 /// Where every story begins: late enough that clocks can go back.
 pub(super) static ORIGIN: LazyLock<Instant> =
@@ -19,7 +19,7 @@ pub(super) static ORIGIN: LazyLock<Instant> =
 ///
 /// Where a rule of the core is broken.
 pub fn events(bytes: &[u8]) {
-    events_watched(bytes, |_, _| {});
+    events_observed(bytes, |_, _| {});
 }
 
 /// As [`events`]. After each call `watch` is shown the supervisor and the actions that came.
@@ -27,22 +27,22 @@ pub fn events(bytes: &[u8]) {
 /// # Panics
 ///
 /// Where a rule of the core is broken.
-pub fn events_watched(bytes: &[u8], watch: impl FnMut(&Supervisor, &[Action])) {
+pub fn events_observed(bytes: &[u8], watch: impl FnMut(&Supervisor, &[Action])) {
     let mut bytes = Bytes::new(bytes);
     let config = settings::config(&mut bytes);
-    let mut world = World::new(config, watch);
-    world.see_what_came();
+    let mut run = Run::new(config, watch);
+    run.check_new_actions();
     while !bytes.is_empty() {
-        world.step(&mut bytes);
+        run.step(&mut bytes);
     }
-    world.end();
+    run.end();
 }
 
 /// A supervisor, and what is known of it from what it said.
-struct World<W> {
+struct Run<W> {
     supervisor: Supervisor,
     watch: W,
-    teller: Teller,
+    script: Script,
     /// What was seen on the queue and is still there.
     queued: usize,
     /// The sum of all actions.
@@ -53,12 +53,12 @@ struct World<W> {
     proofs: Vec<Instant>,
 }
 
-impl<W: FnMut(&Supervisor, &[Action])> World<W> {
+impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
     fn new(config: Config, watch: W) -> Self {
         Self {
             supervisor: Supervisor::new(config, *ORIGIN),
             watch,
-            teller: Teller::new(*ORIGIN),
+            script: Script::new(*ORIGIN),
             queued: 0,
             fold: Report::unreported(*ORIGIN),
             operations: Vec::new(),
@@ -69,12 +69,12 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
 
     fn step(&mut self, bytes: &mut Bytes<'_>) {
         let before = self.supervisor.clone();
-        let call = self.teller.call(bytes, &before);
+        let call = self.script.call(bytes, &before);
         call.tell(&mut self.supervisor);
         self.note_proof(&call);
         self.compare(&before, &call);
-        self.see_what_came();
-        self.survive_a_restart(call.whim == 3);
+        self.check_new_actions();
+        self.check_restore(call.extra == 3);
         if call.drained {
             self.drain();
         }
@@ -89,10 +89,10 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         match call.event {
             Some(Event::LivenessAnswered { result, .. }) => {
                 if result.map_or_else(|it| it.class.kind() == FailureKind::Rejected, |()| true) {
-                    self.proofs.push(self.teller.clock);
+                    self.proofs.push(self.script.clock);
                 }
             }
-            Some(Event::Live { at }) => self.proofs.push(at.min(self.teller.clock)),
+            Some(Event::Live { at }) => self.proofs.push(at.min(self.script.clock)),
             Some(
                 Event::StartAnswered { .. }
                 | Event::RegistrationAnswered { .. }
@@ -111,19 +111,19 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         let told = |at, event| {
             let mut other = before.clone();
             let drained = true;
-            let whim = 0;
+            let extra = 0;
             Call {
                 at,
                 event,
                 drained,
-                whim,
+                extra,
             }
             .tell(&mut other);
             other
         };
         // Rules 6 and 9.
         assert_eq!(
-            &told(self.teller.clock, call.event),
+            &told(self.script.clock, call.event),
             after,
             "going back is standing"
         );
@@ -148,7 +148,7 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
                 "a stale answer is time that passes"
             );
         }
-        if call.event.is_none() && !before.is_due(self.teller.clock) {
+        if call.event.is_none() && !before.is_due(self.script.clock) {
             assert_eq!(seen(before), seen(after), "an early wake-up is nothing");
         }
         // S4.
@@ -158,8 +158,8 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
     }
 
     /// Looks at what the newest call added to the queue, and at where it led.
-    fn see_what_came(&mut self) {
-        let clock = self.teller.clock;
+    fn check_new_actions(&mut self) {
+        let clock = self.script.clock;
         let mut polled = self.supervisor.clone();
         let mut came = Vec::new();
         // Rule 1.
@@ -173,9 +173,9 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         let handlers = self.supervisor.config().settings().handlers.len();
         assert!(came.len() <= 6 + 2 * handlers, "S8: {came:?}");
         for action in &came {
-            self.teller.saw(action);
-            self.see_operation(action);
-            self.see_status(action, clock);
+            self.script.record_action(action);
+            self.check_operation(action);
+            self.check_status(action, clock);
         }
         let messages = came.iter().filter_map(operation);
         assert!(
@@ -190,13 +190,13 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
             self.supervisor.report(),
             "S9: the fold is the report"
         );
-        self.see_timeout(&polled);
-        self.see_report();
-        see_canonical(&self.supervisor);
+        self.check_timeout(&polled);
+        self.check_report();
+        check_canonical(&self.supervisor);
         (self.watch)(&self.supervisor, &came);
     }
 
-    fn see_operation(&mut self, action: &Action) {
+    fn check_operation(&mut self, action: &Action) {
         if let Some(id) = operation(action) {
             self.operations.push(id);
             assert_eq!(
@@ -212,7 +212,7 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         }
     }
 
-    fn see_status(&mut self, action: &Action, clock: Instant) {
+    fn check_status(&mut self, action: &Action, clock: Instant) {
         let old = self.fold;
         let class = |report: &Report| report.warning.map(|failure| failure.class);
         match *action {
@@ -257,10 +257,10 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
     }
 
     /// `polled` has given all its actions.
-    fn see_timeout(&self, polled: &Supervisor) {
+    fn check_timeout(&self, polled: &Supervisor) {
         let due = polled.poll_timeout();
         assert!(
-            due.is_none_or(|due| due > self.teller.clock),
+            due.is_none_or(|due| due > self.script.clock),
             "rule 2: drained is later"
         );
         let the_end = matches!(polled.phase(), Phase::Failed | Phase::Stopped);
@@ -270,7 +270,7 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         }
     }
 
-    fn see_report(&self) {
+    fn check_report(&self) {
         let supervisor = &self.supervisor;
         let report = supervisor.report();
         let phase = supervisor.phase();
@@ -309,13 +309,13 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
         let evidence = report.evidence.expect("S1: Running has evidence");
         assert_eq!(report.lease, Some(evidence + bound), "S2");
         assert!(
-            self.teller.clock < evidence + bound,
+            self.script.clock < evidence + bound,
             "S2: Running on old evidence"
         );
     }
 
     /// What is written down and restored is equal; now and then the story goes on with the restored one.
-    fn survive_a_restart(&mut self, go_on: bool) {
+    fn check_restore(&mut self, go_on: bool) {
         let words = self.supervisor.snapshot(*ORIGIN);
         let config = self.supervisor.config().clone();
         let restored = Supervisor::restore(config, *ORIGIN, &words);
@@ -328,18 +328,18 @@ impl<W: FnMut(&Supervisor, &[Action])> World<W> {
 
     /// S11 and V5: after a shutdown, with nothing answered, it is stopped within its bound.
     fn end(&mut self) {
-        let shut_down = self.teller.clock;
+        let shut_down = self.script.clock;
         self.supervisor.handle_event(shut_down, Event::Shutdown);
-        self.see_what_came();
+        self.check_new_actions();
         self.drain();
         while let Some(due) = self.supervisor.poll_timeout() {
             assert!(
                 due <= shut_down + self.supervisor.config().shutdown_bound(),
                 "V5: it is not stopped in time"
             );
-            self.teller.clock = due;
+            self.script.clock = due;
             self.supervisor.handle_timeout(due);
-            self.see_what_came();
+            self.check_new_actions();
             self.drain();
         }
         assert!(self.supervisor.is_stopped());
@@ -360,7 +360,7 @@ fn seen(supervisor: &Supervisor) -> (Vec<Action>, Option<Instant>, Report, Phase
 }
 
 /// The one that stands for others stands for itself, and is due when they are.
-pub(super) fn see_canonical(supervisor: &Supervisor) {
+pub(super) fn check_canonical(supervisor: &Supervisor) {
     let (canonical, names) = supervisor.canonical(*ORIGIN);
     let (again, new_names) = canonical.canonical(*ORIGIN);
     assert_eq!(again, canonical, "canonical twice is canonical once");

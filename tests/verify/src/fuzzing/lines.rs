@@ -10,8 +10,8 @@ use livebus_runner::{Entry, ObservedSupervisor};
 use super::bytes::Bytes;
 use super::events::ORIGIN;
 use super::recording;
+use super::script::Script;
 use super::settings;
-use super::story::Teller;
 
 /// Where numbers end, and where an instant is too far away.
 const NUMBERS: [&str; 9] = [
@@ -59,14 +59,14 @@ type File = Vec<Vec<u8>>;
 /// The recording of a story: in several files, if its whims want that.
 fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
     let supervisor = Supervisor::new(settings::config(bytes), *ORIGIN);
-    let mut tape = Tape::new(supervisor.clone());
+    let mut writer = FileWriter::new(supervisor.clone());
     let (tell, told) = channel();
     let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
     let mut twin = supervisor.clone();
     let mut recorded = ObservedSupervisor::new(supervisor, *ORIGIN, vec![Box::new(record)]);
-    let mut teller = Teller::new(*ORIGIN);
+    let mut script = Script::new(*ORIGIN);
     while !bytes.is_empty() {
-        let call = teller.call(bytes, &twin);
+        let call = script.call(bytes, &twin);
         call.tell(&mut twin);
         match call.event {
             Some(event) => recorded.handle_event(call.at, event),
@@ -79,27 +79,27 @@ fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
                     Some(action),
                     "who looks on changes nothing"
                 );
-                teller.saw(&action);
+                script.record_action(&action);
             }
         }
         for (at, entry) in told.try_iter() {
-            tape.write(at, entry);
+            writer.write(at, entry);
         }
-        if call.whim == 3 {
-            tape.next_file();
+        if call.extra == 3 {
+            writer.next_file();
         }
     }
-    tape.end()
+    writer.end()
 }
 
 /// A recording as it is written, with a supervisor that follows what is written.
-struct Tape {
+struct FileWriter {
     files: Vec<File>,
     supervisor: Supervisor,
     newest: Instant,
 }
 
-impl Tape {
+impl FileWriter {
     fn new(supervisor: Supervisor) -> Self {
         Self {
             files: vec![vec![header(&supervisor, None)]],

@@ -1,4 +1,4 @@
-//! Settings from bytes: as they come, and mended so that they are right.
+//! Settings from bytes: as they come, and corrected so that they are right.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const HANDLERS: u8 = 6;
 /// The configuration that these bytes are nearest to; panics if the core disagrees about whether they are one.
 pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
     let raw = read(bytes);
-    let Mended { settings, first } = mended(raw.clone());
+    let Corrected { settings, first } = corrected(raw.clone());
     match (Config::new(raw), first) {
         (Ok(config), None) => config,
         (
@@ -28,7 +28,7 @@ pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
         ) => {
             assert_eq!(field, wrong, "{value}: {remedy}");
             assert!(!value.is_empty() && !remedy.is_empty(), "{field}");
-            Config::new(settings).expect("mended settings are right")
+            Config::new(settings).expect("corrected settings are right")
         }
         (Ok(config), Some(wrong)) => panic!("`{wrong}` was not refused: {:?}", config.settings()),
         (Err(error), None) => panic!("refused without reason: {error}"),
@@ -130,79 +130,79 @@ fn read(bytes: &mut Bytes<'_>) -> Settings {
 }
 
 /// Settings that are right, and the first field that was not.
-struct Mended {
+struct Corrected {
     settings: Settings,
     first: Option<&'static str>,
 }
 
 /// What `Config::new` says about each field, in its order, written again as the nearest value that is right.
-fn mended(settings: Settings) -> Mended {
-    let mut m = Mended {
+fn corrected(settings: Settings) -> Corrected {
+    let mut m = Corrected {
         settings,
         first: None,
     };
     let longest = Config::MAX_DURATION;
-    m.mend(
+    m.correct(
         "start_timeout",
         |s| &mut s.start_timeout,
         |_, it| it.clamp(TICK, longest),
     );
-    m.mend(
+    m.correct(
         "start_backoff",
         |s| &mut s.start_backoff,
         |_, it| backoff(it),
     );
-    m.mend(
+    m.correct(
         "live_interval",
         |s| &mut s.live_interval,
         |_, it| it.clamp(TICK, longest),
     );
-    m.mend(
+    m.correct(
         "liveness_timeout",
         |s| &mut s.liveness_timeout,
         |s, it| it.clamp(TICK, s.live_interval),
     );
-    m.mend(
+    m.correct(
         "recheck_delay",
         |s| &mut s.recheck_delay,
         |s, it| it.clamp(TICK, s.live_interval),
     );
-    m.mend(
+    m.correct(
         "failures_to_not_ready",
         |s| &mut s.failures_to_not_ready,
         |_, it| it.clamp(1, 1_000),
     );
-    m.mend(
+    m.correct(
         "successes_to_ready",
         |s| &mut s.successes_to_ready,
         |_, it| it.clamp(1, 1_000),
     );
-    m.mend(
+    m.correct(
         "not_live_interval",
         |s| &mut s.not_live_interval,
         |_, it| it.clamp(TICK, longest),
     );
-    m.mend(
+    m.correct(
         "not_live_interval_max",
         |s| &mut s.not_live_interval_max,
         |s, it| it.clamp(s.not_live_interval, longest),
     );
-    m.mend(
+    m.correct(
         "suspicion_timeout",
         |s| &mut s.suspicion_timeout,
         |s, it| it.clamp(TICK, s.liveness_timeout),
     );
-    m.mend(
+    m.correct(
         "suspicion_spacing",
         |s| &mut s.suspicion_spacing,
         |s, it| it.clamp(TICK, s.live_interval),
     );
-    m.mend(
+    m.correct(
         "partial_tolerance",
         |s| &mut s.partial_tolerance,
         |_, it| it.min(longest),
     );
-    m.mend(
+    m.correct(
         "recreate_after",
         |s| &mut s.recreate_after,
         |s, it| {
@@ -211,19 +211,19 @@ fn mended(settings: Settings) -> Mended {
                 .map(|it| it.clamp(shortest, longest))
         },
     );
-    m.mend("handlers", |s| &mut s.handlers, |_, it| handlers(it));
-    m.mend(
+    m.correct("handlers", |s| &mut s.handlers, |_, it| handlers(it));
+    m.correct(
         "registration_timeout",
         |s| &mut s.registration_timeout,
         |_, it| it.clamp(TICK, longest),
     );
-    m.mend(
+    m.correct(
         "registration_backoff",
         |s| &mut s.registration_backoff,
         |_, it| backoff(it),
     );
-    m.mend("drain", |s| &mut s.drain, |_, it| it.min(longest));
-    m.mend(
+    m.correct("drain", |s| &mut s.drain, |_, it| it.min(longest));
+    m.correct(
         "stop_timeout",
         |s| &mut s.stop_timeout,
         |_, it| it.clamp(TICK, longest),
@@ -232,15 +232,15 @@ fn mended(settings: Settings) -> Mended {
     m
 }
 
-impl Mended {
-    fn mend<T: Clone + PartialEq>(
+impl Corrected {
+    fn correct<T: Clone + PartialEq>(
         &mut self,
         name: &'static str,
         field: fn(&mut Settings) -> &mut T,
-        mend: impl FnOnce(&Settings, T) -> T,
+        correct: impl FnOnce(&Settings, T) -> T,
     ) {
         let before = field(&mut self.settings).clone();
-        let after = mend(&self.settings, before.clone());
+        let after = correct(&self.settings, before.clone());
         if after != before {
             self.first.get_or_insert(name);
             *field(&mut self.settings) = after;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use livebus_core::{Config, Event, Supervisor};
 
 use super::bytes::Bytes;
-use super::events::{ORIGIN, see_canonical};
+use super::events::{ORIGIN, check_canonical};
+use super::script::{Script, answer, operation};
 use super::settings;
-use super::story::{Teller, answer, operation};
 
 /// Where numbers end, and where a counter of the core is too far gone.
 const EXTREMES: [u64; 6] = [
@@ -35,14 +35,14 @@ pub fn snapshot(bytes: &[u8]) {
     let again = Supervisor::restore(config, *ORIGIN, &hostile.snapshot(*ORIGIN));
     let again = again.expect("what was restored can be restored again");
     assert_eq!(again.snapshot(*ORIGIN), hostile.snapshot(*ORIGIN));
-    see_canonical(&hostile);
-    let mut teller = Teller::new(*ORIGIN);
+    check_canonical(&hostile);
+    let mut script = Script::new(*ORIGIN);
     while !bytes.is_empty() {
-        teller.call(&mut bytes, &hostile).tell(&mut hostile);
+        script.call(&mut bytes, &hostile).tell(&mut hostile);
         while let Some(action) = hostile.poll_action() {
-            teller.saw(&action);
+            script.record_action(&action);
         }
-        see_canonical(&hostile);
+        check_canonical(&hostile);
         let Some(due) = hostile.poll_timeout() else {
             continue;
         };
@@ -67,13 +67,13 @@ fn words(bytes: &mut Bytes<'_>, config: &Config) -> Vec<u64> {
     }
     let changes = how % 8;
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
-    let mut teller = Teller::new(*ORIGIN);
+    let mut script = Script::new(*ORIGIN);
     for _ in 0..how / 8 {
-        let call = teller.call(bytes, &supervisor);
+        let call = script.call(bytes, &supervisor);
         call.tell(&mut supervisor);
         if call.drained {
             while let Some(action) = supervisor.poll_action() {
-                teller.saw(&action);
+                script.record_action(&action);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use livebus_core::{FailureClass, FailureKind};
 
-use super::random::Random;
+use crate::rng::Rng;
 
 /// A cluster as one client sees it.
 #[derive(Debug, Clone)]
@@ -39,14 +39,14 @@ pub(super) enum Network {
 }
 
 impl Cluster {
-    pub(super) fn draw(random: &mut Random) -> Self {
-        let brokers = random.pick(&[1_usize, 1, 2, 3, 3, 3, 4, 5]);
-        let partitions = random.pick(&[1_usize, 1, 2, 3, 6]);
-        let first = random.pick(&[0_usize, 1, 2, 3, 4]);
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        let brokers = rng.pick(&[1_usize, 1, 2, 3, 3, 3, 4, 5]);
+        let partitions = rng.pick(&[1_usize, 1, 2, 3, 6]);
+        let first = rng.pick(&[0_usize, 1, 2, 3, 4]);
         Self {
             brokers: vec![State::Up; brokers],
             leaders: (first..first + partitions).map(|it| it % brokers).collect(),
-            least_in_sync: random.pick(&[1_usize, 1, 2]).min(brokers),
+            least_in_sync: rng.pick(&[1_usize, 1, 2]).min(brokers),
             network: Network::Open,
             refusal: None,
             usable: true,
@@ -96,13 +96,13 @@ impl Cluster {
     }
 
     /// The partitions of a broker that does not work get another leader, if there is one. Tells whether there is.
-    pub(super) fn elect(&mut self, instead_of: usize, random: &mut Random) -> bool {
+    pub(super) fn elect(&mut self, instead_of: usize, rng: &mut Rng) -> bool {
         if self.is_up(instead_of) {
             return false;
         }
         let mut moved = false;
         for partition in 0..self.leaders.len() {
-            let from = usize::try_from(random.below(self.brokers() as u64)).unwrap_or(0);
+            let from = usize::try_from(rng.below(self.brokers() as u64)).unwrap_or(0);
             let mut candidates = (from..from + self.brokers()).map(|it| it % self.brokers());
             let elected = candidates.find(|it| self.is_up(*it));
             if self.leaders[partition] == instead_of

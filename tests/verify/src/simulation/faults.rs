@@ -10,7 +10,7 @@ use super::world::{What, World};
 impl World {
     pub(super) fn broker(&mut self, broker: usize) {
         if self.cluster.is_up(broker) && self.cluster.seen(broker) != State::Slow {
-            let (state, situation) = self.random.pick(&[
+            let (state, situation) = self.rng.pick(&[
                 (State::Killed, Situation::BrokerKilled),
                 (State::Killed, Situation::BrokerKilled),
                 (State::Hung, Situation::BrokerHung),
@@ -20,7 +20,7 @@ impl World {
             self.log
                 .note(self.clock, format_args!("broker {broker}: {state:?}"));
             self.cluster.set(broker, state);
-            let flaps = self.random.below(4) == 0;
+            let flaps = self.rng.below(4) == 0;
             let down = self.rates.broker_down / if flaps { 16 } else { 1 };
             self.recur(down.max(1), What::Broker(broker));
             if state != State::Slow {
@@ -45,7 +45,7 @@ impl World {
             self.cluster.network = Network::Open;
             self.recur(self.rates.network_open, What::Network);
         } else {
-            self.cluster.network = self.random.pick(&[Network::Refusing, Network::Silent]);
+            self.cluster.network = self.rng.pick(&[Network::Refusing, Network::Silent]);
             self.recur(self.rates.network_broken, What::Network);
             if self.cluster.network == Network::Refusing {
                 self.hints();
@@ -63,7 +63,7 @@ impl World {
             self.cluster.refusal = None;
             self.recur(self.rates.no_refusal, What::Refusal);
         } else {
-            self.cluster.refusal = Some(self.random.pick(&REFUSALS));
+            self.cluster.refusal = Some(self.rng.pick(&REFUSALS));
             self.recur(self.rates.refusal, What::Refusal);
         }
         let refusal = self.cluster.refusal;
@@ -75,17 +75,17 @@ impl World {
     /// The client library notices that connections are gone, and may say so.
     pub(super) fn hints(&mut self) {
         for service in 0..self.services.len() {
-            if self.random.chance(self.rates.hints) {
+            if self.rng.per_million(self.rates.hints) {
                 let more = self.storm();
-                let delay = self.random.below(self.rates.latency);
+                let delay = self.rng.below(self.rates.latency);
                 self.after(delay, What::Hint { service, more });
             }
         }
     }
 
     pub(super) fn storm(&mut self) -> u64 {
-        if self.random.chance(self.rates.storm) {
-            self.random.between(2, 60)
+        if self.rng.per_million(self.rates.storm) {
+            self.rng.between(2, 60)
         } else {
             0
         }
@@ -114,11 +114,11 @@ impl World {
             return Ok(());
         };
         // At times the news are of a client that was replaced long ago.
-        let old = self.random.below(4) == 0;
+        let old = self.rng.below(4) == 0;
         let client = life
             .client
             .filter(|_| !old)
-            .unwrap_or(ClientId::from_number(1 + self.random.below(8)));
+            .unwrap_or(ClientId::from_number(1 + self.rng.below(8)));
         let failure = FailureClass::ClientFatal.into();
         self.tell(service, lives, Event::ClientLost { client, failure })
     }

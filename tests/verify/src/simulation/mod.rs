@@ -24,7 +24,6 @@ mod faults;
 mod log;
 mod many;
 mod operations;
-mod random;
 mod rates;
 mod runner;
 mod service;

@@ -54,7 +54,7 @@ impl World {
             Action::SetStatus(report) if report.status == Status::Failed => {
                 // Somebody notices in the end.
                 let life = self.services[service].lives;
-                let delay = self.random.around(self.pace * 4);
+                let delay = self.rng.around(self.pace * 4);
                 let event = Event::Shutdown;
                 let what = What::Told {
                     service,
@@ -72,10 +72,10 @@ impl World {
 
     /// How an operation ends that is not a question to the bus. `None`: it does not.
     fn outcome(&mut self, fails: u64, hangs: u64) -> Option<Result<(), Failure>> {
-        if self.random.chance(hangs) {
+        if self.rng.per_million(hangs) {
             None
-        } else if self.random.chance(fails) {
-            Some(Err(self.random.pick(&FailureClass::ALL).into()))
+        } else if self.rng.per_million(fails) {
+            Some(Err(self.rng.pick(&FailureClass::ALL).into()))
         } else {
             Some(Ok(()))
         }
@@ -83,7 +83,7 @@ impl World {
 
     /// An answer about as soon as usual, or not.
     fn answer(&mut self, service: usize, event: Event, deadline: u64) {
-        let delay = self.random.around(self.rates.latency);
+        let delay = self.rng.around(self.rates.latency);
         self.answer_after(service, event, deadline, delay);
     }
 
@@ -95,19 +95,19 @@ impl World {
             event,
         };
         let mut at = self.clock + delay;
-        if self.random.chance(self.rates.late) {
-            at = deadline + self.random.around(self.rates.latency);
-        } else if self.random.chance(self.rates.at_deadline) {
+        if self.rng.per_million(self.rates.late) {
+            at = deadline + self.rng.around(self.rates.latency);
+        } else if self.rng.per_million(self.rates.at_deadline) {
             self.summary.note(Situation::AnswerAtDeadline);
-            at = (deadline + self.random.between(0, 2)).saturating_sub(1);
+            at = (deadline + self.rng.between(0, 2)).saturating_sub(1);
             at = at.max(self.clock);
         }
         if at < deadline && is_proof(&event) {
             self.flight = self.flight.max(at - self.clock);
         }
         self.at(at, what);
-        if self.random.chance(self.rates.duplicated) {
-            let again = self.random.below(self.pace);
+        if self.rng.per_million(self.rates.duplicated) {
+            let again = self.rng.below(self.pace);
             self.at(at + again, what);
         }
     }
@@ -129,7 +129,7 @@ impl World {
             let mean = match self.cluster.seen(*broker) {
                 State::Up => self.rates.latency,
                 State::Slow => self.rates.slow,
-                State::Killed if self.random.chance(self.rates.fails_fast) => {
+                State::Killed if self.rng.per_million(self.rates.fails_fast) => {
                     failed = failed.or(Some((self.rates.latency, FailureClass::Unreachable)));
                     continue;
                 }
@@ -139,14 +139,14 @@ impl World {
                     continue;
                 }
             };
-            if self.random.chance(self.rates.lost) {
+            if self.rng.per_million(self.rates.lost) {
                 silent = true;
                 continue;
             }
-            let delay = self.random.around(mean);
-            let failing = said.is_ok() && self.random.chance(self.rates.failing);
+            let delay = self.rng.around(mean);
+            let failing = said.is_ok() && self.rng.per_million(self.rates.failing);
             let said = if failing {
-                Err(self.random.pick(&FailureClass::ALL))
+                Err(self.rng.pick(&FailureClass::ALL))
             } else {
                 said
             };
@@ -184,7 +184,7 @@ impl World {
         for service in 0..self.services.len() {
             if let Some(Round { id, .. }) = self.round(service) {
                 let life = self.services[service].lives;
-                let delay = self.random.around(self.rates.latency);
+                let delay = self.rng.around(self.rates.latency);
                 self.after(delay, What::Retry { service, life, id });
             }
         }
@@ -207,8 +207,8 @@ impl World {
         let class = if self.cluster.another_answers() {
             self.summary.note(Situation::RoundLeaderless);
             FailureClass::NoLeader
-        } else if self.random.below(2) == 0 {
-            self.random
+        } else if self.rng.below(2) == 0 {
+            self.rng
                 .pick(&[FailureClass::Timeout, FailureClass::Unreachable])
         } else {
             // Nobody says anything until the deadline.

@@ -1,6 +1,6 @@
 //! How often what goes wrong: drawn per seed, so that some seeds are calm, some hell, and each fault is at times the only one.
 
-use super::random::{MILLION, Random};
+use crate::rng::{MILLION, Rng};
 
 /// Chances in a million, and mean times in nanoseconds; a mean of zero is never.
 #[derive(Debug, Clone, Default)]
@@ -58,14 +58,14 @@ pub(super) struct Rates {
 
 impl Rates {
     /// Drawn for services whose detection bound is `bound`, and whose shortest timeout is `timeout`.
-    pub(super) fn draw(random: &mut Random, bound: u64, timeout: u64) -> Self {
-        let hell = match random.below(8) {
+    pub(super) fn draw(rng: &mut Rng, bound: u64, timeout: u64) -> Self {
+        let hell = match rng.below(8) {
             0 => 0,
             1..=4 => 1,
             5 | 6 => 3,
             _ => 10,
         };
-        let mut rate = |most: u64| random.rate(most * hell).min(MILLION * 9 / 10);
+        let mut rate = |most: u64| rng.rate(most * hell).min(MILLION * 9 / 10);
         let mut rates = Self {
             lost: rate(60_000),
             failing: rate(40_000),
@@ -89,10 +89,10 @@ impl Rates {
             ..Self::default()
         };
         let mut mean = |least: u64, most: u64| {
-            if random.below(3) == 0 {
+            if rng.below(3) == 0 {
                 0
             } else {
-                random.magnitude(least, most)
+                rng.magnitude(least, most)
             }
         };
         rates.broker_up = mean(bound, bound * 64 / hell.max(1));
@@ -105,13 +105,13 @@ impl Rates {
         if hell == 0 {
             (rates.network_open, rates.no_refusal) = (0, 0);
         }
-        rates.broker_down = random.magnitude(bound / 8, bound * 6);
-        rates.network_broken = random.magnitude(bound / 8, bound * 6);
-        rates.refusal = random.magnitude(bound / 8, bound * 2);
-        rates.election = random.magnitude(bound / 8, bound * 2);
-        rates.sleep = random.magnitude(bound / 16, bound * 4);
-        rates.latency = (timeout / random.pick(&[8, 16, 64, 512])).max(1);
-        rates.slow = timeout * random.pick(&[1, 1, 2]);
+        rates.broker_down = rng.magnitude(bound / 8, bound * 6);
+        rates.network_broken = rng.magnitude(bound / 8, bound * 6);
+        rates.refusal = rng.magnitude(bound / 8, bound * 2);
+        rates.election = rng.magnitude(bound / 8, bound * 2);
+        rates.sleep = rng.magnitude(bound / 16, bound * 4);
+        rates.latency = (timeout / rng.pick(&[8, 16, 64, 512])).max(1);
+        rates.slow = timeout * rng.pick(&[1, 1, 2]);
         rates
     }
 

@@ -35,7 +35,7 @@ impl World {
         }
         self.actions = actions;
         if self.rates.life > 0 && !self.healed {
-            let delay = self.random.around(self.rates.life);
+            let delay = self.rng.around(self.rates.life);
             let what = What::Told {
                 service,
                 life: number,
@@ -43,7 +43,7 @@ impl World {
             };
             self.after(delay, what);
             // Who waits for an end asks for it again.
-            let again = self.random.around(self.timeout * 2);
+            let again = self.rng.around(self.timeout * 2);
             self.after(delay + again, what);
         }
         self.rest(service);
@@ -66,11 +66,11 @@ impl World {
     /// The client library has a hint. Of several that nobody has read yet the most telling is kept.
     pub(super) fn hint(&mut self, service: usize, more: u64) -> Result<(), Broken> {
         if more > 0 {
-            let delay = self.random.between(1, self.rates.latency * 2);
+            let delay = self.rng.between(1, self.rates.latency * 2);
             let more = more - 1;
             self.after(delay, What::Hint { service, more });
         }
-        let class = self.random.pick(&HINTS);
+        let class = self.rng.pick(&HINTS);
         let Some(life) = &mut self.services[service].life else {
             return Ok(());
         };
@@ -147,25 +147,25 @@ impl World {
     /// What a runner or its surroundings get wrong, and what must not matter.
     fn oddities(&mut self, service: usize) -> Result<(), Broken> {
         let now = self.clock;
-        if self.random.chance(self.rates.old_news) {
+        if self.rng.per_million(self.rates.old_news) {
             // True, and perhaps long ago.
             let (since, until) = self.cluster.usable(now);
-            let ago = self.random.pick(&[self.timeout, self.pace * 2]);
+            let ago = self.rng.pick(&[self.timeout, self.pace * 2]);
             let from = since.max(until.saturating_sub(ago));
-            let at = self.random.between(from, until);
+            let at = self.rng.between(from, until);
             self.summary.note(Situation::OldNews);
             let at = self.instant(at);
             self.step(service, now, Some(Event::Live { at }))?;
         }
-        if self.random.chance(self.rates.alien) {
+        if self.rng.per_million(self.rates.alien) {
             // One that never was, or the start that was answered long ago.
-            let unknown = self.random.pick(&[0, u64::MAX]);
+            let unknown = self.rng.pick(&[0, u64::MAX]);
             let life = self.services[service].life.as_ref();
             let client = life.and_then(|life| life.client);
             let client = client.filter(|_| now.is_multiple_of(2));
             let number = client.map_or(unknown, ClientId::number);
-            let result = Err(self.random.pick(&FailureClass::ALL).into());
-            let event = self.random.pick(&[
+            let result = Err(self.rng.pick(&FailureClass::ALL).into());
+            let event = self.rng.pick(&[
                 Event::StartAnswered {
                     id: ClientId::from_number(number),
                     result,
@@ -185,12 +185,12 @@ impl World {
             ]);
             self.step_in_time(service, now, event)?;
         }
-        if self.random.chance(self.rates.clock_back) {
-            let back = self.random.below(self.pace);
+        if self.rng.per_million(self.rates.clock_back) {
+            let back = self.rng.below(self.pace);
             self.summary.note(Situation::ClockBack);
             self.step(service, now.saturating_sub(back), None)?;
         }
-        if self.random.chance(self.rates.wakes_early) {
+        if self.rng.per_million(self.rates.wakes_early) {
             self.summary.note(Situation::WokeEarly);
             self.step(service, now, None)?;
         }
@@ -204,7 +204,7 @@ impl World {
         }
         let now = self.clock;
         let (since, until) = self.cluster.usable(now);
-        let gap = self.random.below(self.rates.traffic * 2);
+        let gap = self.rng.below(self.rates.traffic * 2);
         let life = self.services[service].life.as_mut()?;
         // What came before somebody looked last was seen then.
         let looked = std::mem::replace(&mut life.looked, now);
@@ -231,13 +231,13 @@ impl World {
         }
         let mut timer = epoch_nanos(self, life);
         let wants = life.supervisor.wants_evidence();
-        if timer != NEVER && self.random.chance(self.rates.timer_late) {
-            timer += self.random.between(1, self.pace / 8);
+        if timer != NEVER && self.rng.per_million(self.rates.timer_late) {
+            timer += self.rng.between(1, self.pace / 8);
         }
         let mut asleep = 0;
-        if self.random.chance(self.rates.sleeps) {
+        if self.rng.per_million(self.rates.sleeps) {
             self.summary.note(Situation::Slept);
-            asleep = self.clock + self.random.around(self.rates.sleep);
+            asleep = self.clock + self.rng.around(self.rates.sleep);
         }
         let traffic = self.traffic(wants);
         if let Some(life) = &mut self.services[service].life {
@@ -249,7 +249,7 @@ impl World {
 
     fn traffic(&mut self, wanted: bool) -> u64 {
         if wanted && self.rates.traffic > 0 && self.cluster.is_usable() {
-            self.clock + self.random.around(self.rates.traffic)
+            self.clock + self.rng.around(self.rates.traffic)
         } else {
             NEVER
         }
@@ -274,7 +274,7 @@ impl World {
         self.services[service].life = None;
         self.services[service].ended = self.clock;
         if !self.healed {
-            let delay = self.random.around(self.pace / 4);
+            let delay = self.rng.around(self.pace / 4);
             self.after(delay, What::Begin(service));
         }
     }

@@ -72,9 +72,9 @@ impl World {
         self.cluster.heal();
         self.changed(true);
         let asks = |it: &Service| it.config.settings().on_suspicion == OnSuspicion::Check;
-        if self.services.iter().all(asks) && self.random.below(2) == 0 {
+        if self.services.iter().all(asks) && self.rng.below(2) == 0 {
             // False hints go on: they are refuted, and change nothing.
-            self.rates.false_hints = self.pace / self.random.between(1, 8) + 1;
+            self.rates.false_hints = self.pace / self.rng.between(1, 8) + 1;
             self.rates.storm = 100_000;
             self.after(0, What::FalseHint);
         }
@@ -103,7 +103,7 @@ impl World {
         }
         let flight = self.rates.latency * 6;
         let mut hinted = None;
-        match self.random.below(3) {
+        match self.rng.below(3) {
             0 => {
                 self.cluster.network = Network::Refusing;
                 // Whatever was under way has arrived by then.

@@ -11,10 +11,10 @@ use super::broken::Broken;
 use super::cluster::Cluster;
 use super::configs::{self, Unit};
 use super::log::Log;
-use super::random::Random;
 use super::rates::Rates;
 use super::service::{Life, NEVER, Service};
 use super::summary::{Situation, Summary};
+use crate::rng::Rng;
 
 /// Where virtual time begins. Nothing depends on which instant it is.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -22,7 +22,7 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// A process with its services, and the bus that they use.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) random: Random,
+    pub(super) rng: Rng,
     pub(super) rates: Rates,
     pub(super) cluster: Cluster,
     pub(super) services: Vec<Service>,
@@ -95,24 +95,24 @@ pub(super) enum What {
 
 impl World {
     pub(super) fn draw(seed: u64, log: Log) -> Result<Self, Broken> {
-        let mut random = Random::new(seed);
-        let unit = Unit::draw(&mut random);
-        let count = random.pick(&[1_usize, 1, 1, 2, 3]);
+        let mut rng = Rng::new(seed);
+        let unit = Unit::draw(&mut rng);
+        let count = rng.pick(&[1_usize, 1, 1, 2, 3]);
         // Presets keep to themselves: a second and a millisecond do not get to meet.
-        let presets = random.below(4) == 0;
+        let presets = rng.below(4) == 0;
         let mut services = Vec::with_capacity(count);
         for _ in 0..count {
-            let preset = presets.then(|| random.below(3));
-            let config = configs::draw(&mut random, preset, unit);
+            let preset = presets.then(|| rng.below(3));
+            let config = configs::draw(&mut rng, preset, unit);
             services.push(Service::new(config.map_err(|_| Broken::ConfigRefused)?));
         }
         let pace = services.iter().map(|it| it.bound).max().unwrap_or(1);
         let timeout = services.iter().map(shortest_timeout).min().unwrap_or(1);
-        let rates = Rates::draw(&mut random, pace, timeout);
-        let cluster = Cluster::draw(&mut random);
+        let rates = Rates::draw(&mut rng, pace, timeout);
+        let cluster = Cluster::draw(&mut rng);
         let mut world = Self {
             flight: rates.latency * 6,
-            random,
+            rng,
             rates,
             cluster,
             services,
@@ -141,7 +141,7 @@ impl World {
 
     fn begin_faults(&mut self) {
         for service in 0..self.services.len() {
-            let delay = self.random.below(self.timeout * 2);
+            let delay = self.rng.below(self.timeout * 2);
             self.after(delay, What::Begin(service));
         }
         for broker in 0..self.cluster.brokers() {
@@ -175,7 +175,7 @@ impl World {
     /// Once more after about this time; never, if it is zero.
     pub(super) fn recur(&mut self, mean: u64, what: What) {
         if mean > 0 {
-            let delay = self.random.around(mean);
+            let delay = self.rng.around(mean);
             self.after(delay, what);
         }
     }
@@ -234,7 +234,7 @@ impl World {
             What::HalfTime { service, life, id } => self.half_time(service, life, id),
             What::Broker(broker) => self.broker(broker),
             What::Election(broker) => {
-                if self.cluster.elect(broker, &mut self.random) {
+                if self.cluster.elect(broker, &mut self.rng) {
                     self.summary.note(Situation::Elected);
                     self.changed(true);
                 }
@@ -259,7 +259,7 @@ impl World {
 
     pub(super) fn any_service(&mut self) -> usize {
         let count = self.services.len() as u64;
-        usize::try_from(self.random.below(count)).unwrap_or(0)
+        usize::try_from(self.rng.below(count)).unwrap_or(0)
     }
 }
 
