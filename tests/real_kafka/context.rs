@@ -16,7 +16,7 @@ pub(crate) const START_LIMIT: Duration = Duration::from_secs(90);
 /// Gives a scenario its nodes and its supervisions.
 #[derive(Default)]
 pub(crate) struct Context {
-    sentence: &'static str,
+    folder: &'static str,
     hosts: &'static [Host],
     shared: Arc<SharedNode>,
 }
@@ -26,14 +26,14 @@ pub(crate) struct Context {
 pub(crate) struct SharedNode(OnceLock<Result<KafkaNode, String>>);
 
 impl Context {
-    /// Creates the context of the scenario with this sentence, on the hosts of one runtime; on none, if it needs none.
+    /// Creates the context of a scenario with this folder of recordings, on the hosts of one runtime; on none, if it needs none.
     pub(crate) fn new(
-        sentence: &'static str,
+        folder: &'static str,
         hosts: &'static [Host],
         shared: Arc<SharedNode>,
     ) -> Self {
         Self {
-            sentence,
+            folder,
             hosts,
             shared,
         }
@@ -62,9 +62,9 @@ impl Context {
         kafka: KafkaConfig,
         settings: Settings,
     ) -> anyhow::Result<KafkaSupervision> {
-        let scenario = self.sentence;
+        let folder = self.folder;
         let label = Label {
-            scenario,
+            folder,
             service,
             host,
         };

@@ -34,6 +34,13 @@ use context::{Context, SharedNode};
 /// A sentence that states what must be true, and the function that checks it.
 type Scenario = (&'static str, fn(&Context) -> anyhow::Result<()>);
 
+/// The folder of its recordings in `tests/recordings/`, its sentence, and its function.
+type Recorded = (
+    &'static str,
+    &'static str,
+    fn(&Context) -> anyhow::Result<()>,
+);
+
 /// Tests of the harness itself.
 const HARNESS: &[Scenario] = &[
     (
@@ -86,40 +93,49 @@ const HARNESS: &[Scenario] = &[
 ///
 /// They check the order of the changes, their causes and their warnings. They check a duration only where livebus guarantees a
 /// bound.
-const RUNNER: &[Scenario] = &[
+const RUNNER: &[Recorded] = &[
     (
+        "01-outages-in-order",
         "a late start, a kill, a hang and a restart are followed in order",
         outages::every_outage_is_followed,
     ),
     (
+        "02-hang-and-kill",
         "at the defaults a hang and a kill have different causes",
         outages::hang_and_kill_have_different_causes,
     ),
     (
+        "03-short-pauses",
         "pauses shorter than the tolerance change nothing",
         outages::short_pauses_change_nothing,
     ),
     (
+        "04-missing-topic-warning",
         "a missing topic is a warning with a remedy until it is created",
         topics::missing_topic_is_a_warning,
     ),
     (
+        "05-missing-topic-not-ready",
         "with strict rejection a missing topic is not ready until it is created",
         topics::missing_topic_is_not_ready_if_strict,
     ),
     (
+        "06-topic-created-by-livebus",
         "livebus creates the topic if it is allowed to",
         topics::topic_is_created_by_livebus,
     ),
     (
+        "07-checks-by-metadata",
         "checks by metadata need no topic",
         topics::metadata_needs_no_topic,
     ),
     (
+        "08-shutdown-in-every-phase",
         "a shutdown ends in order and within its bound in every phase",
         shutdown::shutdown_ends_in_order_in_every_phase,
     ),
     (
+        "09-probes-within-the-bound",
         "no probe is ready beyond the bound and livez stays 200",
         probes::readyz_is_never_200_beyond_the_bound,
     ),
@@ -151,18 +167,21 @@ fn main() -> ExitCode {
 
     // The trials own the shared node: when all of them have run it is gone, before the process exits.
     let shared = Arc::new(SharedNode::default());
-    let kinds = [
-        ("harness", HARNESS, &[][..]),
-        ("tokio", RUNNER, Host::TOKIO),
-        ("async-std", RUNNER, Host::ASYNC_STD),
-        ("program", PROGRAM, &[]),
-    ];
+    let context = |folder, hosts| Context::new(folder, hosts, Arc::clone(&shared));
     let mut trials = Vec::new();
-    for (kind, scenarios, hosts) in kinds {
-        trials.extend(scenarios.iter().map(|&(sentence, scenario)| {
-            let context = Context::new(sentence, hosts, Arc::clone(&shared));
-            trial(format!("{kind}: {sentence}"), scenario, context)
-        }));
+    for &(sentence, scenario) in HARNESS {
+        let context = context("", &[]);
+        trials.push(trial(format!("harness: {sentence}"), scenario, context));
+    }
+    for (kind, hosts) in [("tokio", Host::TOKIO), ("async-std", Host::ASYNC_STD)] {
+        for &(folder, sentence, scenario) in RUNNER {
+            let context = context(folder, hosts);
+            trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
+        }
+    }
+    for &(sentence, scenario) in PROGRAM {
+        let context = context("", &[]);
+        trials.push(trial(format!("program: {sentence}"), scenario, context));
     }
     drop(shared);
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -55,8 +55,8 @@ pub fn fast() -> Settings {
 /// Identifies a supervision. No two have the same label.
 #[derive(Debug, Clone, Copy)]
 pub struct Label<'a> {
-    /// The sentence of its scenario.
-    pub scenario: &'a str,
+    /// The folder of its scenario in `tests/recordings/`.
+    pub folder: &'a str,
     /// The name of the service, unique within its scenario.
     pub service: &'a str,
     /// The runtime on which it runs.
@@ -374,7 +374,7 @@ fn builder<R: FullRunner>(
         .settings(settings)
         .service(label.service)
         .http(SocketAddr::from(([127, 0, 0, 1], 0)));
-    Ok(match recordings::wanted(label)? {
+    Ok(match recordings::record_options(label)? {
         Some(options) => builder.observer(Recorder::new(options).0),
         None => builder,
     })
