@@ -293,7 +293,7 @@ fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result
     while begin.elapsed() < span {
         thread::sleep(Duration::from_millis(500));
         for cost in &mut costs {
-            cost.look()?;
+            cost.sample()?;
         }
     }
     for ((name, _), cost) in processes.iter().zip(&costs) {

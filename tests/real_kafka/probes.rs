@@ -92,7 +92,7 @@ fn check(
         "/readyz was 200 beyond the bound: {}",
         bus.history_text()
     );
-    let during_outage = |sample: &&Sample| sample.asked >= fault && sample.asked < relief;
+    let during_outage = |sample: &&Sample| sample.sent >= fault && sample.sent < relief;
     let probes = samples.iter().filter(during_outage).count();
     let refused = samples
         .iter()

@@ -92,7 +92,7 @@ fn watch(process: u32, window: Duration) -> anyhow::Result<String> {
     let end = Instant::now() + window;
     while Instant::now() < end {
         thread::sleep(Duration::from_millis(500));
-        cost.look()?;
+        cost.sample()?;
     }
     Ok(format!(
         "{:.3} | {:.0} | {:.1} | {}",

@@ -1,4 +1,4 @@
-//! All clients of an attack, one after the other and again, by one thread: so they take no more than one processor.
+//! Runs all clients of an attack in turn on one thread, so that they use at most one processor.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use crate::attack::{Attack, Outcome, Size};
 /// How long the thread sleeps when no client did anything.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How often all clients together connect again, each second.
-const RATE: u32 = 5_000;
+/// The maximum number of times that all clients together connect again, per second.
+const RECONNECTS_PER_SECOND: u32 = 5_000;
 
 pub(super) fn run(attack: Attack, target: SocketAddr, size: Size) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
@@ -22,13 +22,13 @@ pub(super) fn run(attack: Attack, target: SocketAddr, size: Size) -> io::Result<
     while Instant::now() < size.end {
         let mut busy = false;
         let mut open = 0;
-        let allowed = (size.clients + rate(begin.elapsed())).min(size.connections);
-        for place in &mut clients {
-            if place.is_none() && outcome.opened < allowed {
-                *place = Some(Client::connect(attack, outcome.opened, target)?);
+        let allowed = (size.clients + reconnects(begin.elapsed())).min(size.connections);
+        for slot in &mut clients {
+            if slot.is_none() && outcome.opened < allowed {
+                *slot = Some(Client::connect(attack, outcome.opened, target)?);
                 outcome.opened += 1;
             }
-            let Some(client) = place else { continue };
+            let Some(client) = slot else { continue };
             open += 1;
             match client.step(&mut outcome) {
                 Step::Busy => busy = true,
@@ -36,7 +36,7 @@ pub(super) fn run(attack: Attack, target: SocketAddr, size: Size) -> io::Result<
                 Step::Ended => {
                     busy = true;
                     outcome.ended += 1;
-                    *place = None;
+                    *slot = None;
                 }
             }
             if Instant::now() >= size.end {
@@ -53,7 +53,8 @@ pub(super) fn run(attack: Attack, target: SocketAddr, size: Size) -> io::Result<
     Ok(outcome)
 }
 
-/// How many connections may be opened again in so much time.
-fn rate(elapsed: Duration) -> usize {
-    usize::try_from(elapsed.as_millis() * u128::from(RATE) / 1_000).unwrap_or(usize::MAX)
+/// Returns the number of connections that may be opened again within `elapsed`.
+fn reconnects(elapsed: Duration) -> usize {
+    usize::try_from(elapsed.as_millis() * u128::from(RECONNECTS_PER_SECOND) / 1_000)
+        .unwrap_or(usize::MAX)
 }

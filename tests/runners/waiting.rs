@@ -1,4 +1,4 @@
-//! Waiting for what must come, on any runtime.
+//! Waits for changes and conditions, on any runtime.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -13,20 +13,22 @@ use livebus_runner::{Builder, Bus, Changes, Handle};
 use livebus_tests::WAIT_LIMIT;
 use livebus_tests::host::FullRunner;
 
-/// Starts a supervision whose every change is watched from the first on.
-pub(crate) async fn start<R: FullRunner, B: Bus>(builder: Builder<R, B>) -> (Handle<B>, Watch<R>) {
+/// Starts a supervision and subscribes to its changes from the first on.
+pub(crate) async fn start<R: FullRunner, B: Bus>(
+    builder: Builder<R, B>,
+) -> (Handle<B>, ChangeStream<R>) {
     let handle = builder.start().await.expect("it starts");
-    let watch = Watch::new(handle.changes_from_start());
-    (handle, watch)
+    let changes = ChangeStream::new(handle.changes_from_start());
+    (handle, changes)
 }
 
 /// The changes of one supervision.
-pub(crate) struct Watch<R> {
+pub(crate) struct ChangeStream<R> {
     changes: Changes,
     runtime: PhantomData<fn() -> R>,
 }
 
-impl<R: FullRunner> Watch<R> {
+impl<R: FullRunner> ChangeStream<R> {
     pub(crate) fn new(changes: Changes) -> Self {
         Self {
             changes,
@@ -34,12 +36,15 @@ impl<R: FullRunner> Watch<R> {
         }
     }
 
-    /// What is told next; a supervision that ends instead fails the case.
+    /// Waits for the next change. The case fails if the supervision ends instead.
     pub(crate) async fn next(&mut self) -> Report {
-        self.next_change().await.expect("the stream goes on").report
+        self.next_change()
+            .await
+            .expect("the stream continues")
+            .report
     }
 
-    /// The first that is told with this status.
+    /// Waits for the next change to this status.
     pub(crate) async fn until(&mut self, status: Status) -> Report {
         loop {
             let report = self.next().await;
@@ -49,14 +54,14 @@ impl<R: FullRunner> Watch<R> {
         }
     }
 
-    /// Nothing was told since.
-    pub(crate) fn is_quiet(&mut self) {
+    /// Checks that there is no further change.
+    pub(crate) fn expect_no_change(&mut self) {
         let change = self.changes.next().now_or_never();
         assert_eq!(change, None);
     }
 
-    /// Nothing more is told.
-    pub(crate) async fn ends(&mut self) {
+    /// Checks that the stream ends without a further change.
+    pub(crate) async fn expect_end(&mut self) {
         let change = self.next_change().await;
         assert_eq!(change, None, "the stream ends");
     }
@@ -66,7 +71,7 @@ impl<R: FullRunner> Watch<R> {
     }
 }
 
-/// What `future` gives, which must come.
+/// Returns the output of `future`; panics if it takes longer than [`WAIT_LIMIT`].
 pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Output = T>) -> T {
     match select(pin!(future), pin!(R::sleep(WAIT_LIMIT))).await {
         Either::Left((value, _)) => value,
@@ -74,7 +79,7 @@ pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Out
     }
 }
 
-/// Waits until `condition` holds, which nobody announces.
+/// Polls until `condition` holds.
 pub(crate) async fn eventually<R: FullRunner>(what: &str, condition: impl Fn() -> bool) {
     let holds = async {
         while !condition() {
@@ -84,7 +89,7 @@ pub(crate) async fn eventually<R: FullRunner>(what: &str, condition: impl Fn() -
     within::<R, _>(what, holds).await;
 }
 
-/// Runs what blocks where that does no harm.
+/// Runs blocking work on the runtime's threads for that.
 pub(crate) async fn blocking<R: FullRunner, T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> T {
