@@ -42,7 +42,7 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
             execute(action, &it.effects, it.time.now(), &mut under_way);
         }
         let deadline = it.supervisor.poll_timeout();
-        it.heartbeat.promise(deadline);
+        it.heartbeat.set_deadline(deadline);
         if it.supervisor.is_stopped() {
             return;
         }
@@ -53,7 +53,7 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
             message = it.inbox.next() => message,
             () = observations.changed().fuse() => None,
             () = timer.elapsed().fuse() => None,
-            _ = &mut it.owner => return it.heartbeat.promise(None),
+            _ = &mut it.cancel => return it.heartbeat.set_deadline(None),
         };
 
         // Whatever the reason to wake: what was seen, all that was told, what is feared, and what time it is.

@@ -5,11 +5,11 @@ use std::time::Instant;
 use livebus_core::{Cause, FailureClass, Report, Status};
 use livebus_readiness::Probes;
 
-use crate::by_hand::{TurnedTime, builder, start};
+use crate::harness::{ManualTime, builder, start};
 
 #[test]
 fn probes_show_the_remedies_of_the_bus() {
-    let (handle, supervision) = start(builder(&TurnedTime::default()));
+    let (handle, supervision) = start(builder(&ManualTime::default()));
     let probes = Probes::new(handle.readiness().clone(), Vec::new());
     for (class, shown) in [
         (FailureClass::Tls, ": Tls; check the certificates\n"),

@@ -1,4 +1,4 @@
-//! A runner that runs nothing: the test takes what was launched, and does what a loop would do.
+//! A runner without a loop: the test takes the supervision that was launched, and does what a loop would do.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,15 +12,15 @@ use futures::FutureExt as _;
 use livebus_core::{Cause, ClientId, Failure, FailureClass, Report, Status};
 use livebus_runner::{Builder, Bus, Handle, Observations, Runner, Supervision, Time, Timer};
 
-pub(crate) struct ByHand;
+pub(crate) struct CapturingRunner;
 
 thread_local! {
     static LAUNCHED: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
-impl Runner for ByHand {
+impl Runner for CapturingRunner {
     fn time() -> Arc<dyn Time> {
-        Arc::new(TurnedTime::default())
+        Arc::new(ManualTime::default())
     }
 
     fn launch<B: Bus>(supervision: Supervision<B>) {
@@ -28,7 +28,7 @@ impl Runner for ByHand {
     }
 }
 
-/// Answers everything at once.
+/// Completes every operation at once.
 pub(crate) struct NoBus(Observations);
 
 impl Bus for NoBus {
@@ -55,14 +55,14 @@ impl Bus for NoBus {
     }
 }
 
-/// A clock that the test turns, and timers that elapse by it and count how often they were polled.
+/// A clock that the test sets, with timers that elapse by it and count how often they were polled.
 #[derive(Clone)]
-pub(crate) struct TurnedTime {
+pub(crate) struct ManualTime {
     clock: Arc<Mutex<(Instant, Duration)>>,
     polls: Arc<AtomicU32>,
 }
 
-impl Default for TurnedTime {
+impl Default for ManualTime {
     fn default() -> Self {
         Self {
             clock: Arc::new(Mutex::new((Instant::now(), Duration::ZERO))),
@@ -71,22 +71,22 @@ impl Default for TurnedTime {
     }
 }
 
-impl TurnedTime {
+impl ManualTime {
     pub(crate) fn set(&self, now: Instant) {
         self.lock().0 = now;
     }
 
-    /// How much later it is each time that somebody looks.
-    pub(crate) fn goes_on_by(&self, step: Duration) {
+    /// Advances the clock by `step` on each read.
+    pub(crate) fn advances_on_read_by(&self, step: Duration) {
         self.lock().1 = step;
     }
 
     fn lock(&self) -> MutexGuard<'_, (Instant, Duration)> {
-        self.clock.lock().expect("nobody panics")
+        self.clock.lock().expect("no thread panics")
     }
 }
 
-impl Time for TurnedTime {
+impl Time for ManualTime {
     fn now(&self) -> Instant {
         let mut clock = self.lock();
         let (now, step) = *clock;
@@ -95,26 +95,26 @@ impl Time for TurnedTime {
     }
 
     fn timer(&self) -> Box<dyn Timer> {
-        Box::new(TurnedTimer {
+        Box::new(ManualTimer {
             time: self.clone(),
             deadline: None,
         })
     }
 }
 
-struct TurnedTimer {
-    time: TurnedTime,
+struct ManualTimer {
+    time: ManualTime,
     deadline: Option<Instant>,
 }
 
-impl Timer for TurnedTimer {
+impl Timer for ManualTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
     fn poll_elapsed(&mut self, _: &mut Context<'_>) -> Poll<()> {
         let polls = self.time.polls.fetch_add(1, Ordering::Relaxed);
-        assert!(polls < 1_000, "it is polled again and again");
+        assert!(polls < 1_000, "the timer is polled in a busy loop");
         if self.deadline.is_some_and(|it| it <= self.time.now()) {
             Poll::Ready(())
         } else {
@@ -125,14 +125,14 @@ impl Timer for TurnedTimer {
 
 pub(crate) type Launched = (Handle<NoBus>, Supervision<NoBus>);
 
-pub(crate) fn start(builder: Builder<ByHand, NoBus>) -> Launched {
+pub(crate) fn start(builder: Builder<CapturingRunner, NoBus>) -> Launched {
     let handle = builder.start().now_or_never().expect("nothing to wait for");
     let launched = LAUNCHED.take().expect("it was launched");
     let supervision = launched.downcast().expect("of this bus");
     (handle.expect("it starts"), *supervision)
 }
 
-pub(crate) fn builder(time: &TurnedTime) -> Builder<ByHand, NoBus> {
+pub(crate) fn builder(time: &ManualTime) -> Builder<CapturingRunner, NoBus> {
     Builder::new(NoBus(Observations::new())).time(Arc::new(time.clone()))
 }
 
