@@ -12,4 +12,6 @@ pub mod simulation;
 pub mod voltha;
 pub mod watch;
 
+mod leave_out;
+mod operation;
 mod reference;

@@ -77,22 +77,22 @@ fn lines_passes_on_its_pack_and_regressions() {
     replay_all(Target::Lines);
 }
 
-/// When a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
+/// If a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
 #[test]
 fn events_pack_reaches_every_phase_action_and_cause() {
     let mut phases = BTreeSet::new();
     let mut actions = BTreeSet::new();
     let mut causes = BTreeSet::new();
-    let mut watch = |supervisor: &Supervisor, came: &[Action]| {
+    let mut observe = |supervisor: &Supervisor, new: &[Action]| {
         phases.insert(supervisor.phase().name());
         causes.insert(supervisor.report().cause.name());
-        actions.extend(came.iter().map(action_name));
+        actions.extend(new.iter().map(action_name));
     };
     for (_, input) in pack(Target::Events).inputs() {
-        fuzzing::events_observed(input, &mut watch);
+        fuzzing::events_observed(input, &mut observe);
     }
     assert_eq!(phases.len(), Phase::ALL.len(), "{phases:?}");
     assert_eq!(actions.len(), 8, "{actions:?}");
-    // All but Unreported and Reported, which no supervisor says, and Configured, which lasts for no call.
+    // All except Unreported and Reported, which no supervisor reports, and Configured, which is replaced within the same call.
     assert_eq!(causes.len(), 10, "{causes:?}");
 }
