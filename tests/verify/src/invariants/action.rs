@@ -1,4 +1,4 @@
-//! What is to be done: whether it may be, now and like this.
+//! Checks the actions: whether each is allowed now, and in this form.
 
 use std::time::{Duration, Instant};
 
@@ -7,26 +7,28 @@ use livebus_core::{
     RegistrationId, Report, Status, StopId,
 };
 
-use super::books::{Bus, Operation, Question, Slot, Watch};
+use super::bookkeeping::{Bus, InvariantChecker, LivenessCheck, Operation, Slot};
+use super::check;
 use super::claim::Claim;
-use super::hold;
 
-impl Watch {
-    pub(super) fn take(
+impl InvariantChecker {
+    pub(super) fn on_action(
         &mut self,
         config: &Config,
         now: Instant,
         action: &Action,
     ) -> Result<(), Claim> {
-        let ended = self.report.status == Status::Stopped;
-        hold(!ended, Claim::EndInOrder)?;
+        let stopped = self.report.status == Status::Stopped;
+        check(!stopped, Claim::ShutdownInOrder)?;
         match *action {
             Action::Start {
                 id,
                 attempt,
                 deadline,
-            } => self.starts(config, now, Operation { id, deadline }, attempt),
-            Action::SendLiveness { id, deadline } => self.asks(config, now, id, deadline),
+            } => self.on_start(config, now, Operation { id, deadline }, attempt),
+            Action::SendLiveness { id, deadline } => {
+                self.on_send_liveness(config, now, id, deadline)
+            }
             Action::RegisterHandler {
                 id,
                 handler,
@@ -34,27 +36,27 @@ impl Watch {
                 deadline,
             } => {
                 let operation = Operation { id, deadline };
-                self.registers(config, now, operation, handler.index(), attempt)
+                self.on_register_handler(config, now, operation, handler.index(), attempt)
             }
-            Action::DiscardClient { client } => self.discards_client(config, now, client),
+            Action::DiscardClient { client } => self.on_discard_client(config, now, client),
             Action::DiscardRegistration { registration } => {
-                self.discards_registration(registration)
+                self.on_discard_registration(registration)
             }
-            Action::SetStatus(report) => self.reports(config, now, report),
+            Action::SetStatus(report) => self.on_set_status(config, now, report),
             Action::Renew { evidence, lease } => {
-                let says_more = self.report.status == Status::Running
+                let renews = self.report.status == Status::Running
                     && self.report.lease.is_some_and(|old| lease != old);
-                hold(says_more, Claim::ReportsFold)?;
-                hold(self.evidence() == Some(evidence), Claim::EvidenceIsYoung)?;
+                check(renews, Claim::ReportsAddUp)?;
+                check(self.evidence() == Some(evidence), Claim::EvidenceIsYoung)?;
                 self.report.evidence = Some(evidence);
                 self.report.lease = Some(lease);
                 Ok(())
             }
-            Action::Stop { id, deadline } => self.stops(config, now, Operation { id, deadline }),
+            Action::Stop { id, deadline } => self.on_stop(config, now, Operation { id, deadline }),
         }
     }
 
-    fn starts(
+    fn on_start(
         &mut self,
         config: &Config,
         now: Instant,
@@ -62,36 +64,40 @@ impl Watch {
         attempt: u32,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id.into())?;
-        hold(self.ending.is_none(), Claim::EndInOrder)?;
-        hold(self.report.status != Status::Failed, Claim::FailedIsFinal)?;
-        hold(
+        self.check_next_id(operation.id.into())?;
+        check(self.shutdown_at.is_none(), Claim::ShutdownInOrder)?;
+        check(self.report.status != Status::Failed, Claim::FailedIsFinal)?;
+        check(
             self.start.is_none() && self.client.is_none(),
             Claim::OneStart,
         )?;
-        hold(
+        check(
             operation.deadline == now + settings.start_timeout,
             Claim::DeadlinesFromNow,
         )?;
-        let since = self.waiting.take().ok_or(Claim::OneStart)?;
+        let since = self.start_waits_since.take().ok_or(Claim::OneStart)?;
         let backoff = settings.start_backoff;
-        // Where names are forgotten, many a start is the first of its name.
-        let first = self.newest == 1 && self.report.status == Status::Prepared;
-        hold(
-            first || now >= since + shortest(backoff, self.unproved),
+        // In a canonical state ids begin at 1 again, so the id alone does not show the first start.
+        let first = self.newest_id == 1 && self.report.status == Status::Prepared;
+        check(
+            first || now >= since + min_delay(backoff, self.starts_without_proof),
             Claim::BackoffIsKept,
         )?;
-        hold(
-            same_count(attempt, self.unproved.saturating_add(1), backoff),
+        check(
+            same_count(
+                attempt,
+                self.starts_without_proof.saturating_add(1),
+                backoff,
+            ),
             Claim::BackoffIsKept,
         )?;
-        self.unproved = self.unproved.saturating_add(1);
+        self.starts_without_proof = self.starts_without_proof.saturating_add(1);
         self.start = Some(operation);
-        self.tried = now;
+        self.last_attempt = now;
         Ok(())
     }
 
-    fn asks(
+    fn on_send_liveness(
         &mut self,
         config: &Config,
         now: Instant,
@@ -99,47 +105,52 @@ impl Watch {
         deadline: Instant,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(id.into())?;
-        hold(self.ending.is_none(), Claim::EndInOrder)?;
-        hold(
-            self.client.is_some() && self.question.is_none(),
+        self.check_next_id(id.into())?;
+        check(self.shutdown_at.is_none(), Claim::ShutdownInOrder)?;
+        check(
+            self.client.is_some() && self.liveness.is_none(),
             Claim::OneLivenessMessage,
         )?;
-        let gap = shortest_gap(config);
-        let spaced = self.sent.is_none_or(|sent| now >= sent + gap);
-        hold(spaced, Claim::NoHotLoop)?;
+        let gap = min_gap(config);
+        let spaced = self.last_message.is_none_or(|sent| now >= sent + gap);
+        check(spaced, Claim::NoHotLoop)?;
         let takes = deadline.saturating_duration_since(now);
-        let mut asked = now;
+        let mut unverified_since = now;
         let allowed = match &mut self.bus {
             Bus::NotLive { proved, .. } => {
                 *proved = false;
                 (0..32).any(|n| takes == not_live_intervals(config).doubled(n + 1))
             }
             Bus::Live {
-                doubted, failed, ..
+                suspicion,
+                failures,
+                ..
             } => {
-                let row = failed.map(|row| row.since);
-                asked = doubted.map(|it| it.newest).or(row).unwrap_or(now);
+                let first_failure = failures.map(|it| it.since);
+                unverified_since = suspicion
+                    .map(|it| it.newest)
+                    .or(first_failure)
+                    .unwrap_or(now);
                 takes
-                    == match doubted {
+                    == match suspicion {
                         Some(_) => settings.suspicion_timeout,
                         None => settings.liveness_timeout,
                     }
             }
         };
-        hold(allowed, Claim::DeadlinesFromNow)?;
-        self.question = Some(Question {
+        check(allowed, Claim::DeadlinesFromNow)?;
+        self.liveness = Some(LivenessCheck {
             id,
             sent: now,
-            asked,
+            unverified_since,
             until: deadline,
         });
-        self.sent = Some(now);
-        self.tried = now;
+        self.last_message = Some(now);
+        self.last_attempt = now;
         Ok(())
     }
 
-    fn registers(
+    fn on_register_handler(
         &mut self,
         config: &Config,
         now: Instant,
@@ -148,25 +159,27 @@ impl Watch {
         attempt: u32,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id.into())?;
-        hold(self.ending.is_none(), Claim::EndInOrder)?;
+        self.check_next_id(operation.id.into())?;
+        check(self.shutdown_at.is_none(), Claim::ShutdownInOrder)?;
         let slot = self.handlers.get(handler).copied();
-        let failures = match slot.ok_or(Claim::OneOfEach)? {
+        let failures = match slot.ok_or(Claim::OneRegistrationPerHandler)? {
             Slot::Idle => 0,
             Slot::Waiting { since, failures } => {
-                let kept = now >= since + shortest(settings.registration_backoff, failures);
-                hold(kept, Claim::BackoffIsKept)?;
+                let kept = now >= since + min_delay(settings.registration_backoff, failures);
+                check(kept, Claim::BackoffIsKept)?;
                 failures
             }
-            Slot::Registering { .. } | Slot::Registered => return Err(Claim::OneOfEach),
+            Slot::Registering { .. } | Slot::Registered => {
+                return Err(Claim::OneRegistrationPerHandler);
+            }
         };
-        hold(self.client.is_some(), Claim::OneOfEach)?;
-        hold(
+        check(self.client.is_some(), Claim::OneRegistrationPerHandler)?;
+        check(
             operation.deadline == now + settings.registration_timeout,
             Claim::DeadlinesFromNow,
         )?;
         let expected = failures.saturating_add(1);
-        hold(
+        check(
             same_count(attempt, expected, settings.registration_backoff),
             Claim::BackoffIsKept,
         )?;
@@ -177,39 +190,39 @@ impl Watch {
         Ok(())
     }
 
-    fn discards_client(
+    fn on_discard_client(
         &mut self,
         config: &Config,
         now: Instant,
         client: ClientId,
     ) -> Result<(), Claim> {
         if self.client != Some(client) {
-            return self.discards_left_behind(client.into());
+            return self.remove_to_discard(client.into());
         }
         let after = config.settings().recreate_after;
         let useless = match self.bus {
             Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
             Bus::Live { .. } => false,
         };
-        hold(self.reason || useless, Claim::ReplacedInTime)?;
+        check(self.step_ends_running || useless, Claim::ReplacedInTime)?;
         self.client = None;
-        self.question = None;
-        // Another start is tried after its back-off, which is checked by itself.
-        self.tried = now;
+        self.liveness = None;
+        // The next start comes after its back-off, which is checked separately.
+        self.last_attempt = now;
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot {
-                self.left_behind.push(operation.id.into());
+                self.to_discard.push(operation.id.into());
             }
             *slot = Slot::Idle;
         }
-        self.bus = Bus::unproved(now);
+        self.bus = Bus::without_proof(now);
         let failed = self.report.status == Status::Failed;
-        self.waiting = (!failed).then_some(now);
+        self.start_waits_since = (!failed).then_some(now);
         Ok(())
     }
 
-    /// With a client go its registrations: each is named, in whatever order.
-    fn discards_registration(&mut self, registration: RegistrationId) -> Result<(), Claim> {
+    /// When a client is discarded, each of its registrations is discarded too, in any order.
+    fn on_discard_registration(&mut self, registration: RegistrationId) -> Result<(), Claim> {
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot
                 && operation.id == registration
@@ -218,17 +231,21 @@ impl Watch {
                 return Ok(());
             }
         }
-        self.discards_left_behind(registration.into())
+        self.remove_to_discard(registration.into())
     }
 
-    fn discards_left_behind(&mut self, id: OpId) -> Result<(), Claim> {
-        let place = self.left_behind.iter().position(|it| *it == id);
-        self.left_behind
-            .swap_remove(place.ok_or(Claim::NamesCountUp)?);
+    fn remove_to_discard(&mut self, id: OpId) -> Result<(), Claim> {
+        let index = self.to_discard.iter().position(|it| *it == id);
+        self.to_discard.swap_remove(index.ok_or(Claim::IdsCountUp)?);
         Ok(())
     }
 
-    fn reports(&mut self, config: &Config, now: Instant, report: Report) -> Result<(), Claim> {
+    fn on_set_status(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        report: Report,
+    ) -> Result<(), Claim> {
         let old = self.report;
         let class = |it: &Report| it.warning.map(|warning| warning.class);
         let new = report.status != old.status
@@ -239,73 +256,78 @@ impl Watch {
         } else {
             now
         };
-        hold(
+        check(
             new && report.since == since && may_follow(old.status, report),
-            Claim::ReportsFold,
+            Claim::ReportsAddUp,
         )?;
-        hold(
-            old.status != Status::Failed || self.ending.is_some(),
+        check(
+            old.status != Status::Failed || self.shutdown_at.is_some(),
             Claim::FailedIsFinal,
         )?;
         if report.status == Status::Running {
             let evidence = self.evidence().filter(|_| self.client.is_some());
-            hold(evidence.is_some(), Claim::ProofBeforeRunning)?;
-            hold(report.evidence == evidence, Claim::EvidenceIsYoung)?;
+            check(evidence.is_some(), Claim::ProofBeforeRunning)?;
+            check(report.evidence == evidence, Claim::EvidenceIsYoung)?;
         } else if old.status == Status::Running {
-            hold(self.may_end_running(config, now), Claim::NoFalseAlarm)?;
-            self.ran = Some(now);
+            check(self.may_end_running(config, now), Claim::NoFalseAlarm)?;
+            self.left_running = Some(now);
         }
         let lost = matches!(report.cause, Cause::ClientLost(_));
         let fails = config.settings().on_client_lost == OnClientLost::Fail;
-        hold(
+        check(
             (report.status == Status::Failed) == (lost && fails),
-            Claim::FailsAsTold,
+            Claim::FailsOnlyAsConfigured,
         )?;
         if is_a_loss(report.cause) && matches!(self.bus, Bus::Live { .. }) {
-            self.bus = Bus::unproved(now);
-            if let Some(question) = &mut self.question {
-                let most = now + config.settings().not_live_interval;
-                question.until = question.until.min(most);
+            self.bus = Bus::without_proof(now);
+            if let Some(message) = &mut self.liveness {
+                let latest = now + config.settings().not_live_interval;
+                message.until = message.until.min(latest);
             }
         }
         self.report = report;
         Ok(())
     }
 
-    /// Whether any rule ends Running at `now`.
+    /// Returns whether any rule ends Running at `now`.
     fn may_end_running(&self, config: &Config, now: Instant) -> bool {
         let settings = config.settings();
         match self.bus {
             Bus::NotLive { .. } => true,
             Bus::Live {
                 evidence,
-                failed,
-                doubted,
+                failures,
+                suspicion,
                 partial,
             } => {
                 let tolerance = partial.map(|_| settings.partial_tolerance);
                 let lease = evidence + config.detection_bound() + tolerance.unwrap_or_default();
-                self.reason
-                    || doubted.is_some_and(|it| it.confirmed)
-                    || failed.is_some_and(|row| row.count >= settings.failures_to_not_ready)
+                self.step_ends_running
+                    || suspicion.is_some_and(|it| it.confirmed)
+                    || failures.is_some_and(|it| it.count >= settings.failures_to_not_ready)
                     || now >= lease
                     || partial.is_some_and(|since| now >= since + settings.partial_tolerance)
             }
         }
     }
 
-    fn stops(
+    fn on_stop(
         &mut self,
         config: &Config,
         now: Instant,
         operation: Operation<StopId>,
     ) -> Result<(), Claim> {
         let settings = config.settings();
-        self.named(operation.id.into())?;
-        let drained = self.ran.is_none_or(|ran| now >= ran + settings.drain);
+        self.check_next_id(operation.id.into())?;
+        let drained = self
+            .left_running
+            .is_none_or(|ran| now >= ran + settings.drain);
         let once = self.stop.is_none();
-        hold(self.ending.is_some() && drained && once, Claim::EndInOrder)?;
-        hold(
+        check(
+            self.shutdown_at.is_some() && drained && once,
+            Claim::ShutdownInOrder,
+        )?;
+        check(
             operation.deadline == now + settings.stop_timeout,
             Claim::DeadlinesFromNow,
         )?;
@@ -314,13 +336,13 @@ impl Watch {
         Ok(())
     }
 
-    fn named(&mut self, id: OpId) -> Result<(), Claim> {
-        self.newest += 1;
-        hold(id.number() == self.newest, Claim::NamesCountUp)
+    fn check_next_id(&mut self, id: OpId) -> Result<(), Claim> {
+        self.newest_id += 1;
+        check(id.number() == self.newest_id, Claim::IdsCountUp)
     }
 }
 
-/// Whether this report may follow that status.
+/// Returns whether this report may follow that status.
 fn may_follow(old: Status, report: Report) -> bool {
     let partial = |it: &Report| {
         it.warning.is_none_or(|warning| {
@@ -364,13 +386,13 @@ fn is_a_loss(cause: Cause) -> bool {
         | Cause::ShutDown
         | Cause::ForcedStop
         | Cause::Reported => false,
-        _ => unreachable!("a cause that this checker does not know: {cause}"),
+        _ => unreachable!("the invariant checker does not know this cause: {cause}"),
     }
 }
 
-/// The shortest time from one liveness message to the next.
+/// Returns the minimum time from one liveness message to the next.
 #[must_use]
-pub(super) fn shortest_gap(config: &Config) -> Duration {
+pub(super) fn min_gap(config: &Config) -> Duration {
     let s = config.settings();
     [
         s.live_interval,
@@ -392,27 +414,27 @@ pub(super) fn not_live_intervals(config: &Config) -> Backoff {
     }
 }
 
-/// The shortest delay after so many failures.
-pub(super) fn shortest(backoff: Backoff, failures: u32) -> Duration {
+/// Returns the minimum delay after this many failures.
+pub(super) fn min_delay(backoff: Backoff, failures: u32) -> Duration {
     let middle = backoff.doubled(failures);
     let stray = middle / 100 * u32::from(backoff.jitter_percent);
     middle.saturating_sub(stray).max(backoff.first)
 }
 
-/// The longest delay after so many failures.
-pub(super) fn longest(backoff: Backoff, failures: u32) -> Duration {
+/// Returns the maximum delay after this many failures.
+pub(super) fn max_delay(backoff: Backoff, failures: u32) -> Duration {
     let middle = backoff.doubled(failures);
     let stray = middle / 100 * u32::from(backoff.jitter_percent);
     middle.saturating_add(stray).min(backoff.max)
 }
 
-/// From how many failures on the delay is its longest: a count beyond it is as good as it.
+/// Returns the number of failures from which on the delay is its maximum; larger counts are equivalent.
 pub(super) fn saturation(backoff: Backoff) -> u32 {
     let reaches = |failures: &u32| backoff.doubled(*failures) == backoff.doubled(u32::MAX);
     (1..32).find(reaches).unwrap_or(32)
 }
 
 fn same_count(one: u32, other: u32, backoff: Backoff) -> bool {
-    let most = saturation(backoff);
-    one.min(most) == other.min(most)
+    let max = saturation(backoff);
+    one.min(max) == other.min(max)
 }

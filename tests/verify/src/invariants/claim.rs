@@ -1,4 +1,4 @@
-//! What is claimed of every supervisor, one name a claim.
+//! The claims about every supervisor, one name for each.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ macro_rules! claims {
             /// Every claim, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its number.
+            /// Returns its number.
             #[must_use]
             pub const fn number(self) -> &'static str {
                 match self {
@@ -22,7 +22,7 @@ macro_rules! claims {
                 }
             }
 
-            /// What is claimed, as a sentence.
+            /// Returns its sentence.
             #[must_use]
             pub const fn sentence(self) -> &'static str {
                 match self {
@@ -42,26 +42,26 @@ claims! {
     OneStart "S6" "No start before the answer or the deadline of the one before it."
     AlwaysADeadline "S7" "Every state but Stopped and Failed has a deadline, and those have none."
     NoHotLoop "S8" "A bounded number of actions a step, the next deadline strictly later, liveness messages spaced."
-    ReportsFold "S9" "Each report says something new, and the reports add up to what is known."
-    StaleDoesNothing "S10" "The answer to anything but an operation in flight is counted and does nothing; the first to one in flight is taken."
-    EndInOrder "S11" "A shutdown: NotReady, then the drain, then one stop, then Stopped, then nothing."
-    TimeStandsStill "S12" "When the clock goes back, or a wake-up comes early, nothing happens."
-    BackoffIsKept "S13" "Each retry comes after exactly its back-off, which begins anew after a success."
-    NeverGivesUp "S15" "However much bad news comes, the next start or liveness message goes out in time."
+    ReportsAddUp "S9" "Each report says something new, and the reports add up to what is known."
+    StaleDoesNothing "S10" "The answer to anything but an operation in flight is counted and has no effect; the first answer to one in flight is accepted."
+    ShutdownInOrder "S11" "A shutdown: NotReady, then the drain, then one stop, then Stopped, then nothing."
+    EarlyCallDoesNothing "S12" "When the clock goes back, or a wake-up comes early, nothing happens."
+    BackoffIsKept "S13" "Each retry comes after exactly its back-off, which starts again at its minimum after a success."
+    NeverGivesUp "S15" "However many suspicions come, the next start or liveness message is sent in time."
     QueuedIsDue "rule 1" "While actions are queued, the timeout is due."
     DeadlinesFromNow "rule 5" "Every deadline is counted from now, by its own setting."
-    NamesCountUp "rule 3" "Operations are named 1, 2, 3; none is named twice, and each is discarded at most once."
-    OneOfEach "rule 4" "At most one registration of each handler is in flight, and none without a client."
+    IdsCountUp "rule 3" "Operations have the ids 1, 2, 3; no id is used twice, and each operation is discarded at most once."
+    OneRegistrationPerHandler "rule 4" "At most one registration of each handler is in flight, and none without a client."
     TimePassesFirst "handle_event" "An event at a later instant is the same as time passing to it, and then the event."
-    FailsAsTold "on_client_lost" "Failed comes of a client that is lost, where the settings say so, and of nothing else."
-    FirstMessageAtOnce "start" "After a start the first liveness message and all registrations go out at once."
-    NoFalseAlarm "verdict" "Running ends for a reason that the rules name: nothing less makes a service NotReady."
-    SuspicionDecides "suspicion" "Bad news that nothing refutes ends Running within the spacing and two suspicion timeouts."
+    FailsOnlyAsConfigured "on_client_lost" "Failed follows only the loss of a client, and only if the settings say so."
+    FirstMessageAtOnce "start" "After a start, the first liveness message is sent and all registrations begin immediately."
+    NoFalseAlarm "verdict" "Running ends only for a reason that the rules name."
+    SuspicionDecides "suspicion" "A suspicion that nothing refutes ends Running within the spacing and two suspicion timeouts."
     PartialEnds "partial" "While only leaders are missing, Running ends when the tolerance has passed, and not before."
     HandlersRequired "handlers" "Running implies that every required handler is registered."
-    ReplacedInTime "recreate" "A client that nothing proves to be of use is replaced when its time is up, and not before."
-    WakesForNews "evidence" "Where evidence is not wanted, it changes nothing but the lease."
-    RunsWhenProved "proof" "Enough proofs and all required handlers are Running at once."
+    ReplacedInTime "recreate" "A client without a proof is replaced after `recreate_after`, and not before."
+    WakesForEvidence "evidence" "When evidence is not wanted, it changes nothing but the lease."
+    RunsWhenProved "proof" "With enough proofs and all required handlers, the service is Running immediately."
 }
 
 impl fmt::Display for Claim {

@@ -1,15 +1,17 @@
-//! What the watch remembers, as few numbers as decide what it will say: so that a model checker meets finitely many states.
+//! The canonical form of the invariant checker: only what later checks depend on, so that the explorer finds finitely many states.
 
 use std::time::{Duration, Instant};
 
 use livebus_core::{ClientId, Config, LivenessId, OpId, RegistrationId, Report, Status, StopId};
 
-use super::action::{longest, saturation, shortest_gap};
-use super::books::{Bus, Doubt, Operation, Question, Row, Slot, Watch};
+use super::action::{max_delay, min_gap, saturation};
+use super::bookkeeping::{
+    Bus, Failures, InvariantChecker, LivenessCheck, Operation, Slot, Suspicion,
+};
 
-impl Watch {
-    /// The same watch over the [canonical](livebus_core::Supervisor::canonical) supervisor: time counted from `epoch`, which
-    /// is `now`, operations by their new names, and what cannot matter any more forgotten.
+impl InvariantChecker {
+    /// Returns the checker of the [canonical](livebus_core::Supervisor::canonical) supervisor: `now` becomes `epoch`, operations get
+    /// their new ids, and what makes no difference any more is dropped.
     #[must_use]
     pub fn canonical(
         &self,
@@ -21,19 +23,19 @@ impl Watch {
         let settings = config.settings();
         let at = |instant: Instant| shifted(instant, now, epoch);
         let number = |id: OpId| {
-            let place = names.iter().position(|known| *known == id);
-            // The supervisor has forgotten it: no name of its own.
-            place.map_or(FORGOTTEN, |place| place as u64 + 1)
+            let index = names.iter().position(|known| *known == id);
+            // The canonical supervisor does not have this operation, so it has no new id.
+            index.map_or(UNKNOWN, |index| index as u64 + 1)
         };
         let recent = |instant: Instant, age: Duration| (instant + age > now).then(|| at(instant));
-        let ends = self.ending.is_some();
+        let is_shutting_down = self.shutdown_at.is_some();
         let distance = match self.bus {
-            Bus::NotLive { .. } => shortest_gap(config).max(settings.not_live_interval_max),
-            Bus::Live { .. } => shortest_gap(config),
+            Bus::NotLive { .. } => min_gap(config).max(settings.not_live_interval_max),
+            Bus::Live { .. } => min_gap(config),
         };
         Self {
             report: *report,
-            newest: names.len() as u64,
+            newest_id: names.len() as u64,
             start: self.start.map(|it| Operation {
                 id: ClientId::from_number(number(it.id.into())),
                 deadline: at(it.deadline),
@@ -41,10 +43,10 @@ impl Watch {
             client: self
                 .client
                 .map(|it| ClientId::from_number(number(it.into()))),
-            question: self.question.map(|it| Question {
+            liveness: self.liveness.map(|it| LivenessCheck {
                 id: LivenessId::from_number(number(it.id.into())),
                 sent: at(it.sent),
-                asked: at(it.asked),
+                unverified_since: at(it.unverified_since),
                 until: at(it.until),
             }),
             handlers: self
@@ -65,9 +67,9 @@ impl Watch {
                     },
                     Slot::Waiting { since, failures } => {
                         let failures = failures.min(saturation(settings.registration_backoff));
-                        let most = longest(settings.registration_backoff, failures);
+                        let max = max_delay(settings.registration_backoff, failures);
                         Slot::Waiting {
-                            since: at(since.max(now.checked_sub(most).unwrap_or(since))),
+                            since: at(since.max(now.checked_sub(max).unwrap_or(since))),
                             failures,
                         }
                     }
@@ -77,32 +79,36 @@ impl Watch {
                 id: StopId::from_number(number(it.id.into())),
                 deadline: at(it.deadline),
             }),
-            left_behind: Vec::new(),
+            to_discard: Vec::new(),
             bus: self.bus_from(config, now, &at),
-            unproved: self.unproved.min(saturation(settings.start_backoff)),
-            waiting: self.waiting.filter(|_| !ends).map(at),
-            sent: self
-                .sent
-                .filter(|_| !ends)
+            starts_without_proof: self
+                .starts_without_proof
+                .min(saturation(settings.start_backoff)),
+            start_waits_since: self.start_waits_since.filter(|_| !is_shutting_down).map(at),
+            last_message: self
+                .last_message
+                .filter(|_| !is_shutting_down)
                 .and_then(|sent| recent(sent, distance)),
-            tried: if ends || report.status == Status::Failed {
+            last_attempt: if is_shutting_down || report.status == Status::Failed {
                 epoch
             } else {
-                at(self.tried)
+                at(self.last_attempt)
             },
-            ran: self.ran.and_then(|ran| recent(ran, settings.drain)),
-            ending: self.ending.map(|ending| {
-                let most = config.shutdown_bound();
-                at(ending.max(now.checked_sub(most).unwrap_or(ending)))
+            left_running: self
+                .left_running
+                .and_then(|ran| recent(ran, settings.drain)),
+            shutdown_at: self.shutdown_at.map(|shutdown_at| {
+                let max = config.shutdown_bound();
+                at(shutdown_at.max(now.checked_sub(max).unwrap_or(shutdown_at)))
             }),
-            reason: false,
+            step_ends_running: false,
         }
     }
 
     fn bus_from(&self, config: &Config, now: Instant, at: &impl Fn(Instant) -> Instant) -> Bus {
-        let unproved = Bus::unproved(at(now));
+        let without_proof = Bus::without_proof(at(now));
         if self.client.is_none() {
-            return unproved;
+            return without_proof;
         }
         match self.bus {
             Bus::NotLive {
@@ -122,16 +128,16 @@ impl Watch {
             },
             Bus::Live {
                 evidence,
-                failed,
-                doubted,
+                failures,
+                suspicion,
                 partial,
             } => Bus::Live {
                 evidence: at(evidence),
-                failed: failed.map(|row| Row {
-                    since: at(row.since),
-                    count: row.count.min(config.settings().failures_to_not_ready),
+                failures: failures.map(|it| Failures {
+                    since: at(it.since),
+                    count: it.count.min(config.settings().failures_to_not_ready),
                 }),
-                doubted: doubted.map(|it| Doubt {
+                suspicion: suspicion.map(|it| Suspicion {
                     oldest: at(it.oldest),
                     newest: at(it.newest),
                     confirmed: it.confirmed,
@@ -143,8 +149,8 @@ impl Watch {
     }
 }
 
-/// A number that no canonical supervisor gives a name to.
-const FORGOTTEN: u64 = 1 << 20;
+/// A number that is not the id of any operation of a canonical supervisor.
+const UNKNOWN: u64 = 1 << 20;
 
 fn shifted(instant: Instant, now: Instant, epoch: Instant) -> Instant {
     match instant.checked_duration_since(now) {
@@ -153,8 +159,8 @@ fn shifted(instant: Instant, now: Instant, epoch: Instant) -> Instant {
     }
 }
 
-/// What a canonical watch remembers beside the report, as numbers.
-pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
+/// Appends the state of a canonical checker, without its report, as numbers.
+pub fn encode(checker: &InvariantChecker, epoch: Instant, to: &mut Vec<i64>) {
     let nanos = |it: Duration| i64::try_from(it.as_nanos()).unwrap_or(i64::MAX);
     let at = |it: Instant| match it.checked_duration_since(epoch) {
         Some(ahead) => nanos(ahead),
@@ -169,13 +175,18 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
         None => to.push(0),
         Some((operation, deadline)) => to.extend([id(operation), at(deadline)]),
     };
-    operation(watch.start.map(|it| (it.id.into(), it.deadline)), to);
-    to.push(watch.client.map_or(0, |it| id(it.into())));
-    match watch.question {
+    operation(checker.start.map(|it| (it.id.into(), it.deadline)), to);
+    to.push(checker.client.map_or(0, |it| id(it.into())));
+    match checker.liveness {
         None => to.push(0),
-        Some(it) => to.extend([id(it.id.into()), at(it.sent), at(it.asked), at(it.until)]),
+        Some(it) => to.extend([
+            id(it.id.into()),
+            at(it.sent),
+            at(it.unverified_since),
+            at(it.until),
+        ]),
     }
-    for slot in &watch.handlers {
+    for slot in &checker.handlers {
         match *slot {
             Slot::Idle => to.push(0),
             Slot::Registered => to.push(1),
@@ -191,8 +202,8 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
             Slot::Waiting { since, failures } => to.extend([3, at(since), i64::from(failures)]),
         }
     }
-    operation(watch.stop.map(|it| (it.id.into(), it.deadline)), to);
-    match watch.bus {
+    operation(checker.stop.map(|it| (it.id.into(), it.deadline)), to);
+    match checker.bus {
         Bus::NotLive {
             newest,
             proofs,
@@ -200,16 +211,16 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
         } => to.extend([0, at(newest), i64::from(proofs), i64::from(proved)]),
         Bus::Live {
             evidence,
-            failed,
-            doubted,
+            failures,
+            suspicion,
             partial,
         } => {
             to.extend([1, at(evidence)]);
-            match failed {
+            match failures {
                 None => to.push(0),
-                Some(row) => to.extend([i64::from(row.count), at(row.since)]),
+                Some(it) => to.extend([i64::from(it.count), at(it.since)]),
             }
-            match doubted {
+            match suspicion {
                 None => to.push(0),
                 Some(it) => {
                     to.extend([
@@ -223,10 +234,10 @@ pub fn pack(watch: &Watch, epoch: Instant, to: &mut Vec<i64>) {
             some_at(partial, to);
         }
     }
-    to.push(i64::from(watch.unproved));
-    some_at(watch.waiting, to);
-    some_at(watch.sent, to);
-    to.push(at(watch.tried));
-    some_at(watch.ran, to);
-    some_at(watch.ending, to);
+    to.push(i64::from(checker.starts_without_proof));
+    some_at(checker.start_waits_since, to);
+    some_at(checker.last_message, to);
+    to.push(at(checker.last_attempt));
+    some_at(checker.left_running, to);
+    some_at(checker.shutdown_at, to);
 }

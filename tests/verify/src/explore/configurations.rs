@@ -1,4 +1,4 @@
-//! The universes: small configurations, and surroundings that may do one thing or another.
+//! The model configurations: small settings, each with what its environment may do.
 
 use std::time::Duration;
 
@@ -8,61 +8,61 @@ use livebus_core::{
 
 use super::moves::BusState;
 
-/// A configuration in ticks, and what its surroundings may do.
+/// A configuration in ticks, and what its environment may do.
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is one thing that happens or does not"
+    reason = "each is one thing that the environment does or does not do"
 )]
-pub struct Universe {
-    /// What it is for, in a word or two.
+pub struct ModelConfiguration {
+    /// Its name: what it is about.
     pub name: &'static str,
-    /// The supervisor's.
+    /// The configuration of the supervisor.
     pub config: Config,
-    /// Everything happens at multiples of this.
+    /// All instants are multiples of this.
     pub tick: Duration,
-    /// What the bus may do.
+    /// The states of the bus.
     pub buses: Vec<BusState>,
-    /// How liveness messages may fail.
+    /// The failures of liveness messages.
     pub failures: Vec<FailureClass>,
     /// Whether there is ordinary traffic.
     pub traffic: bool,
-    /// Whether traffic is told late: up to so many ticks after it was observed.
-    pub old_news: Option<u8>,
-    /// Whether the client library gives hints, true or false.
-    pub hints: bool,
+    /// Whether evidence arrives late: up to this many ticks after it was observed.
+    pub late_evidence: Option<u8>,
+    /// Whether there are suspicions, justified or not.
+    pub suspicions: bool,
     /// Whether clients are lost.
     pub losses: bool,
-    /// Whether the service may end.
+    /// Whether the service may request its shutdown.
     pub shutdown: bool,
-    /// Whether the process may sleep, for so many ticks.
+    /// Whether the process may sleep, and for how many ticks.
     pub sleeps: Option<u8>,
-    /// Good answers are under way for so many ticks at the most, and arrive though the bus is gone.
+    /// The maximum number of ticks for which a good answer is in flight; it arrives though the bus is gone.
     pub flight: u32,
-    /// How many states there are, which the tests pin.
+    /// The number of states, which the tests pin.
     pub states: usize,
 }
 
-impl Universe {
-    /// A duration, in ticks.
+impl ModelConfiguration {
+    /// Returns a duration in ticks.
     #[must_use]
     pub fn ticks(&self, duration: Duration) -> u32 {
         u32::try_from(duration.as_nanos() / self.tick.as_nanos()).unwrap_or(u32::MAX)
     }
 
-    /// The places of its handlers.
+    /// Returns the indexes of its handlers.
     #[must_use]
     pub fn handlers(&self) -> std::ops::Range<u8> {
         0..u8::try_from(self.config.settings().handlers.len()).unwrap_or(u8::MAX)
     }
 
-    /// Whether leaders may be missing.
+    /// Returns whether leaders may be missing.
     #[must_use]
     pub fn has_leaderless(&self) -> bool {
         self.buses.contains(&BusState::Leaderless)
     }
 
-    /// The detection bound, in ticks, with what answers may take on their way.
+    /// Returns the detection bound in ticks, plus the time for which an answer may be in flight.
     #[must_use]
     pub fn bound(&self, leaderless: bool) -> u32 {
         let bound = if leaderless {
@@ -76,13 +76,13 @@ impl Universe {
     fn new(name: &'static str, settings: Settings, states: usize) -> Self {
         Self {
             name,
-            config: Config::new(settings).expect("a universe has a valid configuration"),
+            config: Config::new(settings).expect("a model configuration is valid"),
             tick: TICK,
             buses: vec![BusState::Up, BusState::Down, BusState::Hung],
             failures: vec![FailureClass::Unreachable],
             traffic: false,
-            old_news: None,
-            hints: false,
+            late_evidence: None,
+            suspicions: false,
             losses: false,
             shutdown: false,
             sleeps: None,
@@ -98,7 +98,7 @@ const fn ticks(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Small numbers, each different from its neighbours where that can matter.
+/// Small durations, different from each other where that can make a difference.
 fn small() -> Settings {
     Settings {
         start_timeout: ticks(2),
@@ -129,10 +129,13 @@ fn small() -> Settings {
     }
 }
 
-/// The small universes, each about one thing: for every change, and for faulty cores.
+/// The small model configurations, each about one thing: for every change, and for faulty cores.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "a table, one entry per universe")]
-pub fn universes() -> Vec<Universe> {
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table, one entry per configuration"
+)]
+pub fn small_configurations() -> Vec<ModelConfiguration> {
     let everything_fails = vec![
         FailureClass::Unreachable,
         FailureClass::Tls,
@@ -141,36 +144,36 @@ pub fn universes() -> Vec<Universe> {
     ];
     let handlers = vec![Handler::required("orders"), Handler::optional("audit")];
     vec![
-        Universe {
+        ModelConfiguration {
             traffic: true,
             shutdown: true,
-            ..Universe::new("traffic", small(), 731)
+            ..ModelConfiguration::new("traffic", small(), 731)
         },
-        Universe {
+        ModelConfiguration {
             traffic: true,
-            old_news: Some(1),
-            hints: true,
+            late_evidence: Some(1),
+            suspicions: true,
             shutdown: true,
-            ..Universe::new("hints", small(), 3_419)
+            ..ModelConfiguration::new("suspicions", small(), 3_419)
         },
-        Universe {
+        ModelConfiguration {
             failures: everything_fails.clone(),
-            hints: true,
+            suspicions: true,
             losses: true,
             shutdown: true,
-            ..Universe::new("failures", small(), 2_689)
+            ..ModelConfiguration::new("failures", small(), 2_689)
         },
-        Universe {
+        ModelConfiguration {
             buses: vec![BusState::Up, BusState::Hung, BusState::Leaderless],
             failures: vec![FailureClass::NoLeader],
             traffic: true,
-            hints: true,
-            ..Universe::new("leaders", small(), 4_030)
+            suspicions: true,
+            ..ModelConfiguration::new("leaders", small(), 4_030)
         },
-        Universe {
+        ModelConfiguration {
             losses: true,
             shutdown: true,
-            ..Universe::new(
+            ..ModelConfiguration::new(
                 "handlers",
                 Settings {
                     handlers: handlers.clone(),
@@ -179,14 +182,14 @@ pub fn universes() -> Vec<Universe> {
                 12_231,
             )
         },
-        Universe {
+        ModelConfiguration {
             traffic: true,
-            hints: true,
+            suspicions: true,
             sleeps: Some(9),
             shutdown: true,
-            ..Universe::new(
+            ..ModelConfiguration::new(
                 "sleep",
-                // So long that evidence and more bad news come while the message of a suspicion is under way.
+                // So long that evidence and more suspicions come while the liveness message of a suspicion is in flight.
                 Settings {
                     suspicion_timeout: ticks(2),
                     ..small()
@@ -194,17 +197,17 @@ pub fn universes() -> Vec<Universe> {
                 3_846,
             )
         },
-        Universe {
+        ModelConfiguration {
             flight: 1,
-            hints: true,
-            ..Universe::new("flight", small(), 1_495)
+            suspicions: true,
+            ..ModelConfiguration::new("flight", small(), 1_495)
         },
-        Universe {
+        ModelConfiguration {
             failures: everything_fails.clone(),
             traffic: true,
-            old_news: Some(1),
-            hints: true,
-            ..Universe::new(
+            late_evidence: Some(1),
+            suspicions: true,
+            ..ModelConfiguration::new(
                 "strict and slow",
                 Settings {
                     on_rejection: RejectionPolicy::NotLive,
@@ -216,12 +219,12 @@ pub fn universes() -> Vec<Universe> {
                 10_188,
             )
         },
-        Universe {
+        ModelConfiguration {
             traffic: true,
-            old_news: Some(3),
-            ..Universe::new(
-                "old news",
-                // As old as the bound at the most, and older than the live interval.
+            late_evidence: Some(3),
+            ..ModelConfiguration::new(
+                "late evidence",
+                // Evidence may be as old as the bound, and older than the live interval.
                 Settings {
                     live_interval: ticks(2),
                     liveness_timeout: ticks(1),
@@ -232,13 +235,13 @@ pub fn universes() -> Vec<Universe> {
                 1_159,
             )
         },
-        Universe {
+        ModelConfiguration {
             failures: vec![FailureClass::Unreachable, FailureClass::ClientFatal],
             traffic: true,
-            hints: true,
+            suspicions: true,
             losses: true,
             shutdown: true,
-            ..Universe::new(
+            ..ModelConfiguration::new(
                 "as in voltha",
                 Settings {
                     start_backoff: Backoff::fixed(ticks(2)),
@@ -260,10 +263,10 @@ pub fn universes() -> Vec<Universe> {
     ]
 }
 
-/// Everything at once: the one that stateright and our own search count on every change.
+/// All moves at once. Both searches count its states on every change.
 #[must_use]
-pub fn everything() -> Universe {
-    Universe {
+pub fn everything() -> ModelConfiguration {
+    ModelConfiguration {
         buses: vec![
             BusState::Up,
             BusState::Down,
@@ -276,12 +279,12 @@ pub fn everything() -> Universe {
             FailureClass::TopicMissing,
         ],
         traffic: true,
-        old_news: Some(1),
-        hints: true,
+        late_evidence: Some(1),
+        suspicions: true,
         losses: true,
         sleeps: Some(9),
         shutdown: true,
-        ..Universe::new(
+        ..ModelConfiguration::new(
             "everything",
             Settings {
                 handlers: vec![Handler::required("orders"), Handler::optional("audit")],
@@ -293,9 +296,9 @@ pub fn everything() -> Universe {
     }
 }
 
-/// The same with longer times, where that makes more orders of events: more than 25 million states, for the long command.
+/// All moves with longer times, which allow more orders of events: more than 25 million states, for the long command.
 #[must_use]
-pub fn large() -> Universe {
+pub fn large() -> ModelConfiguration {
     let longer = Settings {
         live_interval: ticks(4),
         liveness_timeout: ticks(3),
@@ -311,13 +314,13 @@ pub fn large() -> Universe {
         handlers: vec![Handler::required("orders"), Handler::optional("audit")],
         ..small()
     };
-    let Universe {
+    let ModelConfiguration {
         name,
         config,
         states,
         ..
-    } = Universe::new("large", longer, 28_539_076);
-    Universe {
+    } = ModelConfiguration::new("large", longer, 28_539_076);
+    ModelConfiguration {
         name,
         config,
         states,

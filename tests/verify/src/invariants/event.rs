@@ -1,4 +1,4 @@
-//! What is told: whether it must be taken, and what it proves.
+//! Follows the events: whether each must be accepted, and what it proves.
 
 use std::time::Instant;
 
@@ -7,62 +7,62 @@ use livebus_core::{
     RegistrationId, RejectionPolicy, Status,
 };
 
-use super::books::{Bus, Doubt, Slot, Watch};
+use super::bookkeeping::{Bus, InvariantChecker, Slot, Suspicion};
 use super::claim::Claim;
-use super::{Seen, hold};
+use super::{Step, check};
 
-impl Watch {
-    pub(super) fn hear(
+impl InvariantChecker {
+    pub(super) fn on_event(
         &mut self,
         config: &Config,
-        seen: &Seen<'_>,
+        step: &Step<'_>,
         event: Event,
     ) -> Result<(), Claim> {
-        let now = seen.now;
-        let taken = match event {
-            Event::StartAnswered { id, result } => self.start_answered(seen, id, result)?,
+        let now = step.now;
+        let accepted = match event {
+            Event::StartAnswered { id, result } => self.on_start_answered(step, id, result)?,
             Event::LivenessAnswered { id, result } => {
-                self.liveness_answered(config, seen, id, result)?
+                self.on_liveness_answered(config, step, id, result)?
             }
             Event::RegistrationAnswered { id, result } => {
-                self.registration_answered(now, id, result)
+                self.on_registration_answered(now, id, result)
             }
             Event::StopAnswered { id, .. } => {
-                let taken = self.stop.is_some_and(|it| it.id == id && it.deadline > now);
+                let accepted = self.stop.is_some_and(|it| it.id == id && it.deadline > now);
                 self.stop = self.stop.filter(|it| it.id != id);
-                taken
+                accepted
             }
             Event::ClientLost { client, .. } => {
-                let taken = self.client == Some(client) && self.ending.is_none();
-                if taken {
-                    self.reason = true;
-                    self.ends_first(seen)?;
+                let accepted = self.client == Some(client) && self.shutdown_at.is_none();
+                if accepted {
+                    self.step_ends_running = true;
+                    self.check_ends_running_first(step)?;
                 }
-                taken
+                accepted
             }
             Event::Live { at } => {
-                self.traffic(config, now, at.min(now));
+                self.on_evidence(config, now, at.min(now));
                 true
             }
             Event::Suspicion(_) => {
-                self.bad_news(config, seen)?;
+                self.on_suspicion(config, step)?;
                 true
             }
             Event::Shutdown => {
-                self.shutdown(seen)?;
+                self.on_shutdown(step)?;
                 true
             }
         };
-        hold(
-            seen.call.stale == u64::from(!taken),
+        check(
+            step.effects.stale == u64::from(!accepted),
             Claim::StaleDoesNothing,
         )?;
-        hold(taken || seen.actions.is_empty(), Claim::StaleDoesNothing)
+        check(accepted || step.actions.is_empty(), Claim::StaleDoesNothing)
     }
 
-    fn start_answered(
+    fn on_start_answered(
         &mut self,
-        seen: &Seen<'_>,
+        step: &Step<'_>,
         id: ClientId,
         result: Result<(), Failure>,
     ) -> Result<bool, Claim> {
@@ -71,58 +71,58 @@ impl Watch {
         }
         self.start = None;
         if result.is_err() {
-            self.waiting = Some(seen.now);
+            self.start_waits_since = Some(step.now);
             return Ok(true);
         }
         self.client = Some(id);
-        self.bus = Bus::unproved(seen.now);
+        self.bus = Bus::without_proof(step.now);
         let sends = |it: &&Action| matches!(it, Action::SendLiveness { .. });
         let registers = |it: &&Action| matches!(it, Action::RegisterHandler { .. });
-        hold(
-            seen.actions.iter().filter(sends).count() == 1
-                && seen.actions.iter().filter(registers).count() == self.handlers.len(),
+        check(
+            step.actions.iter().filter(sends).count() == 1
+                && step.actions.iter().filter(registers).count() == self.handlers.len(),
             Claim::FirstMessageAtOnce,
         )?;
         Ok(true)
     }
 
-    fn liveness_answered(
+    fn on_liveness_answered(
         &mut self,
         config: &Config,
-        seen: &Seen<'_>,
+        step: &Step<'_>,
         id: LivenessId,
         result: Result<(), Failure>,
     ) -> Result<bool, Claim> {
-        let Some(question) = self.question.filter(|it| it.id == id) else {
+        let Some(message) = self.liveness.filter(|it| it.id == id) else {
             return Ok(false);
         };
-        self.question = None;
+        self.liveness = None;
         let failure = match result {
             Ok(()) => {
-                self.answered_well(config, seen.now);
+                self.on_good_answer(config, step.now);
                 return Ok(true);
             }
             Err(failure) => failure,
         };
-        self.interval_failed(config, failure);
+        self.on_interval_failed(config, failure);
         match failure.class.kind() {
             FailureKind::Rejected if config.settings().on_rejection == RejectionPolicy::Live => {
-                self.answered_well(config, seen.now);
+                self.on_good_answer(config, step.now);
             }
             FailureKind::Definitive | FailureKind::Rejected => {
-                self.reason = true;
-                self.ends_first(seen)?;
+                self.step_ends_running = true;
+                self.check_ends_running_first(step)?;
             }
-            FailureKind::Partial => self.leaders_missing(seen.now),
-            FailureKind::Ambiguous => self.failed(question),
+            FailureKind::Partial => self.on_leaders_missing(step.now),
+            FailureKind::Ambiguous => self.on_ambiguous_failure(message),
         }
         if failure.class == FailureClass::ClientFatal {
-            self.reason = true;
+            self.step_ends_running = true;
         }
         Ok(true)
     }
 
-    fn registration_answered(
+    fn on_registration_answered(
         &mut self,
         now: Instant,
         id: RegistrationId,
@@ -148,78 +148,78 @@ impl Watch {
         false
     }
 
-    fn traffic(&mut self, config: &Config, now: Instant, at: Instant) {
-        if self.client.is_none() || self.ending.is_some() {
+    fn on_evidence(&mut self, config: &Config, now: Instant, at: Instant) {
+        if self.client.is_none() || self.shutdown_at.is_some() {
             return;
         }
         match self.bus {
             Bus::NotLive { newest, .. } => {
                 if at > newest && at + config.detection_bound() > now {
-                    self.proof(config, now, at);
+                    self.on_proof(config, now, at);
                 }
             }
             Bus::Live { evidence, .. } => {
                 if at > evidence {
-                    self.proof(config, now, at);
+                    self.on_proof(config, now, at);
                 }
             }
         }
     }
 
-    fn bad_news(&mut self, config: &Config, seen: &Seen<'_>) -> Result<(), Claim> {
-        let now = seen.now;
+    fn on_suspicion(&mut self, config: &Config, step: &Step<'_>) -> Result<(), Claim> {
+        let now = step.now;
         let settings = config.settings();
-        if let Bus::Live { doubted, .. } = &mut self.bus
+        if let Bus::Live { suspicion, .. } = &mut self.bus
             && self.client.is_some()
-            && self.ending.is_none()
+            && self.shutdown_at.is_none()
         {
             if settings.on_suspicion == OnSuspicion::NotReady {
-                self.reason = true;
-                return self.ends_first(seen);
+                self.step_ends_running = true;
+                return self.check_ends_running_first(step);
             }
-            *doubted = Some(Doubt {
+            *suspicion = Some(Suspicion {
                 newest: now,
-                ..doubted.unwrap_or(Doubt {
+                ..suspicion.unwrap_or(Suspicion {
                     oldest: now,
                     newest: now,
                     confirmed: false,
                     counted: now,
                 })
             });
-            if let Some(question) = &mut self.question {
-                question.asked = now;
-                question.until = question.until.min(now + settings.suspicion_timeout);
+            if let Some(message) = &mut self.liveness {
+                message.unverified_since = now;
+                message.until = message.until.min(now + settings.suspicion_timeout);
             }
         }
         Ok(())
     }
 
-    fn shutdown(&mut self, seen: &Seen<'_>) -> Result<(), Claim> {
-        if self.ending.is_some() {
-            return hold(seen.actions.is_empty(), Claim::EndInOrder);
+    fn on_shutdown(&mut self, step: &Step<'_>) -> Result<(), Claim> {
+        if self.shutdown_at.is_some() {
+            return check(step.actions.is_empty(), Claim::ShutdownInOrder);
         }
-        self.reason = true;
-        self.ending = Some(seen.now);
-        let first = seen.actions.first();
+        self.step_ends_running = true;
+        self.shutdown_at = Some(step.now);
+        let first = step.actions.first();
         let ends = matches!(first, Some(Action::SetStatus(it)) if it.status == Status::NotReady);
-        hold(ends, Claim::EndInOrder)?;
-        // The stop ends whatever else is under way, a start and a liveness message too.
+        check(ends, Claim::ShutdownInOrder)?;
+        // The stop ends every other operation in flight, a start and a liveness message too.
         self.start = None;
-        self.waiting = None;
-        self.question = None;
+        self.start_waits_since = None;
+        self.liveness = None;
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot {
-                self.left_behind.push(operation.id.into());
+                self.to_discard.push(operation.id.into());
             }
             *slot = Slot::Idle;
         }
         Ok(())
     }
 
-    /// The bus was proved to work, at `at`, which is told at `now`.
-    fn proof(&mut self, config: &Config, now: Instant, at: Instant) {
+    /// The bus was proved to work at `at`, and the supervisor received that at `now`.
+    fn on_proof(&mut self, config: &Config, now: Instant, at: Instant) {
         let settings = config.settings();
-        self.tried = now;
+        self.last_attempt = now;
         match &mut self.bus {
             Bus::NotLive {
                 newest,
@@ -232,26 +232,26 @@ impl Watch {
                 if *proofs >= settings.successes_to_ready {
                     self.bus = Bus::Live {
                         evidence: at,
-                        failed: None,
-                        doubted: None,
+                        failures: None,
+                        suspicion: None,
                         partial: None,
                     };
-                    self.unproved = 0;
-                    if let Some(question) = &mut self.question {
-                        question.until = question.until.min(now + settings.liveness_timeout);
+                    self.starts_without_proof = 0;
+                    if let Some(message) = &mut self.liveness {
+                        message.until = message.until.min(now + settings.liveness_timeout);
                     }
                 }
             }
             Bus::Live {
                 evidence,
-                failed,
-                doubted,
+                failures,
+                suspicion,
                 partial,
             } => {
                 *evidence = at;
-                *failed = failed.filter(|row| at <= row.since);
-                // What refutes older news alone leaves the newest: the bound counts from there.
-                *doubted = doubted.filter(|it| at <= it.newest).map(|it| Doubt {
+                *failures = failures.filter(|it| at <= it.since);
+                // Evidence that refutes only older suspicions leaves the newest: the bound counts from there.
+                *suspicion = suspicion.filter(|it| at <= it.newest).map(|it| Suspicion {
                     counted: if at > it.oldest {
                         it.counted.max(it.newest)
                     } else {
@@ -264,37 +264,37 @@ impl Watch {
         }
     }
 
-    fn leaders_missing(&mut self, now: Instant) {
+    fn on_leaders_missing(&mut self, now: Instant) {
         if let Bus::Live {
             evidence,
-            failed,
-            doubted,
+            failures,
+            suspicion,
             partial,
         } = &mut self.bus
         {
             *partial = Some(partial.unwrap_or(now).max(*evidence));
-            (*failed, *doubted) = (None, None);
+            (*failures, *suspicion) = (None, None);
         }
     }
 
-    /// A liveness message was answered well: that settles whatever was wrong.
-    fn answered_well(&mut self, config: &Config, now: Instant) {
-        self.proof(config, now, now);
+    /// A liveness message was answered well: that refutes every failure and suspicion.
+    fn on_good_answer(&mut self, config: &Config, now: Instant) {
+        self.on_proof(config, now, now);
         if let Bus::Live {
-            failed,
-            doubted,
+            failures,
+            suspicion,
             partial,
             ..
         } = &mut self.bus
         {
-            (*failed, *doubted, *partial) = (None, None, None);
+            (*failures, *suspicion, *partial) = (None, None, None);
         }
     }
 
-    /// What ends Running is told first of all.
-    fn ends_first(&self, seen: &Seen<'_>) -> Result<(), Claim> {
-        let ends = matches!(seen.actions.first(), Some(Action::SetStatus(it)) if it.status != Status::Running);
-        hold(
+    /// Checks that the report that ends Running is the first action.
+    fn check_ends_running_first(&self, step: &Step<'_>) -> Result<(), Claim> {
+        let ends = matches!(step.actions.first(), Some(Action::SetStatus(it)) if it.status != Status::Running);
+        check(
             self.report.status != Status::Running || ends,
             Claim::DefinitiveFirst,
         )

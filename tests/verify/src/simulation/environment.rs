@@ -1,4 +1,4 @@
-//! The world: virtual time, and what will happen.
+//! The env: virtual time, and what will happen.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -7,58 +7,58 @@ use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Event, LivenessId};
 
-use super::broken::Broken;
 use super::cluster::Cluster;
 use super::configs::{self, Unit};
 use super::log::Log;
 use super::rates::Rates;
 use super::service::{Life, NEVER, Service};
 use super::summary::{Situation, Summary};
+use super::violation::Violation;
 use crate::rng::Rng;
 
-/// Where virtual time begins. Nothing depends on which instant it is.
+/// The beginning of virtual time. Nothing depends on which instant it is.
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A process with its services, and the bus that they use.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Environment {
     pub(super) rng: Rng,
     pub(super) rates: Rates,
     pub(super) cluster: Cluster,
     pub(super) services: Vec<Service>,
-    /// What time it is, in nanoseconds.
+    /// The current time, in nanoseconds.
     pub(super) clock: u64,
     pub(super) epoch: Instant,
-    future: BinaryHeap<Reverse<Due>>,
-    /// How many things were put into the future: those of one instant happen in the order in which they were.
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    /// The number of occurrences scheduled so far. Those of one instant happen in the order in which they were scheduled.
     order: u64,
-    pub(super) happened: u64,
-    /// The longest time that an answer which proved something was under way.
+    pub(super) processed: u64,
+    /// The maximum time for which an answer that proved something was in flight.
     pub(super) flight: u64,
-    /// The shortest timeout of all services.
+    /// The minimum timeout of all services.
     pub(super) timeout: u64,
-    /// The detection bound that everything else is measured by.
+    /// The maximum detection bound of all services, by which other durations are scaled.
     pub(super) pace: u64,
     pub(super) healed: bool,
-    /// Room for what one step leads to.
+    /// A buffer for the actions of one step.
     pub(super) actions: Vec<Action>,
     pub(super) summary: Summary,
     pub(super) log: Log,
 }
 
-/// What will happen, and when.
+/// A scheduled occurrence.
 #[derive(Debug, Clone, Copy)]
-struct Due {
+struct Scheduled {
     at: u64,
     order: u64,
-    what: What,
+    what: Occurrence,
 }
 
-/// What happens.
+/// Something that happens in the environment.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum What {
-    /// Something comes to a supervisor's inbox.
-    Told {
+pub(super) enum Occurrence {
+    /// An event arrives in the inbox of a supervisor.
+    Input {
         service: usize,
         life: u32,
         event: Event,
@@ -69,48 +69,48 @@ pub(super) enum What {
         life: u32,
         id: LivenessId,
     },
-    /// Half a round's time is over: are there other brokers?
+    /// Half the time of a round is over: the client looks for other brokers.
     HalfTime {
         service: usize,
         life: u32,
         id: LivenessId,
     },
-    /// A broker goes or comes.
+    /// A broker fails or comes back.
     Broker(usize),
-    /// Those who noticed that a broker is gone elect others.
+    /// The partitions of a broker that failed get other leaders.
     Election(usize),
-    /// The network breaks, or is mended.
+    /// The network breaks, or works again.
     Network,
-    /// Brokers begin to refuse, or cease to.
+    /// The brokers begin or stop to refuse.
     Refusal,
-    /// A hint of the client library: so many more follow.
-    Hint { service: usize, more: u64 },
-    /// A hint without any reason.
-    FalseHint,
-    /// A client is beyond repair.
+    /// A suspicion of the client library; this many more follow.
+    Suspicion { service: usize, more: u64 },
+    /// A suspicion without a reason.
+    FalseSuspicion,
+    /// A client is lost.
     ClientLost,
-    /// A supervisor begins.
+    /// A supervisor starts.
     Begin(usize),
 }
 
-impl World {
-    pub(super) fn draw(seed: u64, log: Log) -> Result<Self, Broken> {
+impl Environment {
+    pub(super) fn draw(seed: u64, log: Log) -> Result<Self, Violation> {
         let mut rng = Rng::new(seed);
         let unit = Unit::draw(&mut rng);
         let count = rng.pick(&[1_usize, 1, 1, 2, 3]);
-        // Presets keep to themselves: a second and a millisecond do not get to meet.
+        // Presets have seconds and drawn settings may have milliseconds, so the two are not mixed.
         let presets = rng.below(4) == 0;
         let mut services = Vec::with_capacity(count);
         for _ in 0..count {
             let preset = presets.then(|| rng.below(3));
             let config = configs::draw(&mut rng, preset, unit);
-            services.push(Service::new(config.map_err(|_| Broken::ConfigRefused)?));
+            services.push(Service::new(config.map_err(|_| Violation::ConfigRejected)?));
         }
         let pace = services.iter().map(|it| it.bound).max().unwrap_or(1);
-        let timeout = services.iter().map(shortest_timeout).min().unwrap_or(1);
+        let timeout = services.iter().map(min_timeout).min().unwrap_or(1);
         let rates = Rates::draw(&mut rng, pace, timeout);
         let cluster = Cluster::draw(&mut rng);
-        let mut world = Self {
+        let mut env = Self {
             flight: rates.latency * 6,
             rng,
             rates,
@@ -118,9 +118,9 @@ impl World {
             services,
             clock: 0,
             epoch: *EPOCH,
-            future: BinaryHeap::with_capacity(64),
+            queue: BinaryHeap::with_capacity(64),
             order: 0,
-            happened: 0,
+            processed: 0,
             timeout,
             pace,
             healed: false,
@@ -131,26 +131,26 @@ impl World {
             },
             log,
         };
-        for service in &world.services {
+        for service in &env.services {
             let settings = service.config.settings();
-            world.log.note(0, format_args!("{settings:?}"));
+            env.log.note(0, format_args!("{settings:?}"));
         }
-        world.begin_faults();
-        Ok(world)
+        env.begin_faults();
+        Ok(env)
     }
 
     fn begin_faults(&mut self) {
         for service in 0..self.services.len() {
             let delay = self.rng.below(self.timeout * 2);
-            self.after(delay, What::Begin(service));
+            self.after(delay, Occurrence::Begin(service));
         }
         for broker in 0..self.cluster.brokers() {
-            self.recur(self.rates.broker_up, What::Broker(broker));
+            self.recur(self.rates.broker_up, Occurrence::Broker(broker));
         }
-        self.recur(self.rates.network_open, What::Network);
-        self.recur(self.rates.no_refusal, What::Refusal);
-        self.recur(self.rates.false_hints, What::FalseHint);
-        self.recur(self.rates.client_lost, What::ClientLost);
+        self.recur(self.rates.network_open, Occurrence::Network);
+        self.recur(self.rates.no_refusal, Occurrence::Refusal);
+        self.recur(self.rates.false_suspicions, Occurrence::FalseSuspicion);
+        self.recur(self.rates.client_lost, Occurrence::ClientLost);
     }
 
     pub(super) fn instant(&self, at: u64) -> Instant {
@@ -162,29 +162,29 @@ impl World {
         u64::try_from(since.as_nanos()).unwrap_or(NEVER)
     }
 
-    pub(super) fn after(&mut self, delay: u64, what: What) {
+    pub(super) fn after(&mut self, delay: u64, what: Occurrence) {
         self.at(self.clock.saturating_add(delay), what);
     }
 
-    pub(super) fn at(&mut self, at: u64, what: What) {
+    pub(super) fn at(&mut self, at: u64, what: Occurrence) {
         self.order += 1;
         let order = self.order;
-        self.future.push(Reverse(Due { at, order, what }));
+        self.queue.push(Reverse(Scheduled { at, order, what }));
     }
 
-    /// Once more after about this time; never, if it is zero.
-    pub(super) fn recur(&mut self, mean: u64, what: What) {
+    /// Schedules an occurrence after about this time, or never if it is zero.
+    pub(super) fn recur(&mut self, mean: u64, what: Occurrence) {
         if mean > 0 {
             let delay = self.rng.around(mean);
             self.after(delay, what);
         }
     }
 
-    /// Lets everything happen that does until `until`, or until there were so many events.
-    pub(super) fn advance(&mut self, until: u64, events: u64) -> Result<(), Broken> {
+    /// Advances the time to `until`, or until there were this many events.
+    pub(super) fn advance(&mut self, until: u64, events: u64) -> Result<(), Violation> {
         let mut at_once = 0;
         while self.summary.events < events {
-            let due = self.future.peek().map_or(NEVER, |Reverse(due)| due.at);
+            let due = self.queue.peek().map_or(NEVER, |Reverse(due)| due.at);
             let (mut wakes, mut sleeper) = (NEVER, 0);
             for (number, service) in self.services.iter().enumerate() {
                 let at = service.wakes();
@@ -193,19 +193,19 @@ impl World {
                 }
             }
             let next = due.min(wakes);
-            if next > until || next == NEVER || self.happened > self.most_happenings(events) {
+            if next > until || next == NEVER || self.processed > self.max_occurrences(events) {
                 break;
             }
-            self.happened += 1;
+            self.processed += 1;
             at_once = if next > self.clock { 0 } else { at_once + 1 };
-            if at_once > MOST_AT_ONCE {
-                return Err(Broken::HotLoop);
+            if at_once > MAX_AT_ONE_INSTANT {
+                return Err(Violation::HotLoop);
             }
             self.clock = self.clock.max(next);
             if wakes <= due {
                 self.wake(sleeper)?;
-            } else if let Some(Reverse(due)) = self.future.pop() {
-                self.happen(due.what)?;
+            } else if let Some(Reverse(due)) = self.queue.pop() {
+                self.process(due.what)?;
             }
         }
         if until != NEVER && self.summary.events < events {
@@ -214,8 +214,8 @@ impl World {
         Ok(())
     }
 
-    /// What happens to the bus alone is no event; a world in which little else happens has an end too.
-    const fn most_happenings(&self, events: u64) -> u64 {
+    /// Limits the occurrences that are no event of a supervisor, so that a run in which little else happens ends too.
+    const fn max_occurrences(&self, events: u64) -> u64 {
         if self.healed {
             NEVER
         } else {
@@ -223,36 +223,36 @@ impl World {
         }
     }
 
-    fn happen(&mut self, what: What) -> Result<(), Broken> {
+    fn process(&mut self, what: Occurrence) -> Result<(), Violation> {
         match what {
-            What::Told {
+            Occurrence::Input {
                 service,
                 life,
                 event,
-            } => return self.tell(service, life, event),
-            What::Retry { service, life, id } => self.retry(service, life, id),
-            What::HalfTime { service, life, id } => self.half_time(service, life, id),
-            What::Broker(broker) => self.broker(broker),
-            What::Election(broker) => {
+            } => return self.deliver(service, life, event),
+            Occurrence::Retry { service, life, id } => self.retry(service, life, id),
+            Occurrence::HalfTime { service, life, id } => self.half_time(service, life, id),
+            Occurrence::Broker(broker) => self.broker(broker),
+            Occurrence::Election(broker) => {
                 if self.cluster.elect(broker, &mut self.rng) {
                     self.summary.note(Situation::Elected);
                     self.changed(true);
                 }
             }
-            What::Network => self.network(),
-            What::Refusal => self.refusal(),
-            What::Hint { service, more } => return self.hint(service, more),
-            What::FalseHint => {
+            Occurrence::Network => self.network(),
+            Occurrence::Refusal => self.refusal(),
+            Occurrence::Suspicion { service, more } => return self.on_suspicion(service, more),
+            Occurrence::FalseSuspicion => {
                 let service = self.any_service();
-                self.recur(self.rates.false_hints, What::FalseHint);
+                self.recur(self.rates.false_suspicions, Occurrence::FalseSuspicion);
                 let more = self.storm();
-                return self.hint(service, more);
+                return self.on_suspicion(service, more);
             }
-            What::ClientLost => {
-                self.recur(self.rates.client_lost, What::ClientLost);
-                return self.lose_client();
+            Occurrence::ClientLost => {
+                self.recur(self.rates.client_lost, Occurrence::ClientLost);
+                return self.on_client_lost();
             }
-            What::Begin(service) => return self.begin(service),
+            Occurrence::Begin(service) => return self.begin(service),
         }
         Ok(())
     }
@@ -271,10 +271,10 @@ impl Service {
     }
 }
 
-/// More than ever happens at one instant.
-const MOST_AT_ONCE: u32 = 10_000;
+/// More occurrences than there ever are at one instant.
+const MAX_AT_ONE_INSTANT: u32 = 10_000;
 
-fn shortest_timeout(service: &Service) -> u64 {
+fn min_timeout(service: &Service) -> u64 {
     let s = service.config.settings();
     let timeouts = [
         s.start_timeout,
@@ -284,45 +284,45 @@ fn shortest_timeout(service: &Service) -> u64 {
         s.liveness_timeout,
         s.not_live_interval,
     ];
-    let shortest = timeouts.into_iter().fold(Duration::MAX, Duration::min);
-    u64::try_from(shortest.as_nanos()).unwrap_or(NEVER)
+    let min = timeouts.into_iter().fold(Duration::MAX, Duration::min);
+    u64::try_from(min.as_nanos()).unwrap_or(NEVER)
 }
 
-impl PartialEq for Due {
+impl PartialEq for Scheduled {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.order) == (other.at, other.order)
     }
 }
 
-impl Eq for Due {}
+impl Eq for Scheduled {}
 
-impl PartialOrd for Due {
+impl PartialOrd for Scheduled {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Due {
+impl Ord for Scheduled {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }
 }
 
-impl World {
-    /// Whatever was yet to go wrong does not; answers under way arrive.
+impl Environment {
+    /// Removes all scheduled faults. Answers in flight still arrive.
     pub(super) fn forget_faults(&mut self) {
-        self.future.retain(|Reverse(due)| match due.what {
-            What::Told { event, .. } => event != Event::Shutdown,
-            What::Retry { .. }
-            | What::HalfTime { .. }
-            | What::Broker(_)
-            | What::Election(_)
-            | What::Network
-            | What::Refusal
-            | What::Hint { .. }
-            | What::FalseHint
-            | What::ClientLost
-            | What::Begin(_) => false,
+        self.queue.retain(|Reverse(due)| match due.what {
+            Occurrence::Input { event, .. } => event != Event::Shutdown,
+            Occurrence::Retry { .. }
+            | Occurrence::HalfTime { .. }
+            | Occurrence::Broker(_)
+            | Occurrence::Election(_)
+            | Occurrence::Network
+            | Occurrence::Refusal
+            | Occurrence::Suspicion { .. }
+            | Occurrence::FalseSuspicion
+            | Occurrence::ClientLost
+            | Occurrence::Begin(_) => false,
         });
     }
 }

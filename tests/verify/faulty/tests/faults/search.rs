@@ -1,6 +1,6 @@
-//! How a fault is hunted: by one machine alone, within limits.
+//! Searches for a fault with one checker alone, within limits.
 //!
-//! Only a false claim counts. A panic does not, nor more states than there should be.
+//! Only a false claim counts as detected. A panic does not, nor do more states than there should be.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,15 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use livebus_core::fault::{self, Fault};
 use livebus_verify_faulty::explore::always_leads_to::always_leads_to;
 use livebus_verify_faulty::explore::explorer::explore;
-use livebus_verify_faulty::explore::universes;
-use livebus_verify_faulty::simulation::{Broken, EVENTS_PER_SEED, simulate};
+use livebus_verify_faulty::explore::small_configurations;
+use livebus_verify_faulty::simulation::{EVENTS_PER_SEED, Violation, simulate};
 
-/// What a machine found.
+/// The result of one checker.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The claim that is false, if one is: its number and its sentence.
+    /// The claim that is false, if any: its number and its sentence.
     pub(crate) claim: Option<String>,
-    /// After so many states, or events.
+    /// The number of states or events until then.
     pub(crate) after: usize,
 }
 
@@ -27,21 +27,21 @@ impl fmt::Display for Found {
     }
 }
 
-/// A universe that a fault makes larger than this, of some thousands of states, is left for the next.
-const MOST_STATES: usize = 60_000;
+/// The maximum number of states. The small configurations have some thousands; one that a fault makes larger is given up.
+const MAX_STATES: usize = 60_000;
 
-/// Explores one small universe after another until a claim is false.
+/// Explores one small model configuration after another until a claim is false.
 ///
-/// A safety claim ends the search at once; the others are looked at when a universe is known as a whole.
-pub(crate) fn by_the_model_checker(fault: Option<&Fault>) -> Found {
+/// A false safety claim ends the search at once; the other claims are checked on the whole graph of a configuration.
+pub(crate) fn by_explorer(fault: Option<&Fault>) -> Found {
     let mut after = 0;
-    for universe in universes() {
+    for configuration in small_configurations() {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             fault::with(fault, || {
-                explore(&universe, MOST_STATES).map(|explored| {
+                explore(&configuration, MAX_STATES).map(|explored| {
                     let claim = match explored.broken {
                         Some((_, claim)) => Some(claim.to_string()),
-                        None => always_leads_to(&universe, &explored)
+                        None => always_leads_to(&configuration, &explored)
                             .broken
                             .first()
                             .map(|(claim, _)| (*claim).to_owned()),
@@ -63,19 +63,19 @@ pub(crate) fn by_the_model_checker(fault: Option<&Fault>) -> Found {
     Found { claim: None, after }
 }
 
-/// How many seeds are played before a fault counts as not noticed: the one that hides best shows in one of 600.
-const MOST_SEEDS: u64 = 5_000;
+/// The number of seeds after which a fault counts as not detected. The fault that is hardest to detect shows in one of 600 seeds.
+const MAX_SEEDS: u64 = 5_000;
 
-/// Plays one seed after another until something is false.
-pub(crate) fn by_the_simulator(fault: Option<&Fault>) -> Found {
+/// Simulates one seed after another until something is false.
+pub(crate) fn by_simulation(fault: Option<&Fault>) -> Found {
     let mut after = 0;
-    for seed in 0..MOST_SEEDS {
+    for seed in 0..MAX_SEEDS {
         match fault::with(fault, || simulate(seed, EVENTS_PER_SEED)) {
             Ok(summary) => after += count(summary.events),
             Err(failure) => {
                 after += count(failure.events);
-                if is_a_claim(failure.broken) {
-                    let claim = Some(failure.broken.to_string());
+                if is_a_claim(failure.violation) {
+                    let claim = Some(failure.violation.to_string());
                     return Found { claim, after };
                 }
             }
@@ -84,13 +84,13 @@ pub(crate) fn by_the_simulator(fault: Option<&Fault>) -> Found {
     Found { claim: None, after }
 }
 
-fn is_a_claim(broken: Broken) -> bool {
+fn is_a_claim(violation: Violation) -> bool {
     !matches!(
-        broken,
-        Broken::Panicked | Broken::NotTheSame | Broken::ConfigRefused
+        violation,
+        Violation::Panicked | Violation::NotReproducible | Violation::ConfigRejected
     )
 }
 
 fn count(events: u64) -> usize {
-    usize::try_from(events).expect("fewer events than there is memory")
+    usize::try_from(events).expect("the number of events fits into usize")
 }

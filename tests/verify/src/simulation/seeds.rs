@@ -1,23 +1,23 @@
-//! Many seeds, on as many threads as there are cores.
+//! Simulates many seeds on several threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use super::{EVENTS_PER_SEED, Failure, Summary, simulate};
+use super::{EVENTS_PER_SEED, SeedFailure, Summary, simulate};
 
 /// Which seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seeds {
-    /// So many of them.
+    /// This many.
     Count(u64),
-    /// As many as have so many events.
+    /// As many as it takes for this many events.
     Events(u64),
     /// All, until one fails.
     Forever,
 }
 
-/// Plays the seeds from `from` on. `progress` sees the sum of what each thread has seen, now and then.
+/// Simulates the seeds from `from` on. Calls `progress` with the number of events so far.
 ///
 /// # Errors
 ///
@@ -27,13 +27,13 @@ pub fn simulate_many(
     seeds: Seeds,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Summary, Box<Failure>> {
+) -> Result<Summary, Box<SeedFailure>> {
     let next = AtomicU64::new(from);
     let events = AtomicU64::new(0);
     let failed = AtomicBool::new(false);
-    let sum = Mutex::new((Summary::default(), None::<Box<Failure>>));
+    let sum = Mutex::new((Summary::default(), None::<Box<SeedFailure>>));
     let work = || {
-        let mut mine = Summary::default();
+        let mut own = Summary::default();
         let mut failure = None;
         while !failed.load(Ordering::Relaxed) {
             let so_far = events.load(Ordering::Relaxed);
@@ -49,7 +49,7 @@ pub fn simulate_many(
             match simulate(seed, EVENTS_PER_SEED) {
                 Ok(summary) => {
                     events.fetch_add(summary.events, Ordering::Relaxed);
-                    mine.add(&summary);
+                    own.add(&summary);
                     progress(so_far + summary.events);
                 }
                 Err(it) => {
@@ -59,8 +59,8 @@ pub fn simulate_many(
             }
         }
         if let Ok(mut sum) = sum.lock() {
-            sum.0.add(&mine);
-            let seed = |it: Option<&Failure>| it.map_or(u64::MAX, |it| it.seed);
+            sum.0.add(&own);
+            let seed = |it: Option<&SeedFailure>| it.map_or(u64::MAX, |it| it.seed);
             if seed(failure.as_deref()) < seed(sum.1.as_deref()) {
                 sum.1 = failure;
             }
