@@ -1,4 +1,4 @@
-//! Random stories from a seed: whatever can happen to a supervisor does, and clocks misbehave.
+//! Random runs from a seed, with all inputs of a supervisor, and with clocks that go back.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use livebus_core::{
 };
 use livebus_runner::{ObservedSupervisor, Observer};
 
-/// splitmix64: a stream of numbers that looks random.
+/// The splitmix64 generator.
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
@@ -26,7 +26,7 @@ impl Numbers {
 
     fn failure(&mut self) -> Failure {
         let class = match self.below(3) {
-            // What leads to warnings.
+            // Classes that lead to warnings.
             0 => [FailureClass::TopicMissing, FailureClass::NoLeader][self.below(2)],
             _ => FailureClass::ALL[self.below(FailureClass::ALL.len())],
         };
@@ -49,7 +49,7 @@ impl Numbers {
     }
 }
 
-/// Any of the rules that there are.
+/// Returns a configuration with random policies.
 pub(crate) fn config(seed: u64) -> Config {
     let mut numbers = Numbers(seed);
     let handlers = (0..numbers.below(4)).map(|n| match n {
@@ -73,41 +73,41 @@ pub(crate) fn config(seed: u64) -> Config {
     Config::new(settings).expect("valid by construction")
 }
 
-/// A supervisor that is recorded, and the operations that its runner knows of.
-pub(crate) struct Story {
+/// A supervisor that is recorded, with the operations in flight.
+pub(crate) struct RandomRun {
     pub(crate) supervisor: ObservedSupervisor,
     numbers: Numbers,
     clock: Instant,
     open: Vec<OpId>,
     client: ClientId,
-    /// One in so many steps asks it to stop.
+    /// One in `shutdowns` candidate steps is a shutdown.
     shutdowns: usize,
 }
 
-impl Story {
-    pub(crate) fn new(seed: u64, began: Instant, record: Box<dyn Observer>) -> Self {
+impl RandomRun {
+    pub(crate) fn new(seed: u64, began: Instant, observer: Box<dyn Observer>) -> Self {
         let supervisor = Supervisor::new(config(seed), began);
-        let mut story = Self {
-            supervisor: ObservedSupervisor::new(supervisor, began, vec![record]),
+        let mut run = Self {
+            supervisor: ObservedSupervisor::new(supervisor, began, vec![observer]),
             numbers: Numbers(!seed),
             clock: began,
             open: Vec::new(),
             client: ClientId::from_number(0),
             shutdowns: 100,
         };
-        story.drain();
-        story
+        run.drain();
+        run
     }
 
-    /// One that nobody asks to stop.
-    pub(crate) fn without_end(seed: u64, began: Instant, record: Box<dyn Observer>) -> Self {
+    /// Returns a run without a shutdown.
+    pub(crate) fn without_shutdown(seed: u64, began: Instant, observer: Box<dyn Observer>) -> Self {
         Self {
             shutdowns: usize::MAX,
-            ..Self::new(seed, began, record)
+            ..Self::new(seed, began, observer)
         }
     }
 
-    /// Up to so many steps.
+    /// Runs `steps` steps.
     pub(crate) fn run(mut self, steps: usize) -> Self {
         for _ in 0..steps {
             self.step();
@@ -116,7 +116,7 @@ impl Story {
         self
     }
 
-    /// To its end.
+    /// Shuts the supervisor down.
     pub(crate) fn stop(mut self) {
         self.supervisor.handle_event(self.clock, Event::Shutdown);
         self.drain();
@@ -127,16 +127,16 @@ impl Story {
         assert!(self.supervisor.is_stopped());
     }
 
-    /// A wake of the loop: some events, each at its own instant, then the clock, then, mostly, the actions.
+    /// Runs one iteration of a loop: some events, each at its own instant, then the time, then, usually, the actions.
     pub(crate) fn step(&mut self) {
         let now = self.later();
         for _ in 0..self.numbers.below(3) {
-            let told = match self.numbers.below(4) {
+            let at = match self.numbers.below(4) {
                 0 => now.checked_sub(self.numbers.millis(50)).unwrap_or(now),
                 _ => now,
             };
-            let event = self.event(told);
-            self.supervisor.handle_event(told, event);
+            let event = self.event(at);
+            self.supervisor.handle_event(at, event);
         }
         self.supervisor.handle_timeout(now);
         if self.numbers.below(16) > 0 {
@@ -160,7 +160,7 @@ impl Story {
         now
     }
 
-    fn event(&mut self, told: Instant) -> Event {
+    fn event(&mut self, at: Instant) -> Event {
         match self.numbers.below(16) {
             0 => Event::Suspicion(self.numbers.failure()),
             1 if self.numbers.below(4) == 0 => Event::ClientLost {
@@ -173,9 +173,9 @@ impl Story {
                 result: Ok(()),
             },
             4..=6 => Event::Live {
-                at: told.checked_sub(self.numbers.millis(50)).unwrap_or(told),
+                at: at.checked_sub(self.numbers.millis(50)).unwrap_or(at),
             },
-            _ if self.open.is_empty() => Event::Live { at: told },
+            _ if self.open.is_empty() => Event::Live { at },
             _ => {
                 let index = self.numbers.below(self.open.len());
                 let id = self.open.swap_remove(index);
@@ -203,7 +203,7 @@ impl Story {
     }
 }
 
-/// The event that answers this operation.
+/// Returns the event that answers this operation.
 fn answer(operation: OpId, result: Result<(), Failure>) -> Event {
     match operation {
         OpId::Client(id) => Event::StartAnswered { id, result },
