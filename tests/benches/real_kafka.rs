@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     node.create_topic(TOPIC, 1)?;
     let mut random = Random(0x6c69_7665_6275_7321);
 
-    println!("| what | unit | n | min | median | max | to reach |");
+    println!("| what | unit | n | min | median | max | target |");
     println!("|---|---|---|---|---|---|---|");
     idle_cost(&mut node, idle)?;
     outages(&mut node, rounds, &mut random)?;
