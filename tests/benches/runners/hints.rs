@@ -26,8 +26,8 @@ pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> any
     let (sender, messages) = unbounded();
     let bus = PromptBus::reporting(sender);
     let (settings, measured): (_, fn(&mut Running) -> anyhow::Result<Duration>) = match what {
-        SUSPICION => (quiet(OnSuspicion::Check), Running::suspicion),
-        EVIDENCE => (quiet(OnSuspicion::NotReady), Running::evidence),
+        SUSPICION => (nothing_due(OnSuspicion::Check), Running::suspicion),
+        EVIDENCE => (nothing_due(OnSuspicion::NotReady), Running::evidence),
         _ => bail!("there is no {what}"),
     };
     let (handle, changes) = start::<R>(host, &bus, settings)?;
@@ -98,7 +98,7 @@ impl Running {
 }
 
 /// Returns settings with which nothing is due for an hour, so that only observations have an effect.
-fn quiet(on_suspicion: OnSuspicion) -> Settings {
+fn nothing_due(on_suspicion: OnSuspicion) -> Settings {
     let hour = Duration::from_hours(1);
     Settings {
         live_interval: hour,

@@ -7,7 +7,7 @@
 
 mod bus;
 mod hints;
-mod quiet;
+mod idle;
 
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -30,7 +30,7 @@ const HOSTS: [Host; 3] = [
 const SUPERVISORS: [u32; 3] = [0, 1, 1_000];
 
 /// The time between the start of an idle process and its measurement.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The first argument of a measured process; then follow the subject, the host, and a count.
 const CHILD: &str = "--child";
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
     println!("|---|---|---|---|---|---|");
     for count in SUPERVISORS {
         for host in HOSTS {
-            let (process, _ready) = child(quiet::QUIET, host, count)?;
+            let (process, _ready) = child(idle::IDLE, host, count)?;
             let cost = measure_cost(process.id(), window)?;
             println!("| {count} | {host} | {cost} |");
         }
@@ -87,7 +87,7 @@ fn child(what: &str, host: Host, count: u32) -> anyhow::Result<(ChildProcess, St
 }
 
 fn measure_cost(process: u32, window: Duration) -> anyhow::Result<String> {
-    thread::sleep(SETTLE);
+    thread::sleep(SETTLE_TIME);
     let mut cost = Cost::new(process)?;
     let end = Instant::now() + window;
     while Instant::now() < end {
@@ -107,8 +107,8 @@ fn run_child(what: &str, host: &str, count: u32) -> anyhow::Result<()> {
     let host = HOSTS.into_iter().find(|it| it.name() == host);
     let host = host.context("no such host")?;
     match (what, host) {
-        (quiet::QUIET, Host::AsyncStd) => host.block_on(quiet::stay::<AsyncStdRuntime>(count)),
-        (quiet::QUIET, _) => host.block_on(quiet::stay::<TokioRuntime>(count)),
+        (idle::IDLE, Host::AsyncStd) => host.block_on(idle::stay::<AsyncStdRuntime>(count)),
+        (idle::IDLE, _) => host.block_on(idle::stay::<TokioRuntime>(count)),
         (_, Host::AsyncStd) => hints::measure::<AsyncStdRuntime>(what, host, count),
         (_, _) => hints::measure::<TokioRuntime>(what, host, count),
     }

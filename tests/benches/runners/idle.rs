@@ -8,7 +8,7 @@ use livebus_tests::host::FullRunner;
 
 use crate::bus::PromptBus;
 
-pub(crate) const QUIET: &str = "quiet";
+pub(crate) const IDLE: &str = "idle";
 
 /// Starts the supervisors at the defaults, spread over the interval of their messages; prints a line when all are Running; and
 /// stays.
