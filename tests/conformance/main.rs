@@ -6,7 +6,9 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use livebus_tests::conformance::{Host, Mistake, Scenario, crowd, life, play, scenarios};
+use livebus_tests::conformance::{
+    Host, ParseError, Scenario, lifecycle, play, play_many, scenarios,
+};
 
 mod document;
 mod executor;
@@ -17,7 +19,7 @@ use hosts::{AsyncStd, Tokio};
 use livebus_tests::threads::Threads;
 
 /// How many supervisors live at once in one process.
-const CROWD: usize = 1_000;
+const SUPERVISORS: usize = 1_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -33,10 +35,10 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn runners() -> Result<Vec<Trial>, Mistake> {
+fn runners() -> Result<Vec<Trial>, ParseError> {
     let mut scenarios = scenarios()?;
     scenarios.retain(|scenario| scenario.core_only.is_none());
-    let life = life()?;
+    let life = lifecycle()?;
     let mut trials = runner(
         "tokio, current thread",
         Tokio::current_thread,
@@ -57,17 +59,19 @@ fn runners() -> Result<Vec<Trial>, Mistake> {
 /// Every scenario on one runner, each in a place of its own.
 fn runner<H: Host>(name: &str, host: fn() -> H, all: &[Scenario], life: &Scenario) -> Vec<Trial> {
     let one = |scenario: &Scenario| {
-        let (name, world) = (
+        let (name, environment) = (
             format!("{name}: {}", scenario.sentence),
-            scenario.world.clone(),
+            scenario.environment.clone(),
         );
-        Trial::test(name, move || play(&host(), &world).map_err(Failed::from))
+        Trial::test(name, move || {
+            play(&host(), &environment).map_err(Failed::from)
+        })
     };
     let mut trials: Vec<Trial> = all.iter().map(one).collect();
-    let life = life.world.clone();
+    let life = life.environment.clone();
     trials.push(Trial::test(
         format!("{name}: a thousand supervisors in one process live the same life"),
-        move || crowd(&host(), &life, CROWD).map_err(Failed::from),
+        move || play_many(&host(), &life, SUPERVISORS).map_err(Failed::from),
     ));
     trials
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use livebus_core::{Cause, ClientId, Failure, FailureClass, Settings};
 use livebus_runner::{Builder, Bus, Observations};
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::threads::Threads;
 
 use crate::Single;
@@ -40,7 +40,7 @@ fn follows_by_the_real_clock() -> Result<(), String> {
         }
     });
     let next = |cause: Cause| loop {
-        match told.recv_timeout(PATIENCE) {
+        match told.recv_timeout(WAIT_LIMIT) {
             Ok(other) if other == cause => return Ok(()),
             Ok(_) => {}
             Err(error) => return Err(format!("no {cause:?}: {error}")),

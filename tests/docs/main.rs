@@ -1,6 +1,7 @@
 //! The documentation is right: what it points at is there.
 
 mod dependencies;
+mod imports;
 mod links;
 mod pages;
 mod runners;
@@ -73,8 +74,18 @@ fn every_test_that_differences_names_exists() {
     let text = read("docs/differences.md");
     let quoted = text.split('`').skip(1).step_by(2);
     let is_test = |name: &&str| name.matches('_').count() >= 3 && !name.contains(['/', ':', ' ']);
-    let names: Vec<&str> = quoted.filter(is_test).collect();
-    assert!(names.len() > 20, "only {names:?}");
+    let names: Vec<&str> = quoted.clone().filter(is_test).collect();
+    assert!(names.len() > 5, "only {names:?}");
+    let is_scenario = |name: &&str| {
+        let number = name.split('/').nth(1).and_then(|file| file.get(..3));
+        number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()) && it.ends_with('-'))
+    };
+    let scenarios: Vec<&str> = quoted.filter(is_scenario).collect();
+    assert!(scenarios.len() > 15, "only {scenarios:?}");
+    for name in scenarios {
+        let path = root().join("tests/scenarios").join(format!("{name}.txt"));
+        assert!(path.is_file(), "there is no scenario {name}");
+    }
     for name in names {
         assert!(
             sources.contains(&format!("fn {name}(")) || sources.contains(&format!("fn {name}<")),

@@ -95,7 +95,7 @@ fn a_background_command_runs_until_the_block_ends() {
 fn a_background_command_that_ends_before_its_promise_is_a_failure() {
     let fault = fault(&block("console", "$ echo something &\nready\n$ true"));
     assert!(
-        fault.contains("it ended") && fault.contains("something"),
+        fault.contains("it has ended") && fault.contains("something"),
         "{fault}"
     );
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{env, fmt, fs, thread};
 
 use anyhow::{Context as _, bail};
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::attack::{Outcome, Size};
 use livebus_tests::child_process::ChildProcess;
 use livebus_tests::host::Host;
@@ -86,7 +86,7 @@ fn start(
     let mut process = ChildProcess::start(&env::current_exe()?, &arguments)?;
     let lines = process.lines()?;
     let errors = process.errors()?;
-    match lines.recv_timeout(PATIENCE) {
+    match lines.recv_timeout(WAIT_LIMIT) {
         Ok(line) => {
             let address = line.strip_prefix(served::LISTENS).context("an address")?;
             let address = address.parse()?;
@@ -107,7 +107,7 @@ impl Observed {
 
     /// How many it has when that has come down to `expected`, or else when it no longer changes.
     fn settled_descriptors(&self, expected: Option<usize>) -> anyhow::Result<usize> {
-        let deadline = Instant::now() + PATIENCE / 2;
+        let deadline = Instant::now() + WAIT_LIMIT / 2;
         let (mut number, mut since) = (self.descriptors()?, Instant::now());
         while Instant::now() < deadline {
             let settled = match expected {

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use livebus_tests::http::{EVERY, get};
+use livebus_tests::http::{SAMPLE_INTERVAL, get};
 
 /// Asks all the time, from a thread of its own.
 pub(crate) struct Probe {
@@ -35,7 +35,7 @@ impl Probe {
                 for target in ["/readyz", "/livez"] {
                     answers.ask(address, target);
                 }
-                thread::sleep(EVERY.saturating_sub(begin.elapsed()));
+                thread::sleep(SAMPLE_INTERVAL.saturating_sub(begin.elapsed()));
             }
             answers.times.sort();
             answers

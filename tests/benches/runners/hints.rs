@@ -16,7 +16,7 @@ use pollster::block_on;
 use crate::bus::PromptBus;
 
 pub(crate) const SUSPICION: &str = "a suspicion to its liveness message";
-pub(crate) const GOOD_NEWS: &str = "good news to Running";
+pub(crate) const GOOD_NEWS: &str = "evidence to Running";
 
 /// How long everybody sleeps before a hint.
 const PAUSE: Duration = Duration::from_millis(1);

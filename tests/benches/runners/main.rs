@@ -14,7 +14,7 @@ use std::{env, thread};
 
 use anyhow::{Context as _, bail};
 use livebus_async_std::AsyncStdRuntime;
-use livebus_tests::PATIENCE;
+use livebus_tests::WAIT_LIMIT;
 use livebus_tests::child_process::ChildProcess;
 use livebus_tests::cost::Cost;
 use livebus_tests::host::Host;
@@ -80,7 +80,7 @@ fn child(what: &str, host: Host, count: u32) -> anyhow::Result<(ChildProcess, St
     let mut process = ChildProcess::start(&env::current_exe()?, &arguments)?;
     let said = process.lines()?;
     let errors = process.errors()?;
-    match said.recv_timeout(PATIENCE * 10) {
+    match said.recv_timeout(WAIT_LIMIT * 10) {
         Ok(word) => Ok((process, word)),
         Err(_) => bail!("{arguments:?} ended: {:?}", errors.iter().last()),
     }
@@ -92,7 +92,7 @@ fn watch(process: u32, window: Duration) -> anyhow::Result<String> {
     let end = Instant::now() + window;
     while Instant::now() < end {
         thread::sleep(Duration::from_millis(500));
-        cost.look()?;
+        cost.sample()?;
     }
     Ok(format!(
         "{:.3} | {:.0} | {:.1} | {}",

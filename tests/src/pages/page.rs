@@ -3,14 +3,14 @@
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use thiserror::Error;
 
-/// A Markdown page: all its blocks of code, in order.
+/// A Markdown page, with all its blocks of code in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Its path in the repository.
     pub path: String,
     /// Its blocks.
     pub blocks: Vec<Block>,
-    /// How many blocks there are by a count of the lines that open or close one: an independent check of `blocks`.
+    /// The number of blocks, counted by the lines that open or close one: an independent check of `blocks`.
     pub fences: usize,
 }
 
@@ -19,15 +19,15 @@ pub struct Page {
 pub struct Block {
     /// The line of the page on which it begins, from 1.
     pub line: usize,
-    /// The word behind the opening fence; empty if there is none.
+    /// The word after the opening fence; empty if there is none.
     pub language: String,
-    /// What is between the fences.
+    /// The text between the fences.
     pub text: String,
-    /// What the comment directly before it says.
+    /// The comment directly before it.
     pub marker: Option<Marker>,
 }
 
-/// What a comment says about the block below it.
+/// A comment about the block below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
     /// `<!-- not run: REASON -->`
@@ -84,7 +84,7 @@ impl Page {
             } else if event != Event::Start(Tag::HtmlBlock)
                 && event != Event::End(TagEnd::HtmlBlock)
             {
-                // Whatever else is between a comment and a block parts them.
+                // Anything else between a comment and a block separates them.
                 marker = None;
             }
         }

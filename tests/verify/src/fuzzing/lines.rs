@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use livebus_core::Supervisor;
-use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Standing};
+use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, StartState};
 use livebus_runner::{Entry, ObservedSupervisor};
 
 use super::bytes::Bytes;
@@ -137,12 +137,12 @@ impl FileWriter {
     fn next_file(&mut self) {
         let queued = self.queued();
         self.line(self.newest, Content::End(End::Continued { queued }));
-        let standing = Standing {
+        let start_state = StartState {
             ns: Epoch::new(*ORIGIN).nanos(self.newest),
             state: self.supervisor.snapshot(*ORIGIN),
         };
         self.files
-            .push(vec![header(&self.supervisor, Some(standing))]);
+            .push(vec![header(&self.supervisor, Some(start_state))]);
     }
 
     fn end(mut self) -> Vec<File> {
@@ -156,12 +156,12 @@ impl FileWriter {
     }
 }
 
-fn header(supervisor: &Supervisor, standing: Option<Standing>) -> Vec<u8> {
+fn header(supervisor: &Supervisor, start_state: Option<StartState>) -> Vec<u8> {
     let header = Header {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
         config: supervisor.config().clone(),
-        standing,
+        start_state,
     };
     let mut text = Vec::new();
     header.encode(&mut text).expect("a header is written");

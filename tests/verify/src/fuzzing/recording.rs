@@ -1,6 +1,6 @@
 //! Any bytes as a recording: read, or refused with the line that is wrong.
 
-use livebus_recording::{Header, LONGEST_LINE, Outcome, ReadError, Reader, Replay};
+use livebus_recording::{Header, MAX_LINE_BYTES, Outcome, ReadError, Reader, Replay};
 
 /// Reads the bytes as a file, and replays them.
 ///
@@ -76,7 +76,7 @@ pub(super) fn replay(bytes: &[u8], lines: u64) -> Option<Outcome> {
 /// Checks that an error names a line that exists.
 fn check_error(error: &ReadError, lines: u64) {
     let text = error.to_string();
-    assert!(!text.is_empty() && text.len() < 3 * LONGEST_LINE);
+    assert!(!text.is_empty() && text.len() < 3 * MAX_LINE_BYTES);
     match *error {
         ReadError::Empty => assert_eq!(lines, 0),
         ReadError::NotARecording | ReadError::OtherVersion(_) => {}
