@@ -319,7 +319,7 @@ impl<'a> ReferenceDriver<'a> {
     }
 }
 
-/// Returns a name that is twice in a sorted list.
+/// Returns the first name that a sorted list contains twice.
 fn duplicate(names: &[String]) -> Option<&String> {
     let pairs = names.iter().zip(names.iter().skip(1));
     pairs
