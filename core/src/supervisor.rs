@@ -32,7 +32,7 @@ use crate::status::{Cause, Report, Status};
 /// Two supervisors that received the same inputs are equal, and remain so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Supervisor {
-    /// Shared with clones: exploring makes very many.
+    /// Shared with clones: a model checker makes very many.
     config: Arc<Config>,
     state: State,
     registrations: Registrations,

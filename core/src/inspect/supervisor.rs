@@ -153,7 +153,7 @@ impl Supervisor {
             config: Arc::clone(&self.config),
             state,
             registrations,
-            // No room for any yet: millions of these wait for their turn.
+            // Without capacity: a model checker keeps millions of these.
             actions: VecDeque::new(),
             published: self.published.canonical(&view),
             now: epoch,
