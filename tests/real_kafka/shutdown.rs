@@ -88,7 +88,7 @@ fn wait_for_a_round_that_is_not_answered(bus: &Watched) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let open = || {
         let round = bus.handle().newest_round();
-        round.is_some_and(|round| round.answered < round.asked)
+        round.is_some_and(|round| round.answered < round.sent)
     };
     while !open() {
         ensure!(Instant::now() < deadline, "no round: {}", bus.story());

@@ -41,7 +41,7 @@ pub(crate) async fn every_good_probe_is_answered_during_every_attack<R: FullRunn
                 connections: 32,
                 head_timeout: LASTS / 4,
                 // A busy machine may also hold up a good client between its connection and its request.
-                min_tenure: Duration::from_millis(100),
+                min_age: Duration::from_millis(100),
                 ..Limits::default()
             },
         );

@@ -74,7 +74,7 @@ pub(crate) async fn one_broker_away_of_three_changes_nothing<R: FullRunner>() {
     // The newest round may be under way.
     eventually::<R>("a round that two of three answered", || {
         let round = bus.bus().newest_round();
-        round.is_some_and(|round| (round.asked, round.answered) == (3, 2))
+        round.is_some_and(|round| (round.sent, round.answered) == (3, 2))
     })
     .await;
 }
