@@ -28,7 +28,8 @@ NO_COLOR disables colours.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over HTTP.
+    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over
+    /// HTTP.
     #[command(after_long_help = WATCH_EXAMPLES)]
     Watch(Box<WatchArgs>),
     /// Show in half a minute how livebus notices a broker that is missing, appears, is killed, comes back, hangs and comes back.
@@ -168,8 +169,8 @@ pub(crate) struct RecordArgs {
     pub(crate) record_max_size: u64,
 }
 
-/// Options that change the supervisor's settings. The others come from the preset, and are shortened if they would exceed an option
-/// that limits them.
+/// Options that change the supervisor's settings. The others come from the preset, and are shortened if they would exceed an
+/// option that limits them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Timings and rules")]
 pub(crate) struct TimingArgs {

@@ -1,7 +1,7 @@
 //! The picture of a recording: lanes over one axis of time.
 //!
-//! The picture has at most a few thousand shapes, however long the recording is: one shape stands for several that would overlap, and
-//! its tooltip counts them.
+//! The picture has at most a few thousand shapes, however long the recording is: one shape stands for several that would overlap,
+//! and its tooltip counts them.
 
 mod axis;
 mod bands;

@@ -47,9 +47,9 @@ impl LivenessBy {
 }
 
 impl KafkaConfig {
-    /// Returns the configuration of the bus at `servers`, with `properties` for every client. A liveness message is a record to the topic
-    /// [`LivenessBy::DEFAULT_TOPIC`], which must exist: with [`liveness_by`](Self::liveness_by) it is another, it is created, or there is
-    /// none.
+    /// Returns the configuration of the bus at `servers`, with `properties` for every client. A liveness message is a record to
+    /// the topic [`LivenessBy::DEFAULT_TOPIC`], which must exist: with [`liveness_by`](Self::liveness_by) it is another, it is
+    /// created, or there is none.
     ///
     /// Blocks for some milliseconds, because librdkafka itself checks the properties.
     ///
@@ -73,8 +73,8 @@ impl KafkaConfig {
         })
     }
 
-    /// Returns the configuration of the bus of an embedded cluster. As with [`new`](Self::new), the topic [`LivenessBy::DEFAULT_TOPIC`] must exist: create it with
-    /// [`EmbeddedCluster::create_topic`].
+    /// Returns the configuration of the bus of an embedded cluster. As with [`new`](Self::new), the topic
+    /// [`LivenessBy::DEFAULT_TOPIC`] must exist: create it with [`EmbeddedCluster::create_topic`].
     ///
     /// # Errors
     ///
@@ -126,8 +126,8 @@ impl KafkaConfig {
     /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.
     ///
     /// A record lives as long as a liveness message can be open, so that a record that waits in the queue of a client without a
-    /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before the
-    /// record times out. The round retries where that can help.
+    /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before
+    /// the record times out. The round retries where that can help.
     pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {
         let settings = config.settings();
         let max_open = settings
@@ -135,7 +135,8 @@ impl KafkaConfig {
             .max(settings.not_live_interval_max);
         let record_lifetime = max_open.max(Duration::from_secs(1)).as_millis();
         let record_lifetime = record_lifetime.min(86_400_000);
-        // Longer than the lifetime of a record; otherwise librdkafka closes the connection to a hung broker, and reports Unreachable.
+        // Longer than the lifetime of a record; otherwise librdkafka closes the connection to a hung broker, and reports
+        // Unreachable.
         let socket_timeout = (record_lifetime + 1_000).min(300_000);
         let mut client = self.client_config();
         // With `acks=0` a record counts as delivered once it is written to the socket, which proves nothing.

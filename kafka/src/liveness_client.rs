@@ -1,4 +1,5 @@
-//! The liveness client: a small producer of our own, configured to report failures fast. The service's clients keep their settings.
+//! The liveness client: a small producer of our own, configured to report failures fast. The service's clients keep their
+//! settings.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,8 @@ use crate::context::{LivenessContext, Producer, Tally};
 use crate::error_class::failure;
 use crate::leaders::Leaders;
 
-/// The timeout of one poll of the polling thread, and so the maximum time until a closed client ends. Callbacks are called at once,
-/// within a poll.
+/// The timeout of one poll of the polling thread, and so the maximum time until a closed client ends. Callbacks are called at
+/// once, within a poll.
 ///
 /// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A timeout of whole
 /// milliseconds *and a little* is over when the last poll returns, and nothing is left to spin through; a poll with a callback
@@ -32,8 +33,8 @@ pub(crate) struct LivenessClient {
     /// The leaders of the liveness topic, from the last look-up.
     leaders: Mutex<Option<Leaders>>,
     newest_round: Mutex<Arc<Tally>>,
-    /// The last field: the polling thread drops the producer after this client has dropped its reference, so that this thread does
-    /// not wait for the end of the producer.
+    /// The last field: the polling thread drops the producer after this client has dropped its reference, so that this thread
+    /// does not wait for the end of the producer.
     _close: CloseOnDrop,
 }
 

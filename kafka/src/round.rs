@@ -188,8 +188,8 @@ async fn votes(
     Err(worst.unwrap_or(FailureClass::Other.into()))
 }
 
-/// Returns the failure of leaders that stay silent while another broker answers a metadata request. `None` when no broker answers,
-/// or there is no other broker.
+/// Returns the failure of leaders that stay silent while another broker answers a metadata request. `None` when no broker
+/// answers, or there is no other broker.
 ///
 /// The request is sent at half time, so that a round that is acknowledged as usual costs no metadata. The result comes a little
 /// before the deadline, so that the supervisor receives it and not a timeout.

@@ -61,8 +61,8 @@ impl Connections {
         }
     }
 
-    /// Evicts connections until at most `number` are active: first the oldest that was answered; if there is none, the oldest, once
-    /// its age is `min_age`. Returns that instant if it is in the future.
+    /// Evicts connections until at most `number` are active: first the oldest that was answered; if there is none, the oldest,
+    /// once its age is `min_age`. Returns that instant if it is in the future.
     pub(crate) fn evict(&self, number: usize, now: Instant, min_age: Duration) -> Option<Instant> {
         // Dropped last, without the lock: the drop wakes tasks, which runs foreign code.
         let mut evicted = Vec::new();

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBuf};
 
-/// Reads and drops the bytes that a client still sends. Closing a socket with unread bytes resets the connection, and the client may
-/// lose its answer then.
+/// Reads and drops the bytes that a client still sends. Closing a socket with unread bytes resets the connection, and the client
+/// may lose its answer then.
 pub(crate) struct Discard<S> {
     io: S,
     /// The maximum number of bytes to discard.

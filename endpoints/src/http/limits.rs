@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 /// larger. A duration of more than a year counts as a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The maximum size of the head of a request (the request line and the header fields), in bytes. The answer to a larger one is
-    /// 431, and the connection is closed. Default: 8 KiB.
+    /// The maximum size of the head of a request (the request line and the header fields), in bytes. The answer to a larger one
+    /// is 431, and the connection is closed. Default: 8 KiB.
     pub head_size: usize,
     /// The maximum number of header fields of a request. The answer to more is 431, and the connection is closed. Default: 64.
     pub head_fields: usize,
     /// The maximum time to receive the head of a request, from the accept or from the last answer. The connection is closed then.
     /// Default: 5 seconds.
     pub head_timeout: Duration,
-    /// The maximum time for which an answer waits for the client to read. The connection is closed when the client took no bytes for
-    /// this time. Default: 5 seconds.
+    /// The maximum time for which an answer waits for the client to read. The connection is closed when the client took no bytes
+    /// for this time. Default: 5 seconds.
     pub write_timeout: Duration,
     /// The maximum age of a connection. It is closed then, after the current answer, which may take up to
     /// [`write_timeout`](Self::write_timeout). Default: 60 seconds.
     pub lifetime: Duration,
-    /// The maximum number of bytes after the last answer that are read and discarded. A client whose bytes are not read may lose the
-    /// answer. Default: 1 MiB.
+    /// The maximum number of bytes after the last answer that are read and discarded. A client whose bytes are not read may lose
+    /// the answer. Default: 1 MiB.
     pub discard_size: usize,
     /// The maximum time for that. Default: 1 second.
     pub discard_timeout: Duration,
@@ -55,12 +55,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The minimum number of descriptors for the rest of the process. If the process may open more than twice as many, it is half of
-    /// them.
+    /// The minimum number of descriptors for the rest of the process. If the process may open more than twice as many, it is half
+    /// of them.
     pub const RESERVED_DESCRIPTORS: usize = 32;
 
-    /// Returns the maximum number of connections in a process that may open this many `descriptors` (`RLIMIT_NOFILE`); `None` means
-    /// no limit.
+    /// Returns the maximum number of connections in a process that may open this many `descriptors` (`RLIMIT_NOFILE`); `None`
+    /// means no limit.
     ///
     /// At least one, even if the rest of the process then has less than the minimum.
     #[must_use]

@@ -7,8 +7,8 @@ use std::str::FromStr;
 /// The value of `bootstrap.servers`: at least one address, each with a host and a port.
 ///
 /// It is parsed from `host:port,host:port`. The default port is 9092, an IPv6 address is in brackets, and an address may have a
-/// security protocol in front (`SASL_SSL://host`). [`Display`](fmt::Display) writes the same addresses with their ports and without
-/// spaces.
+/// security protocol in front (`SASL_SSL://host`). [`Display`](fmt::Display) writes the same addresses with their ports and
+/// without spaces.
 ///
 /// librdkafka itself misreads invalid addresses (a port of `90x2` as 90, no host as `localhost`), or drops them and reports that
 /// only in its log.
