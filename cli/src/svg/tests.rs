@@ -164,7 +164,11 @@ fn texts_do_not_overlap() {
         let picture = Document::parse(&picture).expect("it is XML");
         let texts: Vec<Text<'_>> = picture.descendants().filter_map(Text::of).collect();
         for (n, text) in texts.iter().enumerate() {
-            assert!(text.is_inside(), "{:?} is outside the picture", text.content);
+            assert!(
+                text.is_inside(),
+                "{:?} is outside the picture",
+                text.content
+            );
             for other in &texts[n + 1..] {
                 assert!(
                     !text.covers(other),
