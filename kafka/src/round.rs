@@ -19,7 +19,7 @@ use crate::error_class::failure;
 use crate::leaders::Leaders;
 use crate::liveness_client::LivenessClient;
 
-/// The payload of a record: it tells a reader of the topic where it comes from.
+/// The payload of a record, which shows readers of the topic where it comes from.
 const PAYLOAD: &str = "livebus";
 /// The delay before a retry, after a failure that may be temporary.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
