@@ -92,7 +92,7 @@ impl Timeline {
         };
         if !it.json {
             let began = time.wall_clock(time.began());
-            let goes_on = match &header.standing {
+            let goes_on = match &header.start_state {
                 Some(_) => format!("; goes on from an earlier file, {}", report.status),
                 None => String::new(),
             };

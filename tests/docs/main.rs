@@ -1,6 +1,7 @@
 //! Tests of the documentation: links, names, commands and diffs are up to date.
 
 mod dependencies;
+mod imports;
 mod links;
 mod pages;
 mod runners;
