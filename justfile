@@ -1,10 +1,10 @@
-# The tasks of CONTRIBUTING.md, which has the same commands; a test compares the two.
+# The tasks of CONTRIBUTING.md, which has the same commands. A test compares the two.
 
 # Lists the recipes.
 _default:
     @just --list
 
-# Everything that must pass.
+# All checks that must pass.
 ci:
     .ci/run
 
@@ -34,9 +34,9 @@ simulate:
 
 # The preset and the loop that it follows, in the same environments.
 voltha:
-    cargo run --release -p livebus-verify -- voltha --worlds 2000000
+    cargo run --release -p livebus-verify -- voltha --environments 2000000
 
-# Cargo-mutants on the core: none may be missed.
+# cargo-mutants on the core: none may be missed.
 mutants:
     .ci/mutants
 
@@ -60,7 +60,7 @@ bench-recording:
 bench-runners:
     cargo bench -p livebus-tests --bench runners
 
-# A good probe while other clients attack the server, on each runtime; fails when a property that is no timing breaks.
+# A valid probe while other clients attack the server, on each runtime; fails when a property other than a timing is violated.
 bench-http:
     cargo bench -p livebus-tests --bench http_attack
 
@@ -68,11 +68,11 @@ bench-http:
 bench-kafka:
     cargo bench -p livebus-tests --bench real_kafka
 
-# Writes the tables of docs/verification.md and docs/states.md again.
+# Rewrites the tables of docs/verification.md and docs/states.md.
 write-verification:
     LIVEBUS_WRITE_VERIFICATION=1 cargo test -p livebus-verify -p livebus-verify-faulty
 
-# Writes the expected results in tests/scenarios/ again; read the diff.
+# Rewrites the expected results in tests/scenarios/; read the diff.
 rewrite-scenarios:
     LIVEBUS_REWRITE_SCENARIOS=1 cargo test -p livebus-tests --test scenarios
 
@@ -80,6 +80,6 @@ rewrite-scenarios:
 record-scenarios:
     LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka
 
-# Writes what the core of today makes of the recordings; read the diff.
+# Rewrites the actions of the current core for the recordings; read the diff.
 rewrite-recordings:
     LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p livebus-tests --test replays

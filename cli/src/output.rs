@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use livebus_core::{Failure, Report};
-use livebus_kafka::code_name;
+use livebus_kafka::{code_name, remedy};
 use livebus_readiness::StatusChange;
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub(crate) fn text_line(time: &str, change: &StatusChange, coloured: bool) -> St
 
 /// What a person can do about it, and what librdkafka calls it.
 fn explain(failure: Failure) -> String {
-    let remedy = failure.class.remedy();
+    let remedy = remedy(failure);
     match failure.code.and_then(code_name) {
         Some(name) => format!("{remedy} [{name}]"),
         None => remedy.to_owned(),
@@ -106,7 +106,7 @@ impl From<Failure> for JsonFailure {
             class: failure.class.name(),
             code: failure.code,
             code_name: failure.code.and_then(code_name),
-            remedy: failure.class.remedy(),
+            remedy: remedy(failure),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An answer that did not come in time.
+/// No answer came in time.
 pub(crate) const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 
 /// One failure, small enough to copy into every report.
@@ -11,18 +11,18 @@ pub(crate) const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 pub struct Failure {
     /// What went wrong.
     pub class: FailureClass,
-    /// The number that the client library gave it, for whoever looks it up there. Never decides anything.
+    /// The error code of the client library, to be looked up there. It never decides anything.
     pub code: Option<i32>,
 }
 
 impl Failure {
-    /// A failure of `class` that no client library numbered.
+    /// Returns a failure of `class` without an error code of a client library.
     #[must_use]
     pub const fn new(class: FailureClass) -> Self {
         Self { class, code: None }
     }
 
-    /// A failure of `class` that the client library calls `code`.
+    /// Returns a failure of `class` with the client library's error code.
     #[must_use]
     pub const fn with_code(class: FailureClass, code: i32) -> Self {
         Self {
@@ -33,12 +33,12 @@ impl Failure {
 }
 
 impl Failure {
-    /// Of two failures that belong together, the one that says more; `newer` if they say as much.
+    /// Returns the more specific of two failures that belong together; `newer` if they are equally specific.
     ///
-    /// A client library that cannot log in says so once, then that no broker is reachable, then nothing until a timeout.
+    /// A client library that cannot log in reports that once, then that no broker is reachable, then nothing until a timeout.
     #[must_use]
     pub fn most_specific(self, newer: Self) -> Self {
-        let says = |failure: Self| match failure.class {
+        let rank = |failure: Self| match failure.class {
             FailureClass::Timeout => 0,
             FailureClass::Unreachable | FailureClass::Other => 1,
             FailureClass::NameResolution
@@ -52,7 +52,7 @@ impl Failure {
             | FailureClass::QueueFull
             | FailureClass::ClientFatal => 2,
         };
-        if says(newer) >= says(self) {
+        if rank(newer) >= rank(self) {
             newer
         } else {
             self
@@ -77,41 +77,41 @@ impl From<FailureClass> for Failure {
     }
 }
 
-/// What went wrong, in the words of whoever has to mend it.
+/// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum FailureClass {
     /// No connection to any broker: refused, reset, closed, or no route.
     Unreachable = 1,
-    /// Nothing came back in time.
+    /// No answer in time.
     Timeout,
     /// A broker's name does not resolve.
     NameResolution,
     /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
-    /// The broker does not accept who we say we are.
+    /// The broker rejects the client's identity or its proof.
     Authentication,
-    /// The broker knows us and does not allow what we asked.
+    /// The broker knows the client and does not allow the request.
     Authorization,
-    /// The liveness topic, or the partition asked, does not exist.
+    /// The topic or the partition of the request does not exist.
     TopicMissing,
-    /// The partitions asked have no leader at the moment.
+    /// The partitions of the request have no leader now.
     NoLeader,
-    /// Fewer replicas are in sync than the acknowledgement asked for needs.
+    /// Too few replicas are in sync for the acknowledgement that was requested.
     NotEnoughReplicas,
-    /// The broker holds us back: quota or policy.
+    /// The broker limits the client by a quota or a policy.
     Throttled,
     /// The client's own queue is full.
     QueueFull,
-    /// The client is beyond repair and must be built anew.
+    /// The client cannot recover and must be replaced.
     ClientFatal,
-    /// Anything that the others do not name.
+    /// Anything that no other class names.
     Other,
 }
 
 impl FailureClass {
-    /// Every class, in the order of their declaration.
+    /// Every class, in the order of declaration.
     pub const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::Timeout,
@@ -128,7 +128,7 @@ impl FailureClass {
         Self::Other,
     ];
 
-    /// What this failure proves about the bus, and so how the supervisor takes it.
+    /// Returns what a failure of this class proves about the bus, and so how the supervisor treats it.
     #[must_use]
     pub const fn kind(self) -> FailureKind {
         match self {
@@ -145,7 +145,7 @@ impl FailureClass {
         }
     }
 
-    /// A stable name for logs, metrics and JSON.
+    /// Returns a stable name for logs, metrics and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -165,34 +165,10 @@ impl FailureClass {
         }
     }
 
-    /// The class with this [name](Self::name), for recordings that are read back.
+    /// Returns the class with this [name](Self::name), to read recordings back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
-    }
-
-    /// What a person can do about it, as one imperative sentence without a full stop.
-    #[must_use]
-    pub const fn remedy(self) -> &'static str {
-        match self {
-            Self::Unreachable => "check that a broker runs at the bootstrap servers' addresses",
-            Self::Timeout => "check whether the brokers hang, are overloaded, or are cut off",
-            Self::NameResolution => "check the host names among the bootstrap servers",
-            Self::Tls => "check the certificates and `security.protocol`",
-            Self::Authentication => "check the SASL mechanism, user and password",
-            Self::Authorization => "allow this user to write to the liveness topic",
-            Self::TopicMissing => {
-                "create the liveness topic, or allow this user to see it; or ask by metadata"
-            }
-            Self::NoLeader => "wait for the election; if it does not end, look at the controller",
-            Self::NotEnoughReplicas => {
-                "bring the missing replicas back, or ask for `acks=1` if that is enough"
-            }
-            Self::Throttled => "raise the client's quota",
-            Self::QueueFull => "look at what fills the producer's queue",
-            Self::ClientFatal => "wait: the client is built anew",
-            Self::Other => "look at the client's log",
-        }
     }
 }
 
@@ -202,19 +178,19 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// What a failure proves about the bus. Exhaustive on purpose: whoever decides by it must decide for each.
+/// What a failure proves about the bus. Exhaustive on purpose: code that decides by it must decide for each.
 ///
 /// The distinction is what keeps a readiness from flapping: a closed idle connection is not a dead bus, a missing
-/// topic is not a network fault, and one broker away is not a cluster away.
+/// topic is not a network fault, and one missing broker is not a missing cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The bus cannot be used as it is configured: not ready at once.
     Definitive,
-    /// It may have been bad luck: not ready after several in a row.
+    /// It may have been chance: not ready after several in a row.
     Ambiguous,
-    /// Other brokers answer, only the leaders asked are missing: ready with a warning for a while.
+    /// Other brokers answer, only the leaders of the request are missing: ready with a warning for a while.
     Partial,
-    /// The broker spoke and refused for a reason of ours. The bus lives: ready, with a warning that stays.
+    /// The broker rejected the request for a reason on the client's side. The bus is alive: ready, with a warning that stays.
     Rejected,
 }
 
@@ -223,22 +199,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_class_has_a_name_that_leads_back_to_it_and_a_remedy_of_its_own() {
-        let mut remedies = Vec::new();
+    fn every_class_is_found_by_its_name() {
         for class in FailureClass::ALL {
             assert_eq!(FailureClass::from_name(class.name()), Some(class));
             assert_eq!(class.to_string(), class.name());
-            assert!(class.remedy().contains(' '), "{class}");
-            remedies.push(class.remedy());
         }
-        remedies.sort_unstable();
-        remedies.dedup();
-        assert_eq!(remedies.len(), FailureClass::ALL.len());
         assert_eq!(FailureClass::from_name("timeout"), None);
     }
 
     #[test]
-    fn a_failure_is_told_with_its_number_where_it_has_one() {
+    fn display_shows_the_code_of_a_failure_that_has_one() {
         let failure = Failure::new(FailureClass::Tls);
         assert_eq!(failure.to_string(), "Tls");
         let failure = Failure::with_code(FailureClass::Tls, -181);

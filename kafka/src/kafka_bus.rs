@@ -10,6 +10,7 @@ use livebus_runner::{Bus, IntoBus, Observations, Runtime};
 
 use crate::config::KafkaConfig;
 use crate::liveness_client::{LivenessClient, lock};
+use crate::remedy::remedy;
 use crate::round;
 
 /// A Kafka bus, with the liveness client that asks it, on the runtime `R`.
@@ -117,6 +118,10 @@ impl<R: Runtime> Bus for KafkaBus<R> {
 
     fn observations(&self) -> &Observations {
         &self.observations
+    }
+
+    fn remedy(failure: Failure) -> Option<&'static str> {
+        Some(remedy(failure))
     }
 }
 

@@ -4,7 +4,7 @@
 //!   that a runner drives; [`Runtime`](livebus_runner::Runtime) is what the runner gives back.
 //! - [`KafkaConfig`] says where the bus is and what a liveness message is; [`Properties`] and [`BootstrapServers`] are
 //!   parsed once, with errors that name the remedy.
-//! - [`failure`] is the map from librdkafka's errors to the classes that decide.
+//! - [`failure`] is the map from librdkafka's errors to the classes that decide; [`remedy()`] says what to do about each.
 //! - [`EmbeddedCluster`] is a Kafka in the process, which can be broken on purpose.
 //!
 //! # What is asked, and why
@@ -30,6 +30,7 @@ mod kafka_bus;
 mod leaders;
 mod liveness_client;
 mod properties;
+mod remedy;
 mod round;
 
 pub use config::{KafkaConfig, LivenessBy};
@@ -38,3 +39,4 @@ pub use error_class::{classify, code_name, failure};
 pub use kafka_bus::{KafkaBus, RoundTally};
 pub use properties::{AddressError, BootstrapServers, Properties, PropertyError};
 pub use rdkafka;
+pub use remedy::remedy;

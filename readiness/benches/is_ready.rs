@@ -1,4 +1,4 @@
-//! What it costs to ask and to report: `cargo bench -p livebus-readiness`. The target: under 10 ns for `is_ready`.
+//! The costs of reading and reporting: `cargo bench -p livebus-readiness`. The target: under 10 ns for `is_ready`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use livebus_core::{Cause, Report, Status};
 use livebus_readiness::{Clock, Probes, Registry, Reporter};
 
-/// So many required services, all Running with a lease of an hour.
+/// Makes `n` required services, all Running with a lease of an hour.
 fn services(n: usize, now: Instant) -> (Registry, Vec<Reporter>) {
     let declare =
         |names: livebus_readiness::RegistryBuilder, i| names.required(format!("service-{i}"));
@@ -32,10 +32,10 @@ fn services(n: usize, now: Instant) -> (Registry, Vec<Reporter>) {
     (registry, reporters)
 }
 
-fn asking(criterion: &mut Criterion) {
+fn reading(criterion: &mut Criterion) {
     let now = Instant::now();
     let clock = Clock::new();
-    let mut group = criterion.benchmark_group("asking");
+    let mut group = criterion.benchmark_group("reading");
     group.bench_function("Instant::now, for comparison", |b| b.iter(Instant::now));
     group.bench_function("Clock::now", |b| b.iter(|| black_box(&clock).now()));
     for n in [1, 16] {
@@ -80,5 +80,5 @@ fn reporting(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, asking, reporting);
+criterion_group!(benches, reading, reporting);
 criterion_main!(benches);

@@ -1,13 +1,13 @@
-//! The time, read fast enough to be asked on every request.
+//! A clock that is fast enough to be read on every request.
 
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 use std::time::Instant;
 
-/// A clock for comparing with leases.
+/// A clock for comparisons with leases.
 ///
 /// On Linux it reads the kernel's coarse clock, which costs a fraction of `Instant::now` (`cargo bench -p livebus-readiness`) and
-/// differs from it by at most one tick of the kernel (1 to 10 ms) either way: a lease may seem to run out that much early or
+/// differs from it by at most one tick of the kernel (1 to 10 ms) either way: a lease may appear to run out that much early or
 /// late. Elsewhere it is `Instant::now`.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -17,7 +17,7 @@ pub struct Clock {
 
 #[cfg(target_os = "linux")]
 impl Clock {
-    /// A clock whose instants compare with those of `Instant::now`.
+    /// Returns a clock whose instants are comparable with those of `Instant::now`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Clock {
         }
     }
 
-    /// Now, to the tick.
+    /// Returns the current instant, with the resolution of one tick.
     #[must_use]
     #[inline]
     pub fn now(&self) -> Instant {
@@ -40,7 +40,7 @@ fn coarse() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
 
     let time = clock_gettime(ClockId::MonotonicCoarse);
-    // The monotonic clock counts up from the start of the machine.
+    // The monotonic clock counts from the start of the machine and is not negative.
     Duration::new(
         time.tv_sec.unsigned_abs(),
         u32::try_from(time.tv_nsec).unwrap_or(0),
@@ -49,13 +49,13 @@ fn coarse() -> Duration {
 
 #[cfg(not(target_os = "linux"))]
 impl Clock {
-    /// A clock whose instants are those of `Instant::now`.
+    /// Returns a clock whose instants are those of `Instant::now`.
     #[must_use]
     pub fn new() -> Self {
         Self {}
     }
 
-    /// Now.
+    /// Returns the current instant.
     #[must_use]
     #[inline]
     pub fn now(&self) -> Instant {
@@ -75,24 +75,24 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn it_keeps_up_with_the_precise_clock() {
+    fn the_coarse_clock_stays_close_to_the_precise_one() {
         let clock = Clock::new();
         let begin = Instant::now();
         let mut last = clock.now();
         while begin.elapsed() < Duration::from_millis(50) {
             let now = clock.now();
-            assert!(now >= last, "it went back");
+            assert!(now >= last, "the clock went back");
             last = now;
-            // Twice a tick: the origin may be up to one tick behind, and so may the reading.
+            // Two ticks: the origin may be one tick behind, and so may the reading.
             assert!(
                 now <= Instant::now() + Duration::from_millis(20),
-                "it is ahead"
+                "the clock is ahead"
             );
         }
-        // Read after the loop, which a busy machine may hold up between two of its readings.
+        // Read after the loop, which a busy machine may suspend between two of its readings.
         assert!(
             clock.now().saturating_duration_since(begin) >= Duration::from_millis(20),
-            "it lags"
+            "the clock is behind"
         );
     }
 }

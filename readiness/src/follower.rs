@@ -1,4 +1,4 @@
-//! The changes of a service, for those who wait.
+//! Followers: the changes of a service, in order.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,17 +10,16 @@ use crate::shared::Shared;
 use crate::slot::{SlotState, Waiting};
 use crate::status_change::StatusChange;
 
-/// The changes of one service in order, as they are to be shown: a Running whose lease runs out is NotReady as of that
-/// instant, also if the code that reports does not get to run.
+/// Yields the changes of one service, in order. A Running whose lease runs out is NotReady as of that instant, also if the code
+/// that reports does not run.
 ///
-/// That is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report and no renewal comes. A supervisor whose bus
-/// hangs comes to its verdict at that very instant, and its report says why. A lease that had run out before the follower began
-/// is shown first.
+/// A lapse is shown [`GRACE`](Self::GRACE) after the end of the lease, if no report and no renewal comes. A supervisor whose bus
+/// hangs reports at that very instant, with the cause. A lease that ran out before the follower began is shown first.
 ///
-/// A renewal after that is shown as Running, at the instant of the poll that shows it.
+/// A renewal after a lapse is shown as Running, at the instant of the poll that shows it.
 ///
-/// It knows no timer. Whoever waits by it calls [`poll_change`](Self::poll_change) until it is pending, then again when it
-/// is woken or [`poll_timeout`](Self::poll_timeout) has come. Runners make a stream of it.
+/// It has no timer. The caller calls [`poll_change`](Self::poll_change) until it is pending, then again when it is woken or the
+/// instant of [`poll_timeout`](Self::poll_timeout) has come. Runners make a stream of it.
 ///
 /// The newest 64 changes of a service are kept. A follower that is further behind continues with the oldest of them, and
 /// counts those that it [missed](Self::missed).
@@ -28,33 +27,33 @@ use crate::status_change::StatusChange;
 pub struct Follower {
     shared: Arc<Shared>,
     index: usize,
-    /// The number of the change that it shows next.
+    /// The number of the next change.
     next: u64,
     shown: Shown,
     missed: u64,
     waiting: Arc<Waiting>,
 }
 
-/// What a follower showed last, or found when it began.
+/// The status that a follower showed last, or found when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// As it was reported.
+    /// The status that was reported.
     Reported(Status),
-    /// NotReady, because the lease ran out; the report says Running.
+    /// NotReady, because the lease ran out; the reported status is Running.
     Lapsed,
 }
 
 impl Follower {
-    /// How long after the end of a lease its report may come: 10 ms, one tick of the [`Clock`](crate::Clock) by which readers
-    /// compare.
+    /// How long after the end of a lease a report or a renewal may come before the lapse is shown: 10 ms, one tick of the readers'
+    /// [`Clock`](crate::Clock).
     pub const GRACE: Duration = Duration::from_millis(10);
 
-    /// Begins with what the reporter of that number reports from now on. `None` is the newest.
+    /// Follows the reporter of that number from now on. `None` is the newest.
     pub(crate) fn from_now(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
         Self::new(shared, index, reporter, |_, state| state.next_change())
     }
 
-    /// Begins with the first change of the reporter of that number, or the oldest that is kept. `None` is the newest.
+    /// Follows the reporter of that number from its first change, or the oldest that is kept. `None` is the newest.
     pub(crate) fn from_start(shared: Arc<Shared>, index: usize, reporter: Option<u64>) -> Self {
         Self::new(shared, index, reporter, |first, _| first)
     }
@@ -81,9 +80,9 @@ impl Follower {
         }
     }
 
-    /// The next change, as of `now`. `None` when the reporter is gone and all that it reported was shown.
+    /// Returns the next change, as of `now`; `None` when the reporter was dropped and all its changes were shown.
     ///
-    /// Pending, it has the task of `context` woken when there is something to show before the timeout.
+    /// When pending, the task of `context` is woken by the next change before the timeout.
     pub fn poll_change(
         &mut self,
         now: Instant,
@@ -106,7 +105,7 @@ impl Follower {
         }
     }
 
-    /// When to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is nothing to show
+    /// Returns when to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is no change
     /// before the task is woken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -119,7 +118,7 @@ impl Follower {
         }
     }
 
-    /// How many changes were dropped before they could be shown, because this follower was polled too late.
+    /// Returns how many changes were dropped before this follower showed them, because it was polled too late.
     #[must_use]
     pub const fn missed(&self) -> u64 {
         self.missed
@@ -135,7 +134,7 @@ impl Follower {
         Some(change)
     }
 
-    /// The change as it follows on what was shown before; `None` if that said the same.
+    /// Returns the change relative to what was shown before; `None` if that was the same.
     fn show(&mut self, change: StatusChange) -> Option<StatusChange> {
         let from = self.status();
         let lapsed = self.shown == Shown::Lapsed;
@@ -146,7 +145,7 @@ impl Follower {
         (!known).then_some(StatusChange { from, ..change })
     }
 
-    /// The end of a lease, and its renewal, are no reports.
+    /// Returns the change when a lease has run out or was renewed: neither is a report.
     fn follow_lease(&mut self, state: &mut SlotState, now: Instant) -> Option<StatusChange> {
         let report = state.report();
         let from = self.status();
@@ -179,7 +178,7 @@ impl Follower {
         }
     }
 
-    /// Whether the reporter that it follows is gone.
+    /// Returns whether its reporter was dropped.
     fn has_ended(&self) -> bool {
         self.waiting.end() != u64::MAX
     }
@@ -192,7 +191,7 @@ impl Follower {
     }
 }
 
-/// When the end of this lease is shown; `None` is never: the clock does not count that far.
+/// Returns when the end of `lease` is shown; `None` is never: the instant is out of the clock's range.
 fn when_shown(lease: Instant) -> Option<Instant> {
     lease.checked_add(Follower::GRACE)
 }

@@ -1,4 +1,4 @@
-//! The verdicts over all services, and what they see.
+//! The verdicts over all services, and their input.
 
 use std::slice;
 use std::time::Instant;
@@ -9,23 +9,23 @@ use crate::slot::Slot;
 
 /// A verdict over all services.
 ///
-/// It runs with each report, with each question about health, and with each question about readiness once the earliest
-/// lease has run out; so it must be quick and wait for nothing. A service that ceases to be Running must never turn it from
-/// false to true, because nobody asks it then.
+/// It runs with each report, with each query of the health, and with each query of the readiness once the earliest lease has run
+/// out; so it must be quick and must not wait. The end of a lease must never turn it from false to true, because it is not
+/// evaluated then.
 ///
-/// One that panics says no, and so does one that reports. One that asks whether its own process is ready gets the verdict
-/// before while the leases of that one hold, and then no.
+/// The verdict is false if it panics or reports. If it queries the readiness of its own process, it gets the previous verdict while
+/// the leases of that one hold, and false after that.
 pub type Predicate = fn(Services<'_>) -> bool;
 
-/// One service as a predicate sees it.
+/// One service, as the input of a predicate.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct ServiceView<'a> {
-    /// The name that it was declared by.
+    /// The declared name.
     pub name: &'a str,
     /// Whether it was declared as required.
     pub required: bool,
-    /// Its status; Running whose lease has run out is NotReady.
+    /// Its status; a Running whose lease has run out is NotReady.
     pub status: Status,
 }
 

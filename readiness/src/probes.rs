@@ -3,36 +3,36 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use livebus_core::Status;
+use livebus_core::{Failure, Status};
 
 use crate::heartbeat::Heartbeat;
 use crate::readiness::{Readiness, Service};
 
-/// What the probes of one process are answered from. Clones share everything.
+/// Answers the probes of one process. Clones share everything.
 ///
-/// - `/livez`: 200 while every loop beats.
+/// - `/livez`: 200 while no loop is stuck.
 /// - `/readyz`: 200 while the process is ready.
 ///
-/// The body is `ok`; with `?verbose`, and whenever the answer is 503, a line for each check: `[+]name ok`, or `[-]name failed:`
-/// and why.
+/// The body is `ok`; with `?verbose`, and whenever the status is 503, it has a line for each check: `[+]name ok`, or
+/// `[-]name failed:` and the reason.
 #[derive(Debug, Clone)]
 pub struct Probes {
     readiness: Readiness,
     heartbeats: Vec<(String, Heartbeat)>,
 }
 
-/// An answer, for an HTTP server to send.
+/// The answer to a probe, for an HTTP server to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbeAnswer {
     /// 200, 404, 405 or 503.
     pub status: u16,
-    /// Plain text in UTF-8. A server leaves it out where the method is HEAD.
+    /// Plain text in UTF-8. A server omits it where the method is HEAD.
     pub body: String,
 }
 
 impl ProbeAnswer {
-    /// The headers that go with it: names in lower case, and values.
+    /// Returns the headers of the answer: names in lower case, and values.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
         let allow = (self.status == 405).then_some(("allow", "GET, HEAD"));
         let always = [
@@ -44,7 +44,7 @@ impl ProbeAnswer {
 }
 
 impl Probes {
-    /// Answers from `readiness`, and from the loops' heartbeats, each by its name.
+    /// Makes probes that answer from `readiness`, and from the loops' heartbeats, each with its name.
     #[must_use]
     pub const fn new(readiness: Readiness, heartbeats: Vec<(String, Heartbeat)>) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Probes {
         }
     }
 
-    /// The answer to a request at `now`: its method, its path, and its query (what stands behind the `?`).
+    /// Returns the answer to a request at `now`: its method, its path, and its query (the part after the `?`).
     #[must_use]
     pub fn respond(
         &self,
@@ -71,7 +71,7 @@ impl Probes {
         }
     }
 
-    /// The answer to a GET of `path` with `query` at `now`.
+    /// Returns the answer to a GET of `path` with `query` at `now`.
     #[must_use]
     pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> ProbeAnswer {
         let verbose = query.is_some_and(|query| has_key(query, "verbose"));
@@ -115,7 +115,7 @@ fn service_line(service: &Service, now: Instant) -> (char, String) {
     let status = report.status_at(now);
     if status == Status::Running {
         let warning = report.warning.map_or_else(String::new, |warning| {
-            format!(", with a warning: {warning}; {}", warning.class.remedy())
+            format!(", with a warning: {warning}{}", remedy(service, warning))
         });
         return ('+', format!("ok{warning}"));
     }
@@ -126,7 +126,7 @@ fn service_line(service: &Service, now: Instant) -> (char, String) {
         format!("{status}: its lease has run out")
     };
     if let Some(failure) = report.cause.failure() {
-        let _ = write!(why, "; {}", failure.class.remedy());
+        why += &remedy(service, failure);
     }
     if service.is_required() {
         ('-', format!("failed: {why}"))
@@ -135,7 +135,13 @@ fn service_line(service: &Service, now: Instant) -> (char, String) {
     }
 }
 
-/// Writes one line and says whether it is a good one.
+/// Returns the remedy, to be shown after the failure; empty when the service has none for it.
+fn remedy(service: &Service, failure: Failure) -> String {
+    let remedy = service.remedy(failure);
+    remedy.map_or_else(String::new, |remedy| format!("; {remedy}"))
+}
+
+/// Writes one line, and returns whether its check passed.
 fn line(lines: &mut String, mark: char, name: &str, text: &str) -> bool {
     // Writing to a string cannot fail.
     let _ = writeln!(lines, "[{mark}]{name} {text}");
@@ -169,7 +175,7 @@ fn has_key(query: &str, key: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use livebus_core::{Cause, Failure, FailureClass, Report};
+    use livebus_core::{Cause, FailureClass, Report};
 
     use super::*;
     use crate::registry::Registry;
@@ -186,6 +192,16 @@ mod tests {
         (probes, bus, heartbeat)
     }
 
+    /// Remedies for two classes.
+    fn some_remedies(failure: Failure) -> Option<&'static str> {
+        [
+            (FailureClass::Authentication, "check the password"),
+            (FailureClass::TopicMissing, "create the topic"),
+        ]
+        .into_iter()
+        .find_map(|(class, remedy)| (class == failure.class).then_some(remedy))
+    }
+
     fn running(now: Instant, lease: Instant) -> Report {
         Report {
             status: Status::Running,
@@ -197,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_is_ok_and_verbose_lists_the_services() {
+    fn ready_is_200_and_verbose_lists_the_services() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
         bus.report(now, running(now, now + Duration::from_secs(9)));
@@ -221,9 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn not_ready_is_503_and_says_why_and_what_to_do() {
+    fn not_ready_is_503_with_the_cause_and_the_remedy() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
+        bus.set_remedies(some_remedies);
         let failure = Failure::with_code(FailureClass::Authentication, -169);
         bus.report(
             now,
@@ -237,13 +254,13 @@ mod tests {
         assert_eq!(answer.status, 503);
         assert!(answer.body.starts_with(
             "[-]bus failed: NotReady for 1.5 s: the bus cannot be used: Authentication (code -169); \
-             check the SASL mechanism, user and password\n"
+             check the password\n"
         ), "{}", answer.body);
         assert!(answer.body.ends_with("readyz check failed\n"));
     }
 
     #[test]
-    fn a_lease_that_ran_out_is_503_without_anyone_reporting() {
+    fn a_lease_that_ran_out_is_503_without_a_report() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
         bus.report(now, running(now, now + Duration::from_secs(9)));
@@ -260,6 +277,7 @@ mod tests {
     fn a_warning_is_shown_with_its_remedy() {
         let now = Instant::now();
         let (probes, bus, _) = probes(now);
+        bus.set_remedies(some_remedies);
         bus.report(
             now,
             Report {
@@ -272,16 +290,75 @@ mod tests {
         assert!(
             answer
                 .body
-                .contains("[+]bus ok, with a warning: TopicMissing; create the liveness topic")
+                .contains("[+]bus ok, with a warning: TopicMissing; create the topic\n")
+        );
+    }
+
+    /// Returns what the probe shows of `bus`, first with a failure, then with a warning.
+    fn shown(probes: &Probes, bus: &Reporter, now: Instant, failure: Failure) -> [String; 2] {
+        let failed = Report {
+            status: Status::NotReady,
+            cause: Cause::LivenessFailed(failure),
+            ..Report::unreported(now)
+        };
+        let warned = Report {
+            warning: Some(failure),
+            ..running(now, now + Duration::from_secs(9))
+        };
+        [failed, warned].map(|report| {
+            bus.report(now, report);
+            let body = probes.answer("/readyz", Some("verbose"), now).body;
+            body.lines().next().expect("a line of the bus").to_owned()
+        })
+    }
+
+    #[test]
+    fn a_failure_without_a_remedy_is_shown_by_its_class_alone() {
+        let now = Instant::now();
+        let (probes, bus, _) = probes(now);
+        let expected = [
+            "[-]bus failed: NotReady for 0.0 s: the bus cannot be used: Tls",
+            "[+]bus ok, with a warning: Tls",
+        ];
+        assert_eq!(
+            shown(&probes, &bus, now, FailureClass::Tls.into()),
+            expected
+        );
+        bus.set_remedies(some_remedies);
+        assert_eq!(
+            shown(&probes, &bus, now, FailureClass::Tls.into()),
+            expected
         );
     }
 
     #[test]
-    fn live_means_that_the_loop_keeps_its_promise_whatever_the_bus_does() {
+    fn a_new_reporter_does_not_inherit_the_remedies_of_the_one_before() {
+        let now = Instant::now();
+        let registry = Registry::builder().required("bus").build_at(now);
+        let registry = registry.expect("one name");
+        let probes = Probes::new(registry.readiness(), Vec::new());
+        let failure = FailureClass::Authentication.into();
+        let first = registry.reporter("bus").expect("it has none");
+        first.set_remedies(some_remedies);
+        for line in shown(&probes, &first, now, failure) {
+            assert!(
+                line.ends_with("Authentication; check the password"),
+                "{line}"
+            );
+        }
+        drop(first);
+        let second = registry.reporter("bus").expect("the first is dropped");
+        for line in shown(&probes, &second, now, failure) {
+            assert!(line.ends_with("Authentication"), "{line}");
+        }
+    }
+
+    #[test]
+    fn livez_fails_for_a_loop_that_is_late_whatever_the_bus_does() {
         let now = Instant::now();
         let (probes, _, heartbeat) = probes(now);
         assert_eq!(probes.answer("/livez", None, now).body, "ok");
-        heartbeat.promise(Some(now + Duration::from_secs(5)));
+        heartbeat.set_deadline(Some(now + Duration::from_secs(5)));
         let verbose = probes.answer("/livez", Some("verbose"), now + Duration::from_secs(14));
         assert_eq!(verbose.body, "[+]ping ok\n[+]bus ok\nlivez check passed\n");
         let stuck = probes.answer("/livez", None, now + Duration::from_secs(20));
@@ -296,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_found() {
+    fn any_other_path_is_not_found() {
         let now = Instant::now();
         assert_eq!(probes(now).0.answer("/", None, now).status, 404);
     }

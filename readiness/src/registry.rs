@@ -1,4 +1,4 @@
-//! The services of a process, declared once; and who may report on each.
+//! The registry: the services of a process, declared once, and their reporters.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::reporter::{LeaselessReporter, Reporter};
 use crate::shared::Shared;
 
 /// The services of a process. Its owner gives a [`Reporter`] to the code that knows the status of a service, and a
-/// [`Readiness`] to everyone who asks.
+/// [`Readiness`] to the code that reads it.
 ///
 /// Only the registry makes reporters, and it is not `Clone`: code that has a `Readiness` cannot make a service ready.
 ///
@@ -26,7 +26,7 @@ use crate::shared::Shared;
 /// bus.set(Status::Running);
 /// assert!(readiness.is_ready());
 /// drop(bus);
-/// assert!(!readiness.is_ready(), "nobody reports on it any more");
+/// assert!(!readiness.is_ready(), "its reporter was dropped");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Declares the services one by one.
+    /// Returns a builder to declare the services.
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder {
             services: Vec::new(),
@@ -44,12 +44,12 @@ impl Registry {
         }
     }
 
-    /// The one reporter of this service, whose Running always has a lease. Once it is dropped there may be another. The
-    /// service is Unknown until its new reporter reports.
+    /// Returns the one reporter of this service, whose Running always has a lease. After it is dropped there may be another. The
+    /// service is Unknown until the new reporter reports.
     ///
     /// # Errors
     ///
-    /// [`ReporterError`] when no service of this name was declared, or when it has a reporter already.
+    /// [`ReporterError`] when no service of this name is declared, or when it has a reporter already.
     pub fn reporter(&self, name: &str) -> Result<Reporter, ReporterError> {
         let index = self.shared.index(name)?;
         match self.shared.begin_reporting(index, Instant::now()) {
@@ -58,17 +58,17 @@ impl Registry {
         }
     }
 
-    /// The one reporter of this service, whose Running has no lease: it holds until the next report or the end of the
-    /// reporter. For what cannot become untrue while nobody looks.
+    /// Returns the one reporter of this service, whose Running has no lease: it holds until the next report, or until the reporter
+    /// is dropped. For a status that cannot become wrong without a report.
     ///
     /// # Errors
     ///
-    /// [`ReporterError`] when no service of this name was declared, or when it has a reporter already.
+    /// [`ReporterError`] when no service of this name is declared, or when it has a reporter already.
     pub fn leaseless_reporter(&self, name: &str) -> Result<LeaselessReporter, ReporterError> {
         self.reporter(name).map(LeaselessReporter::new)
     }
 
-    /// For everyone who asks.
+    /// Returns a reader of the readiness.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness::new(Arc::clone(&self.shared))
@@ -85,31 +85,31 @@ pub struct RegistryBuilder {
 }
 
 impl RegistryBuilder {
-    /// A service without which the process is not ready.
+    /// Declares a service without which the process is not ready.
     pub fn required(mut self, name: impl Into<String>) -> Self {
         self.services.push((name.into(), true));
         self
     }
 
-    /// A service without which the process is ready all the same.
+    /// Declares a service that does not decide whether the process is ready.
     pub fn optional(mut self, name: impl Into<String>) -> Self {
         self.services.push((name.into(), false));
         self
     }
 
-    /// Replaces "every required service is Running".
+    /// Replaces the verdict on readiness, which is "every required service is Running".
     pub fn ready_when(mut self, predicate: Predicate) -> Self {
         self.ready = predicate;
         self
     }
 
-    /// Replaces "no service is Failed or Stopped".
+    /// Replaces the verdict on health, which is "no service is Failed or Stopped".
     pub fn healthy_when(mut self, predicate: Predicate) -> Self {
         self.healthy = predicate;
         self
     }
 
-    /// All services Unknown, from now on.
+    /// Builds the registry, whose services are Unknown as of now.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl RegistryBuilder {
         self.build_at(Instant::now())
     }
 
-    /// As [`build`](Self::build), as of `now`: for tests whose clock is not the system's. No report may be older.
+    /// As [`build`](Self::build), as of `now`: for tests with their own clock. No report may be older.
     ///
     /// # Errors
     ///

@@ -1,22 +1,22 @@
-//! The reporters' side: one for each service, and the only way to change its status.
+//! Reporters: one for each service at a time, and the only way to change its status.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use livebus_core::{Cause, Report, Status};
+use livebus_core::{Cause, Failure, Report, Status};
 
 use crate::readiness::{Readiness, Service};
 use crate::shared::Shared;
 
-/// Reports on one service: its status, its cause, and until when Running may be believed.
+/// Reports on one service: its status, its cause, and the lease of a Running.
 ///
-/// There is one for each service at a time ([`Registry::reporter`](crate::Registry::reporter)), and it is not `Clone`. Dropped
-/// without having reported Stopped, it reports that itself: nobody watches the service any more.
+/// There is one for each service at a time ([`Registry::reporter`](crate::Registry::reporter)), and it is not `Clone`. On drop,
+/// reports Stopped, unless that was the last report.
 #[derive(Debug)]
 pub struct Reporter {
     shared: Arc<Shared>,
     index: usize,
-    /// Its number among the reporters that the service has had.
+    /// Its number among the reporters of the service so far.
     number: u64,
 }
 
@@ -29,27 +29,34 @@ impl Reporter {
         }
     }
 
-    /// The name of the service.
+    /// Returns the name of the service.
     #[must_use]
     pub fn name(&self) -> &str {
         self.shared.slots[self.index].name()
     }
 
-    /// The service, to be read. Its followers follow this reporter, and no later one.
+    /// Returns a reader of the service. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
         Service::new(Arc::clone(&self.shared), self.index, Some(self.number))
     }
 
-    /// The readiness that the service is part of.
+    /// Returns the readiness that the service is part of.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness::new(Arc::clone(&self.shared))
     }
 
-    /// Reports a change at `now`; what a supervisor asks for by [`Action::SetStatus`](livebus_core::Action::SetStatus).
+    /// Replaces what the probes show with a failure of this service: `remedies` returns what a person can do about it, as one
+    /// imperative sentence without a full stop, or `None`. Holds until the service has another reporter.
+    pub fn set_remedies(&self, remedies: fn(Failure) -> Option<&'static str>) {
+        let slot = &self.shared.slots[self.index];
+        slot.lock().set_remedies(remedies);
+    }
+
+    /// Reports a change at `now`; executes [`Action::SetStatus`](livebus_core::Action::SetStatus).
     ///
-    /// A Running without a lease is reported as NotReady, as if its lease had run out at `now`: green needs a proof that lasts.
+    /// A Running without a lease is reported as NotReady, as if its lease had run out at `now`: it needs evidence that lasts.
     pub fn report(&self, now: Instant, report: Report) {
         let report = match (report.status, report.lease) {
             (Status::Running, None) => Report {
@@ -63,20 +70,19 @@ impl Reporter {
         self.shared.publish(self.index, now, |_| report);
     }
 
-    /// Extends the lease, at `now`, by the newest evidence; what a supervisor asks for by
-    /// [`Action::Renew`](livebus_core::Action::Renew). No change of status. Of two leases the later call counts, also where its
-    /// lease ends earlier.
+    /// Extends the lease, at `now`, by the newest evidence; executes [`Action::Renew`](livebus_core::Action::Renew). Does not change
+    /// the status. The last call counts, also if its lease ends earlier.
     pub fn renew(&self, now: Instant, evidence: Instant, lease: Instant) {
         self.shared.renew(self.index, now, evidence, lease);
     }
 
-    /// Sets the status by hand, for a service that no supervisor watches; Running holds until `lease`, which means nothing
-    /// for any other status.
+    /// Sets the status directly, for a service without a supervisor. Running holds until `lease`, which is ignored for any other
+    /// status.
     pub fn set(&self, now: Instant, status: Status, lease: Instant) {
-        self.set_by_hand(now, status, Some(lease));
+        self.set_directly(now, status, Some(lease));
     }
 
-    /// Reports Stopped by force at `now`, unless Stopped was the last report.
+    /// Reports Stopped at `now` because of a forced stop, unless Stopped was the last report.
     pub fn close(&self, now: Instant) {
         self.shared.publish_if(
             self.index,
@@ -93,7 +99,7 @@ impl Reporter {
         );
     }
 
-    fn set_by_hand(&self, now: Instant, status: Status, lease: Option<Instant>) {
+    fn set_directly(&self, now: Instant, status: Status, lease: Option<Instant>) {
         self.shared.publish(self.index, now, |old| Report {
             status,
             cause: Cause::Reported,
@@ -111,10 +117,10 @@ impl Drop for Reporter {
     }
 }
 
-/// Reports on one service by hand, without leases: Running holds until the next report or until this is dropped.
+/// Reports on one service directly, without leases: Running holds until the next report or until this is dropped.
 ///
-/// A service that may hang, or whose dependency may be gone without notice, needs a [`Reporter`]: nothing ends what is
-/// reported here if the code that reports stops running.
+/// A service that may hang, or whose dependency may fail without notice, needs a [`Reporter`]: a status that is reported here
+/// stays if the code that reports stops running.
 #[derive(Debug)]
 pub struct LeaselessReporter(Reporter);
 
@@ -123,7 +129,7 @@ impl LeaselessReporter {
         Self(reporter)
     }
 
-    /// The service, to be read. Its followers follow this reporter, and no later one.
+    /// Returns a reader of the service. Its followers follow this reporter, and no later one.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service()
@@ -134,8 +140,8 @@ impl LeaselessReporter {
         self.set_at(Instant::now(), status);
     }
 
-    /// As [`set`](Self::set), by the caller's own clock.
+    /// As [`set`](Self::set), with the caller's own clock.
     pub fn set_at(&self, now: Instant, status: Status) {
-        self.0.set_by_hand(now, status, None);
+        self.0.set_directly(now, status, None);
     }
 }

@@ -1,4 +1,4 @@
-//! What registry, reporters and readers share.
+//! The state that registry, reporters and readers share.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,8 +14,8 @@ use crate::predicate::{Predicate, Services};
 use crate::slot::{Slot, wake};
 
 thread_local! {
-    /// Whose predicates run on this thread, each inside of the one before: by address; 0 is none.
-    static ASKED: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+    /// The readinesses whose predicates run on this thread, each nested in the one before: by address; 0 is none.
+    static EVALUATED: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
 }
 
 #[derive(Debug)]
@@ -26,9 +26,9 @@ pub(crate) struct Shared {
     pub(crate) healthy: Predicate,
     /// Instants are stored as nanoseconds since this one.
     epoch: Instant,
-    /// Ready until this many nanoseconds after the epoch if no report comes: the earliest lease. 0 is not ready.
+    /// Ready until this many nanoseconds after the epoch if no report comes: the earliest lease. 0 means not ready.
     ready_until: AtomicU64,
-    /// Reporters take turns, so that `ready_until` follows from all reports; readers of `ready_until` never wait.
+    /// Serializes reporters, so that `ready_until` follows from all reports; readers of `ready_until` never wait.
     turn: Mutex<()>,
 }
 
@@ -51,7 +51,7 @@ impl Shared {
             ready_until: AtomicU64::new(0),
             turn: Mutex::new(()),
         };
-        shared.judge(now);
+        shared.update_verdict(now);
         shared
     }
 
@@ -75,49 +75,49 @@ impl Shared {
         }
     }
 
-    /// A predicate that runs already gets no, or it would ask itself forever.
+    /// Returns the verdict of `predicate`; false while it runs already on this thread, as it would call itself forever.
     pub(crate) fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
-        let outer = ASKED.get();
-        let Some(free) = outer.iter().position(|asked| *asked == 0) else {
+        let outer = EVALUATED.get();
+        let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
         };
-        if self.is_asked() {
+        if self.is_evaluated() {
             return false;
         }
-        let mut asked = outer;
-        asked[free] = self.address();
-        ASKED.set(asked);
+        let mut evaluated = outer;
+        evaluated[free] = self.address();
+        EVALUATED.set(evaluated);
         let services = Services::new(&self.slots, now);
         let verdict = catch_unwind(AssertUnwindSafe(|| predicate(services)));
-        ASKED.set(outer);
+        EVALUATED.set(outer);
         verdict.unwrap_or(false)
     }
 
-    /// Whether a predicate of this readiness runs on this thread.
-    fn is_asked(&self) -> bool {
-        ASKED.get().contains(&self.address())
+    /// Returns whether a predicate of this readiness runs on this thread.
+    fn is_evaluated(&self) -> bool {
+        EVALUATED.get().contains(&self.address())
     }
 
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// The number of a new reporter, which has reported nothing; `None` while there is another.
+    /// Returns the number of a new reporter, which has reported nothing; `None` while there is another.
     pub(crate) fn begin_reporting(&self, index: usize, now: Instant) -> Option<u64> {
         let _turn = self.turn();
         let number = self.slots[index].lock().begin_reporting(now)?;
-        // What the one before reported last says nothing about this one.
-        self.judge(now);
+        // The last report of the reporter before does not count for this one.
+        self.update_verdict(now);
         Some(number)
     }
 
-    /// Nothing more will be reported: the followers of the reporter reach the end.
+    /// Ends the reports of this reporter: its followers reach the end.
     pub(crate) fn end_reporting(&self, index: usize) {
         let followers = self.slots[index].lock().end_reporting();
         wake(followers);
     }
 
-    /// A change of what is known.
+    /// Publishes a change of the report.
     pub(crate) fn publish(
         &self,
         index: usize,
@@ -127,7 +127,7 @@ impl Shared {
         self.publish_if(index, now, |_| true, change);
     }
 
-    /// A change of what is known, if it meets the condition.
+    /// Publishes a change of the report, if the report before meets the condition.
     pub(crate) fn publish_if(
         &self,
         index: usize,
@@ -143,32 +143,32 @@ impl Shared {
         let report = change(state.report());
         state.change_to(now, report);
         drop(state);
-        self.judge(now);
+        self.update_verdict(now);
         drop(turn);
-        // Only now: a task that is woken finds the verdict that follows.
+        // After the verdict: a task that is woken must read the new one.
         self.wake_followers(index);
     }
 
-    /// The newest evidence, and the lease that it grants. Followers need to know only when it was shown that the lease ran out,
+    /// Stores the newest evidence and the lease that it grants. Wakes followers only when they have shown that the lease ran out,
     /// or when it runs out earlier than they expect.
     pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
         let turn = self.turn();
-        let must_know = self.slots[index].lock().renew(evidence, lease);
-        self.judge(now);
+        let must_wake = self.slots[index].lock().renew(evidence, lease);
+        self.update_verdict(now);
         drop(turn);
-        if must_know {
+        if must_wake {
             self.wake_followers(index);
         }
     }
 
     fn wake_followers(&self, index: usize) {
-        // Without the lock: a waker is code of others.
+        // Without the lock: a waker is foreign code.
         let followers = self.slots[index].lock().followers();
         wake(followers);
     }
 
     /// Stores until when the process is ready if no report comes.
-    fn judge(&self, now: Instant) {
+    fn update_verdict(&self, now: Instant) {
         let until = if self.verdict(self.ready, now) {
             let reports = self.slots.iter().map(|slot| slot.lock().report());
             let earliest = reports
@@ -189,14 +189,14 @@ impl Shared {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
-        // It would wait for itself. `verdict` catches this, and says no.
-        assert!(!self.is_asked(), "a predicate must not report");
-        // It guards no data, so a reporter that panicked has left nothing half done that the next one would not redo.
+        // It would deadlock. `verdict` catches the panic and returns false.
+        assert!(!self.is_evaluated(), "a predicate must not report");
+        // It guards no data, and the next reporter redoes everything that one that panicked has not finished.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// In 64 bits throughout, which is faster than by way of 128.
+/// Computes in 64 bits, which is faster than `Duration::as_nanos` with its 128.
 fn saturating_nanos(duration: Duration) -> u64 {
     duration
         .as_secs()

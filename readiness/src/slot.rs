@@ -1,4 +1,4 @@
-//! One service: what was reported last, who reports, and who follows.
+//! One service: its newest report, its reporter and its followers.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use futures::task::AtomicWaker;
-use livebus_core::{Report, Status};
+use livebus_core::{Failure, Report, Status};
 
 use crate::status_change::StatusChange;
 
-/// How many of a service's changes are kept, for readers that are slow.
+/// The maximum number of changes that are kept for a slow follower.
 pub(crate) const MAX_KEPT_CHANGES: usize = 64;
+
+/// Returns what a person can do about a failure; `None` when there is nothing to add to its class.
+pub(crate) type Remedies = fn(Failure) -> Option<&'static str>;
+
+/// The remedies of a service whose reporter has set none.
+const NO_REMEDIES: Remedies = |_| None;
 
 /// One service.
 #[derive(Debug)]
@@ -25,23 +31,25 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) struct SlotState {
     report: Report,
-    /// How many reporters there have been: the number of the newest.
+    /// The remedies of the newest reporter.
+    remedies: Remedies,
+    /// The number of reporters so far, which is the number of the newest.
     reporter: u64,
-    /// Whether the newest reporter is still there.
+    /// Whether the newest reporter still exists.
     has_reporter: bool,
-    /// The number of its first change.
+    /// The number of the first change of the newest reporter.
     first_change: u64,
     /// The newest changes, [`MAX_KEPT_CHANGES`] at most, each with the number of its reporter.
     kept: VecDeque<(u64, StatusChange)>,
-    /// How many changes there have been: the number of the next.
+    /// The number of changes so far, which is the number of the next.
     changes: u64,
-    /// Whether a follower has shown that the lease ran out, and must learn when it is renewed.
+    /// Whether a follower has shown that the lease ran out, and must be woken when it is renewed.
     lapse_shown: bool,
-    /// One for each follower that is there; bounded by what the process itself holds.
+    /// One for each follower that exists; bounded by the followers that the process holds.
     followers: Vec<Weak<Waiting>>,
 }
 
-/// What a slot knows about one follower.
+/// The state of one follower that its slot needs.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) waker: AtomicWaker,
@@ -51,10 +59,11 @@ pub(crate) struct Waiting {
 }
 
 impl Slot {
-    /// Unknown, at `now`.
+    /// Returns a service that is Unknown at `now`.
     pub(crate) fn new(name: String, required: bool, now: Instant) -> Self {
         let state = SlotState {
             report: Report::unreported(now),
+            remedies: NO_REMEDIES,
             reporter: 0,
             has_reporter: false,
             first_change: 0,
@@ -79,19 +88,20 @@ impl Slot {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotState> {
-        // No code of others runs under this lock, and none of ours panics between two fields.
+        // No foreign code runs under this lock, and our own does not panic between two fields.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SlotState {
-    /// The number of a new reporter, which has reported nothing; `None` while there is another.
+    /// Returns the number of a new reporter, which has reported nothing; `None` while there is another.
     pub(crate) fn begin_reporting(&mut self, now: Instant) -> Option<u64> {
         if self.has_reporter {
             return None;
         }
         self.has_reporter = true;
         self.reporter += 1;
+        self.remedies = NO_REMEDIES;
         self.first_change = self.changes;
         if self.report.status != Status::Unknown {
             self.report = Report::unreported(now);
@@ -99,7 +109,7 @@ impl SlotState {
         Some(self.reporter)
     }
 
-    /// The reporter is gone. Gives those who wait: they have reached the end.
+    /// Ends the changes of the reporter. Returns the followers to wake, which have reached the end.
     pub(crate) fn end_reporting(&mut self) -> Vec<Arc<Waiting>> {
         self.has_reporter = false;
         let followers = self.followers();
@@ -109,8 +119,8 @@ impl SlotState {
         followers
     }
 
-    /// The newest evidence, and the lease that it grants. Whether followers must know: it was shown that the lease ran out, or
-    /// it runs out earlier than they expect.
+    /// Stores the newest evidence and the lease that it grants. Returns whether followers must be woken: they have shown that the
+    /// lease ran out, or it runs out earlier than they expect.
     pub(crate) fn renew(&mut self, evidence: Instant, lease: Instant) -> bool {
         self.report.evidence = Some(evidence);
         let before = self.report.lease.replace(lease);
@@ -122,17 +132,25 @@ impl SlotState {
         self.report
     }
 
+    pub(crate) const fn remedies(&self) -> Remedies {
+        self.remedies
+    }
+
+    pub(crate) const fn set_remedies(&mut self, remedies: Remedies) {
+        self.remedies = remedies;
+    }
+
     pub(crate) const fn reporter(&self) -> u64 {
         self.reporter
     }
 
-    /// The number of the next change.
+    /// Returns the number of the next change.
     pub(crate) const fn next_change(&self) -> u64 {
         self.changes
     }
 
-    /// The changes of the reporter of that number: the number of the first, and the number after the last; `u64::MAX` while
-    /// there may be more. Of an earlier reporter, those that are kept.
+    /// Returns the range of the changes of the reporter of that number: the number of the first, and the number after the last,
+    /// which is `u64::MAX` while there may be more. Of an earlier reporter, the range of those that are kept.
     pub(crate) fn changes_of(&self, reporter: u64) -> (u64, u64) {
         if reporter == self.reporter {
             let end = if self.has_reporter {
@@ -150,29 +168,30 @@ impl SlotState {
         })
     }
 
-    /// The number of the oldest change that is kept.
+    /// Returns the number of the oldest change that is kept.
     pub(crate) fn oldest_change(&self) -> u64 {
         self.changes - self.kept.len() as u64
     }
 
-    /// The change of that number, if it is kept.
+    /// Returns the change of that number, if it is kept.
     pub(crate) fn change(&self, number: u64) -> Option<StatusChange> {
         let index = number.checked_sub(self.oldest_change())?;
         let (_, change) = self.kept.get(usize::try_from(index).ok()?)?;
         Some(*change)
     }
 
-    /// The status before the change of that number; if it is not kept, before the oldest after it.
+    /// Returns the status before the change of that number; if it is not kept, before the oldest after it.
     pub(crate) fn status_before(&self, number: u64) -> Status {
         let change = self.change(number.max(self.oldest_change()));
         change.map_or(self.report.status, |change| change.from)
     }
 
+    /// Notes that a follower has shown the end of the lease.
     pub(crate) const fn show_lapse(&mut self) {
         self.lapse_shown = true;
     }
 
-    /// A follower of changes up to that number.
+    /// Adds a follower of the changes before the number `end`.
     pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
         self.followers.retain(|it| it.strong_count() > 0);
         let waiting = Arc::new(Waiting {
@@ -183,7 +202,7 @@ impl SlotState {
         waiting
     }
 
-    /// What is known now.
+    /// Stores a new report, as a change.
     pub(crate) fn change_to(&mut self, at: Instant, report: Report) {
         let from = self.report.status;
         self.report = report;
@@ -196,7 +215,7 @@ impl SlotState {
         self.lapse_shown = false;
     }
 
-    /// The followers that are still there.
+    /// Returns the followers that still exist.
     pub(crate) fn followers(&mut self) -> Vec<Arc<Waiting>> {
         self.followers.retain(|it| it.strong_count() > 0);
         self.followers.iter().filter_map(Weak::upgrade).collect()
@@ -204,21 +223,21 @@ impl SlotState {
 }
 
 impl Waiting {
-    /// The number after the last change that it is to show; `u64::MAX` while there may be more.
+    /// Returns the number after the last change to show; `u64::MAX` while there may be more.
     pub(crate) fn end(&self) -> u64 {
         self.end.load(Ordering::Relaxed)
     }
 
-    /// The reporter that it follows is gone, unless that was gone already.
+    /// Ends the changes before the number `changes`, unless they have ended already.
     fn end_at(&self, changes: u64) {
         self.end.fetch_min(changes, Ordering::Relaxed);
     }
 }
 
-/// Wakes the tasks of those who wait. To be called without the lock of the slot.
+/// Wakes the tasks of the followers. To be called without the lock of the slot.
 pub(crate) fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
-        // A waker is code of others: one that panics must keep neither the reporter nor the next waker from theirs.
+        // A waker is foreign code: its panic must affect neither the reporter nor the next waker.
         let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
     }
 }

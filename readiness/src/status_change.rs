@@ -1,24 +1,24 @@
-//! One change of what is known about a service.
+//! A change of a service's report.
 
 use std::time::{Duration, Instant};
 
 use livebus_core::{Report, Status};
 
-/// One change of what is known about a service: of its status, its cause or its warning. Match with `..`: a field may be
-/// added in a minor version.
+/// A change of a service's report: of its status, its cause or its warning. Match with `..`: a field may be added in a minor
+/// version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusChange {
     /// The status before.
     pub from: Status,
-    /// What is known now.
+    /// The report after the change.
     pub report: Report,
     /// When it changed.
     pub at: Instant,
 }
 
 impl StatusChange {
-    /// How long the bus had not been proved to work when this was noticed: for a loss, the detection time at most.
-    /// `None` when there was never any proof.
+    /// Returns the time from the newest evidence to this change: for a loss, at most the detection bound. `None` when there was no
+    /// evidence.
     #[must_use]
     pub fn unverified_for(&self) -> Option<Duration> {
         self.report

@@ -1,4 +1,4 @@
-//! Reporting allocates nothing, so that a loop which reports is never held up.
+//! Reporting allocates nothing, so that it never delays the loop.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The changes of a service, for those who wait: the reports, and the end of the lease without a report.
+//! Followers: the reports of a service, and the end of its lease without a report.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,7 @@ fn not_ready(now: Instant, cause: Cause) -> Report {
     }
 }
 
-/// All that is to be shown at `now`; `None` at the end stands for the end.
+/// Returns all changes to show at `now`; a last `None` is the end.
 fn shown(follower: &mut Follower, now: Instant) -> Vec<Option<StatusChange>> {
     let mut context = Context::from_waker(Waker::noop());
     let mut shown = Vec::new();
@@ -63,7 +63,7 @@ fn statuses(shown: &[Option<StatusChange>]) -> Vec<(Status, Status)> {
         .collect()
 }
 
-/// The last instant that the clock can count to.
+/// Returns the last instant that the clock can represent.
 fn last_instant(mut last: Instant) -> Instant {
     for bit in (0..94).rev() {
         let (secs, nanos) = (
@@ -120,7 +120,7 @@ fn every_report_is_shown_once_in_order_and_then_the_end() {
     let end = shown(&mut all, at);
     assert_eq!(statuses(&end), [(Status::NotReady, Status::Stopped)]);
     assert_eq!(end.last(), Some(&None));
-    // What another reporter says is not part of it.
+    // The reports of another reporter are not shown.
     let next = reporter(&registry);
     next.set(now + ms(4), Status::Preparing, now);
     assert_eq!(
@@ -162,7 +162,7 @@ fn the_end_of_a_lease_is_shown_without_a_report_and_at_its_instant() {
 }
 
 #[test]
-fn a_report_of_what_was_shown_already_is_not_shown_again() {
+fn a_report_of_a_lapse_that_was_shown_is_not_shown_again() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -206,7 +206,7 @@ fn a_renewal_after_the_end_was_shown_is_shown_and_wakes() {
     bus.report(now, running(now, now + ms(10)));
     let mut poll = |now| follower.poll_change(now, &mut context);
     assert!(poll(now).is_ready() && poll(now).is_pending());
-    // While the lease holds, a renewal is no news.
+    // While the lease holds, a renewal wakes no follower.
     bus.renew(now + ms(5), now + ms(5), now + ms(15));
     assert_eq!(count.take(), 0);
     assert!(poll(now + ms(25)).is_ready() && poll(now + ms(25)).is_pending());
@@ -221,13 +221,13 @@ fn a_renewal_after_the_end_was_shown_is_shown_and_wakes() {
     );
     assert_eq!(change.report.lease, Some(now + ms(40)));
     assert!(poll(now + ms(27)).is_pending());
-    // A lease that is over before anyone looks was never seen.
+    // The end of a lease that no poll has shown needs no wake.
     bus.renew(now + ms(28), now + ms(28), now + ms(41));
     assert_eq!(count.take(), 0);
 }
 
 #[test]
-fn a_lease_that_is_cut_short_wakes() {
+fn a_lease_that_is_shortened_wakes() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -246,7 +246,7 @@ fn a_lease_that_is_cut_short_wakes() {
 }
 
 #[test]
-fn a_lease_up_to_the_end_of_the_clock_never_runs_out() {
+fn a_lease_to_the_last_instant_of_the_clock_never_runs_out() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -279,7 +279,7 @@ fn a_report_and_the_end_of_the_reporter_wake() {
 }
 
 #[test]
-fn a_slow_follower_continues_with_the_oldest_that_is_kept_and_counts_the_rest() {
+fn a_slow_follower_continues_with_the_oldest_kept_change_and_counts_the_rest() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -296,7 +296,7 @@ fn a_slow_follower_continues_with_the_oldest_that_is_kept_and_counts_the_rest() 
 }
 
 #[test]
-fn a_follower_that_begins_late_says_from_which_status_its_first_change_was() {
+fn the_first_change_of_a_late_follower_has_the_status_before() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -312,7 +312,7 @@ fn a_follower_that_begins_late_says_from_which_status_its_first_change_was() {
 }
 
 #[test]
-fn what_another_reporter_reports_is_not_missed() {
+fn changes_of_another_reporter_do_not_count_as_missed() {
     let now = Instant::now();
     let registry = registry(now);
     let bus = reporter(&registry);
@@ -353,13 +353,13 @@ fn the_service_of_a_reporter_follows_that_one_and_no_later_one() {
         ]
     );
     assert_eq!(changes.last(), Some(&None));
-    // Of the readiness, the newest is followed.
+    // A service of the readiness follows the newest reporter.
     let service = registry.readiness().service("bus").expect("declared");
     assert!(shown(&mut service.follow(), now).is_empty());
 }
 
 #[test]
-fn the_end_of_a_reporter_is_not_earlier_than_what_it_reported() {
+fn the_end_of_a_reporter_is_not_earlier_than_its_reports() {
     let registry = registry(Instant::now());
     for _ in 0..100 {
         let bus = reporter(&registry);
@@ -374,7 +374,7 @@ fn the_end_of_a_reporter_is_not_earlier_than_what_it_reported() {
 }
 
 #[test]
-fn what_nobody_reports_on_ends_at_once() {
+fn a_follower_of_a_service_without_a_reporter_ends_at_once() {
     let now = Instant::now();
     let registry = registry(now);
     let mut follower = registry

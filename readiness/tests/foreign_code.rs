@@ -1,4 +1,4 @@
-//! Predicates and wakers are code of others: they may call in again, and they may panic.
+//! Predicates and wakers are foreign code: they may call the readiness again, and they may panic.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,36 +11,36 @@ use std::time::{Duration, Instant};
 use livebus_core::Status;
 use livebus_readiness::{Readiness, Registry, Reporter};
 
-/// Many times what anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Many times the duration of anything here.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Fails when `work` does not come back.
+/// Runs `work`; fails when it does not return in time.
 fn bounded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, is_done) = channel();
     let working = thread::spawn(move || {
         let _ = done.send(work());
     });
-    let result = is_done.recv_timeout(PATIENCE);
+    let result = is_done.recv_timeout(TEST_TIMEOUT);
     if result.is_ok() {
-        working.join().expect("it is done");
+        working.join().expect("it has returned");
     }
-    result.expect("it comes back, and does not panic")
+    result.expect("it returns in time, without a panic")
 }
 
-struct CallsIn<F>(F);
+struct CallbackWaker<F>(F);
 
-impl<F: Fn() + Send + Sync + 'static> Wake for CallsIn<F> {
+impl<F: Fn() + Send + Sync + 'static> Wake for CallbackWaker<F> {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
 #[test]
-fn a_waker_may_ask_read_follow_and_report() {
+fn a_waker_may_read_follow_and_report() {
     bounded(|| {
         let now = Instant::now();
         let names = Registry::builder().required("bus").required("cache");
@@ -48,11 +48,11 @@ fn a_waker_may_ask_read_follow_and_report() {
         let bus = registry.reporter("bus").expect("it has none");
         let mut follower = bus.service().follow();
         let calls = Arc::new(AtomicUsize::new(0));
-        let waker = Waker::from(Arc::new(CallsIn({
+        let waker = Waker::from(Arc::new(CallbackWaker({
             let (registry, readiness) = (Arc::clone(&registry), registry.readiness());
             let (bus, calls) = (bus.service(), Arc::clone(&calls));
             move || {
-                let _asked = (readiness.is_ready(), readiness.is_healthy());
+                let _read = (readiness.is_ready(), readiness.is_healthy());
                 let cache = registry.reporter("cache").expect("it has none");
                 cache.set(now, bus.report().status, now);
                 drop(bus.follow_from_start());
@@ -64,7 +64,7 @@ fn a_waker_may_ask_read_follow_and_report() {
         bus.set(now, Status::Running, now + ms(10));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         assert!(follower.poll_change(now, &mut context).is_ready());
-        // Where the lease was seen to end, a renewal wakes.
+        // A renewal wakes a follower that has shown the end of the lease.
         assert!(follower.poll_change(now + ms(20), &mut context).is_ready());
         assert!(
             follower
@@ -85,16 +85,16 @@ fn a_waker_may_ask_read_follow_and_report() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_nobody_from_theirs() {
+fn a_waker_that_panics_does_not_affect_other_wakers() {
     let now = Instant::now();
     let registry = Registry::builder().required("bus").build_at(now);
     let registry = registry.expect("one name");
     let bus = registry.reporter("bus").expect("it has none");
-    let panics = Waker::from(Arc::new(CallsIn(|| {
-        resume_unwind(Box::new("as the test asked"))
+    let panics = Waker::from(Arc::new(CallbackWaker(|| {
+        resume_unwind(Box::new("on purpose"))
     })));
     let woken = Arc::new(AtomicUsize::new(0));
-    let counts = Waker::from(Arc::new(CallsIn({
+    let counts = Waker::from(Arc::new(CallbackWaker({
         let woken = Arc::clone(&woken);
         move || {
             woken.fetch_add(1, Ordering::Relaxed);
@@ -122,7 +122,7 @@ fn a_waker_that_panics_keeps_nobody_from_theirs() {
 }
 
 #[test]
-fn a_predicate_that_asks_for_its_own_verdict_gets_no() {
+fn a_predicate_that_queries_its_own_readiness_gets_false() {
     static OWN: OnceLock<Readiness> = OnceLock::new();
     static LATER: OnceLock<Instant> = OnceLock::new();
     bounded(|| {
@@ -130,15 +130,15 @@ fn a_predicate_that_asks_for_its_own_verdict_gets_no() {
         let later = *LATER.get_or_init(|| now + ms(20));
         let names = Registry::builder().required("bus").ready_when(|mut all| {
             let own = OWN.get().zip(LATER.get());
-            let asked = own.is_some_and(|(own, later)| own.is_ready_at(*later));
-            asked || all.all(|service| service.status == Status::Running)
+            let verdict = own.is_some_and(|(own, later)| own.is_ready_at(*later));
+            verdict || all.all(|service| service.status == Status::Running)
         });
         let registry = names.build_at(now).expect("one name");
         let readiness = OWN.get_or_init(|| registry.readiness());
         let bus = registry.reporter("bus").expect("it has none");
         bus.set(now, Status::Running, now + ms(10));
         assert!(readiness.is_ready_at(now));
-        // Now the services are asked, and so is the predicate.
+        // The lease has run out, so this evaluates the predicate.
         assert!(!readiness.is_ready_at(later));
         bus.set(now, Status::NotReady, now);
         assert!(!readiness.is_ready_at(now));
@@ -146,7 +146,7 @@ fn a_predicate_that_asks_for_its_own_verdict_gets_no() {
 }
 
 #[test]
-fn predicates_that_ask_each_other_get_no_in_the_end() {
+fn predicates_that_query_each_other_end_with_false() {
     static BOTH: OnceLock<([Readiness; 2], Instant)> = OnceLock::new();
     fn is_ready_later(index: usize) -> bool {
         BOTH.get()
@@ -173,7 +173,7 @@ fn predicates_that_ask_each_other_get_no_in_the_end() {
 }
 
 #[test]
-fn a_predicate_that_reports_says_no() {
+fn a_predicate_that_reports_gives_false() {
     static OWN: OnceLock<Reporter> = OnceLock::new();
     bounded(|| {
         let now = Instant::now();

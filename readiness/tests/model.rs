@@ -1,6 +1,6 @@
-//! Followers against a model of them that keeps every change, on random reports, renewals, polls and ends.
+//! Compares followers with a model that keeps every change, on random reports, renewals, polls and ends.
 //!
-//! The seed of a run that fails stands in the message.
+//! The message of a failure has the seed of the run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use livebus_readiness::{Follower, Registry, Reporter, Service, StatusChange};
 
 const RUNS: u64 = 400;
 const STEPS: u32 = 1_000;
-/// How many changes of a service are kept.
+/// The number of a service's changes that are kept.
 const KEPT: usize = 64;
 const MAX_FOLLOWERS: usize = 5;
 
@@ -25,7 +25,7 @@ fn followers_show_what_the_model_shows_and_are_woken_for_it() {
     assert!(shown > 10 * RUNS, "only {shown} changes were shown");
 }
 
-/// All that was reported, and by which reporter.
+/// All reports, with the number of the reporter.
 #[derive(Default)]
 struct Log {
     changes: Vec<(usize, StatusChange)>,
@@ -50,7 +50,7 @@ struct Model {
 }
 
 impl Model {
-    /// What a poll at `now` gives.
+    /// Returns the result of a poll at `now`.
     fn poll(&mut self, log: &Log, report: Report, now: Instant) -> Poll<Option<StatusChange>> {
         let oldest = log.changes.len().saturating_sub(KEPT);
         while let Some((by, change)) = log.changes.get(self.next) {
@@ -104,16 +104,16 @@ impl Model {
     }
 }
 
-/// A follower, its model, and what it waits for.
+/// A follower, its model, and the state of its wait.
 struct Followed {
     real: Follower,
     model: Model,
     woken: Arc<Woken>,
-    /// Whether it was pending when it was polled last.
+    /// Whether the last poll was pending.
     is_pending: bool,
-    /// When it is to be polled again then, without being woken.
+    /// The timeout of the last pending poll.
     due: Option<Instant>,
-    /// What it showed last.
+    /// The status that it showed last.
     last: Option<Status>,
 }
 
@@ -132,7 +132,7 @@ struct Run {
     now: Instant,
     registry: Registry,
     reporter: Option<Reporter>,
-    /// As it was given by reporters, of which some are gone.
+    /// The services of all reporters, dropped ones included, each with the number of its reporter.
     services: Vec<(usize, Service)>,
     log: Log,
     followers: Vec<Followed>,
@@ -160,7 +160,7 @@ impl Run {
         for _ in 0..STEPS {
             self.step();
             for at in 0..self.followers.len() {
-                self.is_woken_for_what_there_is(at);
+                self.must_be_woken_for_a_change(at);
             }
         }
         self.end_reporter();
@@ -224,7 +224,7 @@ impl Run {
             return;
         };
         if reporter.service().report().status == Status::Running {
-            // Mostly longer than the one before, and sometimes shorter.
+            // Usually longer than the one before, and sometimes shorter.
             let lease = self.now + ms(self.random.below(30));
             reporter.renew(self.now, self.now, lease);
         }
@@ -270,12 +270,12 @@ impl Run {
         if from_start {
             let first = log.iter().position(|(by, _)| *by == reporter);
             next = first.unwrap_or(log.len());
-            // Of an earlier reporter nobody knows how much is gone.
+            // Dropped changes of an earlier reporter are not counted.
             if reporter != self.log.reporters {
                 next = next.max(log.len().saturating_sub(KEPT));
             }
         }
-        // Before the oldest that is kept: what follows on it says where it began.
+        // The status before the first change that will be shown.
         let oldest = log.get(next.max(log.len().saturating_sub(KEPT)));
         let status = service.report().status;
         let model = Model {
@@ -331,15 +331,15 @@ impl Run {
             Poll::Pending => {
                 it.due = it.real.poll_timeout();
                 let later = it.due.is_none_or(|due| due > now);
-                assert!(later, "seed {seed}: it would be polled again at once");
-                agrees_with_the_reader(it.model.status, report, now);
+                assert!(later, "seed {seed}: its timeout has passed already");
+                must_agree_with_the_reader(it.model.status, report, now);
             }
         }
         polled
     }
 
-    /// One that waits, and would show something, was woken or is to be polled by now.
-    fn is_woken_for_what_there_is(&self, at: usize) {
+    /// Fails if a follower that waits has a change to show, was not woken, and its timeout has not passed.
+    fn must_be_woken_for_a_change(&self, at: usize) {
         let it = &self.followers[at];
         if !it.is_pending || it.woken.0.load(Ordering::Relaxed) {
             return;
@@ -349,11 +349,11 @@ impl Run {
         let is_due = it.due.is_some_and(|due| due <= self.now);
         assert!(
             is_due || poll(self.now).is_pending(),
-            "seed {}: {:?} and nobody wakes it",
+            "seed {}: {:?} and it is not woken",
             self.seed,
             poll(self.now)
         );
-        // And what it waits for is not earlier than that.
+        // Its timeout is not later than its next change.
         if let Some(due) = it.due {
             let before = due.checked_sub(Duration::from_nanos(1)).expect("later");
             assert!(
@@ -375,8 +375,8 @@ impl Run {
     }
 }
 
-/// Those who wait know what those who ask know, but for the grace.
-fn agrees_with_the_reader(shown: Status, report: Report, now: Instant) {
+/// Fails if a follower and a reader differ, except during the grace.
+fn must_agree_with_the_reader(shown: Status, report: Report, now: Instant) {
     let read = report.status_at(now);
     let in_grace = shown == Status::Running
         && read == Status::NotReady
@@ -389,7 +389,7 @@ fn agrees_with_the_reader(shown: Status, report: Report, now: Instant) {
     );
 }
 
-/// Numbers that look random, the same for the same seed.
+/// A pseudo-random generator with a seed.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! The verdicts over all services, and who may change them.
+//! The verdicts over all services, and the reporters that change them.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ fn the_lease_runs_out_without_the_reporter() {
     let after = lease + Duration::from_nanos(1);
     assert!(!readiness.is_ready_at(after));
     assert_eq!(bus.service().report().status_at(after), Status::NotReady);
-    // What was reported stays as it was, and the process is healthy still.
+    // The report itself is unchanged, and the process is still healthy.
     assert_eq!(bus.service().report().status, Status::Running);
     assert!(readiness.is_healthy_at(after));
     bus.renew(now + ms(5_000), now + ms(5_000), now + ms(14_500));
@@ -48,7 +48,7 @@ fn the_lease_runs_out_without_the_reporter() {
 }
 
 #[test]
-fn two_required_services_make_one_verdict() {
+fn ready_needs_every_required_service_and_no_optional_one() {
     let now = Instant::now();
     let names = Registry::builder().required("orders").required("audit");
     let registry = build(names.optional("cache"), now);
@@ -64,7 +64,7 @@ fn two_required_services_make_one_verdict() {
 }
 
 #[test]
-fn the_earliest_lease_of_a_required_service_ends_it_for_all() {
+fn the_earliest_lease_of_a_required_service_ends_the_readiness() {
     let now = Instant::now();
     let names = Registry::builder().required("a").required("b");
     let registry = build(names.optional("cache"), now);
@@ -97,10 +97,10 @@ fn both_predicates_can_be_replaced() {
 }
 
 #[test]
-fn a_predicate_that_panics_says_no() {
+fn a_predicate_that_panics_gives_false() {
     let now = Instant::now();
     let names = Registry::builder().optional("a");
-    let names = names.ready_when(|_| std::panic::resume_unwind(Box::new("as the test asked")));
+    let names = names.ready_when(|_| std::panic::resume_unwind(Box::new("on purpose")));
     let registry = build(names, now);
     reporter(&registry, "a").set(now, Status::Running, now + ms(1_000));
     assert!(!registry.readiness().is_ready_at(now));
@@ -155,7 +155,7 @@ fn a_service_is_unknown_until_its_new_reporter_reports() {
 }
 
 #[test]
-fn nothing_is_ready_once_its_reporter_is_gone() {
+fn a_service_is_stopped_when_its_reporter_is_dropped() {
     let registry = Registry::builder().required("bus").build();
     let registry = registry.expect("one name");
     let readiness = registry.readiness();
@@ -173,16 +173,16 @@ fn nothing_is_ready_once_its_reporter_is_gone() {
 
     let bus = registry
         .leaseless_reporter("bus")
-        .expect("the first is gone");
+        .expect("the first is dropped");
     bus.set(Status::Running);
     assert!(readiness.is_ready());
     drop(bus);
     assert!(!readiness.is_ready());
 }
 
-/// Nobody can make a service ready forever by leaving the lease out.
+/// A service cannot be ready forever because its reports omit the lease.
 #[test]
-fn running_without_a_lease_is_ready_for_no_time() {
+fn running_without_a_lease_is_not_ready() {
     let now = Instant::now();
     let registry = build(Registry::builder().required("bus"), now);
     let (readiness, bus) = (registry.readiness(), reporter(&registry, "bus"));
@@ -191,7 +191,7 @@ fn running_without_a_lease_is_ready_for_no_time() {
         ..running(now, now)
     };
     bus.report(now, forged);
-    // Nor by a clock that is a tick behind.
+    // Not even by a clock that is one tick behind.
     assert!(!readiness.is_ready_at(now) && !readiness.is_ready());
     let report = bus.service().report();
     assert_eq!(
@@ -201,7 +201,7 @@ fn running_without_a_lease_is_ready_for_no_time() {
 }
 
 #[test]
-fn running_of_a_leaseless_reporter_holds_until_it_says_otherwise() {
+fn running_of_a_leaseless_reporter_holds_until_its_next_report() {
     let now = Instant::now();
     let registry = build(Registry::builder().required("cache"), now);
     let readiness = registry.readiness();
@@ -213,7 +213,7 @@ fn running_of_a_leaseless_reporter_holds_until_it_says_otherwise() {
 }
 
 #[test]
-fn what_is_set_by_hand_says_so_and_since_when() {
+fn a_status_that_is_set_directly_has_the_cause_reported_and_its_instant() {
     let now = Instant::now();
     let registry = build(Registry::builder().required("cache"), now);
     let cache = reporter(&registry, "cache");
@@ -249,14 +249,14 @@ fn services_are_listed_as_they_were_declared() {
 }
 
 #[test]
-fn names_that_cannot_be_are_refused_with_the_reason() {
+fn invalid_names_are_rejected_with_the_reason() {
     let now = Instant::now();
     let registry = build(
         Registry::builder().required("orders").optional("cache"),
         now,
     );
     let unknown = registry.readiness().service("ordres");
-    let unknown = unknown.expect_err("it was never declared").to_string();
+    let unknown = unknown.expect_err("it is not declared").to_string();
     assert_eq!(
         unknown,
         r#"unknown service "ordres": declared are ["orders", "cache"]"#
@@ -264,7 +264,7 @@ fn names_that_cannot_be_are_refused_with_the_reason() {
     let unknown = registry.reporter("ordres");
     assert!(matches!(unknown, Err(ReporterError::Unknown(_))));
 
-    let refused = |builder: RegistryBuilder| builder.build().expect_err("it cannot be");
+    let refused = |builder: RegistryBuilder| builder.build().expect_err("it is invalid");
     let twice = refused(Registry::builder().required("a").optional("a"));
     assert_eq!(twice, ServiceNameError::Twice("a".to_owned()));
     assert!(twice.to_string().contains(r#""a""#), "{twice}");

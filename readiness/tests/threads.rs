@@ -1,4 +1,4 @@
-//! Reporters, followers and readers on threads of their own.
+//! Reporters, followers and readers on several threads.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,38 +9,40 @@ use std::time::{Duration, Instant};
 use livebus_core::{Cause, Report, Status};
 use livebus_readiness::{Follower, Registry, StatusChange};
 
-/// Many times what anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Many times the duration of anything here.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Lets its thread sleep until it is woken.
+/// Blocks its thread until it is woken.
 #[derive(Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    ringing: Condvar,
+struct Signal {
+    set: Mutex<bool>,
+    changed: Condvar,
 }
 
-impl Wake for Bell {
+impl Wake for Signal {
     fn wake(self: Arc<Self>) {
-        *self.rung.lock().expect("nobody panics") = true;
-        self.ringing.notify_one();
+        *self.set.lock().expect("no thread panics") = true;
+        self.changed.notify_one();
     }
 }
 
-impl Bell {
+impl Signal {
     fn wait(&self) {
-        let rung = self.rung.lock().expect("nobody panics");
-        let waited = self.ringing.wait_timeout_while(rung, PATIENCE, |it| !*it);
-        let (mut rung, timeout) = waited.expect("nobody panics");
-        assert!(!timeout.timed_out(), "nobody wakes the follower");
-        *rung = false;
+        let set = self.set.lock().expect("no thread panics");
+        let waited = self
+            .changed
+            .wait_timeout_while(set, TEST_TIMEOUT, |it| !*it);
+        let (mut set, timeout) = waited.expect("no thread panics");
+        assert!(!timeout.timed_out(), "the follower is not woken");
+        *set = false;
     }
 }
 
-/// Gives every change as of `now`, and says when it waits for another; returns at the end.
+/// Passes every change as of `now` to `see`, and `None` before each wait for another; returns at the end.
 fn follow(mut follower: Follower, now: Instant, mut see: impl FnMut(Option<StatusChange>)) {
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let signal = Arc::new(Signal::default());
+    let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
     loop {
         match follower.poll_change(now, &mut context) {
@@ -48,7 +50,7 @@ fn follow(mut follower: Follower, now: Instant, mut see: impl FnMut(Option<Statu
             Poll::Ready(None) => return,
             Poll::Pending => {
                 see(None);
-                bell.wait();
+                signal.wait();
             }
         }
     }
@@ -59,12 +61,12 @@ fn spin(times: u32) {
 }
 
 fn until(what: &str, condition: impl Fn() -> bool) {
-    let patience = Instant::now() + PATIENCE;
+    let end = Instant::now() + TEST_TIMEOUT;
     let mut spins = 0_u32;
     while !condition() {
         spins += 1;
         if spins.is_multiple_of(1_024) {
-            assert!(Instant::now() < patience, "{what} does not come");
+            assert!(Instant::now() < end, "{what} does not come");
             thread::yield_now();
         }
     }
@@ -80,8 +82,8 @@ fn numbered(number: u32, now: Instant, lease: Instant) -> Report {
     }
 }
 
-/// One at a time: each report waits until the one before was seen, so that each has to wake the follower, which is then about
-/// to wait.
+/// Each report waits until the follower has shown the one before, so that each must wake the follower, which is then about to
+/// wait.
 #[test]
 fn each_report_wakes_a_follower_that_is_about_to_wait() {
     const REPORTS: u32 = 50_000;
@@ -104,7 +106,7 @@ fn each_report_wakes_a_follower_that_is_about_to_wait() {
         }
     });
     for number in 1..=REPORTS {
-        // At any point of the way to the wait.
+        // At different points before the wait.
         spin(number % 256);
         bus.report(now, numbered(number, now, now + HOUR));
         until("the report at its follower", || {
@@ -115,10 +117,10 @@ fn each_report_wakes_a_follower_that_is_about_to_wait() {
     following.join().expect("it reaches the end");
 }
 
-/// The followers' clock is far ahead: a lease has run out as soon as it is reported, until it is renewed. The renewal comes
-/// while they look.
+/// The followers' clock is far ahead: a lease has run out as soon as it is reported, until it is renewed. The renewal comes while
+/// they poll.
 #[test]
-fn a_renewal_wakes_those_who_saw_the_lease_run_out() {
+fn a_renewal_wakes_the_followers_that_showed_the_end_of_the_lease() {
     const RENEWALS: u32 = 5_000;
     let now = Instant::now();
     let registry = Registry::builder().required("bus").build_at(now);
@@ -181,7 +183,7 @@ fn threads_that_race_for_a_service_get_one_reporter_at_a_time() {
     assert!(registry.reporter("bus").is_ok());
 }
 
-/// Every other verdict takes its time between what it saw and what it says, so that the other reporter can come in between.
+/// Some verdicts are slow between the read and the result, so that the other reporter can report in between.
 #[test]
 fn the_verdict_follows_from_the_last_report_of_each_service() {
     const ROUNDS: u32 = 2_000;
@@ -197,7 +199,7 @@ fn the_verdict_follows_from_the_last_report_of_each_service() {
     let registry = names.build_at(now).expect("the names differ");
     let readiness = registry.readiness();
     let [a, b] = ["a", "b"].map(|name| registry.reporter(name).expect("it has none"));
-    // The round that may begin, and how many reporters are done with theirs.
+    // The round that may begin, and the number of reports that are done.
     let (begun, done) = (AtomicU32::new(0), AtomicU32::new(0));
     thread::scope(|scope| {
         let both = [(&a, Status::NotReady, 10), (&b, Status::Running, 0)];
@@ -223,22 +225,21 @@ fn the_verdict_follows_from_the_last_report_of_each_service() {
     });
 }
 
-/// Followers come and go while others report.
 #[test]
-fn followers_that_come_and_go_disturb_nobody() {
+fn followers_can_be_added_and_dropped_during_reports() {
     let now = Instant::now();
     let registry = Registry::builder().required("bus").build_at(now);
     let registry = registry.expect("one name");
     let bus = registry.reporter("bus").expect("it has none");
     let service = bus.service();
-    let over = AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut shown = 0_u32;
                 let mut is_last = false;
                 while !is_last {
-                    is_last = over.load(Ordering::Acquire);
+                    is_last = is_over.load(Ordering::Acquire);
                     let mut follower = service.follow_from_start();
                     let mut context = Context::from_waker(Waker::noop());
                     let mut last = None;
@@ -254,6 +255,6 @@ fn followers_that_come_and_go_disturb_nobody() {
         for number in 1..=50_000 {
             bus.report(now, numbered(number, now, now + HOUR));
         }
-        over.store(true, Ordering::Release);
+        is_over.store(true, Ordering::Release);
     });
 }

@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
         .required("orders")
         .required("audit")
         .build()?;
-    // A reader, for all who ask. It can be cloned, and cannot change anything.
+    // A reader. It can be cloned, and cannot change anything.
     let readiness = registry.readiness();
 
     let orders = Builder::new(KafkaConfig::embedded(orders)?)

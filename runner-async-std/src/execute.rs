@@ -1,4 +1,4 @@
-//! From an action to what it means: operations are spawned, everything else is done at once.
+//! Executes actions: operations are spawned, everything else is done at once.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use futures::FutureExt;
 use livebus_core::{Action, OpId};
 use livebus_runner::{Bus, Effects, Operation};
 
-/// The operations under way. Dropping it ends them.
+/// The operations in flight. Dropping it cancels them.
 #[derive(Default)]
 pub(crate) struct Operations {
     tasks: HashMap<OpId, (Instant, Task)>,
@@ -52,7 +52,7 @@ impl Operations {
         }
     }
 
-    /// Spawns an operation, and drops those that the supervisor has given up, so that they do not pile up.
+    /// Spawns an operation, and drops those whose deadline has passed, so that they do not accumulate.
     fn spawn(
         &mut self,
         id: impl Into<OpId>,
@@ -66,7 +66,7 @@ impl Operations {
     }
 }
 
-/// A task that ends when it is dropped.
+/// A task that is cancelled on drop.
 struct Task(Option<JoinHandle<()>>);
 
 impl Task {
@@ -77,7 +77,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        // Cancelling takes effect with the first poll; the rest of it would wait for the end.
+        // The first poll cancels the task; the rest of the future would wait for its end.
         self.0.take().map(|task| task.cancel().now_or_never());
     }
 }

@@ -22,10 +22,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] those who report and those
-//! who ask, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] what
-//! a bus or a runner of your own implements. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), what the probes are
-//! served with (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
+//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
+//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] the
+//! ports that a bus or a runner of your own implements. What depends on the runtime is here: the loop (`run.rs`), the spawning
+//! (`execute.rs`), the connections of the probes (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder may be started anywhere: async-std has one executor for the whole process, with threads of its own.
 
@@ -49,5 +49,5 @@ pub use runtime::AsyncStdRuntime;
 /// Builds the supervision of one bus on async-std.
 pub type Builder<B> = livebus_runner::Builder<AsyncStdRuntime, B>;
 
-/// A supervision that runs on async-std.
+/// A running supervision on async-std.
 pub type Handle<B> = livebus_runner::Handle<B>;

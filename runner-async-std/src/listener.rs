@@ -1,4 +1,4 @@
-//! What the probes are served with: connections, a timer, tasks.
+//! What the HTTP server of the probes needs of the runtime: connections, a timer, tasks.
 
 use std::io;
 use std::net::{self, Shutdown, SocketAddr};
@@ -38,7 +38,7 @@ impl Listener for AsyncStdListener {
     }
 }
 
-/// A stream whose shutdown is one. Closing a stream of async-std's does nothing before it is dropped.
+/// A stream that shuts its socket down. Closing a stream of async-std does nothing before it is dropped.
 #[pin_project]
 struct AsyncStdStream(#[pin] FuturesIo<TcpStream>);
 

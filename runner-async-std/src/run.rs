@@ -6,13 +6,13 @@ use livebus_runner::{Bus, Supervision};
 
 use crate::execute::Operations;
 
-/// Drives a supervision until its supervisor has stopped or its owner is gone.
+/// Runs a supervision until its supervisor has stopped or it is cancelled.
 pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
     let Supervision {
         mut supervisor,
         effects,
         mut inbox,
-        mut owner,
+        mut cancel,
         heartbeat,
         time,
     } = it;
@@ -27,26 +27,26 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
             break;
         }
         let deadline = supervisor.poll_timeout();
-        heartbeat.promise(deadline);
+        heartbeat.set_deadline(deadline);
         observations.arm(supervisor.wants_evidence());
         timer.set(deadline);
 
         let mut message = select! {
             // Cancel safe: it takes a message only when it is ready, and then it wins.
             message = inbox.next() => message,
-            // Cancel safe: it takes the wake-up only when it is ready; what woke it stays in the cell.
+            // Cancel safe: it takes the wake-up only when it is ready; the observations stay in the cell.
             () = observations.changed().fuse() => None,
             // Cancel safe: the timer stays set.
             () = timer.elapsed().fuse() => None,
-            // Cancel safe: the owner is lent, not given.
-            _ = &mut owner => break,
+            // Cancel safe: the signal is borrowed, not moved.
+            _ = &mut cancel => break,
         };
 
-        // Whatever the reason to wake: first what was seen, at the instant when it was seen; then all that was told, each at
-        // its own instant; then the clock. A loop that asked its timer instead of the clock would starve under load.
-        let news = observations.take();
-        if let Some(at) = news.live {
-            // None is from the future, or it would be believed until then.
+        // On every wake, in this order: evidence, at the instant of its observation; all messages, each at its own instant;
+        // suspicions; the time. It reads the clock and not its timer: a loop that relied on the timer would starve under load.
+        let observed = observations.take();
+        if let Some(at) = observed.live {
+            // No evidence is from the future, or it would count until then.
             let at = at.min(time.now());
             supervisor.handle_event(at, Event::Live { at });
         }
@@ -55,13 +55,13 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
             message = None;
         }
         let now = time.now();
-        if let Some(failure) = news.suspicion {
+        if let Some(failure) = observed.suspicion {
             supervisor.handle_event(now, Event::Suspicion(failure));
         }
-        if let Some((client, failure)) = news.lost {
+        if let Some((client, failure)) = observed.lost {
             supervisor.handle_event(now, Event::ClientLost { client, failure });
         }
         supervisor.handle_timeout(now);
     }
-    heartbeat.promise(None);
+    heartbeat.set_deadline(None);
 }

@@ -1,4 +1,4 @@
-//! What async-std does for livebus and for rdkafka.
+//! The services of async-std that livebus and rdkafka use.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! A bus of your own: anything that can be started, asked whether it works, and stopped. Here a TCP server that echoes.
+//! A bus of your own: anything that can be started, checked and stopped. Here it is a TCP server that echoes.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -16,7 +16,7 @@ struct Echo {
 }
 
 impl Echo {
-    /// Whether the service echoes one byte.
+    /// Returns whether the service echoes one byte.
     async fn echoes(&self) -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(b"?").await?;
@@ -27,12 +27,12 @@ impl Echo {
 }
 
 impl Bus for Echo {
-    /// There is no client to keep: each question has a connection of its own.
+    /// There is no client to keep: each liveness message has a connection of its own.
     async fn start(&self, _client: ClientId, _deadline: Instant) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// The supervisor keeps the deadline: a question that takes too long is dropped.
+    /// The supervisor keeps the deadline: a liveness message that takes too long is dropped.
     async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
         match self.echoes().await {
             Ok(true) => Ok(()),
@@ -47,7 +47,7 @@ impl Bus for Echo {
         Ok(())
     }
 
-    /// Evidence of ordinary traffic would be left here; this bus has none.
+    /// Evidence of ordinary traffic would go here; this bus has none.
     fn observations(&self) -> &Observations {
         &self.observations
     }
@@ -68,7 +68,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where it listens. Ends with the process.
+/// Returns the address where it listens. Ends with the process.
 fn serve_one_echo_after_another() -> std::io::Result<SocketAddr> {
     use std::io::{Read as _, Write as _};
 
@@ -78,7 +78,7 @@ fn serve_one_echo_after_another() -> std::io::Result<SocketAddr> {
         for stream in listener.incoming().flatten() {
             let (mut stream, mut byte) = (stream, [0]);
             if stream.read_exact(&mut byte).is_ok() {
-                // Who asked may be gone.
+                // The client may have closed the connection.
                 let _ = stream.write_all(&byte);
             }
         }

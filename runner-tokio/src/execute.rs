@@ -1,4 +1,4 @@
-//! From an action to what it means: operations are spawned, everything else is done at once.
+//! Executes actions: operations are spawned, everything else is done at once.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use livebus_core::{Action, OpId};
 use livebus_runner::{Bus, Effects, Operation};
 use tokio::task::JoinHandle;
 
-/// The operations under way. Dropping it ends them.
+/// The operations in flight. Dropping it cancels them.
 #[derive(Default)]
 pub(crate) struct Operations {
     tasks: HashMap<OpId, (Instant, Task)>,
@@ -51,7 +51,7 @@ impl Operations {
         }
     }
 
-    /// Spawns an operation, and drops those that the supervisor has given up, so that they do not pile up.
+    /// Spawns an operation, and drops those whose deadline has passed, so that they do not accumulate.
     fn spawn(
         &mut self,
         id: impl Into<OpId>,
@@ -65,7 +65,7 @@ impl Operations {
     }
 }
 
-/// A task that ends when it is dropped.
+/// A task that is cancelled on drop.
 struct Task(JoinHandle<()>);
 
 impl Task {

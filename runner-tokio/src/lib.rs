@@ -22,10 +22,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] those who report and those
-//! who ask, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] what
-//! a bus or a runner of your own implements. What is left for a runtime is here: the loop (`run.rs`), the spawning (`execute.rs`), what the probes are
-//! served with (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
+//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
+//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] the
+//! ports that a bus or a runner of your own implements. What depends on the runtime is here: the loop (`run.rs`), the spawning
+//! (`execute.rs`), the connections of the probes (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder must be started inside a tokio runtime with its time and IO enabled; either scheduler will do.
 
@@ -49,5 +49,5 @@ pub use runtime::TokioRuntime;
 /// Builds the supervision of one bus on tokio.
 pub type Builder<B> = livebus_runner::Builder<TokioRuntime, B>;
 
-/// A supervision that runs on tokio.
+/// A running supervision on tokio.
 pub type Handle<B> = livebus_runner::Handle<B>;

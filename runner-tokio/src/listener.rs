@@ -1,4 +1,4 @@
-//! What the probes are served with: connections, a timer, tasks.
+//! What the HTTP server of the probes needs of the runtime: connections, a timer, tasks.
 
 use std::io;
 use std::net::{self, SocketAddr};

@@ -1,4 +1,4 @@
-//! What tokio does for livebus and for rdkafka.
+//! The services of tokio that livebus and rdkafka use.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::run::run;
 /// tokio, as livebus's [`Runner`] and [`Runtime`], and as rdkafka's `AsyncRuntime`: name it wherever rdkafka has a type
 /// parameter for that.
 ///
-/// Everything it does must happen inside a tokio runtime.
+/// Must be used inside a tokio runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct TokioRuntime;
 
@@ -25,7 +25,7 @@ impl Runner for TokioRuntime {
         let time = TokioTime {
             runtime: runtime::Handle::current(),
         };
-        // A runtime without timers is found out here, where the supervision is started, and not in its loop.
+        // Panics here, where the supervision is started, and not in its loop, if the runtime has no timers.
         drop(time.timer());
         Arc::new(time)
     }
@@ -64,7 +64,7 @@ impl livebus_kafka::rdkafka::util::AsyncRuntime for TokioRuntime {
     }
 }
 
-/// The clock and the timers of the runtime that the supervision was started in.
+/// The clock and the timers of the runtime in which the supervision was started.
 struct TokioTime {
     runtime: runtime::Handle,
 }
@@ -101,8 +101,8 @@ impl Timer for TokioTimer {
         if !self.is_set {
             return Poll::Pending;
         }
-        // tokio panics where its runtime is being shut down, which only a thread outside of it can see: nothing elapses there
-        // any more, and the end of the supervision wakes the task that waits.
+        // tokio panics while its runtime shuts down, which only a thread outside of it can observe. No timer elapses there any
+        // more, and the end of the supervision wakes the task that waits.
         let sleep = AssertUnwindSafe(|| self.sleep.as_mut().poll(context));
         catch_unwind(sleep).unwrap_or(Poll::Pending)
     }

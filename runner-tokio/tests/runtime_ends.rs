@@ -1,4 +1,4 @@
-//! What is left of a supervision when its runtime ends, and where none can be started.
+//! The end of a runtime under a supervision, and runtimes in which none can be started.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use livebus_tokio::readiness::Registry;
 use livebus_tokio::runner::{Bus, Observations};
 use tokio::runtime::{self, Runtime};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Answers everything at once.
+/// Completes every operation at once.
 struct NoBus(Observations);
 
 impl Bus for NoBus {
@@ -49,19 +49,19 @@ fn schedulers() -> [Runtime; 2] {
 }
 
 fn until(what: &str, condition: impl Fn() -> bool) {
-    let patience = Instant::now() + PATIENCE;
+    let end = Instant::now() + TEST_TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < patience, "{what} does not come");
+        assert!(Instant::now() < end, "{what} does not come");
         thread::yield_now();
     }
 }
 
 #[test]
-fn a_runtime_that_ends_leaves_nothing_ready_and_the_service_free() {
-    let ways: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {
-        runtime.shutdown_timeout(PATIENCE);
+fn a_runtime_that_ends_stops_the_service_and_frees_its_reporter() {
+    let shutdowns: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {
+        runtime.shutdown_timeout(TEST_TIMEOUT);
     }];
-    for end in ways {
+    for shut_down in shutdowns {
         for runtime in schedulers() {
             let registry = Registry::builder().required("bus").build();
             let registry = registry.expect("one name");
@@ -74,9 +74,9 @@ fn a_runtime_that_ends_leaves_nothing_ready_and_the_service_free() {
                 (handle, changes)
             });
             assert!(changes.next().now_or_never().is_none(), "nothing changes");
-            end(runtime);
+            shut_down(runtime);
             until("the end", || registry.reporter("bus").is_ok());
-            // Nobody needs the runtime for what is known.
+            // Reading what was reported needs no runtime.
             let change = changes.next().now_or_never().flatten();
             let change = change.expect("the end is a change");
             assert_eq!(
@@ -94,7 +94,7 @@ fn a_runtime_that_ends_leaves_nothing_ready_and_the_service_free() {
     }
 }
 
-/// The stream is polled by a thread of its own, at every stage of the end.
+/// Another thread polls the stream throughout the shutdown.
 #[test]
 fn a_stream_that_is_polled_while_the_runtime_ends_does_not_panic() {
     for _ in 0..50 {
@@ -106,9 +106,9 @@ fn a_stream_that_is_polled_while_the_runtime_ends_does_not_panic() {
             });
             let polling = thread::spawn(move || {
                 let mut changes = handle.changes();
-                let patience = Instant::now() + PATIENCE;
+                let end = Instant::now() + TEST_TIMEOUT;
                 while changes.next().now_or_never() != Some(None) {
-                    assert!(Instant::now() < patience, "the end does not come");
+                    assert!(Instant::now() < end, "the end does not come");
                 }
             });
             drop(runtime);
@@ -119,7 +119,7 @@ fn a_stream_that_is_polled_while_the_runtime_ends_does_not_panic() {
 
 #[test]
 #[should_panic(expected = "timers are disabled")]
-fn a_runtime_without_timers_is_refused_where_it_is_started() {
+fn start_panics_in_a_runtime_without_timers() {
     let runtime = runtime::Builder::new_current_thread().build();
     let runtime = runtime.expect("it needs nothing");
     let _started = runtime.block_on(builder().start());
@@ -127,6 +127,6 @@ fn a_runtime_without_timers_is_refused_where_it_is_started() {
 
 #[test]
 #[should_panic(expected = "there is no reactor running")]
-fn outside_of_a_runtime_nothing_is_started() {
+fn start_panics_outside_of_a_runtime() {
     let _started = builder().start().now_or_never();
 }

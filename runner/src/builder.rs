@@ -1,4 +1,4 @@
-//! From a configuration to a supervision that runs.
+//! Builds and starts a supervision.
 
 use std::fmt;
 use std::future::Future;
@@ -12,10 +12,10 @@ use livebus_core::{Config, ConfigError, Failure, Handler, Settings, Supervisor};
 use livebus_readiness::{Heartbeat, Registry, Reporter, ReporterError, ServiceNameError};
 
 use crate::bus::{Bus, IntoBus};
+use crate::cancel::cancel_on_drop;
 use crate::effects::{Effects, Register};
 use crate::handle::Handle;
 use crate::observer::{ObservedSupervisor, Observer, ObserverError};
-use crate::owner::owner;
 use crate::publish::Publisher;
 use crate::runner::{Runner, Supervision};
 use crate::time::Time;
@@ -47,11 +47,11 @@ pub struct Builder<R, B> {
 enum Service {
     /// To a registry of its own, under this name.
     Alone(String),
-    /// To a registry that others report to as well.
+    /// To a registry with other services.
     OneOfSeveral(Reporter),
 }
 
-/// Where the probes are to be served, and within which limits.
+/// The address at which the probes are served, and the limits on their clients.
 #[cfg(feature = "http")]
 struct Http {
     address: SocketAddr,
@@ -68,38 +68,38 @@ impl Http {
     }
 }
 
-/// A supervision cannot be started as it is configured.
+/// The error when a supervision cannot be started as it is configured.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A setting cannot be right.
+    /// A setting is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The service's name cannot be one.
+    /// The name of the service is invalid.
     #[error(transparent)]
     ServiceName(#[from] ServiceNameError),
-    /// The service cannot be reported on.
+    /// The service has no free reporter.
     #[error(transparent)]
     Reporter(#[from] ReporterError),
-    /// The settings name a handler that nobody could register.
+    /// The settings name a handler, which has no registration there.
     #[error(
-        "handler {0:?} stands in the settings: add it with its registration, by `Builder::handler`"
+        "handler {0:?} is in the settings: add it with its registration, by `Builder::handler`"
     )]
     NoRegistration(String),
     /// The probes cannot be served.
     #[cfg(feature = "http")]
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// An observer cannot begin; a recorder, say, whose file cannot be made.
+    /// An observer cannot begin: for example a recorder whose file cannot be created.
     #[error(transparent)]
     Observer(ObserverError),
 }
 
 impl<R: Runner, B: Bus> Builder<R, B> {
-    /// The name that the service has unless it is given one.
+    /// The default name of the service.
     pub const DEFAULT_SERVICE: &'static str = "message-bus";
 
-    /// For a bus: `bus` is what it is made of, such as livebus-kafka's `KafkaConfig`, or a bus of your own.
+    /// Begins a supervision of `bus`: a configuration such as livebus-kafka's `KafkaConfig`, or a bus of your own.
     pub fn new(bus: impl IntoBus<R, Bus = B>) -> Self {
         Self {
             make_bus: Box::new(|config| bus.into_bus(config)),
@@ -114,12 +114,12 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Replaces the settings. Their handlers stay empty: they come with their registrations, by [`handler`](Self::handler).
+    /// Replaces the settings. They must have no handlers: those are added with their registrations, by [`handler`](Self::handler).
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
 
-    /// Replaces the name by which the readiness and the logs know this bus, which is alone in a readiness of its own.
+    /// Replaces the service's name, which the readiness and the logs show. The service is the only one of its own registry.
     pub fn service(self, name: impl Into<String>) -> Self {
         Self {
             service: Service::Alone(name.into()),
@@ -127,7 +127,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Makes this bus one of several services of a [`Registry`], under the name that the reporter has.
+    /// Makes this bus one of several services of a [`Registry`], under the name of the reporter.
     pub fn reporter(self, reporter: Reporter) -> Self {
         Self {
             service: Service::OneOfSeveral(reporter),
@@ -149,10 +149,10 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self
     }
 
-    /// Serves `/livez` and `/readyz` at `address`; on port 0, at any that is free ([`Handle::http_address`]). Called twice, the last
-    /// address counts.
+    /// Serves `/livez` and `/readyz` at `address`; port 0 means any free port ([`Handle::http_address`]). If it is called twice,
+    /// the last address counts.
     ///
-    /// `/readyz` is about all services of the registry, `/livez` about the loop of this bus alone.
+    /// `/readyz` covers all services of the registry, `/livez` only the loop of this bus.
     #[cfg(feature = "http")]
     pub fn http(self, address: SocketAddr) -> Self
     where
@@ -161,7 +161,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self.http_within(address, Limits::default())
     }
 
-    /// As [`http`](Self::http), within limits of your own on what the clients of the probes may cost.
+    /// As [`http`](Self::http), with other limits on the resources that clients of the probes may use.
     #[cfg(feature = "http")]
     pub fn http_within(self, address: SocketAddr, limits: Limits) -> Self
     where
@@ -178,15 +178,14 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Adds an observer of all that goes into the supervisor and comes out; a recorder, say. It begins when the supervision
-    /// starts.
+    /// Adds an observer of the supervisor's inputs and actions, for example a recorder. It begins when the supervision starts.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Box::new(observer));
         self
     }
 
-    /// Replaces the clock and the timers of the supervision and of its [`Handle::changes`], for tests: probes,
-    /// [`Handle::is_ready`] and [`Handle::status`] keep to the real clock.
+    /// Replaces the clock and the timers of the supervision and of its [`Handle::changes`], for tests. Probes,
+    /// [`Handle::is_ready`] and [`Handle::status`] use the real clock.
     pub fn time(self, time: Arc<dyn Time>) -> Self {
         Self {
             time: Some(time),
@@ -194,20 +193,20 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Starts. Returns as soon as the supervision runs, whatever the bus does.
+    /// Starts the supervision. Returns as soon as it runs, whatever the bus does.
     ///
-    /// Must be called where the runner says that it can launch: inside its runtime.
+    /// Must be called where the runner can launch: inside its runtime.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when a setting is wrong, a name is impossible, the probes cannot be served, or an observer cannot begin.
+    /// [`BuildError`] when a setting or a name is invalid, the probes cannot be served, or an observer cannot begin.
     ///
     /// # Panics
     ///
-    /// On tokio, outside of a runtime, in one whose time is not enabled, and with `http` in one whose IO is not enabled.
+    /// On tokio, outside of a runtime, in one without time enabled, and with `http` in one without IO enabled.
     #[expect(
         clippy::unused_async,
-        reason = "nothing waits now; a start that has to must not change what services call"
+        reason = "nothing waits now; a start that must wait would otherwise change the signature"
     )]
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
         let time = self.time.unwrap_or_else(R::time);
@@ -228,6 +227,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
                 registry.reporter(&name)?
             }
         };
+        reporter.set_remedies(B::remedy);
         let (readiness, service) = (reporter.readiness(), reporter.service());
         let heartbeat = Heartbeat::new(now);
         #[cfg(feature = "http")]
@@ -236,7 +236,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             let probes = Probes::new(readiness.clone(), heartbeats);
             self.http.map(|http| http.start(probes)).transpose()?
         };
-        // Last of what can fail: a start that is refused leaves an earlier recording where it is.
+        // The last step that can fail: a start that is refused must not replace an earlier recording.
         let mut observers = self.observers;
         for observer in &mut observers {
             let begun = observer.begin(service.name(), &config, now);
@@ -251,9 +251,9 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         );
 
         let bus = Arc::new((self.make_bus)(&config));
-        // Each sender has room for one message, and no more.
+        // Each sender has a capacity of one message.
         let (messages, inbox) = mpsc::channel(0);
-        let (owner, dropped) = owner();
+        let (cancel_guard, cancel) = cancel_on_drop();
         let supervisor = Supervisor::new(config.clone(), now);
         R::launch(Supervision {
             supervisor: ObservedSupervisor::new(supervisor, now, observers),
@@ -265,7 +265,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
                 Arc::clone(&time),
             ),
             inbox,
-            owner: dropped,
+            cancel,
             heartbeat: heartbeat.clone(),
             time: Arc::clone(&time),
         });
@@ -276,7 +276,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             service,
             heartbeat,
             shutdown: Mutex::new(messages),
-            _owner: owner,
+            _cancel_guard: cancel_guard,
             #[cfg(feature = "http")]
             server,
             time,
@@ -284,7 +284,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     }
 }
 
-/// From the randomness that the standard library gives every hash map.
+/// Returns a random seed, from the randomness of the standard library's hash maps.
 fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

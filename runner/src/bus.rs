@@ -1,4 +1,4 @@
-//! What a runner needs of a bus.
+//! The bus, as a runner uses it.
 
 use std::future::Future;
 use std::time::Instant;
@@ -7,55 +7,66 @@ use livebus_core::{ClientId, Config, Failure};
 
 use crate::observations::Observations;
 
-/// A bus that a supervisor's actions can be carried out on.
+/// A bus on which a supervisor's actions can be executed.
 ///
-/// `livebus-kafka` has the real one; tests bring scripted ones. A runner spawns each operation and turns its outcome into
-/// the event that the supervisor awaits; it never waits for one in its loop.
+/// `livebus-kafka` implements it for Kafka; tests have scripted ones. A runner spawns each operation and turns its outcome into
+/// the event that the supervisor expects; it never waits for one in its loop.
 ///
-/// The supervisor keeps every deadline itself. It is passed on so that an operation can give up in time and say why; one
-/// that does not is dropped by the runner, so an operation must be safe to drop at any time.
+/// The supervisor keeps every deadline itself. An operation receives it so that it can give up in time and return the reason.
+/// The runner drops one that does not, so an operation must be safe to drop at any time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no bus",
     label = "not a bus",
     note = "give `Builder::new` a `KafkaConfig` (not a `Result`, an embedded cluster or a closure), or a type that implements `Bus`"
 )]
 pub trait Bus: Send + Sync + 'static {
-    /// Makes a client, named `client` from now on. A start that fails, or is dropped, leaves nothing behind.
+    /// Makes a client with the id `client`. A start that fails, or is dropped, leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] when there is no client.
+    /// A [`Failure`] when the client cannot be made.
     fn start(
         &self,
         client: ClientId,
         deadline: Instant,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Asks the bus to do its work once and says whether it did.
+    /// Sends a liveness message: makes the bus do its work once.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] when it did not; its class decides what that proves.
+    /// A [`Failure`] when it did not do its work; the class decides what that proves.
     fn send_liveness(&self, deadline: Instant) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Gives up the client named `client`, in the background. Nothing happens when it is not there any more. Its start may still
-    /// be on its way out on another thread: a client that it makes after this must be given up too.
+    /// Closes the client with the id `client`, in the background. Does nothing when there is none. Its start may still be running
+    /// on another thread: a client that it makes after this call must be closed too.
     fn discard_client(&self, client: ClientId);
 
-    /// Stops consuming, flushes what is queued and closes the client. Its start may still be on its way out on another thread: a
-    /// client that it makes after this must be given up too.
+    /// Stops consuming, flushes what is queued and closes the client. Its start may still be running on another thread: a client
+    /// that it makes after this call must be closed too.
     ///
     /// # Errors
     ///
-    /// A [`Failure`] when not everything was flushed and closed in order.
+    /// A [`Failure`] when not everything was flushed and closed.
     fn stop(&self, deadline: Instant) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Where the clients leave what they notice by themselves.
+    /// Returns the cell for the observations of the clients.
     fn observations(&self) -> &Observations;
+
+    /// Returns what a person can do about `failure`, as one imperative sentence without a full stop; `None`, the default,
+    /// when there is nothing to add to its class.
+    ///
+    /// The probes show it with the failure: only the bus can name the settings and the parts of its own technology. Called
+    /// for each verbose or failing answer, so it must be quick.
+    #[must_use]
+    #[expect(unused_variables, reason = "the default does not need it")]
+    fn remedy(failure: Failure) -> Option<&'static str> {
+        None
+    }
 }
 
-/// What a [`Builder`](crate::Builder) makes its bus of, once the settings are checked: the configuration of a bus for the
-/// runner `R`, or a bus itself.
+/// Converts a configuration into a bus for the runner `R`, once the [`Builder`](crate::Builder) has checked the settings. A bus
+/// converts into itself.
 ///
 /// A configuration of your own:
 ///
@@ -99,7 +110,7 @@ pub trait Bus: Send + Sync + 'static {
     note = "give `Builder::new` a `KafkaConfig` (not a `Result`, an embedded cluster or a closure), or a type that implements `Bus`"
 )]
 pub trait IntoBus<R>: Send + 'static {
-    /// The bus.
+    /// The bus that is made.
     type Bus: Bus;
 
     /// Makes the bus. Nothing happens on it before the first start.

@@ -11,8 +11,8 @@ use livebus_readiness::{Follower, StatusChange};
 
 use crate::time::{Time, Timer};
 
-/// The changes of a service, in order; a Running whose lease runs out is NotReady as of that instant, also while the loop does
-/// not get to run, and is shown so [`GRACE`](Follower::GRACE) later. Ends when the supervision has ended.
+/// A stream of the changes of a service, in order. A Running whose lease runs out is NotReady as of that instant, also while the
+/// loop is starved, and is shown so [`GRACE`](Follower::GRACE) later. Ends when the supervision has ended.
 ///
 /// The newest 64 changes are kept for a slow reader; [`missed`](Self::missed) counts those that it lost.
 ///
@@ -23,9 +23,9 @@ pub struct Changes {
     follower: Follower,
     time: Arc<dyn Time>,
     timer: Box<dyn Timer>,
-    /// Whether the timer is set for the wait; not before the first, and not once it has elapsed.
+    /// Whether the timer is set: not before the first wait, and not after it has elapsed.
     is_set: bool,
-    /// What it is set to.
+    /// The deadline to which it is set.
     set: Option<Instant>,
 }
 
@@ -41,7 +41,7 @@ impl Changes {
         }
     }
 
-    /// How many changes were dropped before they could be given out, because this stream was polled too late.
+    /// Returns how many changes were dropped before this stream yielded them, because it was polled too late.
     #[must_use]
     pub const fn missed(&self) -> u64 {
         self.follower.missed()

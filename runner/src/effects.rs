@@ -1,4 +1,4 @@
-//! What actions mean: operations become futures, everything else is done at once.
+//! Executes actions: operations become futures, everything else is done at once.
 
 use std::fmt;
 use std::future::Future;
@@ -17,29 +17,29 @@ use crate::bus::Bus;
 use crate::publish::Publisher;
 use crate::time::Time;
 
-/// Something that happened, and when.
+/// An event, and the instant at which it happened.
 pub type Message = (Instant, Event);
 
-/// What takes time: to be spawned, and dropped when it is given up. It answers by itself.
+/// An operation in flight: to be spawned, and dropped when it is given up. It sends its answer to the inbox.
 pub type Operation = BoxFuture<'static, ()>;
 
 /// Registers one request handler with the service's client; called after each start, and again while it fails.
 pub(crate) type Register =
     Arc<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
 
-/// What each action means, by a method of its name.
+/// Executes each action, by a method of its name.
 ///
 /// A runner spawns an [`Operation`], never awaits it in the loop, and keeps it by its id until the supervisor has given it up:
-/// by an action that discards it, at its deadline, at the stop. Then it is dropped; to a registration that is discarded
-/// ([`Action::DiscardRegistration`](livebus_core::Action::DiscardRegistration)) nothing else is done. Its answer comes to the supervision's inbox
-/// with the instant at which the outcome was there; a panic is a failure.
+/// by an action that discards it, at its deadline, at the stop. Then it is dropped; for a registration that is discarded
+/// ([`Action::DiscardRegistration`](livebus_core::Action::DiscardRegistration)) that is all. Its answer comes to the
+/// supervision's inbox with the instant of the outcome; a panic is a failure.
 ///
-/// On drop, publishes Stopped, unless the supervisor did: nobody watches any more.
+/// On drop, publishes Stopped, unless the supervisor did.
 pub struct Effects<B: Bus> {
     bus: Arc<B>,
     handlers: Vec<Register>,
     publisher: Publisher,
-    /// Of a channel in which each sender has room for one message: each operation has a sender, and sends one.
+    /// Each sender of the channel has a capacity of one message: each operation has a sender, and sends one.
     answers: Sender<Message>,
     time: Arc<dyn Time>,
 }
@@ -61,13 +61,13 @@ impl<B: Bus> Effects<B> {
         }
     }
 
-    /// The bus, for its observations.
+    /// Returns the bus, for its observations.
     #[must_use]
     pub fn bus(&self) -> &B {
         &self.bus
     }
 
-    /// [`Action::Start`](livebus_core::Action::Start).
+    /// Executes [`Action::Start`](livebus_core::Action::Start).
     #[must_use = "an operation is to be spawned"]
     pub fn start(&self, id: ClientId, attempt: u32, deadline: Instant) -> Operation {
         tracing::debug!(service = self.publisher.name(), attempt, "start");
@@ -76,15 +76,15 @@ impl<B: Bus> Effects<B> {
         self.answered(start, move |result| Event::StartAnswered { id, result })
     }
 
-    /// [`Action::SendLiveness`](livebus_core::Action::SendLiveness).
+    /// Executes [`Action::SendLiveness`](livebus_core::Action::SendLiveness).
     #[must_use = "an operation is to be spawned"]
     pub fn send_liveness(&self, id: LivenessId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
-        let ask = async move { bus.send_liveness(deadline).await };
-        self.answered(ask, move |result| Event::LivenessAnswered { id, result })
+        let send = async move { bus.send_liveness(deadline).await };
+        self.answered(send, move |result| Event::LivenessAnswered { id, result })
     }
 
-    /// [`Action::RegisterHandler`](livebus_core::Action::RegisterHandler).
+    /// Executes [`Action::RegisterHandler`](livebus_core::Action::RegisterHandler).
     #[must_use = "an operation is to be spawned"]
     pub fn register_handler(
         &self,
@@ -98,7 +98,7 @@ impl<B: Bus> Effects<B> {
         let register = async move {
             match register {
                 Some(register) => register().await,
-                // No supervisor names a handler that it was not given.
+                // No supervisor returns a handler that is not in its configuration.
                 None => Err(FailureClass::Other.into()),
             }
         };
@@ -108,7 +108,7 @@ impl<B: Bus> Effects<B> {
         })
     }
 
-    /// [`Action::Stop`](livebus_core::Action::Stop).
+    /// Executes [`Action::Stop`](livebus_core::Action::Stop).
     #[must_use = "an operation is to be spawned"]
     pub fn stop(&self, id: StopId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
@@ -116,18 +116,18 @@ impl<B: Bus> Effects<B> {
         self.answered(stop, move |result| Event::StopAnswered { id, result })
     }
 
-    /// [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. It may be on its way
-    /// out on another thread still; a [`Bus`] is ready for that.
+    /// Executes [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. The task may
+    /// still be running on another thread; a [`Bus`] must expect that.
     pub fn discard_client(&self, client: ClientId) {
         self.bus.discard_client(client);
     }
 
-    /// [`Action::SetStatus`](livebus_core::Action::SetStatus).
+    /// Executes [`Action::SetStatus`](livebus_core::Action::SetStatus).
     pub fn set_status(&self, report: Report) {
         self.publisher.set_status(self.time.now(), report);
     }
 
-    /// [`Action::Renew`](livebus_core::Action::Renew).
+    /// Executes [`Action::Renew`](livebus_core::Action::Renew).
     pub fn renew(&self, evidence: Instant, lease: Instant) {
         self.publisher.renew(self.time.now(), evidence, lease);
     }
@@ -141,7 +141,7 @@ impl<B: Bus> Effects<B> {
         let answered = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let result = outcome.unwrap_or_else(|_panic| Err(FailureClass::Other.into()));
-            // Nobody listens after the loop has ended.
+            // After the loop has ended there is no receiver.
             let _ = answers.try_send((time.now(), event(result)));
         };
         answered.boxed()

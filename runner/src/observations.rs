@@ -1,8 +1,8 @@
-//! What clients notice by themselves: good news, bad news, and that they are lost.
+//! Observations of the clients: evidence, suspicions, and the loss of a client.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -11,94 +11,92 @@ use livebus_core::{ClientId, Failure};
 
 /// A cell that client threads write and a runner reads.
 ///
-/// It coalesces, so that nothing can ever queue up or be lost that matters: of good news only the newest instant counts,
-/// of bad news only the most telling, and of lost clients the newest. Writing never blocks for longer than another writer copies a
-/// few words, so librdkafka's threads are never held up.
+/// It coalesces observations, so that no queue can grow and nothing that matters is lost: it keeps the newest evidence, the most
+/// specific suspicion and the newest lost client. Writing never blocks for longer than another writer copies a few words, so
+/// client threads are not delayed.
 ///
-/// Good news is the common case, and costs a read of the clock and one relaxed store per message. It wakes nobody while
-/// the runner has not [armed](Self::arm) the cell: a runner whose service is Running reads it when silence would have to
-/// be broken, and only then learns whether there was silence.
+/// Evidence is the common case, and costs a read of the clock and one relaxed store per message. It wakes no task while the
+/// runner has not [armed](Self::arm) the cell: a runner whose service is Running reads it when a liveness message would be due,
+/// and only then needs to know whether there was evidence.
 #[derive(Debug)]
 pub struct Observations {
-    /// Good news is stored as nanoseconds since this instant.
+    /// Evidence is stored as nanoseconds since this instant.
     epoch: Instant,
     live: AtomicU64,
     armed: AtomicBool,
-    bad: Mutex<BadNews>,
-    /// There is news that must not wait.
+    suspicions: Mutex<Suspicions>,
+    /// There are observations that must not wait.
     urgent: AtomicBool,
     waker: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
-struct BadNews {
+struct Suspicions {
     suspicion: Option<Failure>,
     lost: Option<(ClientId, Failure)>,
 }
 
-/// What came since it was taken last. A field may be added in a minor version: match with `..`.
+/// The observations since the last [`take`](Observations::take). A field may be added in a minor version: match with `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observed {
-    /// The newest good news.
+    /// The instant of the newest evidence.
     pub live: Option<Instant>,
-    /// The most telling bad news, the newest of several that say as much.
+    /// The most specific suspicion; the newest of several that are equally specific.
     pub suspicion: Option<Failure>,
-    /// The newest client that was lost, by the id of its start.
+    /// The newest client that was lost, and why.
     pub lost: Option<(ClientId, Failure)>,
 }
 
 impl Observations {
-    /// Nothing noticed yet.
+    /// Returns a cell without observations.
     #[must_use]
     pub fn new() -> Self {
         Self {
             epoch: Instant::now(),
             live: AtomicU64::new(0),
             armed: AtomicBool::new(false),
-            bad: Mutex::default(),
+            suspicions: Mutex::default(),
             urgent: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
 
-    /// The bus did its work, just now: a delivery was acknowledged, a record fetched, a request answered.
+    /// Records evidence: the bus did its work just now. A delivery was acknowledged, say, a record fetched, or a request answered.
     pub fn live(&self) {
         self.live_at(Instant::now());
     }
 
-    /// The bus did its work at `at`, which was not long ago. A runner takes what is in the future for now.
+    /// Records evidence of the instant `at`, which was not long ago. To a runner an instant in the future is now.
     pub fn live_at(&self, at: Instant) {
         let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         let word = u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1;
-        // Relaxed: the instant is all there is to see. Should the runner arm the cell at this very moment and miss this
-        // message, its own deadline or the next message makes up for it.
+        // Relaxed: no other data is published with the instant. If the runner arms the cell at the same time and misses this
+        // message, its own deadline or the next message compensates for it.
         self.live.store(word, Ordering::Relaxed);
         if self.armed.load(Ordering::Relaxed) {
             self.wake();
         }
     }
 
-    /// The bus may be gone. Wakes the runner at once.
+    /// Records a suspicion: the bus may be unusable. Wakes the runner at once.
     pub fn suspicion(&self, failure: Failure) {
-        self.tell(|bad| {
-            bad.suspicion = Some(
-                bad.suspicion
-                    .map_or(failure, |old| old.most_specific(failure)),
-            );
+        self.record(|known| {
+            let suspicion = known.suspicion;
+            known.suspicion = Some(suspicion.map_or(failure, |old| old.most_specific(failure)));
         });
     }
 
-    /// The client that the start `client` made is beyond repair. Wakes the runner at once.
+    /// Records that the client with the id `client` cannot recover. Wakes the runner at once.
     pub fn lost(&self, client: ClientId, failure: Failure) {
-        self.tell(|bad| {
-            // What an older client still says after its replacement must not hide that the newer one is lost.
-            if bad.lost.is_none_or(|(known, _)| known <= client) {
-                bad.lost = Some((client, failure));
+        self.record(|known| {
+            // A late report of an older client must not hide that its replacement is lost.
+            if known.lost.is_none_or(|(lost, _)| lost <= client) {
+                known.lost = Some((client, failure));
             }
         });
     }
 
-    /// Whether good news wakes the runner from now on: yes while it waits for some, no while it has had it.
+    /// Sets whether evidence wakes the runner from now on: it should while the runner waits for some, and not while it has some.
     pub fn arm(&self, armed: bool) {
         self.armed.store(armed, Ordering::Relaxed);
         if armed && self.live.load(Ordering::Relaxed) != 0 {
@@ -106,19 +104,19 @@ impl Observations {
         }
     }
 
-    /// Takes what came since the last time.
+    /// Takes the observations since the last call.
     #[must_use]
     pub fn take(&self) -> Observed {
-        let bad = std::mem::take(&mut *self.bad.lock().unwrap_or_else(PoisonError::into_inner));
+        let Suspicions { suspicion, lost } = std::mem::take(&mut *self.lock());
         let live = self.live.swap(0, Ordering::Relaxed).checked_sub(1);
         Observed {
             live: live.map(|nanos| self.epoch + Duration::from_nanos(nanos)),
-            suspicion: bad.suspicion,
-            lost: bad.lost,
+            suspicion,
+            lost,
         }
     }
 
-    /// Waits until there is news that must not wait. One task at a time.
+    /// Waits until there are observations that must not wait. Supports one waiting task at a time.
     pub async fn changed(&self) {
         poll_fn(|context| {
             self.waker.register(context.waker());
@@ -131,9 +129,15 @@ impl Observations {
         .await;
     }
 
-    fn tell(&self, news: impl FnOnce(&mut BadNews)) {
-        news(&mut self.bad.lock().unwrap_or_else(PoisonError::into_inner));
+    fn record(&self, update: impl FnOnce(&mut Suspicions)) {
+        update(&mut self.lock());
         self.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Suspicions> {
+        // A panic while it is locked leaves it valid.
+        let suspicions = self.suspicions.lock();
+        suspicions.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wake(&self) {
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn good_news_wakes_only_an_armed_cell() {
+    fn evidence_wakes_only_an_armed_cell() {
         let (cell, count) = (Observations::new(), Arc::new(Wakes::default()));
         let waker = Arc::clone(&count).into();
         let mut context = Context::from_waker(&waker);
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_news_wakes_at_once_and_is_taken_once() {
+    fn a_suspicion_wakes_at_once_and_is_taken_once() {
         let (cell, count) = (Observations::new(), Arc::new(Wakes::default()));
         let waker = Arc::clone(&count).into();
         let mut context = Context::from_waker(&waker);
@@ -194,13 +198,16 @@ mod tests {
         cell.suspicion(FailureClass::Unreachable.into());
         assert!(count.0.load(Ordering::Relaxed) > 0);
         assert!(changed.as_mut().poll(&mut context).is_ready());
-        let news = cell.take();
-        assert_eq!(news.suspicion, Some(FailureClass::Authentication.into()));
+        let observed = cell.take();
+        assert_eq!(
+            observed.suspicion,
+            Some(FailureClass::Authentication.into())
+        );
         assert_eq!(cell.take(), Observed::default());
     }
 
     #[test]
-    fn of_lost_clients_the_newest_is_kept_in_either_order() {
+    fn the_newest_lost_client_is_kept_in_either_order() {
         let cell = Observations::new();
         let [older, newer] = [1, 4].map(ClientId::from_number);
         let [fatal, tls] = [FailureClass::ClientFatal, FailureClass::Tls].map(Failure::new);
@@ -217,12 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn of_good_news_the_newest_instant_is_kept() {
+    fn the_newest_evidence_is_kept() {
         let cell = Observations::new();
         let before = Instant::now();
         cell.live();
         cell.live();
-        let live = cell.take().live.expect("good news came");
+        let live = cell.take().live.expect("there was evidence");
         assert!(live >= before && live <= Instant::now());
     }
 }

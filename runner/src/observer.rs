@@ -1,4 +1,4 @@
-//! Observers of a supervisor: everything that goes into it and comes out of it.
+//! Observers of a supervisor: they are notified of its inputs and actions.
 
 use std::error::Error;
 use std::fmt;
@@ -6,38 +6,37 @@ use std::time::Instant;
 
 use livebus_core::{Action, Config, Event, Supervisor};
 
-/// Something that went into a supervisor or came out of it. Exhaustive: an observer that writes down or replays must know
-/// them all.
+/// An input or an action of a supervisor. Exhaustive: an observer that records or replays must know all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     /// [`Supervisor::handle_event`] was called.
     Event(Event),
     /// [`Supervisor::handle_timeout`] was called, and something was due.
     Timeout,
-    /// [`Supervisor::poll_action`] gave this.
+    /// [`Supervisor::poll_action`] returned this.
     Action(Action),
 }
 
-/// An observer of one supervisor. Called in the loop, so it must be quick and never wait; one that panics ends the supervision.
+/// An observer of one supervisor. Called in the loop, so it must be quick and must not wait; a panic in it ends the supervision.
 pub trait Observer: Send + 'static {
-    /// Begins, before the first entry: the supervisor of `service` is made with `config` at `now`. Does nothing unless it
-    /// is implemented.
+    /// Called once, before the first entry: the supervisor of `service` is made with `config` at `now`. The default does
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// When it cannot begin. The supervision does not start then.
+    /// When the observer cannot begin. The supervision does not start then.
     #[expect(unused_variables, reason = "the default needs none of them")]
     fn begin(&mut self, service: &str, config: &Config, now: Instant) -> Result<(), ObserverError> {
         Ok(())
     }
 
-    /// Takes one entry. `at` is the instant that the supervisor was given; of an action, the newest of those.
+    /// Called with each entry. `at` is the instant that the supervisor received; for an action, the newest of those.
     ///
-    /// The same inputs at the same instants to an equal supervisor give the same actions.
+    /// An equal supervisor with the same inputs at the same instants returns the same actions.
     fn observe(&mut self, at: Instant, entry: Entry);
 }
 
-/// Why an observer cannot begin, in its own words.
+/// The reason why an observer cannot begin.
 pub type ObserverError = Box<dyn Error + Send + Sync>;
 
 impl<F: FnMut(Instant, Entry) + Send + 'static> Observer for F {
@@ -46,17 +45,17 @@ impl<F: FnMut(Instant, Entry) + Send + 'static> Observer for F {
     }
 }
 
-/// Wraps a [`Supervisor`] and notifies observers of every input and action. The same four calls.
+/// Wraps a [`Supervisor`] and notifies observers of every input and action. It has the same methods.
 pub struct ObservedSupervisor {
     supervisor: Supervisor,
     observers: Vec<Box<dyn Observer>>,
     newest: Instant,
-    /// The newest call of `handle_timeout` at which nothing was due, while nobody was notified of it.
+    /// The newest call of `handle_timeout` at which nothing was due, if the observers were not notified of it.
     idle: Option<Instant>,
 }
 
 impl ObservedSupervisor {
-    /// `supervisor` was made at `now` and has had no input yet.
+    /// Wraps `supervisor`, which was made at `now` and has received no input.
     #[must_use]
     pub fn new(supervisor: Supervisor, now: Instant, observers: Vec<Box<dyn Observer>>) -> Self {
         Self {
@@ -69,7 +68,7 @@ impl ObservedSupervisor {
 
     /// As [`Supervisor::handle_event`].
     pub fn handle_event(&mut self, at: Instant, event: Event) {
-        // Time does not go back: the supervisor takes this event as of the idle call.
+        // Time does not go back: to the supervisor this event happens at the instant of the idle call.
         if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
             self.notify(idle, Entry::Timeout);
         }
@@ -79,8 +78,8 @@ impl ObservedSupervisor {
 
     /// As [`Supervisor::handle_timeout`].
     ///
-    /// A loop calls it on every wake. One at which nothing is due says nothing that the next input does not say better,
-    /// and no observer is notified.
+    /// A loop calls it on every wake. Observers are not notified of a call at which nothing is due: the next input implies
+    /// that its time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.supervisor.is_due(now) {
             self.idle = None;

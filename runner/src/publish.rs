@@ -1,11 +1,11 @@
-//! What is reported, to everyone who wants to know: readers, those who wait, the log.
+//! Publishes the status to readers, followers and the log.
 
 use std::time::Instant;
 
 use livebus_core::{Report, Status};
 use livebus_readiness::{Reporter, StatusChange};
 
-/// Reports the status of one supervision, and logs each change.
+/// Publishes the status of one supervision, and logs each change.
 pub(crate) struct Publisher {
     reporter: Reporter,
 }
@@ -29,7 +29,7 @@ impl Publisher {
         self.reporter.renew(at, evidence, lease);
     }
 
-    /// Publishes Stopped, whatever ended the loop: nobody watches the bus any more.
+    /// Publishes Stopped, whatever ended the loop.
     pub(crate) fn close(&self, at: Instant) {
         let service = self.reporter.service();
         let from = service.report().status;

@@ -1,4 +1,4 @@
-//! What a runner brings, and what it is handed.
+//! The runner's port, and the supervision that it runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,42 +7,42 @@ use futures::channel::mpsc::Receiver;
 use livebus_readiness::Heartbeat;
 
 use crate::bus::Bus;
+use crate::cancel::CancelSignal;
 use crate::effects::{Effects, Message};
 use crate::observer::ObservedSupervisor;
-use crate::owner::OwnerGone;
 use crate::time::Time;
 
-/// A way to run supervisions: an async runtime's, or any other.
+/// Runs supervisions, on an async runtime or in any other way.
 pub trait Runner: Send + Sync + 'static {
-    /// The clock and the timers that a supervision waits by. Called where the supervision is started.
+    /// Returns the clock and the timers of a supervision. Called where the supervision is started.
     fn time() -> Arc<dyn Time>;
 
-    /// Drives the supervision, in the background, until the supervisor has stopped or the owner is gone.
+    /// Runs the supervision in the background until the supervisor has stopped or the supervision is cancelled.
     fn launch<B: Bus>(supervision: Supervision<B>);
 }
 
-/// One supervision that is ready to run.
+/// A supervision that is ready to run.
 ///
-/// The loop is always this. Poll the actions and carry each out by [`effects`](Self::effects), spawning what takes time. If
-/// the supervisor has stopped, end. Poll the timeout and promise it to the heartbeat. Arm the bus's observations. Wait for a
-/// message, an observation, the deadline, or the end of the owner. Then tell the supervisor, in this order: good news, at the
-/// instant when it was seen, and not later than now; all messages that are there, each at its own; bad news; that time has
-/// passed.
+/// The loop is always this. Poll the actions and execute each by [`effects`](Self::effects), spawning what takes time. If
+/// the supervisor has stopped, end. Poll the timeout and set it as the heartbeat's deadline. Arm the bus's observations. Wait for
+/// a message, an observation, the deadline, or the cancellation. Then give the supervisor its inputs, in this order: evidence, at
+/// the instant of its observation, and not later than now; all messages that are there, each at its own instant; suspicions;
+/// the time.
 ///
-/// Whatever ends the loop, dropping this tells everyone that nobody watches any more.
+/// On drop, whatever ends the loop, publishes Stopped.
 pub struct Supervision<B: Bus> {
-    /// What decides.
+    /// The state machine.
     pub supervisor: ObservedSupervisor,
-    /// What its actions mean.
+    /// Executes its actions.
     pub effects: Effects<B>,
-    /// What comes from outside: answers of operations, and the shutdown. Bounded: each operation that the loop has started
-    /// sends one message, and one shutdown waits at a time.
+    /// The answers of operations, and the shutdown. Bounded: each operation that the loop has started sends one message, and at
+    /// most one shutdown waits.
     pub inbox: Receiver<Message>,
-    /// Ends when the owner of the supervision is gone.
-    pub owner: OwnerGone,
-    /// Where the loop promises when it will be back.
+    /// Resolves when the handle is dropped.
+    pub cancel: CancelSignal,
+    /// Holds the deadline for the next wake of the loop.
     pub heartbeat: Heartbeat,
-    /// The clock that it reads on every wake, and the timer that it waits by, one for its whole life.
+    /// The clock that the loop reads on every wake, and the timer that it waits with, one for its whole life.
     pub time: Arc<dyn Time>,
 }
 

@@ -1,22 +1,22 @@
-//! What a bus needs of a runner.
+//! The async runtime, as a bus uses it.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// What an async runtime does for a bus.
+/// The services of an async runtime that a bus uses.
 ///
-/// Some calls of client libraries block for as long as they are allowed to. They belong on the runtime's blocking pool, and
-/// which pool that is only the runner knows.
+/// Some calls of client libraries block for as long as their timeout allows. They belong on the runtime's blocking pool, which
+/// only the runner knows.
 pub trait Runtime: Send + Sync + 'static {
     /// Runs `task` to its end in the background.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
-    /// Is ready after `duration`.
+    /// Completes after `duration`.
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static;
 
-    /// Runs `work` where blocking does no harm. `None` when it panicked or the runtime is shutting down.
+    /// Runs `work` where it may block. Returns `None` when it panicked or the runtime is shutting down.
     ///
-    /// Dropping the future does not stop `work`; what it returns is dropped then.
+    /// Dropping the future does not stop `work`; its result is dropped then.
     fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + Send;

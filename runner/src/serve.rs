@@ -1,4 +1,4 @@
-//! What a runner brings to serve the probes.
+//! The port of a runner that serves the probes.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,8 +10,8 @@ use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// [Starts](Server::start) to answer from `probes` the clients that connect to `listener`, whose calls do not block. Called where the
-    /// runner launches.
+    /// [Starts](Server::start) a server that answers the clients of `listener` from `probes`. The calls of `listener` do not
+    /// block. Called where the runner launches.
     ///
     /// # Errors
     ///
@@ -23,24 +23,24 @@ pub trait Serve: Runner {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Somebody else listens there.
+    /// Another process listens there.
     #[error("the port is in use: {address}; choose another for the probes, or 0 for any")]
     InUse {
-        /// The address that was asked for.
+        /// The address that was requested.
         address: SocketAddr,
     },
-    /// The system does not let us listen there.
+    /// The system rejects listening there.
     #[error("cannot listen on {address} for the probes: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The address that was requested.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl ServeError {
-    /// From what the system said about listening on `address`.
+    /// Returns the error for `source`, the system's error for listening on `address`.
     pub(crate) fn new(address: SocketAddr, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::AddrInUse {
             Self::InUse { address }

@@ -1,10 +1,10 @@
-//! How fast livebus notices what a real node does, how fast it comes back, and what it costs when nothing happens:
+//! Measures how fast livebus notices outages of a real node, how fast it recovers, and what it costs when idle:
 //! `cargo bench -p livebus-tests --bench real_kafka`.
 //!
-//! Prints Markdown. All rows are of one run, on one node, with both presets side by side. How long it takes is set by
-//! `LIVEBUS_BENCH_ROUNDS` (5), `LIVEBUS_BENCH_PAUSES` (24) and `LIVEBUS_BENCH_IDLE` (60, seconds): by default six
-//! minutes. The phases of the faults are random, and the same in each run. A time below zero is that of a supervision
-//! which was faster than the independent client.
+//! Prints Markdown. All rows are of one run on one node, with both presets side by side. `LIVEBUS_BENCH_ROUNDS` (5),
+//! `LIVEBUS_BENCH_PAUSES` (24) and `LIVEBUS_BENCH_IDLE` (60, seconds) set the duration: six minutes by default. The phases of
+//! the faults are random, and the same in each run. A time is below zero when the supervision was faster than the independent
+//! client.
 
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -16,20 +16,20 @@ use livebus_tests::child_process::ChildProcess;
 use livebus_tests::cost::Cost;
 use livebus_tests::host::Host;
 use livebus_tests::http::{Sampler, last_ready};
+use livebus_tests::kafka_supervision::{KafkaSupervision, Label, by_produce, fast};
 use livebus_tests::program::Watch;
-use livebus_tests::watched::{Label, Watched, by_produce, fast};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 const TOPIC: &str = "measured";
 
-/// How long a node may take to answer after a start.
-const START: Duration = Duration::from_secs(90);
+/// The maximum time from the start of a node to its answer.
+const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// How many supervisions sit through the pauses, their liveness messages spread over the interval.
-const SPREAD: u32 = 8;
+/// The number of supervisions during the pauses, with their liveness messages spread over the interval.
+const SUPERVISORS: u32 = 8;
 
-/// The argument that makes this program only what livebus is compared with.
+/// With this argument the program is only the producer that livebus is compared with.
 const BARE_PRODUCER: &str = "--bare-producer";
 
 fn main() -> anyhow::Result<()> {
@@ -46,17 +46,17 @@ fn main() -> anyhow::Result<()> {
 
     let mut node = KafkaNode::new(&NodeOptions::default())?;
     node.start()?;
-    node.wait_until_it_answers(START)?;
+    node.wait_until_it_answers(START_LIMIT)?;
     node.create_topic(TOPIC, 1)?;
     let mut random = Random(0x6c69_7665_6275_7321);
 
-    println!("| what | unit | n | min | median | max | to reach |");
+    println!("| what | unit | n | min | median | max | target |");
     println!("|---|---|---|---|---|---|---|");
     idle_cost(&mut node, idle)?;
     outages(&mut node, rounds, &mut random)?;
     let aim = "0";
     false_alarms(&mut node, Duration::from_secs(1), pauses, aim, &mut random)?;
-    let aim = "(more than was asked: shorter than `liveness_timeout`)";
+    let aim = "(beyond the target: shorter than `liveness_timeout`)";
     let nearly = Settings::default().liveness_timeout * 19 / 20;
     false_alarms(&mut node, nearly, pauses / 3, aim, &mut random)
 }
@@ -72,16 +72,16 @@ fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
 
 fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
-    let mut defaults = watch(
+    let mut defaults = supervise(
         "defaults",
         Host::TokioCurrentThread,
         &servers,
         Settings::default(),
     )?;
-    let mut fast = watch("fast", Host::TokioMultiThread, &servers, fast())?;
+    let mut fast = supervise("fast", Host::TokioMultiThread, &servers, fast())?;
     let buses = &mut [&mut defaults, &mut fast];
     for bus in &mut *buses {
-        bus.runs()?;
+        bus.expect_running()?;
     }
     let bounds = buses.each_ref().map(|bus| {
         let bound = bus.handle().config().detection_bound();
@@ -110,9 +110,9 @@ fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Re
     }
     for (kind, outages) in [("killed", &killed), ("hung", &hung)] {
         for (index, preset) in ["defaults", "fast"].into_iter().enumerate() {
-            let of = |figure: fn(&Seen) -> f64| {
-                let seen = outages.iter().map(|outage| &outage.seen[index]);
-                seen.map(figure).collect::<Vec<_>>()
+            let of = |figure: fn(&Measured) -> f64| {
+                let measured = outages.iter().map(|outage| &outage.measured[index]);
+                measured.map(figure).collect::<Vec<_>>()
             };
             let notice = match (kind, preset) {
                 ("killed", _) => "under 1000",
@@ -139,21 +139,26 @@ fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Re
     Ok(())
 }
 
-fn watch(service: &str, host: Host, servers: &str, settings: Settings) -> anyhow::Result<Watched> {
+fn supervise(
+    service: &str,
+    host: Host,
+    servers: &str,
+    settings: Settings,
+) -> anyhow::Result<KafkaSupervision> {
     let label = Label {
-        scenario: "benchmark",
+        folder: "benchmark",
         service,
         host,
     };
-    Watched::start(label, by_produce(servers, TOPIC)?, settings)
+    KafkaSupervision::start(label, by_produce(servers, TOPIC)?, settings)
 }
 
-/// One outage, as each supervision saw it, in milliseconds.
+/// One outage, as each supervision measured it, in milliseconds.
 struct Outage {
-    seen: Vec<Seen>,
+    measured: Vec<Measured>,
 }
 
-struct Seen {
+struct Measured {
     noticed: f64,
     last_ready: f64,
     recovered_after_answer: f64,
@@ -164,7 +169,7 @@ type Act = fn(&mut KafkaNode) -> anyhow::Result<()>;
 
 fn outage(
     node: &mut KafkaNode,
-    buses: &mut [&mut Watched],
+    buses: &mut [&mut KafkaSupervision],
     random: &mut Random,
     begin: Act,
     end: Act,
@@ -175,14 +180,14 @@ fn outage(
         .map(|bus| Sampler::start(bus.probes()))
         .collect::<Result<_, _>>()?;
     for bus in &mut *buses {
-        bus.has_said_nothing()?;
+        bus.expect_no_change()?;
     }
 
     let fault = Instant::now();
     begin(node)?;
     let mut noticed = Vec::new();
     for bus in &mut *buses {
-        noticed.push(bus.becomes(Status::NotReady)?.at);
+        noticed.push(bus.expect_status(Status::NotReady)?.at);
     }
     thread::sleep(random.up_to(Duration::from_secs(3)));
 
@@ -190,26 +195,27 @@ fn outage(
     let relief = Instant::now();
     end(node)?;
     let (answered, running) = thread::scope(|scope| {
-        let answer = scope.spawn(|| client.first_answer(START));
-        let running: anyhow::Result<Vec<_>> = buses.iter_mut().map(|bus| bus.runs()).collect();
+        let answer = scope.spawn(|| client.first_answer(START_LIMIT));
+        let running: anyhow::Result<Vec<_>> =
+            buses.iter_mut().map(|bus| bus.expect_running()).collect();
         let answered = answer.join().map_err(|_| anyhow!("the client panicked"))?;
         anyhow::Ok((answered?, running?))
     })?;
 
-    let mut seen = Vec::new();
+    let mut measured = Vec::new();
     for ((noticed, running), sampler) in noticed.into_iter().zip(running).zip(samplers) {
         let last_ready = last_ready(&sampler.finish()?, fault, relief);
-        seen.push(Seen {
+        measured.push(Measured {
             noticed: millis(fault, noticed),
             last_ready: last_ready.map_or(0.0, |at| millis(fault, at)),
             recovered_after_answer: millis(answered, running.at),
             recovered_after_end: millis(relief, running.at),
         });
     }
-    Ok(Outage { seen })
+    Ok(Outage { measured })
 }
 
-/// How often a supervision at the defaults says that it is not ready, in pauses of the node that are too short for that.
+/// Counts how often a supervision at the defaults is NotReady in pauses of the node that are too short for that.
 fn false_alarms(
     node: &mut KafkaNode,
     pause: Duration,
@@ -219,13 +225,13 @@ fn false_alarms(
 ) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
     let mut buses = Vec::new();
-    for index in 0..SPREAD {
+    for index in 0..SUPERVISORS {
         let service = format!("defaults-{index}");
         let host = Host::TokioCurrentThread;
-        let mut bus = watch(&service, host, &servers, Settings::default())?;
-        bus.runs()?;
+        let mut bus = supervise(&service, host, &servers, Settings::default())?;
+        bus.expect_running()?;
         buses.push(bus);
-        thread::sleep(Settings::default().live_interval / SPREAD);
+        thread::sleep(Settings::default().live_interval / SUPERVISORS);
     }
     let mut alarms = vec![0.0; buses.len()];
     for _ in 0..pauses {
@@ -234,18 +240,20 @@ fn false_alarms(
         thread::sleep(pause);
         node.cont()?;
     }
-    // What the last pause has caused is told by then.
+    // By then every change that the last pause caused is published.
     thread::sleep(Settings::default().live_interval);
     for (alarms, bus) in alarms.iter_mut().zip(&mut buses) {
-        let told = bus.unread();
-        let lost = told.iter().filter(|change| change.from == Status::Running);
+        let changes = bus.take_changes();
+        let lost = changes
+            .iter()
+            .filter(|change| change.from == Status::Running);
         lost.for_each(|_| *alarms += 1.0);
-        if !told.is_empty() {
-            eprintln!("{}", bus.story());
+        if !changes.is_empty() {
+            eprintln!("{}", bus.history_text());
         }
     }
     let what = format!(
-        "false NotReady in {pauses} pauses of {} ms, in each of {SPREAD} supervisions, defaults",
+        "false NotReady in {pauses} pauses of {} ms, in each of {SUPERVISORS} supervisions, defaults",
         pause.as_millis()
     );
     row(&what, "number", alarms, aim);
@@ -254,7 +262,8 @@ fn false_alarms(
 
 // Cost.
 
-/// What an idle `livebus watch` costs, side by side with a bare producer: with the node up, then dead, then up again.
+/// Measures the cost of an idle `livebus watch` beside that of a bare producer, with the node up and with it dead. Restarts
+/// the node at the end.
 fn idle_cost(node: &mut KafkaNode, span: Duration) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
     let watch = Watch::start(&servers, &["--topic", TOPIC])?;
@@ -269,12 +278,12 @@ fn idle_cost(node: &mut KafkaNode, span: Duration) -> anyhow::Result<()> {
     node.kill()?;
     cost(&processes, "dead", span)?;
     node.restart()?;
-    node.wait_until_it_answers(START)?;
+    node.wait_until_it_answers(START_LIMIT)?;
     Ok(())
 }
 
 fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result<()> {
-    // What a start or a death costs at once is not meant.
+    // Leaves out the cost of the start or the death itself.
     thread::sleep(Duration::from_secs(5));
     let begin = Instant::now();
     let mut costs: Vec<_> = processes
@@ -284,7 +293,7 @@ fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result
     while begin.elapsed() < span {
         thread::sleep(Duration::from_millis(500));
         for cost in &mut costs {
-            cost.look()?;
+            cost.sample()?;
         }
     }
     for ((name, _), cost) in processes.iter().zip(&costs) {
@@ -314,16 +323,16 @@ fn cost(processes: &[(&str, u32)], node: &str, span: Duration) -> anyhow::Result
     Ok(())
 }
 
-/// What librdkafka burns by itself: a producer at its defaults that has sent one record and is polled four times a second.
+/// Runs librdkafka alone: a producer at its defaults that has sent one record and is polled four times a second.
 ///
-/// It has nothing more to send, so it does not even connect again when the node is gone.
+/// It has nothing more to send, so it does not even reconnect when the node is gone.
 fn bare_producer(servers: &str) -> anyhow::Result<()> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .create()?;
     let record = BaseRecord::<(), [u8]>::to(TOPIC).payload(b"?");
     producer.send(record).map_err(|(error, _)| error)?;
-    producer.flush(START)?;
+    producer.flush(START_LIMIT)?;
     loop {
         // Not whole milliseconds: rdkafka spins through what is left of the last one.
         producer.poll(Duration::from_micros(250_200));
@@ -354,7 +363,7 @@ fn row(what: &str, unit: &str, mut figures: Vec<f64>, target: &str) {
     );
 }
 
-/// From one instant to another, or back.
+/// Returns the milliseconds from one instant to another; negative if the second is earlier.
 fn millis(from: Instant, to: Instant) -> f64 {
     let forth = to.saturating_duration_since(from).as_secs_f64();
     let back = from.saturating_duration_since(to).as_secs_f64();
@@ -365,11 +374,11 @@ fn millis(from: Instant, to: Instant) -> f64 {
 struct Random(u64);
 
 impl Random {
-    fn up_to(&mut self, most: Duration) -> Duration {
+    fn up_to(&mut self, max: Duration) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let share = u32::try_from((z ^ (z >> 31)) >> 32).expect("32 bits are left");
-        most.mul_f64(f64::from(share) / f64::from(u32::MAX))
+        max.mul_f64(f64::from(share) / f64::from(u32::MAX))
     }
 }

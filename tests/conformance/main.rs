@@ -1,12 +1,14 @@
-//! What every runner must do, on each that there is: `cargo test -p livebus-tests --test conformance [-- part of a name]`.
+//! Runs the conformance suite on every runner: `cargo test -p livebus-tests --test conformance [-- part of a name]`.
 //!
-//! Its scenarios are in `tests/scenarios`. `--test scenarios` plays them to the core and checks what is seen; here each is
-//! played to every runner, but for those that are for the core only.
+//! The scenarios are in `tests/scenarios`. `--test scenarios` plays them to the core and checks the results; this plays each to
+//! every runner, except those that are for the core only.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use livebus_tests::conformance::{Host, Mistake, Scenario, crowd, life, play, scenarios};
+use livebus_tests::conformance::{
+    Host, ParseError, Scenario, lifecycle, play, play_many, scenarios,
+};
 
 mod document;
 mod executor;
@@ -16,15 +18,15 @@ mod wall_clock;
 use hosts::{AsyncStd, Tokio};
 use livebus_tests::threads::Threads;
 
-/// How many supervisors live at once in one process.
-const CROWD: usize = 1_000;
+/// The number of supervisors in one process.
+const SUPERVISORS: usize = 1_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = match runners() {
         Ok(trials) => trials,
-        Err(mistake) => {
-            eprintln!("{mistake}");
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
@@ -33,46 +35,53 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn runners() -> Result<Vec<Trial>, Mistake> {
+fn runners() -> Result<Vec<Trial>, ParseError> {
     let mut scenarios = scenarios()?;
     scenarios.retain(|scenario| scenario.core_only.is_none());
-    let life = life()?;
+    let lifecycle = lifecycle()?;
     let mut trials = runner(
         "tokio, current thread",
         Tokio::current_thread,
         &scenarios,
-        &life,
+        &lifecycle,
     );
     trials.extend(runner(
         "tokio, two threads",
         Tokio::two_threads,
         &scenarios,
-        &life,
+        &lifecycle,
     ));
-    trials.extend(runner("async-std", || AsyncStd, &scenarios, &life));
-    trials.extend(runner("threads", || Threads, &scenarios, &life));
+    trials.extend(runner("async-std", || AsyncStd, &scenarios, &lifecycle));
+    trials.extend(runner("threads", || Threads, &scenarios, &lifecycle));
     Ok(trials)
 }
 
-/// Every scenario on one runner, each in a place of its own.
-fn runner<H: Host>(name: &str, host: fn() -> H, all: &[Scenario], life: &Scenario) -> Vec<Trial> {
+/// Returns the trials of every scenario on one runner, each on a host of its own.
+fn runner<H: Host>(
+    name: &str,
+    host: fn() -> H,
+    all: &[Scenario],
+    lifecycle: &Scenario,
+) -> Vec<Trial> {
     let one = |scenario: &Scenario| {
-        let (name, world) = (
+        let (name, environment) = (
             format!("{name}: {}", scenario.sentence),
-            scenario.world.clone(),
+            scenario.environment.clone(),
         );
-        Trial::test(name, move || play(&host(), &world).map_err(Failed::from))
+        Trial::test(name, move || {
+            play(&host(), &environment).map_err(Failed::from)
+        })
     };
     let mut trials: Vec<Trial> = all.iter().map(one).collect();
-    let life = life.world.clone();
+    let lifecycle = lifecycle.environment.clone();
     trials.push(Trial::test(
-        format!("{name}: a thousand supervisors in one process live the same life"),
-        move || crowd(&host(), &life, CROWD).map_err(Failed::from),
+        format!("{name}: a thousand supervisors in one process have the same trace"),
+        move || play_many(&host(), &lifecycle, SUPERVISORS).map_err(Failed::from),
     ));
     trials
 }
 
-/// A sentence that says what is true, and the function that proves it.
+/// A sentence that states what must be true, and the function that checks it.
 pub(crate) type Single = (&'static str, fn() -> Result<(), String>);
 
 fn single((sentence, test): Single) -> Trial {

@@ -1,6 +1,7 @@
-//! The documentation is right: what it points at is there.
+//! Tests of the documentation: links, names, commands and diffs are up to date.
 
 mod dependencies;
+mod imports;
 mod links;
 mod pages;
 mod runners;
@@ -17,7 +18,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All Markdown files of the repository.
+/// Returns all Markdown files of the repository.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut folders = vec![root()];
@@ -35,10 +36,10 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// All Rust files below the rooms of the workspace, as one text.
+/// Returns all Rust files of the crates of the workspace, as one text.
 fn sources() -> String {
     let mut text = String::new();
-    let rooms = [
+    let crates = [
         "core",
         "readiness",
         "kafka",
@@ -50,10 +51,10 @@ fn sources() -> String {
         "cli",
         "tests",
     ];
-    let mut folders: Vec<PathBuf> = rooms.iter().map(|room| root().join(room)).collect();
+    let mut folders: Vec<PathBuf> = crates.iter().map(|name| root().join(name)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)
-            .expect("a room can be listed")
+            .expect("a folder can be listed")
             .map_while(Result::ok)
         {
             let path = entry.path();
@@ -73,8 +74,18 @@ fn every_test_that_differences_names_exists() {
     let text = read("docs/differences.md");
     let quoted = text.split('`').skip(1).step_by(2);
     let is_test = |name: &&str| name.matches('_').count() >= 3 && !name.contains(['/', ':', ' ']);
-    let names: Vec<&str> = quoted.filter(is_test).collect();
-    assert!(names.len() > 20, "only {names:?}");
+    let names: Vec<&str> = quoted.clone().filter(is_test).collect();
+    assert!(names.len() > 5, "only {names:?}");
+    let is_scenario = |name: &&str| {
+        let number = name.split('/').nth(1).and_then(|file| file.get(..3));
+        number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()) && it.ends_with('-'))
+    };
+    let scenarios: Vec<&str> = quoted.filter(is_scenario).collect();
+    assert!(scenarios.len() > 15, "only {scenarios:?}");
+    for name in scenarios {
+        let path = root().join("tests/scenarios").join(format!("{name}.txt"));
+        assert!(path.is_file(), "there is no scenario {name}");
+    }
     for name in names {
         assert!(
             sources.contains(&format!("fn {name}(")) || sources.contains(&format!("fn {name}<")),

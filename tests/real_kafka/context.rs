@@ -1,4 +1,4 @@
-//! What a scenario is given.
+//! The context of a scenario: its hosts, nodes and supervisions.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,70 +8,70 @@ use livebus_core::Settings;
 use livebus_kafka::KafkaConfig;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::host::Host;
-use livebus_tests::watched::{Label, Watched};
+use livebus_tests::kafka_supervision::{KafkaSupervision, Label};
 
-/// How long a node may take until it answers: many times what it needs, for machines that are busy with other things.
-pub(crate) const START: Duration = Duration::from_secs(90);
+/// The maximum time until a node answers: many times what it needs, for busy machines.
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// Where a scenario gets its nodes and its supervisions from.
+/// Gives a scenario its nodes and its supervisions.
 #[derive(Default)]
 pub(crate) struct Context {
-    sentence: &'static str,
+    folder: &'static str,
     hosts: &'static [Host],
     shared: Arc<SharedNode>,
 }
 
-/// The node of all scenarios that are gentle.
+/// The node that all scenarios share that do not disturb it.
 #[derive(Default)]
 pub(crate) struct SharedNode(OnceLock<Result<KafkaNode, String>>);
 
 impl Context {
-    /// For the scenario of that sentence, on the hosts of one runtime; on none, if it needs none.
+    /// Creates the context of a scenario with this folder of recordings, on the hosts of one runtime; on none, if it needs none.
     pub(crate) fn new(
-        sentence: &'static str,
+        folder: &'static str,
         hosts: &'static [Host],
         shared: Arc<SharedNode>,
     ) -> Self {
         Self {
-            sentence,
+            folder,
             hosts,
             shared,
         }
     }
 
-    /// Where the scenario runs: all of them, for one that is worth it.
+    /// Returns all hosts, for a scenario that runs on each.
     pub(crate) const fn hosts(&self) -> &'static [Host] {
         self.hosts
     }
 
-    /// One of them. Only for scenarios that run on a runtime.
+    /// Returns one host. Only for scenarios that run on a runtime.
     pub(crate) fn host(&self) -> Host {
         self.hosts[0]
     }
 
-    /// Another, if there is one.
+    /// Returns another host, if there is one.
     pub(crate) fn other_host(&self) -> Host {
         self.hosts[self.hosts.len() - 1]
     }
 
     /// Starts a supervision with a name that no other of this scenario has.
-    pub(crate) fn watch(
+    pub(crate) fn supervise(
         &self,
         service: &str,
         host: Host,
         kafka: KafkaConfig,
         settings: Settings,
-    ) -> anyhow::Result<Watched> {
-        let scenario = self.sentence;
+    ) -> anyhow::Result<KafkaSupervision> {
+        let folder = self.folder;
         let label = Label {
-            scenario,
+            folder,
             service,
             host,
         };
-        Watched::start(label, kafka, settings)
+        KafkaSupervision::start(label, kafka, settings)
     }
 
-    /// A node that answers, with the default options, for all scenarios that leave it as it is.
+    /// Returns the shared node, started with the default options, for scenarios that do not change its state.
     pub(crate) fn shared_node(&self) -> anyhow::Result<&KafkaNode> {
         let node = self.shared.0.get_or_init(|| {
             let node = self.own_node(&NodeOptions::default());
@@ -81,15 +81,15 @@ impl Context {
             .map_err(|error| anyhow!("the shared node did not start: {error}"))
     }
 
-    /// A node of the scenario's own that answers, to do anything with.
+    /// Starts a node of the scenario's own and waits until it answers.
     #[expect(
         clippy::unused_self,
-        reason = "a scenario gets its nodes from its context, whichever kind"
+        reason = "a scenario gets both kinds of node from its context"
     )]
     pub(crate) fn own_node(&self, options: &NodeOptions) -> anyhow::Result<KafkaNode> {
         let mut node = KafkaNode::new(options)?;
         node.start()?;
-        node.wait_until_it_answers(START)?;
+        node.wait_until_it_answers(START_LIMIT)?;
         Ok(node)
     }
 }

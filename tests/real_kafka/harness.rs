@@ -1,4 +1,4 @@
-//! Whether the harness itself keeps its word.
+//! Tests of the harness itself: nodes that start, stop, hang and end as requested.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -14,24 +14,24 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
-use crate::context::{Context, START};
+use crate::context::{Context, START_LIMIT};
 
-/// How long a node that works may take to do a small thing.
-const SOON: Duration = Duration::from_secs(10);
+/// The maximum time for a simple operation of a node that works.
+const OPERATION_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a node must be silent to count as silent: a thousand times what an answer takes.
+/// The time without an answer after which a node counts as silent: a thousand times what an answer takes.
 const SILENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn message_is_acknowledged(context: &Context) -> anyhow::Result<()> {
     let node = context.shared_node()?;
     node.create_topic("acknowledged", 1)?;
-    node.client().produce("acknowledged", SOON)?;
+    node.client().produce("acknowledged", OPERATION_LIMIT)?;
     Ok(())
 }
 
 pub(crate) fn unknown_topic_is_refused(context: &Context) -> anyhow::Result<()> {
     let node = context.shared_node()?;
-    let refusal = node.client().produce("never-created", SOON);
+    let refusal = node.client().produce("never-created", OPERATION_LIMIT);
     let code = refusal
         .err()
         .context("the message was acknowledged")?
@@ -55,7 +55,8 @@ pub(crate) fn unknown_topic_is_created(context: &Context) -> anyhow::Result<()> 
         auto_create_topics: true,
         ..NodeOptions::default()
     })?;
-    node.client().produce("created-when-asked-for", SOON)?;
+    node.client()
+        .produce("created-on-demand", OPERATION_LIMIT)?;
     Ok(())
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn killed_node_comes_back(context: &Context) -> anyhow::Result<()> {
     let mut node = context.own_node(&NodeOptions::default())?;
     let client = node.client();
     node.create_topic("kept", 1)?;
-    client.produce("kept", SOON)?;
+    client.produce("kept", OPERATION_LIMIT)?;
 
     node.kill()?;
     ensure!(
@@ -84,9 +85,9 @@ pub(crate) fn killed_node_comes_back(context: &Context) -> anyhow::Result<()> {
     ensure!(node.stop().is_err(), "a dead node took a signal");
 
     node.restart()?;
-    node.wait_until_it_answers(START)?;
+    node.wait_until_it_answers(START_LIMIT)?;
     client
-        .produce("kept", SOON)
+        .produce("kept", OPERATION_LIMIT)
         .context("the address or the topic is not the same")?;
     Ok(())
 }
@@ -99,7 +100,7 @@ pub(crate) fn stopped_node_is_silent(context: &Context) -> anyhow::Result<()> {
         "a stopped node answered"
     );
     node.cont()?;
-    node.wait_until_it_answers(SOON)?;
+    node.wait_until_it_answers(OPERATION_LIMIT)?;
     Ok(())
 }
 
@@ -108,20 +109,23 @@ pub(crate) fn terminated_node_ends(context: &Context) -> anyhow::Result<()> {
     let id = node
         .process_id()
         .context("a node that answers has a process")?;
-    node.terminate(START)?;
+    node.terminate(START_LIMIT)?;
     ensure!(!is_running(id));
     node.start()?;
-    node.wait_until_it_answers(START)?;
+    node.wait_until_it_answers(START_LIMIT)?;
     Ok(())
 }
 
 pub(crate) fn failed_start_says_why(_: &Context) -> anyhow::Result<()> {
-    let nonsense = vec![("num.network.threads".to_owned(), "many".to_owned())];
+    let invalid = vec![("num.network.threads".to_owned(), "many".to_owned())];
     let refusal = KafkaNode::new(&NodeOptions {
-        properties: nonsense,
+        properties: invalid,
         ..NodeOptions::default()
     });
-    let error = format!("{:?}", refusal.err().context("nonsense was accepted")?);
+    let error = format!(
+        "{:?}",
+        refusal.err().context("an invalid property was accepted")?
+    );
     ensure!(
         error.contains("num.network.threads"),
         "the reason is missing: {error}"
@@ -135,7 +139,7 @@ pub(crate) fn panic_leaves_nothing(context: &Context) -> anyhow::Result<()> {
         let mut node = context
             .own_node(&NodeOptions::default())
             .expect("a node starts");
-        node.stop().expect("a node that answers can be stopped"); // A stopped one must go as well.
+        node.stop().expect("a node that answers can be stopped"); // A stopped one must end as well.
         left = Some(Remains::of(&node));
         panic::resume_unwind(Box::new("a panic that no hook reports"));
     }));
@@ -152,13 +156,13 @@ pub(crate) fn killed_test_leaves_nothing(_: &Context) -> anyhow::Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    let output = test.stdout.take().context("its output was asked for")?;
+    let output = test.stdout.take().context("its output is piped")?;
     let left = Remains::read(BufReader::new(output));
     test.kill()?;
     test.wait()?;
 
     let left = left?;
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + OPERATION_LIMIT;
     while is_running(left.process_id) {
         let in_time = Instant::now() < deadline;
         ensure!(
@@ -174,19 +178,19 @@ pub(crate) fn killed_test_leaves_nothing(_: &Context) -> anyhow::Result<()> {
 }
 
 pub(crate) fn node_outlives_its_thread(context: &Context) -> anyhow::Result<()> {
-    // Waiting for an answer before the thread ends makes sure that `setpriv` has done its work by then.
+    // `own_node` waits for an answer, so `setpriv` has done its work before the thread ends.
     let mut node = thread::scope(|scope| {
         let thread = scope.spawn(|| context.own_node(&NodeOptions::default()));
         thread.join().map_err(|_| anyhow!("the thread panicked"))?
     })?;
-    node.wait_until_it_answers(SOON)?;
+    node.wait_until_it_answers(OPERATION_LIMIT)?;
     Ok(())
 }
 
-/// The variable that makes this program only start a node, say where, and hold it until it is killed.
+/// With this variable the program only starts a node, prints where it is, and keeps it until the program is killed.
 pub(crate) const HOLD_A_NODE: &str = "LIVEBUS_TESTS_HOLD_A_NODE";
 
-/// What the killed test process of [`killed_test_leaves_nothing`] does.
+/// Runs the test process that [`killed_test_leaves_nothing`] kills.
 pub(crate) fn hold_a_node() -> ExitCode {
     match Context::default().own_node(&NodeOptions::default()) {
         Ok(node) => {
@@ -203,7 +207,7 @@ pub(crate) fn hold_a_node() -> ExitCode {
     }
 }
 
-/// What must be gone when a node is.
+/// What must be gone after a node has ended.
 struct Remains {
     process_id: u32,
     folder: PathBuf,
@@ -237,12 +241,12 @@ impl Remains {
     }
 }
 
-/// How many partitions the topic has; none if there is no such topic.
+/// Returns the number of partitions of the topic; zero if there is no such topic.
 fn partitions(node: &KafkaNode, topic: &str) -> anyhow::Result<usize> {
     let client: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", node.bootstrap_servers())
         .create()?;
-    let metadata = client.client().fetch_metadata(None, SOON)?;
+    let metadata = client.client().fetch_metadata(None, OPERATION_LIMIT)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     Ok(found.map_or(0, |found| found.partitions().len()))
 }

@@ -4,12 +4,13 @@
 //! in the environment as failed.
 //!
 //! To add a scenario, write `pub(crate) fn name(context: &Context) -> anyhow::Result<()>` in a file beside this one, and a
-//! line with its sentence in the table of its kind. It runs on each of the [`Context::hosts`], or on a choice of them, and takes one of two kinds of node from its [`Context`]:
+//! line with its sentence in the table of its kind. It runs on each of the [`Context::hosts`], or on some of them, and takes
+//! one of two kinds of node from its [`Context`]:
 //!
-//! - [`Context::shared_node`], if it is gentle: it only produces, consumes, and has topics with names of its own. The
-//!   node is started by the first who asks and used by all, which saves each of them some five seconds. Nobody can
-//!   disturb it: what does so needs a `&mut KafkaNode`.
-//! - [`Context::own_node`], if it kills, stops, or needs other options.
+//! - [`Context::shared_node`], if it only produces, consumes, and has topics with names of its own. The first scenario that
+//!   needs the node starts it and all use it, which saves each of them some five seconds. No scenario can disturb it: that
+//!   needs a `&mut KafkaNode`.
+//! - [`Context::own_node`], if it kills or stops the node, or needs other options.
 
 use std::env;
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use livebus_tests::apache_kafka;
 use livebus_tests::host::Host;
-use livebus_tests::is_asked_for;
+use livebus_tests::is_enabled;
 
 mod context;
 mod harness;
@@ -30,10 +31,17 @@ mod topics;
 
 use context::{Context, SharedNode};
 
-/// A sentence that says what is true, and the function that proves it.
+/// A sentence that states what must be true, and the function that checks it.
 type Scenario = (&'static str, fn(&Context) -> anyhow::Result<()>);
 
-/// Whether the harness keeps its word.
+/// The folder of its recordings in `tests/recordings/`, its sentence, and its function.
+type Recorded = (
+    &'static str,
+    &'static str,
+    fn(&Context) -> anyhow::Result<()>,
+);
+
+/// Tests of the harness itself.
 const HARNESS: &[Scenario] = &[
     (
         "a message of an independent client is acknowledged",
@@ -60,7 +68,7 @@ const HARNESS: &[Scenario] = &[
         harness::stopped_node_is_silent,
     ),
     (
-        "a terminated node ends by itself and can be started again",
+        "a terminated node ends and can be started again",
         harness::terminated_node_ends,
     ),
     (
@@ -83,43 +91,52 @@ const HARNESS: &[Scenario] = &[
 
 /// Each runner on one real node.
 ///
-/// Asserted are the order of the changes, their causes and their warnings, and never how long one took: but for what livebus
-/// promises to keep within a bound.
-const RUNNER: &[Scenario] = &[
+/// They check the order of the changes, their causes and their warnings. They check a duration only where livebus guarantees a
+/// bound.
+const RUNNER: &[Recorded] = &[
     (
-        "a bus that comes late, is killed, hangs and restarts is followed in that order",
+        "01-outages-in-order",
+        "a late start, a kill, a hang and a restart are followed in order",
         outages::every_outage_is_followed,
     ),
     (
-        "a hang is told from a kill at the defaults",
-        outages::hang_is_told_from_a_kill_at_the_defaults,
+        "02-hang-and-kill",
+        "at the defaults a hang and a kill have different causes",
+        outages::hang_and_kill_have_different_causes,
     ),
     (
+        "03-short-pauses",
         "pauses shorter than the tolerance change nothing",
         outages::short_pauses_change_nothing,
     ),
     (
+        "04-missing-topic-warning",
         "a missing topic is a warning with a remedy until it is created",
         topics::missing_topic_is_a_warning,
     ),
     (
-        "a missing topic is not ready for the strict until it is created",
+        "05-missing-topic-not-ready",
+        "with strict rejection a missing topic is not ready until it is created",
         topics::missing_topic_is_not_ready_if_strict,
     ),
     (
-        "a topic that livebus may create is created",
+        "06-topic-created-by-livebus",
+        "livebus creates the topic if it is allowed to",
         topics::topic_is_created_by_livebus,
     ),
     (
-        "by metadata no topic is needed",
+        "07-checks-by-metadata",
+        "checks by metadata need no topic",
         topics::metadata_needs_no_topic,
     ),
     (
+        "08-shutdown-in-every-phase",
         "a shutdown ends in order and within its bound in every phase",
         shutdown::shutdown_ends_in_order_in_every_phase,
     ),
     (
-        "no probe is ready beyond the bound, and liveness never wavers",
+        "09-probes-within-the-bound",
+        "no probe is ready beyond the bound and livez stays 200",
         probes::readyz_is_never_200_beyond_the_bound,
     ),
 ];
@@ -127,17 +144,17 @@ const RUNNER: &[Scenario] = &[
 /// The program, as its users run it.
 const PROGRAM: &[Scenario] = &[
     (
-        "it tells of a killed broker and ends in order by either signal, at once by two",
-        program::program_follows_and_ends_in_order,
+        "it reports a killed broker and stops in order on a signal, at once on two",
+        program::program_reports_and_stops_in_order,
     ),
     (
-        "a panic leaves none behind",
+        "a panic of the test leaves no process of the program",
         program::panic_leaves_no_program,
     ),
 ];
 
-/// How many scenarios run at a time, unless `--test-threads` says otherwise: a JVM that starts keeps a core busy for
-/// seconds, and with more of them than cores the deadlines would measure each other.
+/// The number of scenarios that run at the same time, unless `--test-threads` sets it. A JVM that starts keeps a core busy for
+/// seconds; with more of them than cores, the scenarios would delay each other beyond their deadlines.
 const TEST_THREADS: usize = 2;
 
 fn main() -> ExitCode {
@@ -150,25 +167,28 @@ fn main() -> ExitCode {
 
     // The trials own the shared node: when all of them have run it is gone, before the process exits.
     let shared = Arc::new(SharedNode::default());
-    let kinds = [
-        ("harness", HARNESS, &[][..]),
-        ("tokio", RUNNER, Host::TOKIO),
-        ("async-std", RUNNER, Host::ASYNC_STD),
-        ("program", PROGRAM, &[]),
-    ];
+    let context = |folder, hosts| Context::new(folder, hosts, Arc::clone(&shared));
     let mut trials = Vec::new();
-    for (kind, scenarios, hosts) in kinds {
-        trials.extend(scenarios.iter().map(|&(sentence, scenario)| {
-            let context = Context::new(sentence, hosts, Arc::clone(&shared));
-            trial(format!("{kind}: {sentence}"), scenario, context)
-        }));
+    for &(sentence, scenario) in HARNESS {
+        let context = context("", &[]);
+        trials.push(trial(format!("harness: {sentence}"), scenario, context));
+    }
+    for (kind, hosts) in [("tokio", Host::TOKIO), ("async-std", Host::ASYNC_STD)] {
+        for &(folder, sentence, scenario) in RUNNER {
+            let context = context(folder, hosts);
+            trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
+        }
+    }
+    for &(sentence, scenario) in PROGRAM {
+        let context = context("", &[]);
+        trials.push(trial(format!("program: {sentence}"), scenario, context));
     }
     drop(shared);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Context) -> Trial {
-    // Asked once, and only when a scenario is about to run: `--list` needs no Java.
+    // Checked once, and only when a scenario is about to run: `--list` needs no Java.
     static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(apache_kafka::availability);
 
     Trial::ignorable_test(name, move || match &*AVAILABILITY {
@@ -181,7 +201,7 @@ fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Co
     })
 }
 
-/// Whether a machine without Kafka fails the scenarios instead of ignoring them.
+/// Returns whether scenarios fail on a machine without Kafka; otherwise they are ignored.
 fn kafka_is_required() -> bool {
-    is_asked_for("LIVEBUS_REQUIRE_KAFKA")
+    is_enabled("LIVEBUS_REQUIRE_KAFKA")
 }

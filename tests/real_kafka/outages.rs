@@ -8,16 +8,16 @@ use livebus_core::{FailureClass, Settings, Status};
 use livebus_kafka::LivenessBy;
 use livebus_readiness::StatusChange;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
-use livebus_tests::watched::{Watched, by, by_produce, fast};
+use livebus_tests::kafka_supervision::{KafkaSupervision, by_produce, fast, kafka_config};
 
-use crate::context::{Context, START};
+use crate::context::{Context, START_LIMIT};
 
 const TOPIC: &str = "followed";
 
-/// What a dead broker is taken for: nothing answers there, or nothing answers in time.
+/// The failures of a dead broker: nothing answers there, or nothing answers in time.
 const DEAD: &[FailureClass] = &[FailureClass::Unreachable, FailureClass::Timeout];
 
-/// What a hung broker is taken for: it can be reached, and says nothing.
+/// The failure of a hung broker: it can be reached and does not answer.
 const HUNG: &[FailureClass] = &[FailureClass::Timeout];
 
 /// How long to stay idle: four times the fast preset's interval.
@@ -29,57 +29,57 @@ pub(crate) fn every_outage_is_followed(context: &Context) -> anyhow::Result<()> 
     let mut buses = Vec::new();
     for &host in context.hosts() {
         let kafka = by_produce(&servers, TOPIC)?;
-        buses.push(context.watch(&format!("produce, {host}"), host, kafka, fast())?);
+        buses.push(context.supervise(&format!("produce, {host}"), host, kafka, fast())?);
     }
-    let kafka = by(&servers, LivenessBy::Metadata)?;
-    buses.push(context.watch("metadata", context.other_host(), kafka, fast())?);
+    let kafka = kafka_config(&servers, LivenessBy::Metadata)?;
+    buses.push(context.supervise("metadata", context.other_host(), kafka, fast())?);
 
-    all_lose(&mut buses, DEAD)?;
+    all_not_ready(&mut buses, DEAD)?;
     node.restart()?;
-    all_run(&mut buses)?;
+    all_running(&mut buses)?;
     stay_idle(&mut buses)?;
 
     node.kill()?;
-    all_lose(&mut buses, DEAD)?;
+    all_not_ready(&mut buses, DEAD)?;
     node.restart()?;
-    all_run(&mut buses)?;
+    all_running(&mut buses)?;
     stay_idle(&mut buses)?;
 
     node.stop()?;
-    all_lose(&mut buses, HUNG)?;
+    all_not_ready(&mut buses, HUNG)?;
     node.cont()?;
-    all_run(&mut buses)?;
+    all_running(&mut buses)?;
     stay_idle(&mut buses)?;
 
-    // A restart may be over before a supervision has asked twice: whether it is noticed is left open, its end is not.
-    node.terminate(START)?;
+    // A restart may be over before a supervision has checked twice: it may go unnoticed, but the end must be Running.
+    node.terminate(START_LIMIT)?;
     node.restart()?;
-    node.wait_until_it_answers(START)?;
+    node.wait_until_it_answers(START_LIMIT)?;
     for bus in &mut buses {
-        ends_up_running(bus)?;
+        returns_to_running(bus)?;
     }
     stay_idle(&mut buses)?;
 
     for bus in buses {
-        bus.shuts_down()?;
+        bus.shut_down()?;
     }
     Ok(())
 }
 
-pub(crate) fn hang_is_told_from_a_kill_at_the_defaults(context: &Context) -> anyhow::Result<()> {
+pub(crate) fn hang_and_kill_have_different_causes(context: &Context) -> anyhow::Result<()> {
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
     let kafka = by_produce(&node.bootstrap_servers(), TOPIC)?;
     let host = context.other_host();
-    let mut bus = context.watch("defaults", host, kafka, Settings::default())?;
-    bus.runs()?;
+    let mut bus = context.supervise("defaults", host, kafka, Settings::default())?;
+    bus.expect_running()?;
     node.stop()?;
-    bus.loses(HUNG)?;
+    bus.expect_not_ready(HUNG)?;
     node.cont()?;
-    bus.runs()?;
+    bus.expect_running()?;
     node.kill()?;
-    bus.loses(DEAD)?;
-    bus.shuts_down()?;
+    bus.expect_not_ready(DEAD)?;
+    bus.shut_down()?;
     Ok(())
 }
 
@@ -90,10 +90,10 @@ pub(crate) fn short_pauses_change_nothing(context: &Context) -> anyhow::Result<(
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
     let kafka = by_produce(&node.bootstrap_servers(), TOPIC)?;
-    let mut bus = context.watch("defaults", context.host(), kafka, Settings::default())?;
-    bus.runs()?;
+    let mut bus = context.supervise("defaults", context.host(), kafka, Settings::default())?;
+    bus.expect_running()?;
     for _ in 0..PAUSES {
-        // Just before the next liveness message, so that the pause meets it.
+        // Just before the next liveness message, so that it falls into the pause.
         let due = bus.handle().next_deadline().unwrap_or_else(Instant::now);
         let left = due.saturating_duration_since(Instant::now());
         thread::sleep(left.saturating_sub(PAUSE / 4));
@@ -101,13 +101,13 @@ pub(crate) fn short_pauses_change_nothing(context: &Context) -> anyhow::Result<(
         thread::sleep(PAUSE);
         node.cont()?;
         thread::sleep(PAUSE);
-        bus.has_said_nothing()?;
+        bus.expect_no_change()?;
     }
-    bus.shuts_down()?;
+    bus.shut_down()?;
     Ok(())
 }
 
-/// A node that has the topic, and does not run.
+/// Returns a node that has the topic and does not run.
 fn absent_node_with_topic(context: &Context) -> anyhow::Result<KafkaNode> {
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
@@ -115,37 +115,41 @@ fn absent_node_with_topic(context: &Context) -> anyhow::Result<KafkaNode> {
     Ok(node)
 }
 
-fn all_lose(buses: &mut [Watched], classes: &[FailureClass]) -> anyhow::Result<()> {
+fn all_not_ready(buses: &mut [KafkaSupervision], classes: &[FailureClass]) -> anyhow::Result<()> {
     for bus in buses {
-        bus.loses(classes)?;
+        bus.expect_not_ready(classes)?;
     }
     Ok(())
 }
 
-fn all_run(buses: &mut [Watched]) -> anyhow::Result<()> {
+fn all_running(buses: &mut [KafkaSupervision]) -> anyhow::Result<()> {
     for bus in buses {
-        bus.runs()?;
+        bus.expect_running()?;
     }
     Ok(())
 }
 
-fn stay_idle(buses: &mut [Watched]) -> anyhow::Result<()> {
+fn stay_idle(buses: &mut [KafkaSupervision]) -> anyhow::Result<()> {
     thread::sleep(IDLE);
     for bus in buses {
-        bus.has_said_nothing()?;
+        bus.expect_no_change()?;
     }
     Ok(())
 }
 
-/// It is Running in the end, and left that at most once.
-fn ends_up_running(bus: &mut Watched) -> anyhow::Result<()> {
-    let mut told = bus.unread();
-    while bus.told() != Status::Running {
-        told.push(bus.next_change()?);
+/// Waits until the status is Running, which it may have left once at most.
+fn returns_to_running(bus: &mut KafkaSupervision) -> anyhow::Result<()> {
+    let mut changes = bus.take_changes();
+    while bus.last_status() != Status::Running {
+        changes.push(bus.next_change()?);
     }
     let left = |change: &&StatusChange| {
         change.from == Status::Running && change.report.status != Status::Running
     };
-    ensure!(told.iter().filter(left).count() <= 1, "{}", bus.story());
+    ensure!(
+        changes.iter().filter(left).count() <= 1,
+        "{}",
+        bus.history_text()
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a kubelet sees of an outage.
+//! The results of the probes during an outage.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use anyhow::ensure;
 use livebus_core::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::http::{Sample, Sampler, get, last_ready};
-use livebus_tests::watched::{Watched, by_produce, fast};
+use livebus_tests::kafka_supervision::{KafkaSupervision, by_produce, fast};
 
 use crate::context::Context;
 
 const TOPIC: &str = "probed";
 
-/// How much later than it was sent an answer may be taken for evidence: what a busy machine leaves librdkafka's thread
-/// waiting. What was asked within this time after the bound is not judged.
+/// How much later than it was sent an answer may count as evidence, because a busy machine delays librdkafka's thread. Probes
+/// within this time after the bound are not checked.
 const MARGIN: Duration = Duration::from_millis(200);
 
-/// How long an outage goes on after it was noticed: long enough for a supervision that changes its mind.
+/// How long an outage goes on after it was noticed: long enough for a wrong change back to show.
 const FURTHER: Duration = Duration::from_secs(1);
 
 pub(crate) fn readyz_is_never_200_beyond_the_bound(context: &Context) -> anyhow::Result<()> {
@@ -30,8 +30,8 @@ pub(crate) fn readyz_is_never_200_beyond_the_bound(context: &Context) -> anyhow:
         ("defaults", context.other_host(), Settings::default()),
     ] {
         let kafka = by_produce(&servers, TOPIC)?;
-        let mut bus = context.watch(service, host, kafka, settings)?;
-        bus.runs()?;
+        let mut bus = context.supervise(service, host, kafka, settings)?;
+        bus.expect_running()?;
         buses.push(bus);
     }
 
@@ -39,14 +39,19 @@ pub(crate) fn readyz_is_never_200_beyond_the_bound(context: &Context) -> anyhow:
     outage(&mut node, &mut buses, KafkaNode::stop, KafkaNode::cont)?;
 
     for bus in buses {
-        bus.shuts_down()?;
+        bus.shut_down()?;
     }
     Ok(())
 }
 
 type Act = fn(&mut KafkaNode) -> anyhow::Result<()>;
 
-fn outage(node: &mut KafkaNode, buses: &mut [Watched], begin: Act, end: Act) -> anyhow::Result<()> {
+fn outage(
+    node: &mut KafkaNode,
+    buses: &mut [KafkaSupervision],
+    begin: Act,
+    end: Act,
+) -> anyhow::Result<()> {
     let samplers: Vec<Sampler> = buses
         .iter()
         .map(|bus| Sampler::start(bus.probes()))
@@ -54,40 +59,48 @@ fn outage(node: &mut KafkaNode, buses: &mut [Watched], begin: Act, end: Act) -> 
     begin(node)?;
     let fault = Instant::now();
     for bus in &mut *buses {
-        bus.becomes(Status::NotReady)?;
+        bus.expect_status(Status::NotReady)?;
         ensure!(get(bus.probes(), "/readyz")?.status == 503);
     }
     thread::sleep(FURTHER);
     let relief = Instant::now();
     end(node)?;
     for bus in &mut *buses {
-        bus.runs()?;
+        bus.expect_running()?;
         ensure!(get(bus.probes(), "/readyz")?.status == 200);
     }
     for (bus, sampler) in buses.iter().zip(samplers) {
-        judge(bus, &sampler.finish()?, fault, relief)?;
+        check(bus, &sampler.finish()?, fault, relief)?;
     }
     Ok(())
 }
 
-fn judge(bus: &Watched, samples: &[Sample], fault: Instant, relief: Instant) -> anyhow::Result<()> {
+fn check(
+    bus: &KafkaSupervision,
+    samples: &[Sample],
+    fault: Instant,
+    relief: Instant,
+) -> anyhow::Result<()> {
     ensure!(
         samples.iter().all(|sample| sample.live == 200),
         "/livez was not always 200: {}",
-        bus.story()
+        bus.history_text()
     );
     let bound = fault + bus.handle().config().detection_bound() + MARGIN;
     ensure!(
         last_ready(samples, bound, relief).is_none(),
         "/readyz was 200 beyond the bound: {}",
-        bus.story()
+        bus.history_text()
     );
-    let meanwhile = |sample: &&Sample| sample.asked >= fault && sample.asked < relief;
-    let asked = samples.iter().filter(meanwhile).count();
-    let refused = samples.iter().filter(meanwhile).filter(|s| s.ready == 503);
+    let during_outage = |sample: &&Sample| sample.sent >= fault && sample.sent < relief;
+    let probes = samples.iter().filter(during_outage).count();
+    let refused = samples
+        .iter()
+        .filter(during_outage)
+        .filter(|s| s.ready == 503);
     ensure!(
-        asked > 10 && refused.count() > 10,
-        "too few samples: {asked} during the outage"
+        probes > 10 && refused.count() > 10,
+        "too few samples: {probes} during the outage"
     );
     Ok(())
 }

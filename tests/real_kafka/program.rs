@@ -1,4 +1,4 @@
-//! The program: what it says, what its probes say, and how it ends.
+//! The program: its output, its probes, and its end.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -15,7 +15,7 @@ const TOPIC: &str = "programmed";
 
 const ARGUMENTS: &[&str] = &["--topic", TOPIC, "--preset", "fast"];
 
-pub(crate) fn program_follows_and_ends_in_order(context: &Context) -> anyhow::Result<()> {
+pub(crate) fn program_reports_and_stops_in_order(context: &Context) -> anyhow::Result<()> {
     let mut node = context.own_node(&NodeOptions::default())?;
     node.create_topic(TOPIC, 1)?;
     let servers = node.bootstrap_servers();
@@ -68,7 +68,10 @@ pub(crate) fn panic_leaves_no_program(_: &Context) -> anyhow::Result<()> {
         // A port on which nothing listens.
         let watch = Watch::start("127.0.0.1:1", ARGUMENTS).expect("the program starts");
         left = Some(watch.process.id());
-        assert!(is_running(watch.process.id()), "it runs before it is ended");
+        assert!(
+            is_running(watch.process.id()),
+            "the program runs before the panic"
+        );
         panic::resume_unwind(Box::new("a panic that no hook reports"));
     }));
     ensure!(panicked.is_err());
@@ -77,11 +80,11 @@ pub(crate) fn panic_leaves_no_program(_: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for the line that tells of this status and cause, and gives it. What comes before may only tell of a start, or
-/// of the same status for another reason.
+/// Waits for the line with this status and cause, and returns it. Lines before it may only report a start, or the same
+/// status with another cause.
 fn until(watch: &Watch, status: &str, cause: &str) -> anyhow::Result<Value> {
     loop {
-        let line = watch.next()?.context("it has ended")?;
+        let line = watch.next()?.context("the output has ended")?;
         for key in ["time", "service", "from"] {
             ensure!(line[key].is_string(), "no {key} in {line}");
         }
@@ -89,11 +92,8 @@ fn until(watch: &Watch, status: &str, cause: &str) -> anyhow::Result<Value> {
             ensure!(line["warning"].is_null(), "{line}");
             return Ok(line);
         }
-        let on_the_way = line["status"] == "Preparing" || line["status"] == "Prepared";
+        let starts = line["status"] == "Preparing" || line["status"] == "Prepared";
         let still = line["status"] == line["from"] && line["from"] == "NotReady";
-        ensure!(
-            on_the_way || still,
-            "{status} by {cause} was expected: {line}"
-        );
+        ensure!(starts || still, "expected {status} by {cause}: {line}");
     }
 }

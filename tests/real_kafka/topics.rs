@@ -1,4 +1,4 @@
-//! The liveness topic: missing, created by somebody, created by livebus, and not needed.
+//! The liveness topic: missing, created by another client, created by livebus, and not needed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use livebus_core::{FailureClass, RejectionPolicy, Settings};
 use livebus_kafka::LivenessBy;
 use livebus_tests::host::Host;
 use livebus_tests::http::get;
-use livebus_tests::watched::{by, by_produce, fast};
+use livebus_tests::kafka_supervision::{by_produce, fast, kafka_config};
 
 use crate::context::Context;
 
@@ -16,10 +16,10 @@ pub(crate) fn missing_topic_is_a_warning(context: &Context) -> anyhow::Result<()
     for &host in context.hosts() {
         let topic = &format!("warned-{host}");
         let kafka = by_produce(&node.bootstrap_servers(), topic)?;
-        let mut bus = context.watch(topic, host, kafka, fast())?;
-        bus.runs_with(Some(FailureClass::TopicMissing))?;
+        let mut bus = context.supervise(topic, host, kafka, fast())?;
+        bus.expect_running_with(Some(FailureClass::TopicMissing))?;
         let verbose = get(bus.probes(), "/readyz?verbose")?;
-        let remedy = FailureClass::TopicMissing.remedy();
+        let remedy = livebus_kafka::remedy(FailureClass::TopicMissing.into());
         ensure!(
             verbose.status == 200
                 && verbose.body.contains("TopicMissing")
@@ -28,13 +28,13 @@ pub(crate) fn missing_topic_is_a_warning(context: &Context) -> anyhow::Result<()
         );
 
         node.create_topic(topic, 1)?;
-        bus.runs_with(None)?;
+        bus.expect_running_with(None)?;
         let verbose = get(bus.probes(), "/readyz?verbose")?;
         ensure!(
             verbose.status == 200 && !verbose.body.contains("warning"),
             "the warning is still shown: {verbose:?}"
         );
-        bus.shuts_down()?;
+        bus.shut_down()?;
     }
     Ok(())
 }
@@ -48,18 +48,18 @@ pub(crate) fn missing_topic_is_not_ready_if_strict(context: &Context) -> anyhow:
             on_rejection: RejectionPolicy::NotLive,
             ..fast()
         };
-        let mut bus = context.watch(topic, host, kafka, strict)?;
-        bus.loses(&[FailureClass::TopicMissing])?;
+        let mut bus = context.supervise(topic, host, kafka, strict)?;
+        bus.expect_not_ready(&[FailureClass::TopicMissing])?;
         let answer = get(bus.probes(), "/readyz")?;
-        let remedy = FailureClass::TopicMissing.remedy();
+        let remedy = livebus_kafka::remedy(FailureClass::TopicMissing.into());
         ensure!(
             answer.status == 503 && answer.body.contains(remedy),
             "the remedy is not shown: {answer:?}"
         );
 
         node.create_topic(topic, 1)?;
-        bus.runs()?;
-        bus.shuts_down()?;
+        bus.expect_running()?;
+        bus.shut_down()?;
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ pub(crate) fn topic_is_created_by_livebus(context: &Context) -> anyhow::Result<(
             create: true,
         };
         runs_from_the_start(context, host, created)?;
-        // It is there, or this would not be acknowledged.
+        // The acknowledgement shows that the topic exists.
         node.client().produce(topic, Duration::from_secs(10))?;
     }
     Ok(())
@@ -86,22 +86,22 @@ pub(crate) fn metadata_needs_no_topic(context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prepared, Running, and then nothing until the shutdown.
+/// Expects Running and then no change until the shutdown.
 fn runs_from_the_start(
     context: &Context,
     host: Host,
     liveness_by: LivenessBy,
 ) -> anyhow::Result<()> {
-    let kafka = by(&context.shared_node()?.bootstrap_servers(), liveness_by)?;
-    // Patient, so that a busy machine does not look like a bus that is away.
+    let kafka = kafka_config(&context.shared_node()?.bootstrap_servers(), liveness_by)?;
+    // A long interval, so that a busy machine does not look like a bus that is unreachable.
     let patient = Settings {
         not_live_interval: Duration::from_secs(5),
         ..fast()
     };
-    let mut bus = context.watch(host.name(), host, kafka, patient)?;
-    bus.runs()?;
+    let mut bus = context.supervise(host.name(), host, kafka, patient)?;
+    bus.expect_running()?;
     ensure!(get(bus.probes(), "/readyz")?.body == "ok");
-    bus.has_said_nothing()?;
-    bus.shuts_down()?;
+    bus.expect_no_change()?;
+    bus.shut_down()?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Every recording in `tests/recordings/`, made on a real Kafka, replays to the byte.
 //!
-//! A core that decides otherwise than it did shows here. If that is meant,
-//! `LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p livebus-tests --test replays` keeps what happened and writes down what it does
-//! now, so that the change can be read as a diff; and
-//! `LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka` records them anew.
+//! A core that decides otherwise than it did fails here. If that is intended,
+//! `LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p livebus-tests --test replays` keeps the inputs and writes the actions of the
+//! core of today, so that the change can be read as a diff; and
+//! `LIVEBUS_RECORD_SCENARIOS=1 cargo test -p livebus-tests --test real_kafka` records them again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use livebus_core::Supervisor;
 use livebus_recording::{Content, Header, Line, Outcome, Reader, Replay};
 use livebus_runner::Entry;
-use livebus_tests::is_asked_for;
-use livebus_tests::recordings::{self, slug};
+use livebus_tests::is_enabled;
+use livebus_tests::recordings;
 
-/// All recordings: the scenario's folder, and the file.
+/// Returns all recordings: the name of the scenario's folder, and the file.
 fn recordings() -> Vec<(String, PathBuf)> {
     let list = |folder: &Path| {
         let entries = fs::read_dir(folder).expect("a folder can be listed");
@@ -37,20 +37,21 @@ fn recordings() -> Vec<(String, PathBuf)> {
     scenarios.flat_map(files).collect()
 }
 
-/// The sentences of the scenarios that are run by a runner on a real Kafka.
-fn scenarios() -> Vec<String> {
+/// Returns the folders of the scenarios that runners play on a real Kafka.
+fn folders() -> Vec<String> {
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("real_kafka/main.rs");
-    let source = fs::read_to_string(table).expect("the scenarios are there");
+    let source = fs::read_to_string(table).expect("the scenarios exist");
     let table = source
         .split("const RUNNER")
         .nth(1)
-        .expect("their table is there");
+        .expect("their table exists");
     let table = table.split("];").next().expect("a table has an end");
-    let sentences = table.split('"').skip(1).step_by(2);
-    sentences.map(str::to_owned).collect()
+    // Each line has two strings: the folder and the sentence.
+    let folders = table.split('"').skip(1).step_by(4);
+    folders.map(str::to_owned).collect()
 }
 
-/// What the supervisor of today makes of a recording's inputs, as a recording.
+/// Gives the inputs of a recording to a new supervisor, and returns its recording.
 fn replayed(recording: &[u8]) -> Vec<u8> {
     let mut reader = Reader::new(recording).expect("it is a recording");
     let (header, epoch): (Header, _) = (reader.header().clone(), reader.epoch());
@@ -85,7 +86,7 @@ fn replayed(recording: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_recording_replays_the_same() {
-    let rewrite = is_asked_for("LIVEBUS_REWRITE_RECORDINGS");
+    let rewrite = is_enabled("LIVEBUS_REWRITE_RECORDINGS");
     for (_, path) in recordings() {
         let text = fs::read(&path).expect("it can be read");
         let now = replayed(&text);
@@ -106,27 +107,34 @@ fn every_recording_replays_the_same() {
 }
 
 #[test]
-fn every_scenario_has_its_recordings_on_both_runtimes() {
-    let (recordings, scenarios) = (recordings(), scenarios());
-    assert!(scenarios.len() > 5, "only {scenarios:?}");
-    for scenario in scenarios {
+fn every_scenario_has_recordings_on_both_runtimes_and_no_others_exist() {
+    let (recordings, folders) = (recordings(), folders());
+    assert!(folders.len() > 5, "only {folders:?}");
+    for folder in &folders {
         for runtime in ["tokio", "async-std"] {
-            let is_one = |(folder, file): &&(String, PathBuf)| {
-                let name = file.file_name().map(|name| name.to_string_lossy());
-                *folder == slug(&scenario) && name.is_some_and(|name| name.starts_with(runtime))
+            let is_one = |(name, file): &&(String, PathBuf)| {
+                let file = file.file_name().map(|name| name.to_string_lossy());
+                name == folder && file.is_some_and(|file| file.starts_with(runtime))
             };
             assert!(
                 recordings.iter().any(|it| is_one(&it)),
-                "{scenario}: no recording on {runtime}"
+                "{folder}: no recording on {runtime}"
             );
         }
+    }
+    for (folder, path) in recordings {
+        assert!(
+            folders.contains(&folder),
+            "{}: of no scenario",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn recordings_are_small() {
     for (_, path) in recordings() {
-        let bytes = fs::metadata(&path).expect("it is there").len();
+        let bytes = fs::metadata(&path).expect("it exists").len();
         assert!(bytes < 64 << 10, "{} has {bytes} bytes", path.display());
     }
 }

@@ -1,4 +1,4 @@
-//! What cannot be built.
+//! Builders that return an error.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder, quick};
 
-fn impossible() -> Settings {
+fn invalid() -> Settings {
     Settings {
         stop_timeout: Duration::ZERO,
         ..quick()
     }
 }
 
-pub(crate) async fn what_cannot_be_built_says_why<R: FullRunner>() {
+pub(crate) async fn invalid_builder_returns_the_reason<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let error = builder::<R>(&bus)
-        .settings(impossible())
+        .settings(invalid())
         .start()
         .await
-        .expect_err("zero is refused");
+        .expect_err("zero is rejected");
     assert_eq!(
         error.to_string(),
         "stop_timeout = 0ns: make it longer than zero"
@@ -35,7 +35,7 @@ pub(crate) async fn what_cannot_be_built_says_why<R: FullRunner>() {
         .settings(named)
         .start()
         .await
-        .expect_err("nobody registers it");
+        .expect_err("it has no registration");
     assert!(matches!(error, BuildError::NoRegistration(name) if name == "requests"));
 
     let forged = builder::<R>(&bus).service("bus ok\n[+]cache").start().await;

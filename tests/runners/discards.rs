@@ -1,4 +1,4 @@
-//! What is given up: a registration alone, or a client with all registrations that were made on it.
+//! Discards: of a registration alone, or of a client with all its registrations.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,18 +11,18 @@ use livebus_tests::host::FullRunner;
 
 use crate::embedded::{fast, small, supervise};
 use crate::scripted_bus::{Answer, ScriptedBus, builder, quick};
-use crate::watch::{eventually, start};
+use crate::waiting::{eventually, start};
 
-pub(crate) async fn a_registration_that_never_answers_keeps_its_client<R: FullRunner>() {
-    overdue_registrations_change_nothing::<R>(OnClientLost::Recreate).await;
+pub(crate) async fn hanging_registration_keeps_its_client<R: FullRunner>() {
+    timed_out_registrations_change_nothing::<R>(OnClientLost::Recreate).await;
 }
 
-pub(crate) async fn a_registration_that_never_answers_does_not_fail_the_service<R: FullRunner>() {
-    overdue_registrations_change_nothing::<R>(OnClientLost::Fail).await;
+pub(crate) async fn hanging_registration_does_not_fail_the_service<R: FullRunner>() {
+    timed_out_registrations_change_nothing::<R>(OnClientLost::Fail).await;
 }
 
-/// On the embedded cluster, over three registration deadlines.
-async fn overdue_registrations_change_nothing<R: FullRunner>(on_client_lost: OnClientLost) {
+/// On the embedded cluster, for three registration deadlines.
+async fn timed_out_registrations_change_nothing<R: FullRunner>(on_client_lost: OnClientLost) {
     let cluster = small();
     let registrations = Registrations::default();
     let starts = Arc::new(AtomicU32::new(0));
@@ -31,14 +31,14 @@ async fn overdue_registrations_change_nothing<R: FullRunner>(on_client_lost: OnC
         on_client_lost,
         registration_timeout: Duration::from_millis(200),
         registration_backoff: Backoff::fixed(Duration::from_millis(5)),
-        // Patient, so that a busy machine does not look like a bus that is away.
+        // Long times, so that a busy machine does not look like a bus that is unreachable.
         live_interval: Duration::from_millis(500),
         liveness_timeout: Duration::from_millis(500),
         suspicion_timeout: Duration::from_millis(500),
         failures_to_not_ready: 5,
         ..fast()
     };
-    let builder = registrations.never_answered(supervise::<R>(&cluster).settings(settings));
+    let builder = registrations.with_hanging_handler(supervise::<R>(&cluster).settings(settings));
     let builder = builder.observer({
         let (starts, statuses) = (Arc::clone(&starts), Arc::clone(&statuses));
         move |_, entry| match entry {
@@ -46,20 +46,23 @@ async fn overdue_registrations_change_nothing<R: FullRunner>(on_client_lost: OnC
                 starts.fetch_add(1, Ordering::Relaxed);
             }
             Entry::Action(Action::SetStatus(report)) => {
-                statuses.lock().expect("nobody panics").push(report.status);
+                statuses
+                    .lock()
+                    .expect("no thread panics with the lock")
+                    .push(report.status);
             }
             Entry::Action(_) | Entry::Event(_) | Entry::Timeout => {}
         }
     });
-    let (handle, mut watch) = start(builder).await;
-    watch.until(Status::Running).await;
+    let (handle, mut changes) = start(builder).await;
+    changes.until(Status::Running).await;
 
     let enough = registrations.begun() + 3;
     eventually::<R>("three registration deadlines", || {
         registrations.begun() >= enough
     })
     .await;
-    // A client that is gone is noticed by the next liveness message.
+    // The next liveness message would notice a discarded client.
     let lease = handle.report().lease;
     eventually::<R>("the answer to another liveness message", || {
         let report = handle.report();
@@ -67,63 +70,81 @@ async fn overdue_registrations_change_nothing<R: FullRunner>(on_client_lost: OnC
     })
     .await;
 
-    let statuses = statuses.lock().expect("nobody panics").clone();
+    let statuses = statuses
+        .lock()
+        .expect("no thread panics with the lock")
+        .clone();
     let running = statuses.iter().position(|it| *it == Status::Running);
     let since = running.map(|first| &statuses[first..]);
     assert_eq!(since, Some([Status::Running].as_slice()), "{statuses:?}");
     assert_eq!(starts.load(Ordering::Relaxed), 1);
 }
 
-pub(crate) async fn a_registration_that_is_overdue_is_dropped_and_nothing_else<R: FullRunner>() {
+pub(crate) async fn timed_out_registration_is_dropped_alone<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let registrations = Registrations::default();
     let settings = Settings {
         registration_timeout: Duration::from_secs(1),
-        ..nothing_else_begins()
+        ..no_other_operations()
     };
-    let builder = registrations.never_answered(builder::<R>(&bus).settings(settings));
-    let (handle, mut watch) = start(builder).await;
-    watch.until(Status::Running).await;
+    let builder = registrations.with_hanging_handler(builder::<R>(&bus).settings(settings));
+    let (handle, mut changes) = start(builder).await;
+    changes.until(Status::Running).await;
 
-    registrations.begin::<R>().await;
-    registrations.are_dropped::<R>().await;
+    registrations.wait_for_begin::<R>().await;
+    registrations.wait_for_drop::<R>().await;
     assert_eq!(handle.status(), Status::Running);
-    assert_eq!(*bus.discarded.lock().expect("nobody panics"), []);
+    assert_eq!(
+        *bus.discarded
+            .lock()
+            .expect("no thread panics with the lock"),
+        []
+    );
 }
 
-pub(crate) async fn a_shutdown_drops_registrations_before_its_drain_is_over<R: FullRunner>() {
+pub(crate) async fn shutdown_drops_registrations_before_the_drain_ends<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let registrations = Registrations::default();
-    let settings = nothing_else_begins();
-    let builder = registrations.never_answered(builder::<R>(&bus).settings(settings));
-    let (handle, mut watch) = start(builder).await;
-    watch.until(Status::Running).await;
+    let settings = no_other_operations();
+    let builder = registrations.with_hanging_handler(builder::<R>(&bus).settings(settings));
+    let (handle, mut changes) = start(builder).await;
+    changes.until(Status::Running).await;
 
-    registrations.begin::<R>().await;
+    registrations.wait_for_begin::<R>().await;
     handle.begin_shutdown();
-    registrations.are_dropped::<R>().await;
+    registrations.wait_for_drop::<R>().await;
     assert_eq!(handle.report().cause, Cause::ShuttingDown);
-    assert_eq!(*bus.discarded.lock().expect("nobody panics"), []);
+    assert_eq!(
+        *bus.discarded
+            .lock()
+            .expect("no thread panics with the lock"),
+        []
+    );
 }
 
-pub(crate) async fn a_lost_client_takes_its_registrations_along<R: FullRunner>() {
+pub(crate) async fn lost_client_drops_its_registrations<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let registrations = Registrations::default();
-    let settings = nothing_else_begins();
-    let builder = registrations.never_answered(builder::<R>(&bus).settings(settings));
-    let (_handle, mut watch) = start(builder).await;
-    watch.until(Status::Running).await;
+    let settings = no_other_operations();
+    let builder = registrations.with_hanging_handler(builder::<R>(&bus).settings(settings));
+    let (_handle, mut changes) = start(builder).await;
+    changes.until(Status::Running).await;
 
-    registrations.begin::<R>().await;
+    registrations.wait_for_begin::<R>().await;
     let client = bus.client();
     bus.observations
         .lost(client, FailureClass::ClientFatal.into());
-    registrations.are_dropped::<R>().await;
-    assert_eq!(*bus.discarded.lock().expect("nobody panics"), [client]);
+    registrations.wait_for_drop::<R>().await;
+    assert_eq!(
+        *bus.discarded
+            .lock()
+            .expect("no thread panics with the lock"),
+        [client]
+    );
 }
 
-/// Settings by which no other operation begins before a case is over, with which a runner would drop what is overdue.
-fn nothing_else_begins() -> Settings {
+/// Returns settings with which no other operation begins during a case: a runner drops timed-out operations when it starts one.
+fn no_other_operations() -> Settings {
     let long = Duration::from_hours(1);
     Settings {
         live_interval: long,
@@ -135,7 +156,7 @@ fn nothing_else_begins() -> Settings {
     }
 }
 
-/// The registrations of one optional handler that never answers.
+/// The registrations of one optional handler that never completes.
 #[derive(Clone, Default)]
 struct Registrations {
     begun: Arc<AtomicU32>,
@@ -143,18 +164,18 @@ struct Registrations {
 }
 
 impl Registrations {
-    fn never_answered<R: FullRunner, B: Bus>(&self, builder: Builder<R, B>) -> Builder<R, B> {
+    fn with_hanging_handler<R: FullRunner, B: Bus>(&self, builder: Builder<R, B>) -> Builder<R, B> {
         let registrations = self.clone();
         builder.handler(Handler::optional("never"), move || {
-            let registration = registrations.one_more();
+            let registration = registrations.new_registration();
             async move {
-                let _until_it_is_dropped = registration;
+                let _dropped_with_the_future = registration;
                 pending().await
             }
         })
     }
 
-    fn one_more(&self) -> Registration {
+    fn new_registration(&self) -> Registration {
         self.begun.fetch_add(1, Ordering::Relaxed);
         Registration(Arc::clone(&self.dropped))
     }
@@ -163,11 +184,11 @@ impl Registrations {
         self.begun.load(Ordering::Relaxed)
     }
 
-    async fn begin<R: FullRunner>(&self) {
+    async fn wait_for_begin<R: FullRunner>(&self) {
         eventually::<R>("a registration", || self.begun() > 0).await;
     }
 
-    async fn are_dropped<R: FullRunner>(&self) {
+    async fn wait_for_drop<R: FullRunner>(&self) {
         eventually::<R>("the end of each registration", || {
             self.dropped.load(Ordering::Relaxed) == self.begun()
         })
@@ -175,7 +196,7 @@ impl Registrations {
     }
 }
 
-/// Notes when it is dropped.
+/// Counts its drop.
 struct Registration(Arc<AtomicU32>);
 
 impl Drop for Registration {

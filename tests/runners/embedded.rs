@@ -1,4 +1,4 @@
-//! The embedded cluster, to be broken on purpose, and its supervision.
+//! The embedded cluster, which the cases break on purpose, and its supervision.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use livebus_tests::host::FullRunner;
 
 pub(crate) const TOPIC: &str = LivenessBy::DEFAULT_TOPIC;
 
-/// Without the topic.
+/// Starts a cluster without the topic.
 pub(crate) fn cluster(brokers: u8) -> EmbeddedCluster {
     EmbeddedCluster::start(brokers).expect("librdkafka has a mock cluster")
 }
 
-/// Of one broker, with the topic.
+/// Starts a cluster of one broker, with the topic.
 pub(crate) fn small() -> EmbeddedCluster {
     let cluster = cluster(1);
     cluster.create_topic(TOPIC, 1).expect("it can be created");
@@ -33,5 +33,5 @@ pub(crate) fn supervise<R: FullRunner>(cluster: &EmbeddedCluster) -> Builder<R, 
 }
 
 pub(crate) fn config(cluster: &EmbeddedCluster) -> KafkaConfig {
-    KafkaConfig::embedded(cluster).expect("its address is one")
+    KafkaConfig::embedded(cluster).expect("its address is valid")
 }

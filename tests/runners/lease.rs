@@ -1,4 +1,4 @@
-//! The end of a lease while the loop does not get to run: those who ask and those who wait learn the same.
+//! The end of a lease while the loop does not run: readers, probes and streams agree.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,11 @@ use livebus_core::{Cause, FailureClass, Status};
 use livebus_runner::{Time, Timer};
 use livebus_tests::host::FullRunner;
 
-use crate::probes::{any_port, ask};
+use crate::probes::{any_port, request};
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
-use crate::watch::{Watch, eventually, within};
+use crate::waiting::{ChangeStream, eventually, within};
 
-/// The runtime's own time, but for the first timer, which is the loop's: it never elapses.
+/// The runtime's own time, except that the first timer, which is the loop's, never elapses.
 struct StuckLoop {
     time: Arc<dyn Time>,
     loop_has_its_timer: AtomicBool,
@@ -52,24 +52,24 @@ pub(crate) async fn stream_probe_and_reader_agree_at_the_end_of_the_lease<R: Ful
     });
     let builder = builder::<R>(&bus).http(any_port()).time(time);
     let handle = builder.start().await.expect("it starts");
-    // Only once the loop runs: the first timer is to be its own.
-    eventually::<R>("a liveness message", || bus.asked() > 0).await;
-    let mut watch = Watch::<R>::new(handle.changes_from_start());
-    let running = watch.until(Status::Running).await;
-    let over = watch.until(Status::NotReady).await;
+    // Waits until the loop runs, so that the first timer is the loop's.
+    eventually::<R>("a liveness message", || bus.messages_sent() > 0).await;
+    let mut changes = ChangeStream::<R>::new(handle.changes_from_start());
+    let running = changes.until(Status::Running).await;
+    let over = changes.until(Status::NotReady).await;
     assert_eq!(
         (over.cause, over.evidence),
         (Cause::Starved, running.evidence)
     );
     assert_eq!(over.since, running.lease.expect("Running has a lease"));
-    // By the coarse clock, which may be a tick behind.
+    // `is_ready` uses the coarse clock, which may be one tick behind.
     eventually::<R>("the end of the lease", || !handle.is_ready()).await;
     assert_eq!(handle.status(), Status::NotReady);
-    assert_eq!(ask::<R, _>(&handle, "GET", "/readyz").await.status, 503);
-    // The loop itself has said nothing of it.
+    assert_eq!(request::<R, _>(&handle, "GET", "/readyz").await.status, 503);
+    // The loop itself has not reported it.
     assert_eq!(handle.report().status, Status::Running);
 
-    // Evidence, and what wakes the loop.
+    // Evidence, and a suspicion to wake the loop.
     let wait = within::<R, _>("ready", handle.ready());
     let (ready, ()) = join(wait, async {
         bus.observations.live();
@@ -77,7 +77,7 @@ pub(crate) async fn stream_probe_and_reader_agree_at_the_end_of_the_lease<R: Ful
     })
     .await;
     ready.expect("the bus answers");
-    watch.until(Status::Running).await;
+    changes.until(Status::Running).await;
     assert!(handle.is_ready());
-    assert_eq!(ask::<R, _>(&handle, "GET", "/readyz").await.status, 200);
+    assert_eq!(request::<R, _>(&handle, "GET", "/readyz").await.status, 200);
 }

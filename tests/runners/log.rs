@@ -1,4 +1,4 @@
-//! What an operator finds in the log: one event per change, and nothing per message.
+//! The log: one event per change, and none per liveness message.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,12 +10,12 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
-use crate::watch::{eventually, start};
+use crate::waiting::{eventually, start};
 
-/// Everything that this process has logged: a runner logs from threads of its runtime, so there is but one log for all.
+/// Everything that this process has logged. A runner logs from threads of its runtime, so all cases share one log.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Begins to write it.
+/// Installs the subscriber that writes it.
 pub(crate) fn install() {
     tracing_subscriber::fmt()
         .with_writer(Log)
@@ -24,24 +24,24 @@ pub(crate) fn install() {
         .init();
 }
 
-pub(crate) async fn a_change_is_one_event_with_its_cause_and_a_message_is_none<R: FullRunner>() {
-    /// Tells the case from itself on another runtime.
+pub(crate) async fn each_change_is_one_log_event_with_its_cause<R: FullRunner>() {
+    /// Distinguishes the runs of this case on different runtimes.
     static NUMBER: AtomicU32 = AtomicU32::new(0);
 
     let bus = ScriptedBus::new(Answer::Live);
     let service = format!("orders-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let (handle, mut watch) = start(builder::<R>(&bus).service(&service)).await;
-    watch.until(Status::Running).await;
-    eventually::<R>("another message", || bus.asked() >= 5).await;
-    bus.answer(Answer::Silence);
-    watch.until(Status::NotReady).await;
+    let (handle, mut changes) = start(builder::<R>(&bus).service(&service)).await;
+    changes.until(Status::Running).await;
+    eventually::<R>("another message", || bus.messages_sent() >= 5).await;
+    bus.set_answer(Answer::Silence);
+    changes.until(Status::NotReady).await;
     handle.shutdown().await;
 
     let text = text();
     for line in text.lines() {
         assert!(
             line.contains(" service=") || line.contains(" address="),
-            "{line:?} does not say whom it is about"
+            "{line:?} names neither a service nor an address"
         );
     }
     let mine = format!(" service=\"{service}\"");
@@ -81,10 +81,10 @@ pub(crate) async fn a_change_is_one_event_with_its_cause_and_a_message_is_none<R
 
 fn text() -> String {
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8(log.clone()).expect("a log is text")
+    String::from_utf8(log.clone()).expect("the log is UTF-8")
 }
 
-/// Takes one event by one call.
+/// Appends to the log; each call is one event.
 #[derive(Debug, Clone, Copy)]
 struct Log;
 

@@ -1,4 +1,4 @@
-//! The probes over HTTP, and the connections that they come by.
+//! The probes over HTTP, and their connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,39 +8,39 @@ use livebus_core::{Cause, Settings, Status};
 use livebus_endpoints::http::Limits;
 use livebus_runner::{BuildError, Bus, Handle, ServeError};
 use livebus_tests::host::FullRunner;
-use livebus_tests::http::{self, Answer, connect};
+use livebus_tests::http::{self, Response, connect};
 
 use crate::embedded::{small, supervise};
 use crate::scripted_bus::{self, ScriptedBus, builder, quick};
-use crate::watch::{blocking, eventually, start};
+use crate::waiting::{blocking, eventually, start};
 
-pub(crate) async fn the_probes_follow_the_bus_and_liveness_does_not<R: FullRunner>() {
+pub(crate) async fn readyz_follows_the_bus_and_livez_does_not<R: FullRunner>() {
     let cluster = small();
-    let (bus, mut watch) = start(supervise::<R>(&cluster).http(any_port())).await;
-    watch.until(Status::Running).await;
-    let ready = ask::<R, _>(&bus, "GET", "/readyz").await;
+    let (bus, mut changes) = start(supervise::<R>(&cluster).http(any_port())).await;
+    changes.until(Status::Running).await;
+    let ready = request::<R, _>(&bus, "GET", "/readyz").await;
     assert_eq!((ready.status, &*ready.body), (200, "ok"));
     cluster.kill().expect("it can be killed");
-    watch.until(Status::NotReady).await;
-    let lost = ask::<R, _>(&bus, "GET", "/readyz").await;
+    changes.until(Status::NotReady).await;
+    let lost = request::<R, _>(&bus, "GET", "/readyz").await;
     assert_eq!(lost.status, 503);
     assert!(
         lost.body.contains("[-]message-bus failed: NotReady"),
         "{lost:?}"
     );
-    let live = ask::<R, _>(&bus, "GET", "/livez").await;
+    let live = request::<R, _>(&bus, "GET", "/livez").await;
     assert_eq!((live.status, &*live.body), (200, "ok"));
-    let verbose = ask::<R, _>(&bus, "GET", "/livez?verbose").await;
+    let verbose = request::<R, _>(&bus, "GET", "/livez?verbose").await;
     assert!(verbose.body.contains("[+]message-bus ok"), "{verbose:?}");
-    assert_eq!(ask::<R, _>(&bus, "GET", "/nope").await.status, 404);
+    assert_eq!(request::<R, _>(&bus, "GET", "/nope").await.status, 404);
 }
 
-pub(crate) async fn a_head_has_no_body_and_what_only_reads_is_all_that_is_allowed<R: FullRunner>() {
+pub(crate) async fn head_has_no_body_and_only_get_and_head_are_allowed<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
-    let (handle, _watch) = start(builder::<R>(&bus).http(any_port())).await;
+    let (handle, _changes) = start(builder::<R>(&bus).http(any_port())).await;
     for path in ["/livez", "/readyz", "/nope"] {
-        let get = ask::<R, _>(&handle, "GET", path).await;
-        let head = ask::<R, _>(&handle, "HEAD", path).await;
+        let get = request::<R, _>(&handle, "GET", path).await;
+        let head = request::<R, _>(&handle, "HEAD", path).await;
         assert_eq!(get.header("cache-control"), Some("no-store"), "{get:?}");
         assert_eq!(
             get.header("content-type"),
@@ -51,29 +51,29 @@ pub(crate) async fn a_head_has_no_body_and_what_only_reads_is_all_that_is_allowe
         assert_eq!(get.header("content-length"), Some(&*length), "{get:?}");
         assert!(!get.body.is_empty() && head.body.is_empty(), "{head:?}");
         if path != "/readyz" {
-            // That one may have become ready in between.
+            // The service may have become ready between the two requests to `/readyz`.
             assert_eq!(head.status, get.status);
             assert_eq!(head.header("content-length"), Some(&*length), "{head:?}");
         }
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-            let refused = ask::<R, _>(&handle, method, path).await;
-            assert_eq!(refused.status, 405, "{method} {path}");
-            assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{refused:?}");
+            let response = request::<R, _>(&handle, method, path).await;
+            assert_eq!(response.status, 405, "{method} {path}");
+            assert_eq!(response.header("allow"), Some("GET, HEAD"), "{response:?}");
         }
     }
 }
 
-/// Also one that is slow, and one that was answered and has nothing more to ask.
-pub(crate) async fn a_client_that_is_silent_is_shut_out<R: FullRunner>() {
+/// Also a slow client, and one that got a response and sends no further request.
+pub(crate) async fn silent_client_is_disconnected<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
     let limits = Limits {
         head_timeout: Duration::from_secs(1),
         ..Limits::default()
     };
-    let (handle, _watch) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
+    let (handle, _changes) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
     let address = handle.http_address().expect("it serves");
     let silent = ["", "GET /livez HT", "GET /livez HTTP/1.1\r\nHost: test\r\n"];
-    let said = blocking::<R, _>(move || {
+    let received = blocking::<R, _>(move || {
         let mut streams = silent.map(|request| {
             let mut stream = connect(address).expect("it listens");
             stream.write_all(request.as_bytes()).expect("it is taken");
@@ -85,15 +85,15 @@ pub(crate) async fn a_client_that_is_silent_is_shut_out<R: FullRunner>() {
         streams.each_mut().map(rest)
     })
     .await;
-    for said in said {
-        assert!(said.is_empty() || said.contains(" 408 "), "{said:?}");
+    for text in received {
+        assert!(text.is_empty() || text.contains(" 408 "), "{text:?}");
     }
-    assert_eq!(ask::<R, _>(&handle, "GET", "/livez").await.status, 200);
+    assert_eq!(request::<R, _>(&handle, "GET", "/livez").await.status, 200);
 }
 
-pub(crate) async fn dropping_the_handle_ends_the_serving_and_its_connections<R: FullRunner>() {
+pub(crate) async fn dropped_handle_closes_the_server_and_its_connections<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
-    let (handle, _watch) = start(builder::<R>(&bus).http(any_port())).await;
+    let (handle, _changes) = start(builder::<R>(&bus).http(any_port())).await;
     let address = handle.http_address().expect("it serves");
     let mut kept = blocking::<R, _>(move || {
         let mut stream = connect(address).expect("it listens");
@@ -107,25 +107,25 @@ pub(crate) async fn dropping_the_handle_ends_the_serving_and_its_connections<R: 
     is_free::<R>(address).await;
 }
 
-pub(crate) async fn probes_are_answered_until_a_shutdown_is_done<R: FullRunner>() {
+pub(crate) async fn probes_are_answered_until_the_shutdown_is_complete<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
     let long_drain = Settings {
         drain: Duration::from_hours(1),
         ..quick()
     };
     let builder = builder::<R>(&bus).settings(long_drain).http(any_port());
-    let (handle, mut watch) = start(builder).await;
-    watch.until(Status::Running).await;
+    let (handle, mut changes) = start(builder).await;
+    changes.until(Status::Running).await;
     handle.begin_shutdown();
-    assert_eq!(watch.next().await.cause, Cause::ShuttingDown);
-    let ready = ask::<R, _>(&handle, "GET", "/readyz").await;
+    assert_eq!(changes.next().await.cause, Cause::ShuttingDown);
+    let ready = request::<R, _>(&handle, "GET", "/readyz").await;
     assert_eq!(ready.status, 503);
-    assert_eq!(ask::<R, _>(&handle, "GET", "/livez").await.status, 200);
+    assert_eq!(request::<R, _>(&handle, "GET", "/livez").await.status, 200);
 }
 
-pub(crate) async fn a_port_in_use_is_said_to_be<R: FullRunner>() {
+pub(crate) async fn port_in_use_is_reported<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
-    let (first, _watch) = start(builder::<R>(&bus).http(any_port())).await;
+    let (first, _changes) = start(builder::<R>(&bus).http(any_port())).await;
     let taken = first.http_address().expect("it serves");
     let error = builder::<R>(&bus)
         .http(taken)
@@ -136,7 +136,7 @@ pub(crate) async fn a_port_in_use_is_said_to_be<R: FullRunner>() {
     assert!(error.to_string().contains("the port is in use"), "{error}");
     drop(first);
     is_free::<R>(taken).await;
-    let (next, _watch) = start(builder::<R>(&bus).http(taken)).await;
+    let (next, _changes) = start(builder::<R>(&bus).http(taken)).await;
     assert_eq!(next.http_address(), Some(taken));
 }
 
@@ -144,18 +144,18 @@ pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// What the probes of `handle` answer, on a connection of its own.
-pub(crate) async fn ask<R: FullRunner, B: Bus>(
+/// Sends a request to the probes of `handle`, on a connection of its own.
+pub(crate) async fn request<R: FullRunner, B: Bus>(
     handle: &Handle<B>,
     method: &'static str,
     target: &'static str,
-) -> Answer {
+) -> Response {
     let address = handle.http_address().expect("it serves");
-    let answer = blocking::<R, _>(move || http::ask(address, method, target)).await;
-    answer.unwrap_or_else(|error| panic!("{error:?}"))
+    let response = blocking::<R, _>(move || http::request(address, method, target)).await;
+    response.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// Waits until nobody listens: the server's task ends a little after its owner.
+/// Waits until nothing listens: the server's task ends a little after its owner.
 async fn is_free<R: FullRunner>(address: SocketAddr) {
     eventually::<R>("the end of the serving", || {
         TcpStream::connect(address).is_err()
@@ -163,7 +163,7 @@ async fn is_free<R: FullRunner>(address: SocketAddr) {
     .await;
 }
 
-/// A request and its answer, on a connection that stays open.
+/// Sends a request and reads the response, on a connection that stays open.
 fn exchange(stream: &mut TcpStream) {
     let request = "GET /livez HTTP/1.1\r\nHost: test\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("it is taken");
@@ -175,7 +175,7 @@ fn exchange(stream: &mut TcpStream) {
     }
 }
 
-/// All that comes until the other side closes.
+/// Reads until the other side closes.
 fn rest(stream: &mut TcpStream) -> String {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).expect("it is closed");

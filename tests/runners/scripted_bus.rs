@@ -1,4 +1,4 @@
-//! A bus whose every answer the case decides.
+//! A bus whose answers the case sets.
 
 use std::future::pending;
 use std::panic::resume_unwind;
@@ -20,9 +20,9 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct ScriptedBus {
     pub(crate) observations: Observations,
-    pub(crate) asked: AtomicU32,
-    /// Liveness messages that are under way.
-    pub(crate) open: AtomicU32,
+    pub(crate) messages_sent: AtomicU32,
+    /// The number of liveness messages in flight.
+    pub(crate) in_flight: AtomicU32,
     pub(crate) failing_starts: AtomicU32,
     pub(crate) discarded: Mutex<Vec<ClientId>>,
     pub(crate) panics_on_discard: AtomicBool,
@@ -36,8 +36,8 @@ impl ScriptedBus {
     pub(crate) fn new(answer: Answer) -> Arc<Self> {
         Arc::new(Self {
             observations: Observations::new(),
-            asked: AtomicU32::new(0),
-            open: AtomicU32::new(0),
+            messages_sent: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
             failing_starts: AtomicU32::new(0),
             discarded: Mutex::default(),
             panics_on_discard: AtomicBool::new(false),
@@ -48,27 +48,27 @@ impl ScriptedBus {
         })
     }
 
-    pub(crate) fn answer(&self, answer: Answer) {
+    pub(crate) fn set_answer(&self, answer: Answer) {
         *lock(&self.answer) = answer;
     }
 
-    /// The client that was started last.
+    /// Returns the client that was started last.
     pub(crate) fn client(&self) -> ClientId {
-        lock(&self.client).expect("one was started")
+        lock(&self.client).expect("a client was started")
     }
 
-    pub(crate) fn asked(&self) -> u32 {
-        self.asked.load(Ordering::Relaxed)
+    pub(crate) fn messages_sent(&self) -> u32 {
+        self.messages_sent.load(Ordering::Relaxed)
     }
 }
 
-/// A supervision of `bus`, with [`quick`] settings.
+/// Returns the builder of a supervision of `bus`, with [`quick`] settings.
 pub(crate) fn builder<R: Runner>(bus: &Arc<ScriptedBus>) -> Builder<R, Shared> {
     Builder::new(Shared(Arc::clone(bus))).settings(quick())
 }
 
-/// Short, so that the cases are, and long enough that a busy machine does not starve a supervisor over its bound. No case
-/// asserts a time.
+/// Returns settings with short times, so that the cases are short, but long enough that a busy machine does not starve a
+/// supervisor beyond its bound. No case checks a time.
 pub(crate) fn quick() -> Settings {
     let short = Duration::from_millis(200);
     Settings {
@@ -86,12 +86,12 @@ pub(crate) fn quick() -> Settings {
     }
 }
 
-/// A panic that no hook reports: it is part of the case.
+/// Panics without the panic hook, because the panic is part of the case.
 pub(crate) fn panic_quietly() -> ! {
-    resume_unwind(Box::new("as the case asked"))
+    resume_unwind(Box::new("a panic of the case"))
 }
 
-/// The runner owns its bus; the case keeps the other end.
+/// The bus that the runner owns. The case shares its state.
 #[derive(Debug)]
 pub(crate) struct Shared(Arc<ScriptedBus>);
 
@@ -109,9 +109,9 @@ impl Bus for Shared {
     }
 
     async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
-        self.0.asked.fetch_add(1, Ordering::Relaxed);
+        self.0.messages_sent.fetch_add(1, Ordering::Relaxed);
         let answer = *lock(&self.0.answer);
-        let _open = Open::begin(&self.0.open);
+        let _guard = InFlight::begin(&self.0.in_flight);
         match answer {
             Answer::Live => Ok(()),
             Answer::Silence => pending().await,
@@ -139,22 +139,22 @@ impl Bus for Shared {
     }
 }
 
-struct Open<'a>(&'a AtomicU32);
+struct InFlight<'a>(&'a AtomicU32);
 
-impl<'a> Open<'a> {
-    fn begin(open: &'a AtomicU32) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(open)
+impl<'a> InFlight<'a> {
+    fn begin(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Panics are part of some cases, and leave these values whole.
+    // Panics are part of some cases, and leave these values consistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

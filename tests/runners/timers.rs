@@ -1,4 +1,4 @@
-//! The timer of a runtime: set to any instant, and polled anywhere.
+//! The timer of a runtime: it accepts any instant, and can be polled on any thread.
 
 use std::task::{Context, Waker};
 use std::thread;
@@ -10,11 +10,11 @@ use livebus_runner::Timer;
 use livebus_tests::host::FullRunner;
 
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
-use crate::watch::{eventually, start, within};
+use crate::waiting::{eventually, start, within};
 
 const DAY: Duration = Duration::from_hours(24);
 
-pub(crate) async fn a_timer_takes_any_instant_and_can_be_set_again<R: FullRunner>() {
+pub(crate) async fn timer_accepts_any_instant_and_can_be_set_again<R: FullRunner>() {
     let time = R::time();
     let mut timer = time.timer();
     let now = time.now();
@@ -27,31 +27,31 @@ pub(crate) async fn a_timer_takes_any_instant_and_can_be_set_again<R: FullRunner
             assert!(is_pending(&mut *timer), "{far:?} is far");
         }
         timer.set(None);
-        assert!(is_pending(&mut *timer), "it is never");
+        assert!(is_pending(&mut *timer), "it is set to never");
         timer.set(Some(past));
         within::<R, _>("an instant that has passed", timer.elapsed()).await;
         assert!(time.now() >= past);
     }
     timer.set(None);
-    assert!(is_pending(&mut *timer), "it elapsed before");
+    assert!(is_pending(&mut *timer), "it has elapsed before");
 }
 
-/// On a thread of its own, which knows nothing of the runtime.
-pub(crate) async fn a_stream_may_be_polled_outside_of_the_runtime<R: FullRunner>() {
+/// Polls on a thread outside of the runtime.
+pub(crate) async fn stream_can_be_polled_outside_of_the_runtime<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
-    let (handle, mut watch) = start(builder::<R>(&bus)).await;
-    watch.until(Status::Running).await;
-    let mut changes = handle.changes();
+    let (handle, mut changes) = start(builder::<R>(&bus)).await;
+    changes.until(Status::Running).await;
+    let mut stream = handle.changes();
     let outside = thread::spawn(move || {
         pollster::block_on(async {
-            let first = changes.next().await.map(|change| change.report.status);
-            let rest: Vec<_> = changes.collect().await;
+            let first = stream.next().await.map(|change| change.report.status);
+            let rest: Vec<_> = stream.collect().await;
             (first, rest.last().map(|change| change.report.status))
         })
     });
-    bus.answer(Answer::Silence);
-    watch.until(Status::NotReady).await;
-    // Made outside, too.
+    bus.set_answer(Answer::Silence);
+    changes.until(Status::NotReady).await;
+    // Created outside of the runtime too.
     let shut_down = thread::spawn(move || {
         pollster::block_on(async {
             drop(handle.changes());
@@ -72,7 +72,7 @@ fn is_pending(timer: &mut dyn Timer) -> bool {
     timer.poll_elapsed(&mut context).is_pending()
 }
 
-/// The last instant that the clock can count to, to the second.
+/// Returns the last instant that the clock can represent, to the second.
 fn last_instant(mut last: Instant) -> Instant {
     for bit in (0..64).rev() {
         let later = last.checked_add(Duration::from_secs(1 << bit));

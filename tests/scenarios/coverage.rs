@@ -1,4 +1,4 @@
-//! What the scenarios reach: every event in every phase, and all that the core can say and do.
+//! Checks what the scenarios cover: every event in every phase, and all actions, statuses, causes and warnings.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use libtest_mimic::{Failed, Trial};
 use livebus_core::{Action, FailureClass, FailureKind, Phase, Status};
 use livebus_tests::conformance::Scenario;
 
-use crate::told::{KINDS, kinds};
+use crate::inputs::{KINDS, kinds};
 use crate::unreachable::{NO_RUNNER, Never, UNREACHABLE};
 
-/// A phase, and what the core is told in it.
+/// A phase, and the kind of an input in it.
 type Pair = (Phase, &'static str);
 
 pub(crate) fn trials(scenarios: &[Scenario]) -> Vec<Trial> {
     let (all, played) = (scenarios.to_vec(), scenarios.to_vec());
-    let said = scenarios.to_vec();
+    let shown = scenarios.to_vec();
     vec![
         Trial::test(
-            "every event comes in every phase in which it can",
+            "every event occurs in every phase in which it can",
             move || check(&pairs(&all), UNREACHABLE),
         ),
         Trial::test(
-            "the runners meet every event in every phase in which one of them can",
+            "runners deliver every event in every phase in which one of them can",
             move || {
                 let played = played.iter().filter(|it| it.core_only.is_none());
                 let never = [UNREACHABLE, NO_RUNNER].concat();
@@ -29,48 +29,47 @@ pub(crate) fn trials(scenarios: &[Scenario]) -> Vec<Trial> {
             },
         ),
         Trial::test(
-            "every action, status, cause and warning is seen",
-            move || everything_is_said(&said),
+            "every action, status, cause and warning occurs",
+            move || everything_occurs(&shown),
         ),
     ]
 }
 
-/// Which pairs are reached.
+/// Returns the pairs that are reached.
 fn pairs<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> BTreeSet<Pair> {
     let mut pairs = BTreeSet::new();
     for scenario in scenarios {
-        let settings = scenario.world.settings();
-        for moment in scenario.moments() {
-            let kinds = kinds(settings, moment).into_iter();
-            pairs.extend(kinds.map(|kind| (moment.phase, kind)));
+        let settings = scenario.environment.settings();
+        for record in scenario.input_records() {
+            let kinds = kinds(settings, record).into_iter();
+            pairs.extend(kinds.map(|kind| (record.phase, kind)));
         }
     }
     pairs
 }
 
-/// Every pair is reached, or is one that never can be; and none is both.
+/// Checks that each pair is either reached or listed in `never`.
 fn check(reached: &BTreeSet<Pair>, never: &[Never]) -> Result<(), Failed> {
     let names = never.iter().flat_map(|never| never.kinds);
     let unknown = names.filter(|kind| !KINDS.contains(kind));
-    let mut wrong: Vec<String> = unknown.map(|kind| format!("{kind}: unknown")).collect();
+    let mut errors: Vec<String> = unknown.map(|kind| format!("{kind}: unknown")).collect();
     for phase in Phase::ALL {
         for kind in KINDS {
             let why = never.iter().find(|it| it.is(phase, kind));
             match (reached.contains(&(phase, kind)), why) {
                 (true, None) | (false, Some(_)) => {}
-                (false, None) => wrong.push(format!("{phase}, {kind}: no scenario reaches it")),
+                (false, None) => errors.push(format!("{phase}, {kind}: no scenario reaches it")),
                 (true, Some(never)) => {
                     let reason = never.reason;
-                    wrong.push(format!("{phase}, {kind}: reached, though {reason}"));
+                    errors.push(format!("{phase}, {kind}: reached, though {reason}"));
                 }
             }
         }
     }
-    none(&wrong)
+    none(&errors)
 }
 
-/// What the core can do, and the causes that it can give. A service that nobody reported on, or whose owner did, is none of
-/// its.
+/// All actions of the core, and all causes that it reports. The other causes are those of services without a supervisor.
 const ACTIONS: [&str; 8] = [
     "Start",
     "SendLiveness",
@@ -95,15 +94,15 @@ const CAUSES: [&str; 11] = [
     "ForcedStop",
 ];
 
-fn everything_is_said(scenarios: &[Scenario]) -> Result<(), Failed> {
-    let mut said = BTreeSet::new();
+fn everything_occurs(scenarios: &[Scenario]) -> Result<(), Failed> {
+    let mut occurred = BTreeSet::new();
     for action in scenarios.iter().flat_map(Scenario::actions) {
-        said.insert(format!("action {}", name(action)));
+        occurred.insert(format!("action {}", name(action)));
         if let Action::SetStatus(report) = action {
-            said.insert(format!("status {}", report.status));
-            said.insert(format!("cause {}", report.cause.name()));
+            occurred.insert(format!("status {}", report.status));
+            occurred.insert(format!("cause {}", report.cause.name()));
             let warning = report.warning;
-            said.extend(warning.map(|failure| format!("warning {}", failure.class)));
+            occurred.extend(warning.map(|failure| format!("warning {}", failure.class)));
         }
     }
     let statuses = Status::ALL.into_iter().filter(|it| *it != Status::Unknown);
@@ -117,11 +116,11 @@ fn everything_is_said(scenarios: &[Scenario]) -> Result<(), Failed> {
         .chain(ACTIONS.map(|it| format!("action {it}")))
         .collect();
     let missing = all
-        .difference(&said)
-        .map(|it| format!("{it}: no scenario shows it"));
-    let unknown = said
+        .difference(&occurred)
+        .map(|it| format!("{it}: in no scenario"));
+    let unknown = occurred
         .difference(&all)
-        .map(|it| format!("{it}: unknown here"));
+        .map(|it| format!("{it}: not in the lists of this file"));
     none(&missing.chain(unknown).collect::<Vec<_>>())
 }
 
@@ -138,9 +137,9 @@ const fn name(action: &Action) -> &'static str {
     }
 }
 
-fn none(wrong: &[String]) -> Result<(), Failed> {
-    if wrong.is_empty() {
+fn none(errors: &[String]) -> Result<(), Failed> {
+    if errors.is_empty() {
         return Ok(());
     }
-    Err(format!("{}:\n{}", wrong.len(), wrong.join("\n")).into())
+    Err(format!("{}:\n{}", errors.len(), errors.join("\n")).into())
 }

@@ -1,31 +1,33 @@
-//! Every scenario in this folder, on the core: `cargo test -p livebus-tests --test scenarios [-- part of a name]`.
+//! Runs every scenario in this folder on the core: `cargo test -p livebus-tests --test scenarios [-- part of a name]`.
 //!
-//! A core that does otherwise than the golden answers say shows here. If that is meant,
-//! `LIVEBUS_REWRITE_SCENARIOS=1 cargo test -p livebus-tests --test scenarios` writes down what it does now, so that the change
-//! can be read as a diff. `tests/conformance` plays the same scenarios to every runner.
+//! A core that behaves otherwise than the expected results fails here. If that is intended,
+//! `LIVEBUS_REWRITE_SCENARIOS=1 cargo test -p livebus-tests --test scenarios` writes what it does now, so that the change can
+//! be read as a diff. `tests/conformance` plays the same scenarios to every runner.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use livebus_tests::conformance::{REWRITE, Scenario, scenarios};
-use livebus_tests::is_asked_for;
+use livebus_tests::is_enabled;
 
 mod coverage;
-mod mistakes;
-mod told;
+mod inputs;
+mod names;
+mod parse_errors;
 mod unreachable;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let scenarios = match scenarios() {
         Ok(scenarios) => scenarios,
-        Err(mistake) => {
-            eprintln!("{mistake}");
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
     let mut trials = coverage::trials(&scenarios);
-    trials.extend(mistakes::trials());
+    trials.extend(names::trials(&scenarios));
+    trials.extend(parse_errors::trials());
     trials.extend(scenarios.into_iter().map(trial));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
 fn trial(scenario: Scenario) -> Trial {
     let name = format!("{}: {}", scenario.theme(), scenario.sentence);
     Trial::test(name, move || {
-        if is_asked_for(REWRITE) {
+        if is_enabled(REWRITE) {
             return scenario.rewrite().map_err(Failed::from);
         }
         scenario.check().map_err(Failed::from)

@@ -1,11 +1,11 @@
-//! What cannot be reached, and why.
+//! Inputs that no scenario can reach in a phase, and why.
 
 use livebus_core::Phase::{
     self, BackingOff, Draining, Failed, Idle, InFlight, NotLive, RetryPending, Starting, Stopped,
     Stopping, Suspected,
 };
 
-/// In none of these phases comes any of these.
+/// Kinds of inputs that cannot occur in any of these phases.
 #[derive(Clone, Copy)]
 pub(crate) struct Never {
     phases: &'static [Phase],
@@ -19,10 +19,10 @@ impl Never {
     }
 }
 
-/// The phases without a client that is in use.
+/// The phases without a client in use.
 const NO_CLIENT: &[Phase] = &[Starting, BackingOff, Draining, Stopping, Stopped, Failed];
 
-/// What cannot be, whoever drives the core.
+/// What cannot occur, with any caller of the core.
 pub(crate) const UNREACHABLE: &[Never] = &[
     Never {
         phases: &[
@@ -38,7 +38,7 @@ pub(crate) const UNREACHABLE: &[Never] = &[
             Failed,
         ],
         kinds: &["start ok", "start failed"],
-        reason: "a start is under way only while it starts",
+        reason: "a start is in progress only while Starting",
     },
     Never {
         phases: &[
@@ -58,20 +58,20 @@ pub(crate) const UNREACHABLE: &[Never] = &[
             "liveness failed: client fatal",
             "liveness failed: ambiguous",
             "liveness failed: partial",
-            "liveness failed: an answer",
-            "liveness failed: an answer, for the strict",
+            "liveness failed: rejected",
+            "liveness failed: rejected, on_rejection: not live",
         ],
-        reason: "a liveness message is under way only while it asks, or is not live",
+        reason: "a liveness message is in flight only while InFlight or NotLive",
     },
     Never {
         phases: NO_CLIENT,
         kinds: &[
             "registration ok",
             "registration failed",
-            "registration overdue",
-            "registration due again",
+            "registration timed out",
+            "registration retried",
         ],
-        reason: "what is registered goes with the client, and at a shutdown",
+        reason: "a registration ends with its client, and at a shutdown",
     },
     Never {
         phases: &[
@@ -87,36 +87,36 @@ pub(crate) const UNREACHABLE: &[Never] = &[
             Failed,
         ],
         kinds: &["stop ok", "stop failed"],
-        reason: "a stop is under way only while it stops",
+        reason: "a stop is in progress only while Stopping",
     },
     Never {
         phases: NO_CLIENT,
-        kinds: &["client lost", "client lost forever"],
-        reason: "there is no client that could be lost",
+        kinds: &["client lost", "client lost, on_client_lost: fail"],
+        reason: "there is no client to lose",
     },
     Never {
         phases: &[
             Starting, BackingOff, NotLive, Draining, Stopping, Stopped, Failed,
         ],
-        kinds: &["bad news that is believed"],
-        reason: "what does not live cannot cease to",
+        kinds: &["suspicion, on_suspicion: not ready"],
+        reason: "the bus is not live",
     },
     Never {
         phases: &[Suspected],
-        kinds: &["bad news that is believed"],
-        reason: "where bad news is believed, none waits to be asked about",
+        kinds: &["suspicion, on_suspicion: not ready"],
+        reason: "with on_suspicion: not ready, no suspicion is pending",
     },
     Never {
         phases: &[Stopped, Failed],
-        kinds: &["time"],
-        reason: "nothing is due any more",
+        kinds: &["timeout"],
+        reason: "nothing is due after the end",
     },
 ];
 
-/// What the core can be told, and no runner tells it on a stage.
+/// Inputs that the core can receive, and that no runner delivers in a scenario.
 ///
-/// An operation that ends in the very moment in which its loop gives it up is a race. A stage plays the one between an answer
-/// and its deadline, which come at the same instant; of the others it knows nothing.
+/// An operation that ends at the instant at which its loop gives it up is a race. Scenarios cover the race between an answer and
+/// its deadline at the same instant, and no other.
 pub(crate) const NO_RUNNER: &[Never] = &[
     Never {
         phases: &[Stopped],
@@ -128,14 +128,14 @@ pub(crate) const NO_RUNNER: &[Never] = &[
             "stale registration ok",
             "stale registration failed",
             "traffic",
-            "bad news: definitive",
-            "bad news: ambiguous",
-            "bad news: partial",
-            "bad news: an answer",
-            "another client lost",
+            "suspicion: definitive",
+            "suspicion: ambiguous",
+            "suspicion: partial",
+            "suspicion: rejected",
+            "stale client lost",
             "shutdown",
         ],
-        reason: "its loop ends with it, and the stop is all that is under way then",
+        reason: "the loop ends, and only the stop is in progress then",
     },
     Never {
         phases: &[
@@ -148,12 +148,12 @@ pub(crate) const NO_RUNNER: &[Never] = &[
             Failed,
         ],
         kinds: &["stale start ok", "stale start failed"],
-        reason: "a start that is given up is dropped, at the latest in the back-off",
+        reason: "a start that is given up is dropped before the back-off ends",
     },
     Never {
         phases: &[Starting, BackingOff, Failed],
         kinds: &["stale registration ok", "stale registration failed"],
-        reason: "a registration is discarded with its client; that it ends just then is a race",
+        reason: "a registration is discarded with its client; an end at that instant is a race",
     },
     Never {
         phases: &[Draining, Stopping],
@@ -163,12 +163,12 @@ pub(crate) const NO_RUNNER: &[Never] = &[
             "stale registration ok",
             "stale registration failed",
         ],
-        reason: "a shutdown drops it; that both lie in one inbox is a race",
+        reason: "a shutdown drops it; both in one inbox is a race",
     },
     Never {
         phases: &[Stopping],
         kinds: &["stale liveness ok", "stale liveness failed"],
-        reason: "a stop drops it; that it ends just then is a race",
+        reason: "a stop drops it; an end at that instant is a race",
     },
     Never {
         phases: &[
@@ -184,6 +184,6 @@ pub(crate) const NO_RUNNER: &[Never] = &[
             Failed,
         ],
         kinds: &["stale stop ok", "stale stop failed"],
-        reason: "there is one stop, and nothing but the end after it",
+        reason: "there is one stop, and only the end follows it",
     },
 ];

@@ -1,4 +1,4 @@
-//! A program that runs beside us and does not outlive us.
+//! A program that runs beside the test and does not outlive it.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 
-/// A process that is killed and waited for when dropped, and by the kernel when we are killed (Linux with `setpriv`).
+/// A process that is killed and waited for on drop; the kernel kills it when the test is killed (Linux with `setpriv`).
 ///
-/// The kernel takes the *thread* that started it for its parent, so it must not outlive that thread.
+/// For the kernel the parent is the *thread* that started it, so the process is killed when that thread ends.
 #[derive(Debug)]
 pub struct ChildProcess(Child);
 
@@ -23,7 +23,7 @@ impl ChildProcess {
     ///
     /// # Errors
     ///
-    /// When the system does not start it.
+    /// When it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let piped = |mut command: Command| {
             command
@@ -42,25 +42,25 @@ impl ChildProcess {
         .map(Self)
     }
 
-    /// The lines of its standard output, to be asked for once.
+    /// Returns the lines of its standard output. Can be called once.
     ///
     /// # Errors
     ///
-    /// When the system has no thread to read them.
+    /// When no thread can be started to read them.
     pub fn lines(&mut self) -> anyhow::Result<Receiver<String>> {
         lines_of(self.0.stdout.take())
     }
 
-    /// The lines of its standard error, to be asked for once.
+    /// Returns the lines of its standard error. Can be called once.
     ///
     /// # Errors
     ///
-    /// When the system has no thread to read them.
+    /// When no thread can be started to read them.
     pub fn errors(&mut self) -> anyhow::Result<Receiver<String>> {
         lines_of(self.0.stderr.take())
     }
 
-    /// The process's id.
+    /// Returns the process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.0.id()
@@ -73,7 +73,7 @@ impl ChildProcess {
     /// When the process has ended already.
     pub fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
         if let Some(status) = self.0.try_wait()? {
-            bail!("it has ended already: {status}");
+            bail!("the process has ended already: {status}");
         }
         Ok(kill_process(Pid::from_child(&self.0), signal)?)
     }
@@ -82,14 +82,17 @@ impl ChildProcess {
     ///
     /// # Errors
     ///
-    /// When it does not come.
+    /// When the process does not end within [`WAIT_LIMIT`].
     pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(status) = self.0.try_wait()? {
                 return Ok(status);
             }
-            ensure!(Instant::now() < deadline, "it does not end");
+            ensure!(
+                Instant::now() < deadline,
+                "the process has not ended within {WAIT_LIMIT:?}"
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -97,21 +100,21 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // An error could only mean that it has ended.
+        // An error can only mean that it has ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Reads lines in a thread, so that the process is never held up and a line can be waited for with patience.
+/// Reads lines in a thread, so that the process never blocks on its output and a wait for a line can time out.
 fn lines_of(output: Option<impl Read + Send + 'static>) -> anyhow::Result<Receiver<String>> {
-    let output = BufReader::new(output.context("it was piped")?);
+    let output = BufReader::new(output.context("the output was taken before")?);
     let (sender, lines) = mpsc::channel();
     thread::Builder::new()
         .name("lines".to_owned())
         .spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                // Read to the end, whether or not somebody listens.
+                // Read to the end, even without a receiver.
                 let _ = sender.send(line);
             }
         })?;

@@ -1,4 +1,4 @@
-//! What a process costs while it runs, as Linux counts it.
+//! Measures the cost of a running process with the counters of Linux.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-/// Counts what a process costs from now on. It must be [looked](Self::look) at now and then: what a thread does after the last
-/// look before its end is lost.
+/// Measures the cost of a process from now on. Call [`sample`](Self::sample) now and then: the work of a thread between the last
+/// sample and its end is lost.
 #[derive(Debug)]
 pub struct Cost {
     process: u32,
     began: Instant,
     threads: HashMap<String, Thread>,
-    looked: bool,
+    sampled: bool,
     memory: f64,
-    most_threads: usize,
+    max_threads: usize,
 }
 
-/// The counts when the thread was seen first (for one that is newer than the beginning: zero), and when it was seen last.
+/// The counts in the first sample of the thread (zero for one that started after the beginning), and in the last.
 #[derive(Debug, Clone, Copy)]
 struct Thread {
     first: Counts,
@@ -33,7 +33,7 @@ struct Counts {
 }
 
 impl Cost {
-    /// Begins to count.
+    /// Starts to count.
     ///
     /// # Errors
     ///
@@ -43,43 +43,47 @@ impl Cost {
             process,
             began: Instant::now(),
             threads: HashMap::new(),
-            looked: false,
+            sampled: false,
             memory: 0.0,
-            most_threads: 0,
+            max_threads: 0,
         };
-        cost.look()?;
+        cost.sample()?;
         Ok(cost)
     }
 
-    /// Looks at every thread.
+    /// Reads the counters of every thread.
     ///
     /// # Errors
     ///
     /// When the process has ended.
-    pub fn look(&mut self) -> anyhow::Result<()> {
+    pub fn sample(&mut self) -> anyhow::Result<()> {
         let folder = format!("/proc/{}", self.process);
         let mut threads = 0;
         for thread in fs::read_dir(format!("{folder}/task"))? {
             let thread = thread?;
-            // A thread may end in between.
+            // A thread may end while this reads its counters.
             let Some(last) = counts(&thread.path()) else {
                 continue;
             };
             threads += 1;
-            let first = if self.looked { Counts::default() } else { last };
+            let first = if self.sampled {
+                Counts::default()
+            } else {
+                last
+            };
             let name = thread.file_name().to_string_lossy().into_owned();
             let thread = self.threads.entry(name).or_insert(Thread { first, last });
             thread.last = last;
         }
-        self.looked = true;
-        self.most_threads = self.most_threads.max(threads);
+        self.sampled = true;
+        self.max_threads = self.max_threads.max(threads);
         let status = fs::read_to_string(format!("{folder}/status"))?;
         let kib: u32 = field(&status, "VmRSS:").context("no VmRSS")?;
         self.memory = self.memory.max(f64::from(kib) / 1_024.0);
         Ok(())
     }
 
-    /// Milliseconds on a processor, for each second since the beginning.
+    /// Returns the CPU time per second since the beginning, in milliseconds.
     #[must_use]
     pub fn cpu(&self) -> f64 {
         let nanos = self.threads.values().map(|t| t.last.nanos - t.first.nanos);
@@ -87,7 +91,7 @@ impl Cost {
         cpu * 1_000.0 / self.began.elapsed().as_secs_f64()
     }
 
-    /// How often a thread that had gone to sleep was woken, for each minute since the beginning.
+    /// Returns how often a sleeping thread was woken, per minute since the beginning.
     #[must_use]
     pub fn wakes(&self) -> f64 {
         let wakes = self.threads.values().map(|t| t.last.wakes - t.first.wakes);
@@ -95,16 +99,16 @@ impl Cost {
         f64::from(wakes) * 60.0 / self.began.elapsed().as_secs_f64()
     }
 
-    /// The most memory that was seen resident, in MiB.
+    /// Returns the maximum of the resident memory, in MiB.
     #[must_use]
     pub const fn memory(&self) -> f64 {
         self.memory
     }
 
-    /// The most threads that were seen at once.
+    /// Returns the maximum number of threads at one time.
     #[must_use]
     pub const fn threads(&self) -> usize {
-        self.most_threads
+        self.max_threads
     }
 }
 
@@ -117,7 +121,7 @@ fn counts(thread: &Path) -> Option<Counts> {
     })
 }
 
-/// The number behind `name`, in a text of lines that begin with names.
+/// Returns the number after `name`, in a text whose lines begin with names.
 fn field<T: std::str::FromStr>(status: &str, name: &str) -> Option<T> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()

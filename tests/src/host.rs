@@ -1,4 +1,4 @@
-//! The runtimes that livebus runs on, side by side.
+//! The runtimes that livebus runs on.
 
 use std::fmt;
 use std::future::Future;
@@ -7,29 +7,29 @@ use std::io;
 use livebus_runner::{Runner, Runtime, Serve};
 use tokio::runtime;
 
-/// A runner with everything that there is: it runs, serves the probes, and carries a Kafka bus.
+/// A runner with all capabilities: it runs supervisions, serves the probes, and runs a Kafka bus.
 pub trait FullRunner: Runner + Serve + Runtime {}
 
 impl<R: Runner + Serve + Runtime> FullRunner for R {}
 
-/// Where a supervision runs.
+/// The runtime on which a supervision runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// tokio, with all tasks on the thread that blocks.
     TokioCurrentThread,
     /// tokio, with two threads of its own.
     TokioMultiThread,
-    /// async-std, whose threads are the whole process's.
+    /// async-std, which has one set of threads for the whole process.
     AsyncStd,
 }
 
 impl Host {
-    /// tokio, by each of its schedulers.
+    /// tokio, with each of its schedulers.
     pub const TOKIO: &[Self] = &[Self::TokioCurrentThread, Self::TokioMultiThread];
-    /// async-std; it has but one.
+    /// async-std, which has one scheduler.
     pub const ASYNC_STD: &[Self] = &[Self::AsyncStd];
 
-    /// Its name: one word.
+    /// Returns the name, one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,19 +39,19 @@ impl Host {
         }
     }
 
-    /// Blocks this thread until `future` is done, inside the runtime. A runtime of tokio's is made for it and ends with it;
-    /// a call that blocks one of its threads does not keep it from ending.
+    /// Blocks this thread until `future` is done, inside the runtime. For tokio it creates a runtime, which ends with the future,
+    /// even if a call still blocks one of its threads.
     ///
     /// # Panics
     ///
-    /// When the system gives the runtime no threads or no IO.
+    /// When the runtime cannot be created: no threads or no IO.
     pub fn block_on<T>(self, future: impl Future<Output = T>) -> T {
         let runtime = match self {
             Self::AsyncStd => return async_std::task::block_on(future),
             Self::TokioCurrentThread => runtime::Builder::new_current_thread(),
             Self::TokioMultiThread => two_threads(),
         };
-        block_on_tokio(runtime, future).expect("the system gives a runtime what it needs")
+        block_on_tokio(runtime, future).expect("the system provides threads and IO")
     }
 }
 

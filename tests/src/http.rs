@@ -1,4 +1,4 @@
-//! Probes, asked as a kubelet asks them.
+//! Sends probes as a kubelet does.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 
-/// How often a [`Sampler`] asks.
-pub const EVERY: Duration = Duration::from_millis(20);
+/// The interval at which a [`Sampler`] sends probes.
+pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// An answer, in its parts.
+/// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Three digits.
+pub struct Response {
+    /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// All that came after the headers.
+    /// Everything after the headers.
     pub body: String,
 }
 
-impl Answer {
-    /// The value of the header of that name.
+impl Response {
+    /// Returns the value of the header with this name, in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
@@ -36,34 +36,34 @@ impl Answer {
     }
 }
 
-/// Gets `target`, on a connection of its own.
+/// Sends a GET request for `target`, on a connection of its own.
 ///
 /// # Errors
 ///
-/// When there is no answer.
-pub fn get(address: SocketAddr, target: &str) -> anyhow::Result<Answer> {
-    ask(address, "GET", target)
+/// When there is no response.
+pub fn get(address: SocketAddr, target: &str) -> anyhow::Result<Response> {
+    request(address, "GET", target)
 }
 
-/// Asks for `target` by `method`, on a connection of its own.
+/// Sends a request for `target` with `method`, on a connection of its own.
 ///
 /// # Errors
 ///
-/// When there is no answer.
-pub fn ask(address: SocketAddr, method: &str, target: &str) -> anyhow::Result<Answer> {
+/// When there is no response.
+pub fn request(address: SocketAddr, method: &str, target: &str) -> anyhow::Result<Response> {
     let text = exchange(address, method, target);
     let text = text.with_context(|| format!("cannot {method} {target}"))?;
-    parse(&text).with_context(|| format!("this is no answer: {text:?}"))
+    parse(&text).with_context(|| format!("invalid response: {text:?}"))
 }
 
-/// A connection whose reads end when nothing comes.
+/// Opens a connection whose reads time out after [`WAIT_LIMIT`].
 ///
 /// # Errors
 ///
-/// When nobody listens at `address`.
+/// When nothing listens at `address`.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&address, WAIT_LIMIT)?;
+    stream.set_read_timeout(Some(WAIT_LIMIT))?;
     Ok(stream)
 }
 
@@ -78,7 +78,7 @@ fn exchange(address: SocketAddr, method: &str, target: &str) -> io::Result<Strin
     Ok(text)
 }
 
-fn parse(text: &str) -> Option<Answer> {
+fn parse(text: &str) -> Option<Response> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?;
@@ -86,25 +86,25 @@ fn parse(text: &str) -> Option<Answer> {
         let (name, value) = line.split_once(": ")?;
         Some((name.to_lowercase(), value.to_owned()))
     };
-    Some(Answer {
+    Some(Response {
         status: status.parse().ok()?,
         headers: lines.map(header).collect::<Option<_>>()?,
         body: body.to_owned(),
     })
 }
 
-/// What `/readyz` and `/livez` said.
+/// The responses of `/readyz` and `/livez`.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// Just before `/readyz` was asked: its answer is younger.
-    pub asked: Instant,
-    /// The status of `/readyz`.
+    /// The instant just before the request for `/readyz`, so its response is newer.
+    pub sent: Instant,
+    /// The status code of `/readyz`.
     pub ready: u16,
-    /// The status of `/livez`.
+    /// The status code of `/livez`.
     pub live: u16,
 }
 
-/// Asks `/readyz` and `/livez` all the time, from a thread of its own.
+/// Sends probes to `/readyz` and `/livez` at a fixed interval, from a thread of its own.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
@@ -112,38 +112,38 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Begins to ask.
+    /// Starts to send probes.
     ///
     /// # Errors
     ///
-    /// When the system has no thread for it.
+    /// When its thread cannot be started.
     pub fn start(address: SocketAddr) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let ask = move || {
+        let sample = move || {
             let mut samples = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
-                let asked = Instant::now();
+                let sent = Instant::now();
                 samples.push(Sample {
-                    asked,
+                    sent,
                     ready: get(address, "/readyz")?.status,
                     live: get(address, "/livez")?.status,
                 });
-                thread::sleep(EVERY.saturating_sub(asked.elapsed()));
+                thread::sleep(SAMPLE_INTERVAL.saturating_sub(sent.elapsed()));
             }
             Ok(samples)
         };
         let thread = thread::Builder::new()
             .name("sampler".to_owned())
-            .spawn(ask)?;
+            .spawn(sample)?;
         Ok(Self { stop, thread })
     }
 
-    /// All samples, in order.
+    /// Stops, and returns all samples in order.
     ///
     /// # Errors
     ///
-    /// When one of them got no answer.
+    /// When a probe got no response.
     pub fn finish(self) -> anyhow::Result<Vec<Sample>> {
         self.stop.store(true, Ordering::Relaxed);
         let joined = self.thread.join();
@@ -151,12 +151,12 @@ impl Sampler {
     }
 }
 
-/// The last instant from `fault` on and before `end` at which `/readyz` was asked and still said 200.
+/// Returns the last instant, from `fault` on and before `end`, at which a probe was sent to which `/readyz` responded 200.
 #[must_use]
 pub fn last_ready(samples: &[Sample], fault: Instant, end: Instant) -> Option<Instant> {
-    let asked = samples
+    let ready = samples
         .iter()
-        .filter(|sample| sample.asked >= fault && sample.asked < end && sample.ready == 200)
-        .map(|sample| sample.asked);
-    asked.max()
+        .filter(|sample| sample.sent >= fault && sample.sent < end && sample.ready == 200)
+        .map(|sample| sample.sent);
+    ready.max()
 }

@@ -1,4 +1,4 @@
-//! The suite of livebus: a real Apache Kafka for tests, the runtimes that livebus runs on, and what needs more than one crate.
+//! The test suite of livebus: a real Apache Kafka for tests, the runtimes that livebus runs on, and tests of several crates.
 
 use std::env;
 use std::time::Duration;
@@ -10,17 +10,17 @@ pub mod conformance;
 pub mod cost;
 pub mod host;
 pub mod http;
+pub mod kafka_supervision;
 pub mod pages;
 pub mod program;
 pub mod recordings;
 pub mod threads;
-pub mod watched;
 
-/// How long to wait for what must come: many times what it takes.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// The maximum wait for something that must come: many times what it takes.
+pub const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
-/// Whether `variable` is 1 in the environment.
+/// Returns whether `variable` is 1 in the environment.
 #[must_use]
-pub fn is_asked_for(variable: &str) -> bool {
+pub fn is_enabled(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| value == "1")
 }

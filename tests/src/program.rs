@@ -1,4 +1,4 @@
-//! The program `livebus`, as its users run it.
+//! Runs the program `livebus` as its users do.
 
 use std::env;
 use std::net::SocketAddr;
@@ -10,10 +10,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::PATIENCE;
+use crate::WAIT_LIMIT;
 use crate::child_process::ChildProcess;
 
-/// The program, built as this test was: by the same cargo, into the same folder, with the same profile.
+/// Builds the program as this test was built (by the same cargo, into the same folder, with the same profile) and returns its
+/// path.
 ///
 /// # Errors
 ///
@@ -60,7 +61,7 @@ fn build() -> anyhow::Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "livebus")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo names no executable")
+        .context("cargo reports no executable")
 }
 
 /// `livebus watch --format json`, with probes on a port of its own.
@@ -68,31 +69,31 @@ fn build() -> anyhow::Result<PathBuf> {
 pub struct Watch {
     /// Its process.
     pub process: ChildProcess,
-    /// Where its probes are.
+    /// The address of its probes.
     pub probes: SocketAddr,
     lines: Receiver<String>,
 }
 
 impl Watch {
-    /// Watches the bus at `servers`, with these further arguments.
+    /// Starts to watch the bus at `servers`, with these further arguments.
     ///
     /// # Errors
     ///
-    /// When the program cannot be built or started, or does not say where its probes are.
+    /// When the program cannot be built or started, or does not print the address of its probes.
     pub fn start(servers: &str, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut all = vec!["watch", "-b", servers];
         all.extend(["--http", "127.0.0.1:0", "--format", "json"]);
         all.extend(arguments);
         let mut process = ChildProcess::start(executable()?, &all)?;
         let lines = process.lines()?;
-        let said = process.errors()?;
-        let line = said.recv_timeout(PATIENCE);
-        let line = line.context("it does not say where its probes are")?;
+        let errors = process.errors()?;
+        let line = errors.recv_timeout(WAIT_LIMIT);
+        let line = line.context("the program does not print the address of its probes")?;
         let probes = line
             .split_once("http://")
             .and_then(|(_, rest)| rest.split_once("/livez"))
             .and_then(|(address, _)| address.parse().ok())
-            .with_context(|| format!("this does not say where the probes are: {line}"))?;
+            .with_context(|| format!("no address of the probes in: {line}"))?;
         Ok(Self {
             process,
             probes,
@@ -100,18 +101,18 @@ impl Watch {
         })
     }
 
-    /// The next line; `None` after the last.
+    /// Waits for the next line; `None` after the last.
     ///
     /// # Errors
     ///
-    /// When none comes, or one that is no JSON.
+    /// When no line comes, or the line is not JSON.
     pub fn next(&self) -> anyhow::Result<Option<Value>> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(WAIT_LIMIT) {
             Ok(line) => serde_json::from_str(&line)
                 .map(Some)
-                .with_context(|| format!("this is no JSON: {line}")),
+                .with_context(|| format!("this is not JSON: {line}")),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => bail!("no line for {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => bail!("no line for {WAIT_LIMIT:?}"),
         }
     }
 }

@@ -20,7 +20,7 @@ use livebus_core::Action::{
 use livebus_core::{Event, OpId};
 use livebus_runner::{Bus, Effects, Runner, Supervision, Time, Timer};
 
-/// Plain threads: one for each supervision, and one for each operation under way.
+/// Plain threads: one for each supervision, and one for each operation in flight.
 #[derive(Debug, Clone, Copy)]
 pub struct Threads;
 
@@ -35,14 +35,14 @@ impl Runner for Threads {
 }
 
 async fn run<B: Bus>(mut it: Supervision<B>) {
-    let mut under_way = Operations::new();
+    let mut in_flight = Operations::new();
     let mut timer = it.time.timer();
     loop {
         while let Some(action) = it.supervisor.poll_action() {
-            execute(action, &it.effects, it.time.now(), &mut under_way);
+            execute(action, &it.effects, it.time.now(), &mut in_flight);
         }
         let deadline = it.supervisor.poll_timeout();
-        it.heartbeat.promise(deadline);
+        it.heartbeat.set_deadline(deadline);
         if it.supervisor.is_stopped() {
             return;
         }
@@ -53,32 +53,30 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
             message = it.inbox.next() => message,
             () = observations.changed().fuse() => None,
             () = timer.elapsed().fuse() => None,
-            _ = &mut it.owner => return it.heartbeat.promise(None),
+            _ = &mut it.cancel => return it.heartbeat.set_deadline(None),
         };
 
-        // Whatever the reason to wake: what was seen, all that was told, what is feared, and what time it is.
-        let (news, now) = (observations.take(), it.time.now());
-        // None is from the future, or it would be believed until then.
-        let live = news.live.map(|at| at.min(now));
-        let mut told = Vec::from_iter(live.map(|at| (at, Event::Live { at })));
-        told.extend(message);
-        told.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
-        told.extend(news.suspicion.map(|hint| (now, Event::Suspicion(hint))));
-        told.extend(
-            news.lost
-                .map(|(client, failure)| (now, Event::ClientLost { client, failure })),
-        );
-        for (at, event) in told {
+        // On every wake, in this order: evidence, all messages, suspicions, and the time.
+        let (observed, now) = (observations.take(), it.time.now());
+        // No evidence is from the future, or it would count until then.
+        let live = observed.live.map(|at| at.min(now));
+        let mut events = Vec::from_iter(live.map(|at| (at, Event::Live { at })));
+        events.extend(message);
+        events.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
+        events.extend(observed.suspicion.map(|it| (now, Event::Suspicion(it))));
+        let lost = |(client, failure)| (now, Event::ClientLost { client, failure });
+        events.extend(observed.lost.map(lost));
+        for (at, event) in events {
             it.supervisor.handle_event(at, event);
         }
         it.supervisor.handle_timeout(now);
     }
 }
 
-/// The deadline of each operation under way, and what ends its thread when it is dropped.
+/// The deadline of each operation in flight, and a sender that ends its thread when it is dropped.
 type Operations = HashMap<OpId, (Instant, oneshot::Sender<()>)>;
 
-fn execute<B: Bus>(action: Action, effects: &Effects<B>, now: Instant, under_way: &mut Operations) {
+fn execute<B: Bus>(action: Action, effects: &Effects<B>, now: Instant, in_flight: &mut Operations) {
     #[rustfmt::skip] // A table: one action, one line.
     let (id, deadline, operation): (OpId, _, _) = match action {
         Start { id, attempt, deadline } =>
@@ -87,16 +85,16 @@ fn execute<B: Bus>(action: Action, effects: &Effects<B>, now: Instant, under_way
         RegisterHandler { id, handler, attempt, deadline } =>
             (id.into(), deadline, effects.register_handler(id, handler, attempt)),
         Stop { id, deadline } =>
-            { under_way.clear(); (id.into(), deadline, effects.stop(id, deadline)) }
+            { in_flight.clear(); (id.into(), deadline, effects.stop(id, deadline)) }
         DiscardClient { client } =>
-            { under_way.remove(&client.into()); return effects.discard_client(client); }
-        DiscardRegistration { registration } => { under_way.remove(&registration.into()); return; }
+            { in_flight.remove(&client.into()); return effects.discard_client(client); }
+        DiscardRegistration { registration } => { in_flight.remove(&registration.into()); return; }
         SetStatus(report) => return effects.set_status(report),
         Renew { evidence, lease } => return effects.renew(evidence, lease),
     };
-    let (owner, dropped) = oneshot::channel();
-    under_way.retain(|_, (deadline, _)| *deadline > now);
-    under_way.insert(id, (deadline, owner));
+    let (guard, dropped) = oneshot::channel();
+    in_flight.retain(|_, (deadline, _)| *deadline > now);
+    in_flight.insert(id, (deadline, guard));
     thread::spawn(|| block_on(select(operation, dropped)));
 }
 
@@ -110,7 +108,7 @@ impl Time for Threads {
     }
 }
 
-/// Has its thread look again at this instant.
+/// Makes its thread poll again at this instant.
 struct Alarm(Option<Instant>);
 
 impl Timer for Alarm {
@@ -126,14 +124,14 @@ impl Timer for Alarm {
 }
 
 thread_local! {
-    /// When this thread must look again, if nobody rings before.
+    /// The instant at which this thread must poll again, unless it is woken before.
     static ALARM: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Wakes a thread that waits. One ring is as good as many.
-struct Bell(Thread);
+/// Wakes a thread that waits.
+struct Unparker(Thread);
 
-impl Wake for Bell {
+impl Wake for Unparker {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
@@ -141,7 +139,7 @@ impl Wake for Bell {
 
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Arc::new(Bell(thread::current())).into();
+    let waker = Arc::new(Unparker(thread::current())).into();
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{Report, Status};
+use livebus_kafka::remedy;
 
 use super::axis::Scale;
 use super::canvas::{Anchor, Area, Canvas, width_of};
@@ -198,12 +199,13 @@ fn title(history: &History, band: &Band) -> String {
         ..
     } = band.report;
     let warning = warning.map_or_else(String::new, |warning| {
-        format!("\nwarning: {warning}; {}", warning.class.remedy())
+        format!("\nwarning: {warning}; {}", remedy(warning))
     });
-    let remedy = cause.failure().map_or("", |failure| failure.class.remedy());
-    let separator = if remedy.is_empty() { "" } else { "; " };
+    let remedy = cause
+        .failure()
+        .map_or_else(String::new, |failure| format!("; {}", remedy(failure)));
     let lasted = short(band.lasted());
-    format!("{status} at {from} for {lasted}\n{cause}{separator}{remedy}{warning}")
+    format!("{status} at {from} for {lasted}\n{cause}{remedy}{warning}")
 }
 
 /// How long each name stood, in the order in which they come first.

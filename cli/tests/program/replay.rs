@@ -280,10 +280,10 @@ fn a_picture_never_takes_the_place_of_its_recording() {
 #[test]
 fn the_picture_in_the_readme_is_what_is_drawn() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let scenario = "tests/recordings/a-bus-that-comes-late-is-killed-hangs-and-restarts-is-followed-in-that-order";
+    let scenario = "tests/recordings/01-outages-in-order";
     let recording = root
         .join(scenario)
-        .join("tokio-multi-thread--produce-tokio-multi-thread.jsonl");
+        .join("tokio-multi-thread--produce.jsonl");
     let folder = tempfile::tempdir().expect("there is room");
     let picture = folder.path().join("incident.svg");
     let drawn = output(&mut livebus(&[

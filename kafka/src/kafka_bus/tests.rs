@@ -63,6 +63,14 @@ fn the_discard_of_an_older_client_leaves_the_newer_one_alone() {
     assert_eq!(block_on(bus.send_liveness(deadline())), Ok(()));
 }
 
+#[test]
+fn the_bus_has_the_remedies_of_kafka() {
+    for class in FailureClass::ALL {
+        let failure = Failure::new(class);
+        assert_eq!(KafkaBus::<Inline>::remedy(failure), Some(remedy(failure)));
+    }
+}
+
 /// What a liveness message says when there is no client.
 const NO_CLIENT: Result<(), Failure> = Err(Failure::new(FailureClass::ClientFatal));
 

@@ -1,4 +1,4 @@
-//! The inbox loses no answer and no shutdown, and never grows.
+//! The inbox loses no answer and no shutdown, and its size is bounded.
 
 use std::collections::HashSet;
 use std::thread;
@@ -9,9 +9,9 @@ use futures::StreamExt as _;
 use livebus_core::{Event, LivenessId};
 use livebus_runner::{Effects, Supervision};
 
-use crate::by_hand::{NoBus, TurnedTime, builder, start};
+use crate::harness::{ManualTime, NoBus, builder, start};
 
-/// All that waits.
+/// Takes all messages that wait.
 fn drain(supervision: &mut Supervision<NoBus>) -> Vec<Event> {
     let inbox = &mut supervision.inbox;
     std::iter::from_fn(|| inbox.next().now_or_never().flatten())
@@ -22,13 +22,13 @@ fn drain(supervision: &mut Supervision<NoBus>) -> Vec<Event> {
 fn answer(effects: &Effects<NoBus>, number: u64) {
     let id = LivenessId::from_number(number);
     let operation = effects.send_liveness(id, Instant::now());
-    operation.now_or_never().expect("it answers at once");
+    operation.now_or_never().expect("it completes at once");
 }
 
 #[test]
-fn of_a_million_shutdowns_one_waits() {
-    let (handle, mut supervision) = start(builder(&TurnedTime::default()));
-    // Before the first look of the loop, and after it.
+fn a_million_shutdowns_leave_one_message_in_the_inbox() {
+    let (handle, mut supervision) = start(builder(&ManualTime::default()));
+    // Before the loop reads the inbox for the first time, and after that.
     for _ in 0..2 {
         for _ in 0..1_000_000 {
             handle.begin_shutdown();
@@ -38,8 +38,8 @@ fn of_a_million_shutdowns_one_waits() {
 }
 
 #[test]
-fn a_shutdown_of_many_threads_is_not_lost() {
-    let (handle, mut supervision) = start(builder(&TurnedTime::default()));
+fn concurrent_shutdowns_leave_one_message_in_the_inbox() {
+    let (handle, mut supervision) = start(builder(&ManualTime::default()));
     for round in 0..500 {
         thread::scope(|scope| {
             for number in 0..4 {
@@ -58,11 +58,11 @@ fn a_shutdown_of_many_threads_is_not_lost() {
     }
 }
 
-/// While a thread takes them out.
+/// The test reads the inbox while threads write to it.
 #[test]
-fn every_operation_is_answered_once_however_full_the_inbox_is() {
+fn every_operation_is_answered_once_under_contention() {
     const ANSWERS: u64 = 20_000;
-    let (handle, mut supervision) = start(builder(&TurnedTime::default()));
+    let (handle, mut supervision) = start(builder(&ManualTime::default()));
     let mut answered = HashSet::new();
     let mut shutdowns = 0;
     thread::scope(|scope| {
@@ -81,7 +81,10 @@ fn every_operation_is_answered_once_however_full_the_inbox_is() {
             let is_done = sending.iter().all(thread::ScopedJoinHandle::is_finished);
             while let Some((_, event)) = inbox.next().now_or_never().flatten() {
                 if let Event::LivenessAnswered { id, result } = event {
-                    assert!(result.is_ok() && answered.insert(id), "{event:?}, twice?");
+                    assert!(
+                        result.is_ok() && answered.insert(id),
+                        "{event:?} came twice"
+                    );
                 } else {
                     assert_eq!(event, Event::Shutdown);
                     shutdowns += 1;

@@ -1,5 +1,6 @@
-//! What a handle does, in front of a loop that the test plays.
+//! The handle of a supervision whose loop is the test.
 
-mod by_hand;
+mod harness;
 mod inbox;
+mod remedies;
 mod waiting;

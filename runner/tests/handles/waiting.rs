@@ -1,4 +1,4 @@
-//! Waiting by a handle: the stream of changes, `ready` and the end.
+//! Waits of a handle: the stream of changes, `ready` and the end.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -10,31 +10,32 @@ use livebus_core::{Cause, Status};
 use livebus_readiness::{Follower, Registry};
 use livebus_runner::{Handle, Time as _};
 
-use crate::by_hand::{NoBus, TurnedTime, builder, poll, running, start};
+use crate::harness::{ManualTime, NoBus, builder, poll, running, start};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// By the readers' own clock.
+/// Waits by the readers' own clock.
 fn until_the_reader_sees(handle: &Handle<NoBus>, status: Status) {
-    let patience = Instant::now() + PATIENCE;
+    let end = Instant::now() + TEST_TIMEOUT;
     while handle.status() != status {
-        assert!(Instant::now() < patience, "it is {}", handle.status());
+        assert!(Instant::now() < end, "it is {}", handle.status());
         thread::yield_now();
     }
 }
 
-/// The end of the lease comes between a look at the clock and one at the timer.
+/// The lease ends between a read of the clock and a poll of the timer.
 #[test]
 fn a_stream_whose_timer_has_elapsed_waits_for_the_next_report() {
-    let time = TurnedTime::default();
+    let time = ManualTime::default();
     let lease = time.now();
     let (handle, supervision) = start(builder(&time));
     let mut changes = handle.changes();
-    let mut next = || poll(&mut changes.next()).map(|it| it.expect("it goes on").report.status);
+    let mut next =
+        || poll(&mut changes.next()).map(|it| it.expect("it has not ended").report.status);
     supervision.effects.set_status(running(lease));
     assert_eq!(next(), Poll::Ready(Status::Running));
     let step = Duration::from_nanos(1);
-    time.goes_on_by(step);
+    time.advances_on_read_by(step);
     time.set(lease + Follower::GRACE.saturating_sub(step));
     assert_eq!(next(), Poll::Ready(Status::NotReady));
     assert!(next().is_pending());
@@ -45,10 +46,10 @@ fn a_stream_whose_timer_has_elapsed_waits_for_the_next_report() {
     assert!(next().is_pending());
 }
 
-/// The reader says NotReady, and the stream nothing yet; the renewal is no change for the stream.
+/// The reader returns NotReady while the stream has not yielded that; the renewal is no change for the stream.
 #[test]
 fn ready_notices_a_renewal_that_comes_before_the_stream_shows_the_end_of_the_lease() {
-    let time = TurnedTime::default();
+    let time = ManualTime::default();
     let lease = time.now();
     let (handle, supervision) = start(builder(&time));
     supervision.effects.set_status(running(lease));
@@ -58,14 +59,14 @@ fn ready_notices_a_renewal_that_comes_before_the_stream_shows_the_end_of_the_lea
     let next = Instant::now() + Duration::from_hours(1);
     supervision.effects.renew(lease, next);
     until_the_reader_sees(&handle, Status::Running);
-    // What wakes it is the timer.
+    // The timer wakes it.
     time.set(lease + Follower::GRACE);
     assert_eq!(poll(&mut ready), Poll::Ready(Ok(())));
 }
 
 #[test]
-fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
-    let time = TurnedTime::default();
+fn the_end_of_a_supervision_does_not_end_the_next_one_of_its_service() {
+    let time = ManualTime::default();
     let registry = Registry::builder().required("bus").build_at(time.now());
     let registry = registry.expect("one name");
     let reporter = || registry.reporter("bus").expect("it is free");
@@ -80,9 +81,9 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
     assert!(poll(&mut ready).is_pending(), "it has reported nothing yet");
     supervision
         .effects
-        .set_status(running(Instant::now() + PATIENCE));
+        .set_status(running(Instant::now() + TEST_TIMEOUT));
     assert_eq!(poll(&mut ready), Poll::Ready(Ok(())));
-    // The first has ended, whatever the second does.
+    // The first stays ended, whatever the second does.
     assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
     let ended = poll(&mut pin!(first.ready())).map(|it| it.map_err(|error| error.0.cause));
     assert_eq!(ended, Poll::Ready(Err(Cause::ForcedStop)));
@@ -97,8 +98,8 @@ fn a_second_supervision_of_a_service_is_not_ended_by_the_first() {
 }
 
 #[test]
-fn a_shutdown_gives_what_its_own_supervision_reported_last() {
-    let time = TurnedTime::default();
+fn shutdown_returns_the_last_report_of_its_own_supervision() {
+    let time = ManualTime::default();
     let registry = Registry::builder().required("bus").build_at(time.now());
     let registry = registry.expect("one name");
     let reporter = || registry.reporter("bus").expect("it is free");

@@ -1,4 +1,4 @@
-//! The client that decides whether a cluster works, independent of everything that is tested.
+//! A client that decides whether a cluster works, independent of the code under test.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -17,20 +17,20 @@ use super::process::POLL_INTERVAL;
 /// The topic that [`IndependentClient::first_answer`] produces to.
 const SCRATCH_TOPIC: &str = "livebus-harness-scratch";
 
-/// How long one request to administer the cluster may take before it is given up.
-const ADMIN_REQUEST: Duration = Duration::from_secs(1);
+/// The timeout of one administrative request.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long one request for metadata may take before it is given up. It is answered at once, or not at all.
-const METADATA_REQUEST: Duration = Duration::from_millis(200);
+/// The timeout of one request for metadata. A broker answers it at once, or not at all.
+const METADATA_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A plain librdkafka client, tuned only to come back fast to a broker that was away.
+/// A plain librdkafka client, configured only to reconnect fast to a broker that was unreachable.
 #[derive(Debug, Clone)]
 pub struct IndependentClient {
     bootstrap_servers: String,
 }
 
 impl IndependentClient {
-    /// A client of the cluster behind `bootstrap_servers`: `host:port`, several separated by commas.
+    /// Creates a client of the cluster at `bootstrap_servers`: `host:port`, several separated by commas.
     #[must_use]
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         Self {
@@ -38,12 +38,12 @@ impl IndependentClient {
         }
     }
 
-    /// Produces one message to `topic` and returns when it was acknowledged by all in-sync replicas.
+    /// Produces one message to `topic` and returns the instant at which all in-sync replicas had acknowledged it.
     ///
     /// # Errors
     ///
-    /// What the cluster or librdkafka says, after all the retries that fit; `MessageTimedOut` when there was no answer
-    /// `within` that time, which is kept within a fraction of a second.
+    /// Returns the error of the cluster or of librdkafka, after all retries that fit; `MessageTimedOut` when there was no answer
+    /// `within` that time (accurate to a fraction of a second).
     pub fn produce(&self, topic: &str, within: Duration) -> KafkaResult<Instant> {
         let deadline = Instant::now() + within;
         let mut producer = AnsweredProducer::new(self)?;
@@ -62,25 +62,25 @@ impl IndependentClient {
 
     /// Waits until the cluster works, and returns the instant at which it first showed that.
     ///
-    /// That it works means: it acknowledged a message (`acks=all`) on a scratch topic, which is created if need be.
-    /// An answer to a metadata request would not do: a broker gives one while it is fenced and no partition has a leader.
+    /// It works when it acknowledges a message (`acks=all`) on a scratch topic, which is created if it is missing. An answer to a
+    /// metadata request is not enough: a broker answers one while it is fenced and no partition has a leader.
     ///
     /// # Errors
     ///
-    /// When there is no answer `within` that time (kept within a second or so): the last error that was met.
+    /// Returns the last error when there is no answer `within` that time (accurate to about a second).
     pub fn first_answer(&self, within: Duration) -> anyhow::Result<Instant> {
         self.first_answer_while(within, || Ok(()))
     }
 
-    /// [`first_answer`](Self::first_answer), given up as soon as `hope` is an error, which is then returned.
+    /// Like [`first_answer`](Self::first_answer), but stops as soon as `check` returns an error, and returns that.
     pub(super) fn first_answer_while(
         &self,
         within: Duration,
-        mut hope: impl FnMut() -> anyhow::Result<()>,
+        mut check: impl FnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<Instant> {
         let deadline = Instant::now() + within;
         let mut last_error = None;
-        let give_up = |last_error: Option<KafkaError>| match last_error {
+        let no_answer = |last_error: Option<KafkaError>| match last_error {
             Some(error) => {
                 anyhow::Error::new(error).context(format!("no answer within {within:?}"))
             }
@@ -89,10 +89,10 @@ impl IndependentClient {
 
         let mut producer = AnsweredProducer::new(self)?;
         while let Err(error) = self.ensure_scratch_topic(&producer) {
-            hope()?;
+            check()?;
             last_error = Some(error);
             if Instant::now() >= deadline {
-                return Err(give_up(last_error));
+                return Err(no_answer(last_error));
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -107,19 +107,19 @@ impl IndependentClient {
                 }
                 None => {}
             }
-            hope()?;
+            check()?;
             if Instant::now() >= deadline {
-                return Err(give_up(last_error));
+                return Err(no_answer(last_error));
             }
         }
     }
 
-    /// Creates a topic, one replica per partition, and waits until each partition has a leader. A topic of that name
-    /// that is there already is as good, if it has as many partitions.
+    /// Creates a topic, one replica per partition, and waits until each partition has a leader. Succeeds if the topic exists
+    /// already with the same number of partitions.
     ///
     /// # Errors
     ///
-    /// When that is not the case `within` that time: the last error that was met.
+    /// Returns the last error when that is not the case `within` that time.
     pub fn create_topic(
         &self,
         name: &str,
@@ -133,11 +133,11 @@ impl IndependentClient {
         self.wait_for_leaders(name, Some(count), deadline)
     }
 
-    /// Deletes a topic and waits until it is gone from the metadata. One that is not there is as good.
+    /// Deletes a topic and waits until it is gone from the metadata. Succeeds if there is no such topic.
     ///
     /// # Errors
     ///
-    /// When that is not the case `within` that time: the last error that was met.
+    /// Returns the last error when that is not the case `within` that time.
     pub fn delete_topic(&self, name: &str, within: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + within;
         let what = format!("the topic {name} cannot be deleted");
@@ -145,13 +145,13 @@ impl IndependentClient {
         self.wait_for_leaders(name, None, deadline)
     }
 
-    /// Creates the scratch topic, unless the metadata shows that it is there: an [`AdminClient`] takes 0.1 s to drop,
-    /// which would be added to every first answer.
+    /// Creates the scratch topic, unless the metadata shows that it exists: dropping an [`AdminClient`] takes 0.1 s, which would
+    /// delay every first answer.
     fn ensure_scratch_topic(&self, producer: &AnsweredProducer) -> KafkaResult<()> {
         let metadata = producer
             .producer
             .client()
-            .fetch_metadata(None, METADATA_REQUEST)?;
+            .fetch_metadata(None, METADATA_TIMEOUT)?;
         if metadata
             .topics()
             .iter()
@@ -210,16 +210,16 @@ impl IndependentClient {
             .set("retry.backoff.ms", "10")
             .set("retry.backoff.max.ms", "50")
             .set("topic.metadata.refresh.fast.interval.ms", "50")
-            // Long enough for the metadata of a new topic, short enough to learn that there is no such topic.
+            // Long enough for the metadata of a new topic, short enough to notice soon that a topic does not exist.
             .set("topic.metadata.propagation.max.ms", "1000");
         config
     }
 }
 
-/// How many partitions of the topic have a leader; `None` if there is no such topic.
+/// Returns the number of partitions of the topic that have a leader; `None` if there is no such topic.
 fn partitions_with_leader(client: &BaseProducer, topic: &str) -> KafkaResult<Option<usize>> {
-    // Asked for all topics, and not for this one, which would create it where topics are created by themselves.
-    let metadata = client.client().fetch_metadata(None, METADATA_REQUEST)?;
+    // For all topics: a request for this one would create it on a broker with automatic creation.
+    let metadata = client.client().fetch_metadata(None, METADATA_TIMEOUT)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     Ok(found.map(|found| {
         let partitions = found.partitions().iter();
@@ -241,11 +241,11 @@ fn until(deadline: Instant, mut attempt: impl FnMut() -> KafkaResult<()>) -> Kaf
 
 fn admin_options() -> AdminOptions {
     AdminOptions::new()
-        .request_timeout(Some(ADMIN_REQUEST))
-        .operation_timeout(Some(ADMIN_REQUEST))
+        .request_timeout(Some(ADMIN_TIMEOUT))
+        .operation_timeout(Some(ADMIN_TIMEOUT))
 }
 
-/// The error of an administrative request about one topic, unless it is the `harmless` one.
+/// Returns the error of an administrative request about one topic, unless it is the `harmless` one.
 fn unless(
     harmless: RDKafkaErrorCode,
     results: Vec<Result<String, (String, RDKafkaErrorCode)>>,
@@ -259,7 +259,7 @@ fn unless(
     Ok(())
 }
 
-/// A producer that keeps the instants at which its messages were acknowledged.
+/// A producer that records the instants at which its messages were acknowledged.
 struct AnsweredProducer {
     producer: BaseProducer<Answers>,
     answers: Receiver<KafkaResult<Instant>>,
@@ -277,14 +277,14 @@ impl AnsweredProducer {
         self.producer.send(record).map_err(|(error, _)| error)
     }
 
-    /// What became of a message, waiting for that long.
+    /// Waits `within` that time for the result of a message.
     fn answer(&mut self, within: Duration) -> Option<KafkaResult<Instant>> {
         self.producer.poll(within);
         self.answers.try_recv().ok()
     }
 }
 
-/// Takes the time of an answer at the moment when librdkafka reports it.
+/// Records the instant at which librdkafka reports an answer.
 struct Answers(Sender<KafkaResult<Instant>>);
 
 impl ClientContext for Answers {}
@@ -297,7 +297,7 @@ impl ProducerContext for Answers {
             Ok(_) => Ok(Instant::now()),
             Err((error, _)) => Err(error.clone()),
         };
-        // The receiver is dropped with the producer; an answer that comes then has no reader.
+        // Fails only when the receiver was dropped with the producer.
         let _ = self.0.send(answer);
     }
 }

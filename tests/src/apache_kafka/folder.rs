@@ -1,4 +1,4 @@
-//! A node's folder, and the removal of those whose owner was killed.
+//! A node's folder, and the removal of folders whose owner was killed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use super::install::kafka_home;
 
 /// A folder for one node, removed when dropped.
 ///
-/// While it is ours we hold a lock on a file in it. The kernel lets go of the lock when we die, so that whoever can
-/// take it knows that the folder is nobody's.
+/// Its owner holds a lock on a file in it. The kernel releases the lock when the owner ends, so that a process that can take the
+/// lock knows that the folder has no owner.
 #[derive(Debug)]
 pub(super) struct NodeFolder {
     folder: TempDir,
     _owned: File,
 }
 
-/// The file in a node's folder that is locked as long as the folder's owner lives.
+/// The file in a node's folder that is locked while the folder's owner runs.
 const OWNER: &str = "owner.lock";
 
 impl NodeFolder {
-    /// Removes the folders of dead owners and makes a new one.
+    /// Removes the folders of dead owners and creates a new one.
     pub(super) fn new() -> anyhow::Result<Self> {
         let nodes = Nodes::lock()?;
         nodes.sweep()?;
@@ -35,7 +35,7 @@ impl NodeFolder {
         })
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -50,7 +50,7 @@ pub fn sweep() -> anyhow::Result<()> {
     Nodes::lock()?.sweep()
 }
 
-/// The folder of all nodes' folders, locked: nobody creates one or sweeps meanwhile.
+/// The parent folder of all nodes' folders, locked: no other process creates one or sweeps in the meantime.
 struct Nodes {
     folder: PathBuf,
     _locked: File,
@@ -72,10 +72,10 @@ impl Nodes {
     fn sweep(&self) -> anyhow::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let node = entry?.path();
-            let owner_lives =
+            let owner_runs =
                 File::open(node.join(OWNER)).is_ok_and(|owner| owner.try_lock().is_err());
-            if !owner_lives {
-                // It may be vanishing at this moment: its owner removes it without our lock.
+            if !owner_runs {
+                // It may be gone already: its owner removes it without this lock.
                 let _ = fs::remove_dir_all(&node);
             }
         }

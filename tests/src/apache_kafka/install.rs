@@ -1,4 +1,4 @@
-//! Apache Kafka's jars: whether this machine can have them, and fetching them once.
+//! Apache Kafka's jars: checks whether this machine can run them, and fetches them once.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,13 +14,13 @@ use super::process::bound_to_this_process;
 const KAFKA_VERSION: &str = "4.1.1";
 
 /// The oldest Java that a broker of [`KAFKA_VERSION`] runs on.
-const OLDEST_JAVA: u32 = 17;
+const MIN_JAVA: u32 = 17;
 
-/// Whether a [`KafkaNode`](super::KafkaNode) can be started on this machine.
+/// Checks whether a [`KafkaNode`](super::KafkaNode) can be started on this machine.
 ///
 /// # Errors
 ///
-/// The reason in one line, with the way out: there is no Java, it is older than 17, or Maven is missing and Kafka was
+/// Returns the reason and the remedy in one line: there is no Java, it is older than 17, or Maven is missing and Kafka was
 /// not fetched yet.
 pub fn availability() -> Result<(), String> {
     // `java -version` writes to its standard error: openjdk version "17.0.15" 2025-04-15
@@ -31,9 +31,9 @@ pub fn availability() -> Result<(), String> {
     let banner = String::from_utf8_lossy(&java.stderr);
     let major = java_major_version(&banner).ok_or_else(|| {
         let line = banner.lines().next().unwrap_or_default();
-        format!("java does not say which version it is ({line:?}); install a JDK 17 or newer")
+        format!("java does not print its version ({line:?}); install a JDK 17 or newer")
     })?;
-    if major < OLDEST_JAVA {
+    if major < MIN_JAVA {
         return Err(format!(
             "java is version {major}; install a JDK 17 or newer"
         ));
@@ -58,12 +58,12 @@ pub fn availability() -> Result<(), String> {
 
 /// Fetches Apache Kafka with Maven, unless that was done before, and returns the folder of its jars.
 ///
-/// The folder is inside cargo's target folder and appears there complete or not at all. Processes that come at the same
-/// time wait for the one that fetches (about 6 s; 43 MB when Maven's own repository is empty).
+/// The folder is inside cargo's target folder and appears there complete or not at all. Other processes wait for the one that
+/// fetches (about 6 s; 43 MB when Maven's own repository is empty).
 ///
 /// # Errors
 ///
-/// When the target folder cannot be written, or Maven fails: then with the last lines that it wrote.
+/// When the target folder cannot be written, or Maven fails; then with the last lines that it wrote.
 pub fn install() -> anyhow::Result<PathBuf> {
     let libraries = libraries();
     if libraries.is_dir() {
@@ -75,22 +75,22 @@ pub fn install() -> anyhow::Result<PathBuf> {
     let lock = File::create(home.join("install.lock"))?;
     lock.lock().context("cannot lock the installation")?;
     if libraries.is_dir() {
-        return Ok(libraries); // Somebody else was faster.
+        return Ok(libraries); // Another process has fetched it.
     }
 
     remove_unfinished(&home)?;
     let unfinished = TempDir::with_prefix_in(UNFINISHED, &home)?;
     copy_dependencies(unfinished.path())?;
     fs::rename(unfinished.path(), &libraries)
-        .with_context(|| format!("cannot put {} in its place", libraries.display()))?;
-    drop(unfinished.keep()); // Nothing is left to be removed under the old name.
+        .with_context(|| format!("cannot move the jars to {}", libraries.display()))?;
+    drop(unfinished.keep()); // The folder has moved, so there is nothing to remove.
     Ok(libraries)
 }
 
-/// How the folder begins that Maven writes to; what a killed installation left behind is known by it.
+/// The prefix of the folder that Maven writes to. Folders that a killed installation left behind have it too.
 const UNFINISHED: &str = "unfinished-";
 
-/// Removes what killed installations left behind. Only for the holder of the lock.
+/// Removes the folders that killed installations left behind. Only the holder of the lock may call it.
 fn remove_unfinished(home: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(home)? {
         let entry = entry?;
@@ -101,7 +101,7 @@ fn remove_unfinished(home: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lets Maven copy the jars that `tests/kafka/pom.xml` asks for into `folder`.
+/// Copies the jars that `tests/kafka/pom.xml` names into `folder`, with Maven.
 fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
     let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/pom.xml");
     let mut output_directory = std::ffi::OsString::from("-DoutputDirectory=");
@@ -116,28 +116,28 @@ fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
         .stdin(Stdio::null())
         .output()
         .context("cannot run mvn")?;
-    let said = [output.stdout, output.stderr].concat();
+    let text = [output.stdout, output.stderr].concat();
     ensure!(
         output.status.success(),
         "Maven could not fetch Apache Kafka {KAFKA_VERSION} ({}):\n{}",
         output.status,
-        super::process::tail(&String::from_utf8_lossy(&said)),
+        super::process::tail(&String::from_utf8_lossy(&text)),
     );
     Ok(())
 }
 
-/// The folder of Kafka's jars; it exists only when it is complete.
+/// Returns the folder of Kafka's jars, which exists only when it is complete.
 fn libraries() -> PathBuf {
     kafka_home().join("libs")
 }
 
-/// What this module and its neighbours may write to, for this version of Kafka.
+/// Returns the folder that this module and its siblings may write to, for this version of Kafka.
 pub(super) fn kafka_home() -> PathBuf {
     target_folder().join(format!("kafka-{KAFKA_VERSION}"))
 }
 
-/// Cargo's target folder, by the one witness that cannot be wrong: this very executable was built into it. Cargo marks
-/// the folder with a `CACHEDIR.TAG`; an executable that was moved elsewhere uses the workspace's default.
+/// Returns cargo's target folder, found from the path of this executable, which was built into it. Cargo marks the folder with
+/// a `CACHEDIR.TAG`. For an executable that was moved elsewhere it is the workspace's default.
 #[must_use]
 pub fn target_folder() -> PathBuf {
     let marked = env::current_exe().ok().and_then(|executable| {
@@ -149,7 +149,7 @@ pub fn target_folder() -> PathBuf {
     marked.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
 }
 
-/// The feature release in what `java -version` writes: 17 of `openjdk version "17.0.15"`, 1 of the old `"1.8.0_402"`.
+/// Returns the feature release from the output of `java -version`: 17 of `openjdk version "17.0.15"`, 1 of the old `"1.8.0_402"`.
 fn java_major_version(banner: &str) -> Option<u32> {
     let version = banner.split('"').nth(1)?;
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -161,7 +161,7 @@ mod tests {
     use super::java_major_version;
 
     #[test]
-    fn the_major_version_of_java_is_read_from_its_banner() {
+    fn java_major_version_is_parsed_from_the_banner() {
         assert_eq!(
             java_major_version("openjdk version \"17.0.15\" 2025-04-15\n"),
             Some(17)

@@ -3,9 +3,9 @@
 //! [`KafkaNode`] is one broker that is its own controller (KRaft), on a loopback address of its own that stays the same
 //! however often the node is killed and started again. Each node has its own folder and process; both are gone when
 //! the value is dropped, also by a panic. When the test process itself is killed, the kernel kills the node (Linux with
-//! `setpriv`, which is part of util-linux), and the next node that anybody creates removes the folder.
+//! `setpriv`, which is part of util-linux), and the next node that is created removes the folder.
 //!
-//! Nothing here is counted by what the node says of itself: whether it works is decided by an [`IndependentClient`].
+//! An [`IndependentClient`] decides whether the node works, never the node's own output.
 //!
 //! ```no_run
 //! use std::time::Duration;

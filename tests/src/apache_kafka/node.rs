@@ -14,36 +14,36 @@ use super::install::install;
 use super::ports::PortClaim;
 use super::process::{Process, bound_to_this_process, tail};
 
-/// The cluster of every node: 16 bytes in base64, and not beginning with a dash.
+/// The cluster id of every node: 16 bytes in base64, not beginning with a dash.
 const CLUSTER_ID: &str = "bGl2ZWJ1cy10ZXN0cy0wMA";
 
 /// How long a request to create or delete a topic is repeated on a node that works.
-const ADMINISTRATION: Duration = Duration::from_secs(20);
+const ADMIN_LIMIT: Duration = Duration::from_secs(20);
 
-/// What a node is like. The default is a node for tests: no topic appears by itself, and a killed node is back soon.
+/// The options of a node. The default is for tests: no automatic creation of topics, and a killed node recovers soon.
 #[derive(Debug, Clone, Default)]
 pub struct NodeOptions {
-    /// Whether the broker creates a topic that a client asks for (`auto.create.topics.enable`; Kafka's default: true).
+    /// Whether the broker creates a topic that a client requests (`auto.create.topics.enable`; Kafka's default: true).
     pub auto_create_topics: bool,
-    /// How long the controller waits for a broker that says nothing.
+    /// How long the controller waits for a silent broker.
     pub broker_session: BrokerSession,
-    /// The broker's port, which must be free; by default one that is.
+    /// The broker's port, which must be free; by default any free one.
     pub port: Option<u16>,
-    /// Further lines of `server.properties`: name and value. They win over what the harness writes.
+    /// Further lines of `server.properties`: name and value. They override those of the harness.
     pub properties: Vec<(String, String)>,
 }
 
-/// How long the controller keeps up the session of a broker from which it hears nothing.
+/// How long the controller keeps the session of a broker that sends no heartbeat.
 ///
-/// A broker that was killed cannot come back before that, because its old session is still open; so this decides how
+/// A broker that was killed cannot rejoin before that, because its old session is still open. So this determines how
 /// fast a restart after SIGKILL is, and in a cluster how fast a dead broker's partitions get new leaders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BrokerSession {
-    /// 1 s, a heartbeat every 0.2 s: back 2.5 s after a restart, of which the start takes 1.8 s. On two cores with six
+    /// 1 s, a heartbeat every 0.2 s: works again 2.5 s after a restart, of which the start takes 1.8 s. On two cores with six
     /// busy threads no session ended by mistake.
     #[default]
     Short,
-    /// Kafka's default, 9 s, a heartbeat every 2 s: back 12 s after a restart.
+    /// Kafka's default, 9 s, a heartbeat every 2 s: works again 12 s after a restart.
     KafkaDefault,
 }
 
@@ -58,7 +58,7 @@ impl BrokerSession {
 
 /// A real Apache Kafka: one process, broker and controller, on fixed loopback ports. See the [module](super).
 ///
-/// All that disturbs the node needs `&mut self`: whoever has only a `&KafkaNode`, because others use the node too, cannot.
+/// Everything that disturbs the node needs `&mut self`. Code that shares the node has a `&KafkaNode` only, and cannot disturb it.
 #[derive(Debug)]
 pub struct KafkaNode {
     // The order matters: the process ends before its folder is removed and its ports are free for others.
@@ -70,18 +70,18 @@ pub struct KafkaNode {
 }
 
 impl KafkaNode {
-    /// Prepares a node, in about a second: fetches Kafka if nobody did so before, makes the node's folder, claims its
+    /// Prepares a node, in about a second: fetches Kafka if it was not fetched before, creates the node's folder, claims its
     /// ports, formats its storage. Does not start it.
     ///
     /// # Errors
     ///
-    /// When one of these fails; with the last lines that Maven or Kafka wrote.
+    /// When one of these fails, with the last lines that Maven or Kafka wrote.
     pub fn new(options: &NodeOptions) -> anyhow::Result<Self> {
         let libraries = install()?;
         let folder = NodeFolder::new()?;
         let broker = match options.port {
             Some(port) => PortClaim::of(port)
-                .with_context(|| format!("port {port} is in use, and this node must have it"))?,
+                .with_context(|| format!("port {port} is in use; this node needs it"))?,
             None => PortClaim::new()?,
         };
         let controller = PortClaim::new()?;
@@ -129,25 +129,25 @@ impl KafkaNode {
         Ok(())
     }
 
-    /// Where clients find the node, running or not: `127.0.0.1:port`, the same for the life of this value.
+    /// Returns the address of the node, running or not: `127.0.0.1:port`, the same for the life of this value.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         format!("127.0.0.1:{}", self.broker.port())
     }
 
-    /// A client of this node that has nothing to do with what is tested.
+    /// Returns a client of this node that is independent of the code under test.
     #[must_use]
     pub fn client(&self) -> IndependentClient {
         IndependentClient::new(self.bootstrap_servers())
     }
 
-    /// The id of the newest process, if the node was ever started. It is Java's own: there is no shell in between.
+    /// Returns the id of the newest process, if the node was ever started. It is the id of Java itself, not of a shell.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
     }
 
-    /// The folder of the node's configuration, storage and log; removed when the node is dropped.
+    /// Returns the folder of the node's configuration, storage and log, which is removed when the node is dropped.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -158,7 +158,7 @@ impl KafkaNode {
     ///
     /// # Errors
     ///
-    /// When there is no answer `within` that time, and at once when the process ends: both with the last lines of the
+    /// When there is no answer `within` that time, or, at once, when the process ends: both with the last lines of the
     /// node's log. Also when the node was never started.
     pub fn wait_until_it_answers(&mut self, within: Duration) -> anyhow::Result<Instant> {
         let client = self.client();
@@ -176,7 +176,7 @@ impl KafkaNode {
         })
     }
 
-    /// Kills the process (SIGKILL) and waits until it is gone: its ports are closed then.
+    /// Kills the process (SIGKILL) and waits until it is gone and its ports are closed.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl KafkaNode {
         Ok(())
     }
 
-    /// Stops the process (SIGSTOP): connections stay, new ones are even accepted by the kernel, and nothing is answered.
+    /// Stops the process (SIGSTOP): connections stay open, the kernel even accepts new ones, and nothing is answered.
     ///
     /// # Errors
     ///
@@ -204,25 +204,25 @@ impl KafkaNode {
         self.running()?.signal(Signal::CONT)
     }
 
-    /// Asks the process to shut down (SIGTERM), waits until it is gone, and returns how it ended.
+    /// Requests a shutdown of the process (SIGTERM), waits until it is gone, and returns its exit status.
     ///
     /// # Errors
     ///
-    /// When it does not run, or has not ended `within` that time; it goes on shutting down then. One that is stopped
-    /// ([`stop`](Self::stop)) only begins with that when it continues.
+    /// When it does not run, or has not ended `within` that time; its shutdown then goes on. A stopped process
+    /// ([`stop`](Self::stop)) begins its shutdown only when it continues.
     pub fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
         let process = self.running()?;
         process.signal(Signal::TERM)?;
         process.wait(within)
     }
 
-    /// Starts the node again, on the same address and with the data that it has. Kills it first if it runs.
+    /// Starts the node again, on the same address and with the same data. Kills it first if it runs.
     ///
     /// # Errors
     ///
     /// When Java cannot be started.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.process = None; // Dropped, it is killed and waited for.
+        self.process = None; // The drop kills the process and waits for it.
         self.start()
     }
 
@@ -232,7 +232,7 @@ impl KafkaNode {
     ///
     /// When the node does not do it within 20 s.
     pub fn create_topic(&self, name: &str, partitions: i32) -> anyhow::Result<()> {
-        self.client().create_topic(name, partitions, ADMINISTRATION)
+        self.client().create_topic(name, partitions, ADMIN_LIMIT)
     }
 
     /// Deletes a topic and waits until it is gone: see [`IndependentClient::delete_topic`].
@@ -241,10 +241,10 @@ impl KafkaNode {
     ///
     /// When the node does not do it within 20 s.
     pub fn delete_topic(&self, name: &str) -> anyhow::Result<()> {
-        self.client().delete_topic(name, ADMINISTRATION)
+        self.client().delete_topic(name, ADMIN_LIMIT)
     }
 
-    /// The process, if it has not ended.
+    /// Returns the process, if it has not ended.
     fn running(&mut self) -> anyhow::Result<&mut Process> {
         let process = self.process.as_mut().context("the node was not started")?;
         match process.exit_status()? {
@@ -266,14 +266,14 @@ impl KafkaNode {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
         ])
-        // Nothing of a killed JVM may stay in /tmp: neither its performance counters nor its unpacked libraries.
+        // A killed JVM must leave nothing in /tmp: neither its performance counters nor its unpacked libraries.
         .args(["-XX:-UsePerfData", "-Djava.io.tmpdir=."])
         .args([
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         ])
         .arg("-cp")
-        .arg(self.libraries.join("*")) // A pattern for Java itself; no shell sees it.
+        .arg(self.libraries.join("*")) // A pattern that Java expands; there is no shell.
         .args(arguments)
         .current_dir(self.folder())
         .stdin(Stdio::null())
@@ -293,7 +293,7 @@ impl KafkaNode {
 /// The node's configuration, in its folder.
 const PROPERTIES: &str = "server.properties";
 
-/// What Java and Kafka write, in the node's folder.
+/// The output of Java and Kafka, in the node's folder.
 const LOG: &str = "kafka.log";
 
 fn server_properties(options: &NodeOptions, folder: &Path, broker: u16, controller: u16) -> String {
@@ -321,7 +321,7 @@ group.initial.rebalance.delay.ms=0
         session = options.broker_session.properties(),
     );
     for (name, value) in &options.properties {
-        // Of two lines with one name the last one counts.
+        // Of two lines with the same name, the last one counts.
         properties.extend([name, "=", value, "\n"]);
     }
     properties

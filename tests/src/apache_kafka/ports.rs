@@ -1,4 +1,4 @@
-//! Loopback ports that stay ours while the server behind them is down.
+//! Loopback ports that stay reserved while the server on them is down.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -8,33 +8,34 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::Context as _;
 
-/// The lowest port that is handed out.
+/// The lowest port that is used.
 const LOWEST: u16 = 15_000;
 
-/// Where ports for outgoing connections begin, if the system does not say (Linux: it does, and this is its default).
+/// The first port for outgoing connections, if the system does not state it (Linux does; this is its default).
 const EPHEMERAL: u16 = 32_768;
 
 /// A TCP port on 127.0.0.1 that no other claim has, in this process or another, until this value is dropped or its
 /// process ends.
 ///
-/// A free port that the system proposes would not do for a server that is killed and started again. It comes from the
-/// range of outgoing connections, so anybody may be given it in the meantime; and a client that keeps knocking at a
-/// closed port of that range sooner or later is given the very port as its own, connects *to itself*, and keeps the
-/// server from coming back. Therefore: a port below that range, claimed by its UDP twin, which Kafka has no use for.
+/// A free port that the system chooses is not enough for a server that is killed and started again. It comes from the range of
+/// outgoing connections, so another process may get it in the meantime. And a client that keeps connecting to a closed port of
+/// that range sooner or later gets that port as its own local port, connects *to itself*, and keeps the server from starting
+/// again. So this takes a port below that range, and claims it by binding the UDP port of the same number, which Kafka does not
+/// use.
 #[derive(Debug)]
 pub(super) struct PortClaim {
     port: u16,
-    _twin: UdpSocket,
+    _udp: UdpSocket,
 }
 
 impl PortClaim {
-    /// Claims a port that nobody listens on.
+    /// Claims a port on which nothing listens.
     ///
     /// # Errors
     ///
     /// When there is none.
     pub(super) fn new() -> anyhow::Result<Self> {
-        // Going on from the last one: a late client of an ended node does not meet its successor at the same address.
+        // Goes on from the last one, so that a late client of an ended node does not find the next node at the same address.
         static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
             let spread = (process::id() % 1_000) * 16;
             AtomicU16::new(u16::try_from(spread).expect("less than 16,000"))
@@ -48,21 +49,21 @@ impl PortClaim {
             .with_context(|| format!("no port from {LOWEST} to {highest} is free"))
     }
 
-    /// The port's number.
+    /// Returns the port number.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Claims this port, if nobody has claimed it and nobody listens on it.
+    /// Claims this port, if it is not claimed and nothing listens on it.
     pub(super) fn of(port: u16) -> Option<Self> {
         let address = (Ipv4Addr::LOCALHOST, port);
-        let twin = UdpSocket::bind(address).ok()?;
+        let udp = UdpSocket::bind(address).ok()?;
         TcpListener::bind(address).ok()?;
-        Some(Self { port, _twin: twin })
+        Some(Self { port, _udp: udp })
     }
 }
 
-/// The first port that the system gives to outgoing connections.
+/// Returns the first port that the system uses for outgoing connections.
 fn ephemeral_ports_begin() -> u16 {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let begin = range.split_whitespace().next();

@@ -1,4 +1,4 @@
-//! A child process that does not outlive us, and the signals that it may be sent.
+//! A child process that does not outlive this process, and the signals that can be sent to it.
 
 use std::fs;
 use std::io;
@@ -10,29 +10,29 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often a condition is looked at that nobody announces.
+/// The interval at which a condition is polled that cannot be waited for.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A process that we started; killed and waited for when dropped.
+/// A child process that is killed and waited for on drop.
 ///
-/// Its id stays its own until it was waited for, and only this value waits: a signal can never reach a stranger.
+/// Its id stays reserved until it was waited for, and only this value waits, so a signal can never reach another process.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts `command`, best made by [`bound_to_this_process`].
+    /// Starts `command`, usually one of [`bound_to_this_process`].
     pub(super) fn spawn(command: Command) -> io::Result<Self> {
-        spawn_from_a_lasting_thread(command).map(|child| Self { child })
+        spawn_from_a_permanent_thread(command).map(|child| Self { child })
     }
 
-    /// The process's id.
+    /// Returns the process id.
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// How the process ended, if it did.
+    /// Returns the exit status, if the process has ended.
     pub(super) fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
@@ -68,7 +68,7 @@ impl Process {
         }
     }
 
-    /// Kills the process, stopped or not, and waits until it is gone. Harmless when it has ended already.
+    /// Kills the process, stopped or not, and waits until it is gone. Does nothing when it has ended already.
     pub(super) fn kill(&mut self) -> io::Result<ExitStatus> {
         self.child.kill()?;
         self.child.wait()
@@ -77,25 +77,25 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error could only mean that there is nothing to kill.
+        // An error can only mean that there is nothing to kill.
         let _ = self.kill();
     }
 }
 
-/// A command that runs `program` so that the kernel kills it when we are gone, however we went.
+/// Returns a command that runs `program` so that the kernel kills it when this process ends, in whatever way.
 ///
-/// `setpriv` sets the parent-death signal of itself and then *becomes* `program`, with the same process id. Where there
-/// is none (another system than Linux, a minimal image), `program` runs as it is and is only ended by [`Process`]. The
-/// signal is set about a millisecond after the start; who is killed within that leaves the program running.
+/// `setpriv` sets its own parent-death signal and then *becomes* `program`, with the same process id. Where there is no
+/// `setpriv` (a system other than Linux, a minimal image), `program` runs without it and only [`Process`] ends it. The signal is
+/// set about a millisecond after the start; if this process is killed before that, the program goes on.
 pub(super) fn bound_to_this_process(program: &str) -> Command {
     static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
         let mut probe = Command::new("setpriv");
         probe.args(["--pdeathsig", "KILL", "true"]);
-        let quiet = probe
+        let silenced = probe
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        quiet.status().is_ok_and(|status| status.success())
+        silenced.status().is_ok_and(|status| status.success())
     });
     if *SETPRIV {
         let mut command = Command::new("setpriv");
@@ -108,22 +108,22 @@ pub(super) fn bound_to_this_process(program: &str) -> Command {
 
 /// Spawns `command` from a thread that ends only with this process.
 ///
-/// The parent whose death the kernel tells a child of is the *thread* that started it: a node that was started by one
-/// test's thread would die with that thread, although another test still uses it.
-fn spawn_from_a_lasting_thread(command: Command) -> io::Result<Child> {
+/// For the kernel the parent of a child is the *thread* that started it: a node that one test's thread started would die with
+/// that thread, although another test still uses it.
+fn spawn_from_a_permanent_thread(command: Command) -> io::Result<Child> {
     type Job = (Command, mpsc::Sender<io::Result<Child>>);
     static SPAWNER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
-        let (jobs, to_do) = mpsc::channel::<Job>();
+        let (sender, jobs) = mpsc::channel::<Job>();
         thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {
-                for (mut command, answer) in to_do {
-                    // The one who asked waits for the answer.
+                for (mut command, answer) in jobs {
+                    // Fails only if the caller no longer waits.
                     let _ = answer.send(command.spawn());
                 }
             })
-            .expect("a process that can start another process can start a thread");
-        jobs
+            .expect("a thread can be started");
+        sender
     });
 
     let (answer, answered) = mpsc::channel();
@@ -134,12 +134,12 @@ fn spawn_from_a_lasting_thread(command: Command) -> io::Result<Child> {
     answered.recv().map_err(lost)?
 }
 
-/// Whether a process with this id exists and has not ended: one that has ended and was not waited for does not run.
+/// Returns whether a process with this id runs. One that has ended and was not waited for does not run.
 ///
-/// Linux only: elsewhere, where there is no `/proc`, the answer is always `false`.
+/// Linux only: where there is no `/proc`, this is always `false`.
 #[must_use]
 pub fn is_running(process_id: u32) -> bool {
-    // "4711 (the name) S 1 ...": the state is the first letter behind the last parenthesis.
+    // "4711 (the name) S 1 ...": the state is the first letter after the last parenthesis.
     let Ok(stat) = fs::read_to_string(format!("/proc/{process_id}/stat")) else {
         return false;
     };
@@ -147,7 +147,7 @@ pub fn is_running(process_id: u32) -> bool {
     !state.starts_with(['Z', 'X'])
 }
 
-/// The last lines of what a program wrote: what an error message should show of it.
+/// Returns the last lines of a program's output, for an error message.
 pub(super) fn tail(output: &str) -> String {
     const LINES: usize = 25;
     let lines: Vec<&str> = output.lines().collect();

@@ -10,16 +10,16 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use crate::attack::{Attack, Outcome};
 
-/// How much is written, or read, at a time.
+/// The number of bytes that are written or read at a time.
 const CHUNK: usize = 16 * 1024;
 
 const GET: &[u8] = b"GET /livez?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
 const HEAD: &[u8] = b"HEAD /readyz?verbose HTTP/1.1\r\nHost: test\r\n\r\n";
 const BEGIN: &[u8] = b"GET /livez HTTP/1.1\r\nHost: test\r\nx: ";
 const BODY: &[u8] = b"POST /livez HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n";
-/// A head nearly as long as our server takes, and one nearly as long as hyper would, in turn.
+/// A head nearly as long as our server accepts, and one nearly as long as hyper would accept, in turn.
 const UNFINISHED_LENGTHS: [usize; 2] = [8_000, 390_000];
-/// How much of a body is sent.
+/// The number of bytes of a body that are sent.
 const PART_OF_BODY: usize = 10_000;
 
 /// A client with a connection.
@@ -28,11 +28,11 @@ pub(super) struct Client {
     number: usize,
     stream: TcpStream,
     sent: usize,
-    /// When it sends next.
+    /// The instant at which it sends next.
     next: Instant,
 }
 
-/// What a client may do next.
+/// The outcome of a step of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// It did something.
@@ -44,7 +44,7 @@ pub(super) enum Step {
 }
 
 impl Client {
-    /// The `number`th client begins to connect. It does not wait for a server that does not accept.
+    /// Starts to connect the client with this number. Does not wait for a server that does not accept.
     pub(super) fn connect(attack: Attack, number: usize, target: SocketAddr) -> io::Result<Self> {
         let family = if target.is_ipv4() {
             AddressFamily::INET
@@ -57,7 +57,7 @@ impl Client {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
-        // Ports are few. A connection that is reset leaves none behind that waits.
+        // Ports are few. A connection that is reset leaves no port in TIME_WAIT.
         set_socket_linger(&socket, Some(Duration::ZERO))?;
         Ok(Self {
             attack,
@@ -68,7 +68,7 @@ impl Client {
         })
     }
 
-    /// Does what the attack does next.
+    /// Does the next step of the attack.
     pub(super) fn step(&mut self, outcome: &mut Outcome) -> Step {
         match self.attack {
             Attack::Idle => self.read(outcome),
@@ -110,7 +110,7 @@ impl Client {
         match self.number % 3 {
             0 => Step::Ended,
             1 => {
-                // Closed, rather than reset: its port waits for a while, so not all do it.
+                // Closed, not reset: its port stays in TIME_WAIT, so only some clients close.
                 let lingers = set_socket_linger(&self.stream, None);
                 lingers.map_or(Step::Ended, |()| Step::Ended)
             }
@@ -118,7 +118,7 @@ impl Client {
         }
     }
 
-    /// Writes of a head without end, until so much of it is sent.
+    /// Writes a head without end, until `length` bytes of it are sent.
     fn write_head(&mut self, length: usize) -> Step {
         let begun = &BEGIN[self.sent.min(BEGIN.len())..];
         let bytes = if begun.is_empty() {
@@ -130,7 +130,7 @@ impl Client {
         self.write(&bytes[..bytes.len().min(left)])
     }
 
-    /// Writes requests, from where the last write ended.
+    /// Writes requests, continuing where the last write ended.
     fn write_requests(&mut self, request: &[u8]) -> Step {
         let begun = self.sent % request.len();
         let requests = request.repeat(CHUNK / request.len());
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Reads what is there.
+    /// Reads what has arrived.
     fn read(&mut self, outcome: &mut Outcome) -> Step {
         let mut bytes = [0; CHUNK];
         match self.stream.read(&mut bytes) {
@@ -168,7 +168,7 @@ impl Client {
 }
 
 impl Step {
-    /// What was done first, and then the other.
+    /// Combines the outcomes of two steps, one after the other.
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Ended, _) | (_, Self::Ended) => Self::Ended,

@@ -1,7 +1,7 @@
-//! Clients that misuse an HTTP server, on loopback. Each attack is bounded in time and in connections, and ends by itself.
+//! Clients that misuse an HTTP server, on loopback. Each attack has a maximum of time and connections, and ends on its own.
 
 mod client;
-mod crowd;
+mod clients;
 
 use std::fmt;
 use std::io;
@@ -13,13 +13,13 @@ use std::time::Instant;
 pub enum Attack {
     /// Connect, and send nothing.
     Idle,
-    /// Send as much of a head as a server may take, nearly, and never its end.
+    /// Send nearly as much of a head as a server accepts, and never its end.
     UnfinishedHead,
-    /// Send a head that never ends, as fast as it is taken.
+    /// Send a head that never ends, as fast as the server reads it.
     EndlessHead,
-    /// Send requests as fast as they are taken, and read the answers.
+    /// Send requests as fast as the server reads them, and read the responses.
     Pipelining,
-    /// Send requests as fast as they are taken, and never read.
+    /// Send requests as fast as the server reads them, and never read.
     NeverReading,
     /// Connect, and reset; every other time with half a request.
     Reset,
@@ -32,25 +32,25 @@ pub enum Attack {
 /// How large an attack is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// How many clients at a time. They connect at once. One whose connection is ended connects again, all together at most 5,000 times a
-    /// second.
+    /// The number of clients at the same time. They connect at once. A client whose connection has ended connects again; all
+    /// together connect again at most 5,000 times a second.
     pub clients: usize,
-    /// How many connections in all.
+    /// The maximum number of connections in total.
     pub connections: usize,
-    /// When it ends at the latest.
+    /// The instant at which it ends at the latest.
     pub end: Instant,
 }
 
-/// What came of an attack.
+/// The result of an attack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Connections that were opened.
     pub opened: usize,
     /// Connections that have ended.
     pub ended: usize,
-    /// Answers with status 431.
+    /// Responses with status 431.
     pub refused: usize,
-    /// Bytes of answers.
+    /// Bytes of responses.
     pub received: usize,
 }
 
@@ -67,7 +67,7 @@ impl Attack {
         Self::AbortedBody,
     ];
 
-    /// Attacks `target`, from this thread. Ends when all its connections were opened and ended, or when its time is up.
+    /// Attacks `target` from this thread. Ends when all its connections were opened and have ended, or when its time is up.
     ///
     /// # Errors
     ///
@@ -77,8 +77,11 @@ impl Attack {
     ///
     /// When `target` is not on loopback.
     pub fn run(self, target: SocketAddr, size: Size) -> io::Result<Outcome> {
-        assert!(target.ip().is_loopback(), "{target} is not ours to attack");
-        crowd::run(self, target, size)
+        assert!(
+            target.ip().is_loopback(),
+            "{target} is not on loopback; attack only local servers"
+        );
+        clients::run(self, target, size)
     }
 }
 

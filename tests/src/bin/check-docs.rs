@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
-/// How many blocks there are, what became of them, and again why some were not run.
+/// Returns the number of blocks for each outcome, and the reasons why some were not run.
 fn summary(reports: &[Report]) -> String {
     let outcomes = || reports.iter().flat_map(|report| &report.outcomes);
     let count = |of: fn(&Outcome) -> bool| outcomes().filter(|(_, outcome)| of(outcome)).count();

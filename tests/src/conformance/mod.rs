@@ -1,32 +1,31 @@
-//! The conformance suite: one scripted world after the other, the same for every runner.
+//! The conformance suite: plays the same scripted environments to every runner.
 //!
-//! What a supervisor does in a world follows from the core alone: [`by_hand`] drives it there, without a loop, and notes step
-//! by step what went in, what came out, and how things stand. A [`Stage`] then plays the same steps to a real runner, in
-//! virtual time, and notes the same. The two traces must be equal to the byte. And each [`Scenario`] says in its golden
-//! answers what is to be seen, so that they cannot be equally wrong.
+//! What a supervisor does in an environment follows from the core alone. [`drive`] drives the core there without a loop and
+//! records step by step what went in, what came out, and the state after it. A [`Harness`] then plays the same steps to a real
+//! runner, in virtual time, and records the same. The two traces must be equal byte for byte. Each [`Scenario`] states the
+//! expected trace in its golden lines as well, so that the two cannot be wrong in the same way.
 //!
-//! To try a runner, implement [`Host`] for it and [`play`] all [`scenarios()`] to it, but for those that are for the core
-//! only. `docs/write-a-runner.md` says more.
+//! To test a runner, implement [`Host`] for it and [`play`] all [`scenarios()`] to it, except those that are for the core only.
+//! See `docs/write-a-runner.md`.
 //!
-//! Nothing here sleeps: the stage goes on as soon as the runner has noted all that the step leads to, and waits for nothing
-//! but that.
+//! Nothing here sleeps: the harness waits only until the runner has done everything that the step leads to.
 
-mod backstage;
-mod bare_loop;
-mod by_hand;
+mod environment;
+mod fake_environment;
+mod harness;
+mod input_record;
+mod plain_loop;
 mod play;
-mod replay;
+mod reference_driver;
 mod scenario;
-mod stage;
 mod step;
 mod trace;
-mod world;
 
-pub use by_hand::{Senseless, by_hand};
-pub use play::{crowd, play};
-pub use replay::Moment;
-pub use scenario::{Mistake, REWRITE, Scenario, Wrong, life, scenarios};
-pub use stage::{Host, Stage};
-pub use step::{Poke, Step, Stimulus};
-pub use trace::Scene;
-pub use world::{Answer, Happening, Outcome, Tell, Told, World, plain};
+pub use environment::{Answer, DirectInput, Environment, Input, Occurrence, Outcome, plain};
+pub use harness::{Harness, Host};
+pub use input_record::InputRecord;
+pub use play::{play, play_many};
+pub use reference_driver::{InvalidScript, drive};
+pub use scenario::{ParseError, Problem, REWRITE, Scenario, lifecycle, scenarios};
+pub use step::{Step, Stimulus, Trigger};
+pub use trace::StepTrace;

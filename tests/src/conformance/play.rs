@@ -1,48 +1,52 @@
-//! One world played to a runner, and its trace compared with that of the core.
+//! Plays an environment to a runner and compares the trace with that of the core.
 
-use super::by_hand::by_hand;
-use super::stage::{Host, Stage};
+use super::environment::Environment;
+use super::harness::{Harness, Host};
+use super::reference_driver::drive;
 use super::step::Step;
-use super::trace::{Scene, first_difference};
-use super::world::World;
+use super::trace::{StepTrace, first_difference};
 
-/// How many live in a world where a loop finds several things when it wakes. It may look at them in a random order, so one
-/// that is right in one order only would else be found right too often.
-const TIMES: usize = 8;
+/// The number of supervisions in an environment where a loop finds several inputs when it wakes. The loop may read them in a
+/// random order; a loop that is right in one order only would pass a single run too often.
+const REPETITIONS: usize = 8;
 
-/// Plays one world to a runner and compares its trace with that of the core, driven by hand.
+/// Plays one environment to a runner and compares its trace with that of the reference driver.
 ///
 /// # Errors
 ///
-/// Where the two part, or what the runner owed and did not do.
-pub fn play<H: Host>(host: &H, world: &World) -> Result<(), String> {
-    let many = if world.comes_at_once() { TIMES } else { 1 };
-    crowd(host, world, many)
+/// Returns the first difference, or what the runner failed to do.
+pub fn play<H: Host>(host: &H, environment: &Environment) -> Result<(), String> {
+    let many = if environment.has_simultaneous_inputs() {
+        REPETITIONS
+    } else {
+        1
+    };
+    play_many(host, environment, many)
 }
 
-/// Plays one world to `many` supervisions of a runner at a time, step by step.
+/// Plays one environment to `many` supervisions of a runner at the same time, step by step.
 ///
 /// # Errors
 ///
-/// As [`play`], for the first of them that is not as it should be.
-pub fn crowd<H: Host>(host: &H, world: &World, many: usize) -> Result<(), String> {
-    let steps = by_hand(world).map_err(|senseless| senseless.to_string())?;
-    let mut stages: Vec<_> = (0..many).map(|_| Stage::new(host, world)).collect();
+/// As [`play`], for the first supervision that differs.
+pub fn play_many<H: Host>(host: &H, environment: &Environment, many: usize) -> Result<(), String> {
+    let steps = drive(environment).map_err(|invalid| invalid.to_string())?;
+    let mut harnesses: Vec<_> = (0..many).map(|_| Harness::new(host, environment)).collect();
     for step in &steps {
-        for stage in &mut stages {
-            stage
-                .play(step)
-                .map_err(|owed| explain(&steps, stage.scenes(), &owed))?;
+        for harness in &mut harnesses {
+            harness
+                .deliver(step)
+                .map_err(|failure| explain(&steps, harness.traces(), &failure))?;
         }
-        for stage in &mut stages {
-            stage
-                .settle(step)
-                .map_err(|owed| explain(&steps, stage.scenes(), &owed))?;
+        for harness in &mut harnesses {
+            harness
+                .await_step(step)
+                .map_err(|failure| explain(&steps, harness.traces(), &failure))?;
         }
     }
-    let expected = scenes(&steps);
-    for stage in stages {
-        let trace = stage.leave()?;
+    let expected = traces(&steps);
+    for harness in harnesses {
+        let trace = harness.finish()?;
         if let Some(difference) = first_difference(&expected, &trace) {
             return Err(difference);
         }
@@ -50,14 +54,14 @@ pub fn crowd<H: Host>(host: &H, world: &World, many: usize) -> Result<(), String
     Ok(())
 }
 
-fn scenes(steps: &[Step]) -> Vec<Scene> {
-    steps.iter().map(|step| step.scene.clone()).collect()
+fn traces(steps: &[Step]) -> Vec<StepTrace> {
+    steps.iter().map(|step| step.trace.clone()).collect()
 }
 
-fn explain(steps: &[Step], played: &[Scene], owed: &str) -> String {
-    let expected = scenes(&steps[..played.len()]);
+fn explain(steps: &[Step], played: &[StepTrace], failure: &str) -> String {
+    let expected = traces(&steps[..played.len()]);
     match first_difference(&expected, played) {
-        Some(difference) => format!("{owed}\n{difference}"),
-        None => owed.to_owned(),
+        Some(difference) => format!("{failure}\n{difference}"),
+        None => failure.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! One step of a story: what comes, when, and what is expected of it.
+//! One step of a scenario: the stimulus, its instant, and the expected trace.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -7,77 +7,78 @@ use livebus_core::{ClientId, Failure};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
-use super::trace::{Scene, millis};
-use super::world::{Outcome, Tell};
+use super::environment::{DirectInput, Outcome};
+use super::trace::{StepTrace, millis};
 
-/// One thing that comes to a supervision while its loop waits, and what the core, driven by hand, makes of it.
+/// A stimulus that reaches a supervision while its loop waits, and what the reference driver recorded for it.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// What the clock says when the loop gets to run, since the beginning.
+    /// The instant at which the loop runs, since the beginning.
     pub now: Duration,
-    /// What comes.
+    /// The stimulus.
     pub stimulus: Stimulus,
-    /// What it leads to.
-    pub scene: Scene,
-    /// When the world began.
+    /// The expected trace.
+    pub trace: StepTrace,
+    /// The instant at which the environment began.
     pub(super) began: Instant,
-    /// Who asked whether the service is ready, and what they were told.
-    pub(super) looks: Vec<(Instant, bool)>,
-    /// What went into the supervisor and came out, and what subscribers were told.
+    /// The instants at which the readiness was read, and the results.
+    pub(super) readiness_reads: Vec<(Instant, bool)>,
+    /// The inputs and the actions of the supervisor.
     pub(super) entries: Vec<(Instant, Entry)>,
+    /// The changes that were published to subscribers.
     pub(super) published: Vec<StatusChange>,
-    /// The operations that are under way then.
-    pub(super) under_way: Vec<String>,
-    /// Whether the supervision has ended then.
+    /// The operations in flight after the step.
+    pub(super) in_flight: Vec<String>,
+    /// Whether the supervision has ended after the step.
     pub(super) ended: bool,
 }
 
-/// What comes to a supervision while its loop waits.
+/// What reaches a supervision while its loop waits.
 #[derive(Debug, Clone)]
 pub enum Stimulus {
     /// The supervision is started.
     Start,
-    /// Something happens.
-    Poke(Poke),
-    /// An operation ends by itself.
+    /// Something happens outside of the loop.
+    Trigger(Trigger),
+    /// An operation ends on its own.
     Answer {
-        /// Which.
+        /// The name of the operation.
         operation: String,
-        /// How.
+        /// How it ends.
         outcome: Outcome,
-        /// When; the loop gets to run at the step's instant, which may be later.
+        /// When it ends; the loop runs at the step's instant, which may be later.
         at: Duration,
     },
-    /// The deadline of the loop is there.
+    /// The deadline of the loop is due.
     Timer,
-    /// All of this happens while the executor does not get to run, until the step's instant.
-    Blocked(Vec<(Duration, Poke)>),
-    /// The core is told this by hand: nothing that can be played to a runner.
-    Tell(Tell),
+    /// All of this happens while the executor is blocked, until the step's instant.
+    Blocked(Vec<(Duration, Trigger)>),
+    /// The core receives this directly: it cannot be played to a runner.
+    DirectInput(DirectInput),
 }
 
 /// Something that happens outside of the loop.
 #[derive(Debug, Clone, Copy)]
-pub enum Poke {
-    /// Good news.
+pub enum Trigger {
+    /// Evidence from ordinary traffic.
     Live,
-    /// Bad news.
+    /// A suspicion.
     Suspicion(Failure),
     /// The client of this start is lost.
     Lost(ClientId, Failure),
-    /// The service calls for the shutdown.
+    /// The service requests the shutdown.
     Shutdown,
     /// The service drops its handle.
     Drop,
-    /// Somebody asks whether the service is ready.
-    Look,
+    /// The readiness of the service is read.
+    ReadReadiness,
 }
 
 impl fmt::Display for Stimulus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("start of the supervision"),
-            Self::Poke(poke) => poke.fmt(f),
+            Self::Trigger(trigger) => trigger.fmt(f),
             Self::Answer {
                 operation,
                 outcome,
@@ -93,28 +94,33 @@ impl fmt::Display for Stimulus {
                 }
             }
             Self::Timer => f.write_str("deadline"),
-            Self::Blocked(pokes) => {
+            Self::Blocked(triggers) => {
                 f.write_str("blocked until now")?;
-                pokes
+                triggers
                     .iter()
-                    .try_for_each(|(at, poke)| write!(f, ", {poke} at {}", millis(*at)))
+                    .try_for_each(|(at, trigger)| write!(f, ", {trigger} at {}", millis(*at)))
             }
-            Self::Tell(tell) => write!(f, "the core is told {:?}", tell.told),
+            Self::DirectInput(direct) => write!(f, "direct input {:?}", direct.input),
         }
     }
 }
 
-impl fmt::Display for Poke {
+impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Live => f.write_str("good news"),
-            Self::Suspicion(failure) => write!(f, "bad news ({failure})"),
+            Self::Live => f.write_str("traffic"),
+            Self::Suspicion(failure) => write!(f, "suspicion ({failure})"),
             Self::Lost(client, failure) => {
                 write!(f, "client #{} lost ({failure})", client.number())
             }
             Self::Shutdown => f.write_str("shutdown"),
             Self::Drop => f.write_str("handle dropped"),
-            Self::Look => f.write_str("look"),
+            Self::ReadReadiness => f.write_str("readiness read"),
         }
     }
+}
+
+/// Returns the heading of a step.
+pub(super) fn heading(now: Duration, stimulus: &Stimulus) -> String {
+    format!("at {}: {stimulus}", millis(now))
 }

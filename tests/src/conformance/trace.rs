@@ -1,4 +1,4 @@
-//! A trace: what a supervisor was told and did, as text that can be compared byte for byte.
+//! A trace: the inputs and actions of a supervisor, as text that can be compared byte for byte.
 
 use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
@@ -7,26 +7,24 @@ use livebus_core::{Action, ClientId, Event, Failure, Report};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
-use super::step::Stimulus;
-
-/// One step of a trace: what came, what it led to, and how things stand then.
+/// One step of a trace: the stimulus, what it led to, and the state after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scene {
-    /// What came, and when.
+pub struct StepTrace {
+    /// The stimulus, and when it came.
     pub heading: String,
-    /// What whoever asked while the executor was blocked, or when the step was just that, was told.
-    pub looks: Vec<String>,
-    /// What went into the supervisor and what came out, in order.
+    /// The results of the readiness reads, of this step or while the executor was blocked.
+    pub readiness_reads: Vec<String>,
+    /// The inputs and the actions of the supervisor, in order.
     pub entries: Vec<String>,
-    /// What subscribers were told.
+    /// The changes that were published to subscribers.
     pub published: Vec<String>,
-    /// How things stand.
+    /// The state after the step.
     pub state: String,
 }
 
-impl Scene {
+impl StepTrace {
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let indented = [&self.looks, &self.entries, &self.published];
+        let indented = [&self.readiness_reads, &self.entries, &self.published];
         std::iter::once(self.heading.clone())
             .chain(
                 indented
@@ -38,38 +36,38 @@ impl Scene {
     }
 }
 
-/// How things stand after a step.
+/// The state after a step.
 pub(super) struct State {
     pub(super) report: Report,
     pub(super) ready: bool,
-    pub(super) promise: Promise,
-    pub(super) under_way: Vec<String>,
+    pub(super) heartbeat: HeartbeatDeadline,
+    pub(super) in_flight: Vec<String>,
     pub(super) discarded: Vec<ClientId>,
     pub(super) ended: bool,
 }
 
-/// What the heartbeat promises.
-pub(super) enum Promise {
-    /// There is no handle to ask.
+/// The deadline of the loop's heartbeat.
+pub(super) enum HeartbeatDeadline {
+    /// There is no handle that could return it.
     NoHandle,
-    /// To be back when something happens.
-    Event,
-    /// To be back then.
+    /// None: the loop wakes only when something happens.
+    None,
+    /// The loop wakes at this instant at the latest.
     At(Instant),
 }
 
-impl Promise {
-    /// What a handle says, while there is one.
+impl HeartbeatDeadline {
+    /// Returns what the handle returns, while there is one.
     pub(super) const fn new(has_handle: bool, next: Option<Instant>) -> Self {
         match (has_handle, next) {
             (false, _) => Self::NoHandle,
-            (true, None) => Self::Event,
+            (true, None) => Self::None,
             (true, Some(at)) => Self::At(at),
         }
     }
 }
 
-/// Writes instants as milliseconds since the beginning.
+/// Formats instants as milliseconds since the beginning.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Writer {
     pub(super) began: Instant,
@@ -86,9 +84,9 @@ impl Writer {
     pub(super) fn entry(self, at: Instant, entry: &Entry) -> String {
         let at = self.at(at);
         match entry {
-            Entry::Event(event) => format!("told at {at}: {}", self.event(event)),
-            Entry::Timeout => format!("told at {at}: time passed"),
-            Entry::Action(action) => format!("does at {at}: {}", self.action(action)),
+            Entry::Event(event) => format!("input at {at}: {}", self.event(event)),
+            Entry::Timeout => format!("input at {at}: time"),
+            Entry::Action(action) => format!("action at {at}: {}", self.action(action)),
         }
     }
 
@@ -98,27 +96,27 @@ impl Writer {
         format!("published at {at}: from {from} to {}", self.report(report))
     }
 
-    pub(super) fn look(self, at: Instant, ready: bool) -> String {
+    pub(super) fn readiness_read(self, at: Instant, ready: bool) -> String {
         let ready = if ready { "ready" } else { "not ready" };
-        format!("{} look: {ready}", self.at(at))
+        format!("readiness read at {}: {ready}", self.at(at))
     }
 
     pub(super) fn state(self, state: &State) -> String {
         let numbers: Vec<u64> = state.discarded.iter().map(|id| id.number()).collect();
         let mut text = format!(
-            "then: {}; ready: {}",
+            "state: {}; ready: {}",
             self.report(&state.report),
             state.ready
         );
-        let promise = match state.promise {
-            Promise::NoHandle => "no handle".to_owned(),
-            Promise::Event => "promises none".to_owned(),
-            Promise::At(at) => format!("promises {}", self.at(at)),
+        let heartbeat = match state.heartbeat {
+            HeartbeatDeadline::NoHandle => "no handle".to_owned(),
+            HeartbeatDeadline::None => "no heartbeat deadline".to_owned(),
+            HeartbeatDeadline::At(at) => format!("heartbeat deadline {}", self.at(at)),
         };
         let _infallible = write!(
             text,
-            "; {promise}; under way: [{}]; discarded: {numbers:?}; ended: {}",
-            state.under_way.join(", "),
+            "; {heartbeat}; in flight: [{}]; discarded: {numbers:?}; ended: {}",
+            state.in_flight.join(", "),
             state.ended
         );
         text
@@ -127,16 +125,16 @@ impl Writer {
     fn event(self, event: &Event) -> String {
         match event {
             Event::StartAnswered { id, result } => {
-                format!("start #{} {}", id.number(), Shown(result))
+                format!("start #{} {}", id.number(), ResultText(result))
             }
             Event::LivenessAnswered { id, result } => {
-                format!("liveness #{} {}", id.number(), Shown(result))
+                format!("liveness #{} {}", id.number(), ResultText(result))
             }
             Event::RegistrationAnswered { id, result } => {
-                format!("registration #{} {}", id.number(), Shown(result))
+                format!("registration #{} {}", id.number(), ResultText(result))
             }
             Event::StopAnswered { id, result } => {
-                format!("stop #{} {}", id.number(), Shown(result))
+                format!("stop #{} {}", id.number(), ResultText(result))
             }
             Event::Live { at } => format!("live at {}", self.at(*at)),
             Event::Suspicion(failure) => format!("suspicion of {failure}"),
@@ -198,17 +196,17 @@ impl Writer {
             "{status} ({cause}), warning {}, since {}, evidence {}, lease {}, attempt {attempt}",
             warning.map_or("none".to_owned(), |failure| failure.to_string()),
             self.at(*since),
-            self.maybe(*evidence),
-            self.maybe(*lease),
+            self.at_or_none(*evidence),
+            self.at_or_none(*lease),
         )
     }
 
-    fn maybe(self, at: Option<Instant>) -> String {
+    fn at_or_none(self, at: Option<Instant>) -> String {
         at.map_or("none".to_owned(), |at| self.at(at))
     }
 }
 
-/// Whole milliseconds as such, everything else to the nanosecond.
+/// Formats whole milliseconds as an integer, everything else with nanoseconds.
 pub(super) fn millis(elapsed: Duration) -> String {
     let (millis, nanos) = (elapsed.as_millis(), elapsed.as_nanos() % 1_000_000);
     if nanos == 0 {
@@ -218,14 +216,9 @@ pub(super) fn millis(elapsed: Duration) -> String {
     }
 }
 
-/// How a step is headed.
-pub(super) fn heading(now: Duration, stimulus: &Stimulus) -> String {
-    format!("at {}: {stimulus}", millis(now))
-}
+struct ResultText<'a>(&'a Result<(), Failure>);
 
-struct Shown<'a>(&'a Result<(), Failure>);
-
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ResultText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Ok(()) => f.write_str("succeeded"),
@@ -234,10 +227,10 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Where two traces part, with what led there; nothing when they are the same to the byte.
-pub(super) fn first_difference(expected: &[Scene], actual: &[Scene]) -> Option<String> {
-    const BEFORE: usize = 12;
-    let lines = |scenes: &[Scene]| scenes.iter().flat_map(Scene::lines).collect::<Vec<_>>();
+/// Returns the first difference of two traces with the lines before it; `None` when they are equal byte for byte.
+pub(super) fn first_difference(expected: &[StepTrace], actual: &[StepTrace]) -> Option<String> {
+    const LINES_BEFORE: usize = 12;
+    let lines = |traces: &[StepTrace]| traces.iter().flat_map(StepTrace::lines).collect::<Vec<_>>();
     let (expected, actual) = (lines(expected), lines(actual));
     if expected == actual {
         return None;
@@ -247,9 +240,9 @@ pub(super) fn first_difference(expected: &[Scene], actual: &[Scene]) -> Option<S
         .zip(&actual)
         .take_while(|(a, b)| a == b)
         .count();
-    let from = same.saturating_sub(BEFORE);
+    let from = same.saturating_sub(LINES_BEFORE);
     let nothing = "(nothing)".to_owned();
-    let mut text = "the traces part here:\n".to_owned();
+    let mut text = "the traces differ here:\n".to_owned();
     for line in &expected[from..same] {
         let _infallible = writeln!(text, "  {line}");
     }
@@ -257,7 +250,7 @@ pub(super) fn first_difference(expected: &[Scene], actual: &[Scene]) -> Option<S
     let actual = actual.get(same).unwrap_or(&nothing);
     let _infallible = write!(
         text,
-        "- {expected}\n+ {actual}\n(- by hand, + by the runner)"
+        "- {expected}\n+ {actual}\n(- reference driver, + runner)"
     );
     Some(text)
 }

@@ -14,15 +14,15 @@ use super::page::{Block, Marker, Page};
 use super::project::{Project, build};
 use super::session::Session;
 use crate::apache_kafka::{KafkaNode, NodeOptions, availability};
-use crate::is_asked_for;
+use crate::is_enabled;
 
-/// The port of the Kafka that a block may need.
+/// The port of the Kafka broker that a block may need.
 const KAFKA_PORT: u16 = 9092;
 
-/// How long that Kafka may take to start.
-const KAFKA_START: Duration = Duration::from_mins(1);
+/// The maximum time for the start of that broker.
+const KAFKA_START_LIMIT: Duration = Duration::from_mins(1);
 
-/// Runs and builds what pages show.
+/// Runs and builds the blocks of pages.
 #[derive(Debug)]
 pub struct Checker {
     clone: PathBuf,
@@ -32,14 +32,14 @@ pub struct Checker {
     kafka: Option<KafkaNode>,
 }
 
-/// What became of a block.
+/// The outcome of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its commands did what is promised.
+    /// Its commands succeeded with the expected output.
     Ran,
     /// It built.
     Built,
-    /// `.ci/run` has its commands.
+    /// `.ci/run` runs its commands.
     RunByCi,
     /// It was not run, for this reason.
     NotRun(String),
@@ -47,23 +47,23 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// What became of the blocks of a page.
+/// The outcomes of the blocks of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The page's path.
     pub page: String,
-    /// How many blocks the page has, counted by its fences.
+    /// The number of blocks of the page, counted by its fences.
     pub fences: usize,
     /// The line of each block that was found, and its outcome.
     pub outcomes: Vec<(usize, Outcome)>,
 }
 
 impl Checker {
-    /// A checker whose commands run in `clone`, and whose packages are written to `packages`. All of them build into `target`, which
-    /// must not be the folder of another work tree: cargo would take its files for theirs.
+    /// Creates a checker whose commands run in `clone`, and whose packages are written to `packages`. All of them build into
+    /// `target`, which must not be the folder of another work tree: cargo would confuse their files.
     ///
-    /// Packages get the versions of the clone's `Cargo.lock`, so that a release of somebody else breaks no check; `newest`: those
-    /// that cargo finds when there is no such file.
+    /// Packages use the versions of the clone's `Cargo.lock`, so that a new release of a dependency breaks no check; with
+    /// `newest` they use those that cargo finds without that file.
     ///
     /// # Errors
     ///
@@ -101,9 +101,9 @@ impl Checker {
             Some(Marker::RunByCi) => return self.run_by_ci(block),
             Some(Marker::NeedsKafka) => {
                 if let Err(reason) = availability()
-                    && !is_asked_for("LIVEBUS_REQUIRE_KAFKA")
+                    && !is_enabled("LIVEBUS_REQUIRE_KAFKA")
                 {
-                    return Ok(Outcome::NotRun(format!("it needs Kafka, and {reason}")));
+                    return Ok(Outcome::NotRun(format!("it needs Kafka: {reason}")));
                 }
                 self.start_kafka()?;
             }
@@ -113,10 +113,10 @@ impl Checker {
             "console" => self.run(block),
             "rust" => {
                 let manifest = manifest_above(page, index)
-                    .context("no `toml` block above it says on what it depends")?;
+                    .context("no `toml` block above it names its dependencies")?;
                 self.build(&manifest.text, &block.text)
             }
-            // It is built with the `rust` blocks below it, if there are any.
+            // It is built with the `rust` blocks below it.
             "toml" if has_source_below(page, index) => Ok(Outcome::Built),
             "toml" => self.build(&block.text, ""),
             other => Ok(Outcome::Failed(format!(
@@ -145,8 +145,8 @@ impl Checker {
         let script = fs::read_to_string(self.clone.join(".ci/run"))?;
         for command in commands(&block.text)? {
             let is_run = script.lines().any(|line| {
-                let behind = line.trim().strip_prefix(&command.text);
-                behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(" 2>&1 |"))
+                let rest = line.trim().strip_prefix(&command.text);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" 2>&1 |"))
             });
             ensure!(is_run, "`.ci/run` does not run `{}`", command.text);
         }
@@ -160,7 +160,7 @@ impl Checker {
                 ..NodeOptions::default()
             })?;
             node.start()?;
-            node.wait_until_it_answers(KAFKA_START)?;
+            node.wait_until_it_answers(KAFKA_START_LIMIT)?;
             self.kafka = Some(node);
         }
         Ok(())
@@ -180,7 +180,8 @@ fn has_source_below(page: &Page, index: usize) -> bool {
         .any(|block| block.language == "rust")
 }
 
-/// The variables of a person who has just cloned the repository, but for one target folder, which saves building everything again.
+/// Returns the environment of a user who has just cloned the repository, except for one target folder, which saves building
+/// everything again.
 fn environment(
     target: &Path,
     installed: &Path,
@@ -195,7 +196,7 @@ fn environment(
         ("NO_COLOR", "1".into()),
         ("PATH", path),
     ];
-    // What `cargo run` says about this program, and what would change what livebus does.
+    // The variables that `cargo run` sets for this program, and those that change the behavior of livebus.
     let unset = env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         ["CARGO_PKG_", "CARGO_MANIFEST_", "LIVEBUS_"]
@@ -209,7 +210,7 @@ fn environment(
 }
 
 impl Report {
-    /// What is wrong with the page, one entry for each fault.
+    /// Returns the failures of the page.
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
         let mut failures: Vec<String> = self
@@ -222,7 +223,7 @@ impl Report {
             .collect();
         if self.fences != self.outcomes.len() {
             failures.push(format!(
-                "{}: its fences make {} blocks, but {} were found",
+                "{}: {} blocks by its fences, but {} were found",
                 self.page,
                 self.fences,
                 self.outcomes.len()

@@ -13,8 +13,8 @@ use super::REPORTS;
 
 /// A folder outside of every workspace, with a clone of one repository in `livebus/`.
 ///
-/// It is at the same place each time, so that what cargo built for one clone is replaced by what it builds for the next, and it is
-/// locked while this value lives.
+/// Its path is the same each time, so that cargo replaces what it built for the clone before. It is locked while this value
+/// lives.
 #[derive(Debug)]
 pub struct Checkout {
     folder: PathBuf,
@@ -22,11 +22,11 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Clones the commit that is checked out in `repository`. Waits for whoever checks the same repository.
+    /// Clones the commit that is checked out in `repository`. Waits while another process checks the same repository.
     ///
     /// # Errors
     ///
-    /// When git or the file system refuses.
+    /// When git or the file system fails.
     pub fn new(repository: &Path) -> anyhow::Result<Self> {
         let repository = repository.canonicalize()?;
         let mut hasher = DefaultHasher::new();
@@ -55,32 +55,32 @@ impl Checkout {
         Ok(checkout)
     }
 
-    /// Whether `repository` has changes that are in no commit, which no clone has.
+    /// Returns whether `repository` has uncommitted changes, which a clone does not have.
     ///
     /// # Errors
     ///
-    /// When git refuses.
+    /// When git fails.
     pub fn is_behind(repository: &Path) -> anyhow::Result<bool> {
         Ok(!git(repository, &["status", "--porcelain"])?.is_empty())
     }
 
-    /// The clone.
+    /// Returns the path of the clone.
     #[must_use]
     pub fn clone_path(&self) -> PathBuf {
         self.folder.join("livebus")
     }
 
-    /// The folder that the clone is in: its neighbours are packages outside of the workspace.
+    /// Returns the folder that contains the clone. Packages beside the clone are outside of the workspace.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The paths of all Markdown files of the commit, but for those that report ([`REPORTS`]).
+    /// Returns the paths of all Markdown files of the commit, except those that report ([`REPORTS`]).
     ///
     /// # Errors
     ///
-    /// When git refuses.
+    /// When git fails.
     pub fn pages(&self) -> anyhow::Result<Vec<String>> {
         let files = git(&self.clone_path(), &["ls-files", "*.md"])?;
         let pages = files.lines().filter(|page| !REPORTS.contains(page));
@@ -91,7 +91,7 @@ impl Checkout {
     ///
     /// # Errors
     ///
-    /// When git or the file system refuses.
+    /// When git or the file system fails.
     pub fn clean(&self) -> anyhow::Result<()> {
         git(&self.clone_path(), &["reset", "--quiet", "--hard"])?;
         git(&self.clone_path(), &["clean", "-ffdxq"])?;
@@ -113,12 +113,12 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        // What is left behind is removed by the next one.
+        // The next checkout removes what is left.
         let _ = self.empty(|_| true);
     }
 }
 
-/// What `git` writes when it is run in `folder`.
+/// Runs `git` in `folder` and returns its output.
 fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("git")
         .args(arguments)

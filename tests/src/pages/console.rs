@@ -1,16 +1,16 @@
-//! The commands of a `console` block, and whether an output has what was promised.
+//! The commands of a `console` block, and the comparison of an output with the expected lines.
 
 use anyhow::bail;
 
 /// One command of a `console` block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
-    /// What bash receives.
+    /// The input of bash.
     pub(super) text: String,
-    /// Whether it goes on while the next ones run.
+    /// Whether it continues while the next commands run.
     pub(super) in_background: bool,
-    /// The lines below it.
-    pub(super) promised: Vec<String>,
+    /// The lines below it, which its output must contain.
+    pub(super) expected: Vec<String>,
 }
 
 /// Reads the commands of a block.
@@ -33,12 +33,12 @@ pub(super) fn commands(block: &str) -> anyhow::Result<Vec<Command>> {
             commands.push(Command {
                 in_background: text.ends_with(" &"),
                 text,
-                promised: Vec::new(),
+                expected: Vec::new(),
             });
         } else if let Some(command) = commands.last_mut() {
-            command.promised.push(line.trim_end().to_owned());
+            command.expected.push(line.trim_end().to_owned());
         } else {
-            bail!("the block begins with {line:?}, which is no command: write `$ command`");
+            bail!("the block begins with {line:?}, which is not a command: write `$ command`");
         }
     }
     if commands.is_empty() {
@@ -47,21 +47,21 @@ pub(super) fn commands(block: &str) -> anyhow::Result<Vec<Command>> {
     Ok(commands)
 }
 
-/// The first of the `promised` lines that is not in `output` behind the ones before it.
-pub(super) fn first_missing<'a>(promised: &'a [String], output: &str) -> Option<&'a str> {
+/// Returns the first of the `expected` lines that is not in `output` after the ones before it.
+pub(super) fn first_missing<'a>(expected: &'a [String], output: &str) -> Option<&'a str> {
     let mut lines = output.lines();
-    promised
+    expected
         .iter()
         .map(String::as_str)
-        .filter(|promise| *promise != ANYTHING && !promise.is_empty())
-        .find(|promise| !lines.any(|line| matches(promise, line.trim_end())))
+        .filter(|line| *line != ANYTHING && !line.is_empty())
+        .find(|expected| !lines.any(|line| matches(expected, line.trim_end())))
 }
 
-/// What stands for any text in a promised line.
+/// The placeholder for any text in an expected line.
 const ANYTHING: &str = "...";
 
-fn matches(promise: &str, line: &str) -> bool {
-    let mut parts = promise.split(ANYTHING);
+fn matches(expected: &str, line: &str) -> bool {
+    let mut parts = expected.split(ANYTHING);
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = line.strip_prefix(first) else {
         return false;
@@ -71,10 +71,10 @@ fn matches(promise: &str, line: &str) -> bool {
         return rest.is_empty();
     };
     for part in parts {
-        let Some((_, behind)) = rest.split_once(part) else {
+        let Some((_, after)) = rest.split_once(part) else {
             return false;
         };
-        rest = behind;
+        rest = after;
     }
     rest.ends_with(last)
 }
@@ -84,37 +84,37 @@ mod tests {
     use super::{Command, commands, first_missing, matches};
 
     #[test]
-    fn a_command_has_the_lines_below_it_and_continues_behind_a_backslash() {
-        let command = |text: &str, in_background, promised: &[&str]| Command {
+    fn command_has_the_lines_below_it_and_continues_after_a_backslash() {
+        let command = |text: &str, in_background, expected: &[&str]| Command {
             text: text.to_owned(),
             in_background,
-            promised: promised.iter().map(|&line| line.to_owned()).collect(),
+            expected: expected.iter().map(|&line| line.to_owned()).collect(),
         };
         let block = "$ serve &\nready\n$ echo one \\\n    two\none two\n$ true && true\n";
-        let expected = [
+        let parsed = [
             command("serve &", true, &["ready"]),
             command("echo one \\\n    two", false, &["one two"]),
             command("true && true", false, &[]),
         ];
-        assert_eq!(commands(block).expect("it is well formed"), expected);
+        assert_eq!(commands(block).expect("it is well formed"), parsed);
     }
 
     #[test]
-    fn a_block_that_begins_with_output_is_refused() {
+    fn block_that_begins_with_output_is_rejected() {
         assert!(commands("cargo run\n").is_err());
         assert!(commands("").is_err());
     }
 
     #[test]
-    fn promised_lines_must_come_whole_and_in_order() {
-        let promised = ["one", "...", "three"].map(str::to_owned);
-        assert_eq!(first_missing(&promised, "zero\none\ntwo\nthree\n"), None);
-        assert_eq!(first_missing(&promised, "three\none\n"), Some("three"));
-        assert_eq!(first_missing(&promised, "one and more\n"), Some("one"));
+    fn expected_lines_must_appear_whole_and_in_order() {
+        let expected = ["one", "...", "three"].map(str::to_owned);
+        assert_eq!(first_missing(&expected, "zero\none\ntwo\nthree\n"), None);
+        assert_eq!(first_missing(&expected, "three\none\n"), Some("three"));
+        assert_eq!(first_missing(&expected, "one and more\n"), Some("one"));
     }
 
     #[test]
-    fn dots_stand_for_any_text_in_a_line() {
+    fn dots_match_any_text_in_a_line() {
         assert!(matches("took ... ms", "took 12 ms"));
         assert!(matches("... Running ...", "12:00 bus Running (answered)"));
         assert!(matches("exact", "exact"));

@@ -3,14 +3,14 @@
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use thiserror::Error;
 
-/// A Markdown page: all its blocks of code, in order.
+/// A Markdown page, with all its blocks of code in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Its path in the repository.
     pub path: String,
     /// Its blocks.
     pub blocks: Vec<Block>,
-    /// How many blocks there are by a count of the lines that open or close one: an independent check of `blocks`.
+    /// The number of blocks, counted by the lines that open or close one: an independent check of `blocks`.
     pub fences: usize,
 }
 
@@ -19,15 +19,15 @@ pub struct Page {
 pub struct Block {
     /// The line of the page on which it begins, from 1.
     pub line: usize,
-    /// The word behind the opening fence; empty if there is none.
+    /// The word after the opening fence; empty if there is none.
     pub language: String,
-    /// What is between the fences.
+    /// The text between the fences.
     pub text: String,
-    /// What the comment directly before it says.
+    /// The comment directly before it.
     pub marker: Option<Marker>,
 }
 
-/// What a comment says about the block below it.
+/// A comment about the block below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
     /// `<!-- not run: REASON -->`
@@ -84,7 +84,7 @@ impl Page {
             } else if event != Event::Start(Tag::HtmlBlock)
                 && event != Event::End(TagEnd::HtmlBlock)
             {
-                // Whatever else is between a comment and a block parts them.
+                // Anything else between a comment and a block separates them.
                 marker = None;
             }
         }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_belongs_to_the_block_directly_below_it() {
+    fn marker_belongs_to_the_block_directly_below_it() {
         let page = parse(
             "<!-- not run: takes an hour -->\n```console\n$ slow\n```\n\n<!-- needs kafka -->\n\nText.\n\n```console\n$ true\n```\n",
         );
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_without_a_reason_is_an_error() {
+    fn marker_without_a_reason_is_an_error() {
         let error = Page::parse("page.md", "\n<!-- not run: -->\n```console\n$ a\n```\n");
         let expected = PageError::NoReason {
             path: "page.md".to_owned(),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indented_block_is_a_block_without_a_language() {
+    fn indented_block_is_a_block_without_a_language() {
         let page = parse("Text.\n\n    $ true\n");
         let languages: Vec<_> = page.blocks.iter().map(|block| &block.language).collect();
         assert_eq!(languages, [""]);

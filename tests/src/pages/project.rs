@@ -1,4 +1,4 @@
-//! The package that a manifest and a source of a page make.
+//! A package made of a manifest and a source of a page.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +17,7 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// The package of a `toml` block and a `rust` block. A manifest without `[package]` gets the one that `cargo new` writes.
+    /// Creates the package of a `toml` block and a `rust` block. A manifest without `[package]` gets the one of `cargo new`.
     pub(super) fn new(manifest: &str, source: &str) -> Self {
         let manifest = if manifest.contains("[package]") {
             manifest.to_owned()
@@ -32,12 +32,12 @@ impl Project {
         }
     }
 
-    /// Writes it into a folder with its name below `folder`, in the place of a package of that name. With `lock`, that file is its
-    /// `Cargo.lock` to begin with.
+    /// Writes it into a folder with its name below `folder`, and replaces an earlier package of that name. With `lock`, that file
+    /// becomes its first `Cargo.lock`.
     ///
     /// # Errors
     ///
-    /// When it has no name, or the file system refuses.
+    /// When it has no name, or cannot be written.
     pub(super) fn write(&self, folder: &Path, lock: Option<&Path>) -> anyhow::Result<PathBuf> {
         let name = self.name().context("the manifest names no package")?;
         let package = folder.join(name);
@@ -60,16 +60,16 @@ impl Project {
 
     fn name(&self) -> Option<&str> {
         let (_, package) = self.manifest.split_once("[package]")?;
-        let (_, behind) = package.split_once("name = \"")?;
-        behind.split('"').next()
+        let (_, after) = package.split_once("name = \"")?;
+        after.split('"').next()
     }
 }
 
-/// Builds the package in `folder`, with these variables set (`None`: unset).
+/// Builds the package in `folder`, with these environment variables set (`None`: unset).
 ///
 /// # Errors
 ///
-/// When it does not build, or with a warning.
+/// When it does not build, or builds with a warning.
 pub(super) fn build(
     folder: &Path,
     environment: &[(OsString, Option<OsString>)],
@@ -86,11 +86,11 @@ pub(super) fn build(
         };
     }
     let output = cargo.output().context("cannot run cargo")?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stderr);
     ensure!(
-        output.status.success() && !said.lines().any(|line| line.starts_with("warning")),
-        "it does not build, or with warnings:\n{}",
-        tail(&said)
+        output.status.success() && !text.lines().any(|line| line.starts_with("warning")),
+        "it does not build, or builds with warnings:\n{}",
+        tail(&text)
     );
     Ok(())
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::Project;
 
     #[test]
-    fn a_manifest_without_a_package_gets_that_of_cargo_new() {
+    fn manifest_without_a_package_gets_that_of_cargo_new() {
         let project = Project::new("[dependencies]\n", "");
         assert_eq!(project.name(), Some("my-service"));
         let whole = "[package]\nname = \"other\"\n\n[dependencies]\n";

@@ -1,4 +1,4 @@
-//! A bash that runs the commands of one block, one after the other.
+//! A bash session that runs the commands of one block, one after the other.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,23 +16,23 @@ use tempfile::TempDir;
 use super::console::{Command, first_missing};
 use crate::apache_kafka::is_running;
 
-/// How long a command may take. The longest builds the program with link-time optimization.
+/// The maximum time of a command. The slowest builds the program with link-time optimization.
 const MAX_COMMAND: Duration = Duration::from_mins(20);
 
-/// How long what runs in the background may take to end after SIGTERM.
+/// The maximum time in which background commands must end after SIGTERM.
 const MAX_END: Duration = Duration::from_secs(30);
 
-/// How often an output is read again while a promised line is missing.
+/// The interval at which an output is read again while an expected line is missing.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Each background job has its own process group (`set -m`), so that `kill %1` reaches all of it, as in a terminal. When the input
-/// ends, also because we were killed, all jobs receive SIGTERM.
+/// Each background job has its own process group (`set -m`), so that `kill %1` reaches all of it, as in a terminal. When the
+/// input ends, also because this process was killed, all jobs receive SIGTERM.
 const PRELUDE: &str = r#"
 set -m
 trap 'for job in $(jobs -p); do kill -TERM -- "-$job" 2>/dev/null; done; wait' EXIT
 "#;
 
-/// A running bash, in a session (of processes) of its own.
+/// A running bash, in a process session of its own.
 #[derive(Debug)]
 pub(super) struct Session {
     bash: Child,
@@ -43,7 +43,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts bash in `folder`, with these variables set (`None`: unset).
+    /// Starts bash in `folder`, with these environment variables set (`None`: unset).
     ///
     /// # Errors
     ///
@@ -65,13 +65,13 @@ impl Session {
             };
         }
         let mut bash = program.spawn().context("cannot run bash with setsid")?;
-        let answers = BufReader::new(bash.stdout.take().context("it was piped")?);
+        let answers = BufReader::new(bash.stdout.take().context("its output is piped")?);
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new()
             .name("answers".to_owned())
             .spawn(move || {
                 for answer in answers.lines().map_while(Result::ok) {
-                    // Read to the end, also when nobody listens.
+                    // Read to the end, even without a receiver.
                     let _ = sender.send(answer);
                 }
             })?;
@@ -86,11 +86,11 @@ impl Session {
         Ok(session)
     }
 
-    /// Runs one command and compares its output with what was promised.
+    /// Runs one command and compares its output with the expected lines.
     ///
     /// # Errors
     ///
-    /// When it fails, takes too long, or its output lacks a promised line; with the end of the output.
+    /// When it fails, takes too long, or its output lacks an expected line; with the end of the output.
     pub(super) fn run(&mut self, command: &Command) -> anyhow::Result<()> {
         self.commands += 1;
         let output = self.outputs.path().join(self.commands.to_string());
@@ -102,41 +102,45 @@ impl Session {
             quoted(&output.display().to_string()),
         ))?;
         let answer = self.answers.recv_timeout(MAX_COMMAND);
-        let said = || -> anyhow::Result<String> {
+        let read_output = || -> anyhow::Result<String> {
             Ok(String::from_utf8_lossy(&fs::read(&output)?).into_owned())
         };
         let Ok(answer) = answer else {
             bail!(
                 "`{}` has not ended within {MAX_COMMAND:?}:\n{}",
                 command.text,
-                tail(&said()?)
+                tail(&read_output()?)
             );
         };
         if command.in_background {
-            return wait_for(command, answer.parse().context("no process id")?, said);
+            return wait_for(
+                command,
+                answer.parse().context("no process id")?,
+                read_output,
+            );
         }
-        let said = said()?;
+        let text = read_output()?;
         ensure!(
             answer == "0",
             "`{}` ended with status {answer}:\n{}",
             command.text,
-            tail(&said)
+            tail(&text)
         );
-        if let Some(missing) = first_missing(&command.promised, &said) {
+        if let Some(missing) = first_missing(&command.expected, &text) {
             bail!(
                 "the output of `{}` lacks {missing:?}:\n{}",
                 command.text,
-                tail(&said)
+                tail(&text)
             );
         }
         Ok(())
     }
 
-    /// Ends what runs in the background (SIGTERM) and waits until all processes of the session are gone.
+    /// Ends the background commands (SIGTERM) and waits until all processes of the session are gone.
     ///
     /// # Errors
     ///
-    /// When one of them has not ended in time; it is killed then.
+    /// When one of them has not ended in time; it is then killed.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
         self.input = None;
         let deadline = Instant::now() + MAX_END;
@@ -154,7 +158,7 @@ impl Session {
         input.write_all(text.as_bytes()).context("bash has ended")
     }
 
-    /// The processes of the session, but for bash (Linux; elsewhere there are none to be found).
+    /// Returns the processes of the session, except bash (on Linux; elsewhere none).
     fn members(&self) -> Vec<u32> {
         let session = self.bash.id();
         let Ok(entries) = fs::read_dir("/proc") else {
@@ -172,7 +176,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         for id in self.members() {
             let id = i32::try_from(id).ok().and_then(Pid::from_raw);
-            // An error could only mean that it has ended.
+            // An error can only mean that it has ended.
             let _ = id.map(|id| kill_process(id, Signal::KILL));
         }
         let _ = self.bash.kill();
@@ -180,24 +184,24 @@ impl Drop for Session {
     }
 }
 
-/// Waits for the promised lines of a command that goes on in the background.
+/// Waits for the expected lines of a background command.
 fn wait_for(
     command: &Command,
     process: u32,
-    said: impl Fn() -> anyhow::Result<String>,
+    read_output: impl Fn() -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + MAX_COMMAND;
     loop {
-        // Asked first: what it wrote before it ended is read below.
+        // Checked first, so that everything that it wrote before it ended is read below.
         let has_ended = !is_running(process);
-        let so_far = said()?;
-        let Some(missing) = first_missing(&command.promised, &so_far) else {
+        let so_far = read_output()?;
+        let Some(missing) = first_missing(&command.expected, &so_far) else {
             return Ok(());
         };
         let end = if has_ended {
-            "it ended".to_owned()
+            "it has ended".to_owned()
         } else if Instant::now() >= deadline {
-            format!("{MAX_COMMAND:?} went by")
+            format!("{MAX_COMMAND:?} have passed")
         } else {
             thread::sleep(POLL_INTERVAL);
             continue;
@@ -210,7 +214,7 @@ fn wait_for(
     }
 }
 
-/// The session of a process: "4711 (the name) S parent group session ...".
+/// Returns the session of a process: "4711 (the name) S parent group session ...".
 fn session_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit(')')
@@ -225,7 +229,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The last lines of an output.
+/// Returns the last lines of an output.
 pub(super) fn tail(output: &str) -> String {
     const LINES: usize = 40;
     let lines: Vec<&str> = output.lines().collect();

@@ -13,4 +13,6 @@ pub mod rng;
 pub mod simulation;
 pub mod voltha;
 
+mod leave_out;
+mod operation;
 mod reference;

@@ -1,59 +1,63 @@
-//! The preset with the original's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), against an
+//! Compares the preset with the original's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), with an
 //! independent transcription of the original's loop.
 //!
-//! The two play the same random worlds and are compared at every instant: the status, when starts go out, when liveness
-//! messages go out. Every difference is one of a [list](Difference), each is recognised by the [situation](Mended::situation) in
-//! which it is in play, and each is a row in `docs/differences.md`. Where none is in play, the two must do exactly the same.
+//! The two run in the same random environments and are compared at every instant: the status, when starts are sent,
+//! when liveness messages are sent. Every difference is one of a [list](Difference). Each of them is recognised by the
+//! [situation](Adapted::situation) in which it applies, and has a row in `docs/differences.md`. Where none applies, the two must do
+//! exactly the same.
 //!
-//! So what is shown is: the preset is the original with these differences and no other, as far as worlds reach. They do not
-//! reach everywhere: timers fire on time, evidence is told at once, there are no handlers, and no two things happen at the
+//! So this shows: the preset is the original with these differences and no other, as far as the environments reach. They do not
+//! reach everything: timers fire on time, evidence is delivered at once, there are no handlers, and no two things happen at the
 //! same instant, where Go would choose at random.
 
+mod adapted;
 mod command;
 mod difference;
 mod differential;
-mod mended;
+mod environment;
+mod failure;
+mod shrink;
 mod side;
-mod story;
 mod transcription;
-mod trouble;
-mod world;
 
 use std::fmt;
 
+pub use adapted::{Adapted, Occurrence};
 pub use command::{Args, run};
 pub use difference::Difference;
-pub use differential::{Line, Tally, Unexplained, play};
-pub use mended::{Happening, Mended};
-pub use story::smallest;
+pub use differential::{Line, Tally, Unexplained, compare};
+pub use environment::{Bus, Environment, StartOutcome};
+pub use failure::BusFailure;
+pub use shrink::shrink;
 pub use transcription::{At, Input, Output, ServiceStatus, Text, Transcription};
-pub use trouble::Trouble;
-pub use world::{Bus, StartFate, World};
 
-/// A world that nothing explains, as small as it could be made.
+/// An environment in which something is not explained, shrunk.
 #[derive(Debug, thiserror::Error)]
-pub struct Story {
+pub struct Counterexample {
     seed: u64,
     number: u64,
-    world: World,
+    environment: Environment,
     failure: Unexplained,
 }
 
-/// Plays the worlds with these numbers.
+/// Compares the two in the environments with these numbers.
 ///
 /// # Errors
 ///
-/// [`Story`] of the first world in which something is not explained.
-pub fn check(seed: u64, numbers: impl IntoIterator<Item = u64>) -> Result<Tally, Box<Story>> {
+/// The [`Counterexample`] of the first environment in which something is not explained.
+pub fn check(
+    seed: u64,
+    numbers: impl IntoIterator<Item = u64>,
+) -> Result<Tally, Box<Counterexample>> {
     let mut tally = Tally::default();
     for number in numbers {
-        let world = World::draw(seed, number);
-        if let Err(failure) = play(&world, &mut tally) {
-            let (world, failure) = smallest(world, failure);
-            return Err(Box::new(Story {
+        let environment = Environment::draw(seed, number);
+        if let Err(failure) = compare(&environment, &mut tally) {
+            let (environment, failure) = shrink(environment, failure);
+            return Err(Box::new(Counterexample {
                 seed,
                 number,
-                world,
+                environment,
                 failure,
             }));
         }
@@ -61,16 +65,16 @@ pub fn check(seed: u64, numbers: impl IntoIterator<Item = u64>) -> Result<Tally,
     Ok(tally)
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}. The smallest story:", self.failure.what)?;
-        write!(f, "{}", self.world)?;
+        writeln!(f, "{}. The shrunk environment:", self.failure.what)?;
+        write!(f, "{}", self.environment)?;
         for line in &self.failure.log {
             writeln!(f, "{line}")?;
         }
         write!(
             f,
-            "again: cargo run --release -p livebus-verify -- voltha --seed {} --world {}",
+            "run it again: cargo run --release -p livebus-verify -- voltha --seed {} --environment {}",
             self.seed, self.number
         )
     }
@@ -93,13 +97,13 @@ impl fmt::Display for Tally {
             let name = format!("{difference:?}");
             writeln!(f, "{explained:>10} {:>7}  {name}", share(explained))?;
         }
-        let watched = self.watched.as_millis();
+        let compared = self.compared.as_millis();
         write!(
             f,
-            "{} days watched; left to itself, the original shows the same status {} of the time, and Running alone {}",
-            self.watched.as_secs() / 86_400,
-            percent(self.same_status.as_millis(), watched),
-            percent(self.running_alone.as_millis(), watched)
+            "{} days compared; the original as it is has the same status {} of the time, and is Running alone {}",
+            self.compared.as_secs() / 86_400,
+            percent(self.same_status.as_millis(), compared),
+            percent(self.running_alone.as_millis(), compared)
         )
     }
 }

@@ -1,43 +1,46 @@
-//! The golden answers of a scenario: all that the core is told and does, one thing a line, each with its millisecond.
+//! Writes the results of a scenario: all inputs and actions of the core, one per line, each with its millisecond.
 
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Cause, Event, Failure, Report};
 use livebus_runner::Entry;
 
-use crate::conformance::replay::Replay;
+use crate::conformance::environment::Environment;
+use crate::conformance::input_record::Replay;
 use crate::conformance::step::{Step, Stimulus};
 use crate::conformance::trace::{Writer, millis};
-use crate::conformance::world::World;
 
-/// So many lines that differ in nothing but their instant, at equal distances, are told in one.
-const RUN: usize = 4;
+/// From this number on, equal lines at equal distances in time are written as one.
+const MIN_RUN: usize = 4;
 
-/// What is seen in `steps`, as lines.
+/// Returns the inputs and actions of `steps`, as lines.
 ///
-/// The instant of a line is what the loop's clock says. What the core was told as of another instant says so.
-pub(super) fn golden(world: &World, steps: &[Step]) -> Vec<String> {
-    let mut replay = Replay::new(world);
+/// The instant of a line is that of the loop's clock. An input with another instant says so.
+pub(super) fn golden(environment: &Environment, steps: &[Step]) -> Vec<String> {
+    let mut replay = Replay::new(environment);
     let mut lines = Vec::new();
     for step in steps {
         replay.begin(step);
-        see(world, step, &mut replay, &mut lines);
+        write(environment, step, &mut replay, &mut lines);
     }
     in_runs(&lines)
 }
 
-/// Something that is seen, and when.
+/// A line, and its instant.
 type Line = (Duration, String);
 
-fn see(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
+fn write(environment: &Environment, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
     let writer = Writer { began: step.began };
-    let words = Words { world, writer };
+    let words = Words {
+        environment,
+        writer,
+    };
     if let Stimulus::Start = step.stimulus {
-        lines.push((step.now, "begins".to_owned()));
+        lines.push((step.now, "supervision starts".to_owned()));
     }
-    for (at, ready) in &step.looks {
+    for (at, ready) in &step.readiness_reads {
         let ready = if *ready { "ready" } else { "not ready" };
-        lines.push((*at - step.began, format!("look: {ready}")));
+        lines.push((*at - step.began, format!("readiness: {ready}")));
     }
     let mut shown = 0;
     for (at, entry) in &step.entries {
@@ -45,15 +48,15 @@ fn see(world: &World, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line
         shown += usize::from(matches!(entry, Entry::Action(Action::SetStatus(_))));
         let line = match entry {
             Entry::Event(event) => {
-                let stale = if stale { ", which is stale" } else { "" };
-                format!("{}{stale}", words.told(step.now, *at, Some(event)))
+                let stale = if stale { " (stale)" } else { "" };
+                format!("{}{stale}", words.input(step.now, *at, Some(event)))
             }
-            Entry::Timeout => words.told(step.now, *at, None),
+            Entry::Timeout => words.input(step.now, *at, None),
             Entry::Action(action) => format!("  {}", words.action(action)),
         };
         lines.push((step.now, line));
     }
-    // What no action told was told by the end of the loop.
+    // What no action published was published by the end of the loop.
     for change in step.published.iter().skip(shown) {
         let status = words.status(&change.report);
         lines.push((step.now, format!("the loop ends, {status}")));
@@ -72,9 +75,9 @@ fn in_runs(lines: &[Line]) -> Vec<String> {
             same
         });
         let run = run.count();
-        if run >= RUN && !every.is_zero() {
+        if run >= MIN_RUN && !every.is_zero() {
             let (every, at) = (millis(every), millis(*at));
-            text.push(format!("each {every} from {at}, {run} times {line}"));
+            text.push(format!("every {every} from {at}, {run} times {line}"));
             rest = &rest[run..];
         } else {
             text.push(format!("{} {line}", millis(*at)));
@@ -85,13 +88,13 @@ fn in_runs(lines: &[Line]) -> Vec<String> {
 }
 
 struct Words<'a> {
-    world: &'a World,
+    environment: &'a Environment,
     writer: Writer,
 }
 
 impl Words<'_> {
-    fn told(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
-        let what = event.map_or_else(|| "time".to_owned(), |event| self.event(at, event));
+    fn input(&self, now: Duration, at: Instant, event: Option<&Event>) -> String {
+        let what = event.map_or_else(|| "timeout".to_owned(), |event| self.event(at, event));
         if at == self.writer.began + now {
             format!("input: {what}")
         } else {
@@ -99,7 +102,7 @@ impl Words<'_> {
         }
     }
 
-    fn event(&self, told: Instant, event: &Event) -> String {
+    fn event(&self, now: Instant, event: &Event) -> String {
         match event {
             Event::StartAnswered { id, result } => {
                 format!("start #{} answered {}", id.number(), result_of(*result))
@@ -117,7 +120,7 @@ impl Words<'_> {
             Event::StopAnswered { id, result } => {
                 format!("stop #{} answered {}", id.number(), result_of(*result))
             }
-            Event::Live { at } if *at == told => "traffic".to_owned(),
+            Event::Live { at } if *at == now => "traffic".to_owned(),
             Event::Live { at } => format!("traffic seen at {}", self.writer.at(*at)),
             Event::Suspicion(failure) => format!("suspicion {failure}"),
             Event::ClientLost { client, failure } => {
@@ -161,7 +164,11 @@ impl Words<'_> {
             }
             Action::SetStatus(report) => self.status(report),
             Action::Renew { evidence, lease } => {
-                format!("renewed: evidence {}, lease {}", by(evidence), by(lease))
+                format!(
+                    "lease renewed: evidence {}, lease {}",
+                    by(evidence),
+                    by(lease)
+                )
             }
             Action::Stop { id, deadline } => {
                 format!("stop #{}, deadline {}", id.number(), by(deadline))
@@ -182,7 +189,7 @@ impl Words<'_> {
         let mut text = format!("status {status}: {}", self.cause(*cause));
         let at = |at: &Instant| self.writer.at(*at);
         let parts = [
-            warning.map(|failure| format!("warned {failure}")),
+            warning.map(|failure| format!("warning {failure}")),
             Some(format!("since {}", at(since))),
             evidence.as_ref().map(|it| format!("evidence {}", at(it))),
             lease.as_ref().map(|it| format!("lease {}", at(it))),
@@ -207,7 +214,7 @@ impl Words<'_> {
     }
 
     fn handler(&self, index: usize) -> String {
-        let (handler, _) = &self.world.handlers[index];
+        let (handler, _) = &self.environment.handlers[index];
         format!("\"{}\"", handler.name)
     }
 }

@@ -1,32 +1,36 @@
-//! Scenarios: one story a file, below `tests/scenarios/`, with golden answers that a command rewrites.
+//! Scenarios: text files below `tests/scenarios/`, one script each, with expected results that a command rewrites.
 //!
-//! A file has two parts, and a line of four dashes between them. Above stands the script: a sentence that says what is true,
-//! and what differs from a bus that does at once what it is asked, under [`plain`](super::plain) settings. Below stands what
-//! the core is told and does, in order, each with its millisecond. Blank lines and lines that begin with `#` say nothing.
+//! A file has two parts, separated by a line of four dashes. The first part is the script: a sentence that states situation and
+//! outcome, and what differs from a bus that answers every operation at once, under [`plain`](super::plain) settings. The
+//! second part lists the expected inputs and actions of the core, in order, each with its millisecond. Blank lines and lines
+//! that begin with `#` are ignored in the script.
 //!
-//! | line | what it says |
+//! | line | meaning |
 //! |---|---|
-//! | the first | the sentence; the name of the file is the same with hyphens |
+//! | the first | the sentence, which no other scenario has |
 //! | `core only: REASON` | no runner can play it |
-//! | `settings: NAME` | `plain` (if nothing is said), `defaults`, `fast` or `as in VOLTHA` |
-//! | `setting FIELD: VALUE` | one that differs; times are milliseconds, a back-off is `500 to 30000, jitter 20` |
-//! | `start: ANSWERS` | what the starts are answered, one after the other; the last answer stands for all that follow |
-//! | `liveness: ANSWERS`, `stop: ANSWERS` | the same of liveness messages and of the stop |
-//! | `handler "NAME", required: ANSWERS` | a handler, `required` or `optional`, and what its registrations are answered |
-//! | `at TIME WHAT` | what happens by itself, in the order of time |
-//! | `each TIME from TIME, N times: WHAT` | the same, N times |
-//! | `until TIME` | when the story ends |
+//! | `settings: NAME` | `plain` (the default), `defaults`, `fast` or `as in VOLTHA` |
+//! | `setting FIELD: VALUE` | one field of the settings; times are milliseconds, a back-off is `500 to 30000, jitter 20` |
+//! | `start: ANSWERS` | the answers of the starts, one after the other; the last one repeats |
+//! | `liveness: ANSWERS`, `stop: ANSWERS` | the same for liveness messages and for the stop |
+//! | `handler "NAME", required: ANSWERS` | a handler, `required` or `optional`, and the answers of its registrations |
+//! | `at TIME WHAT` | something that happens at that instant; lines are in the order of time |
+//! | `every TIME from TIME, N times: WHAT` | the same, N times |
+//! | `until TIME` | when the scenario ends |
 //!
 //! ANSWERS are `ok after 10, then Unreachable after 10, then panics after 10, then never`; without `after` at once; with
-//! `, lies 100` the loop gets to run only so much later, while the answer lies in its inbox.
+//! `, delayed 100` the answer is in the inbox, and the loop takes it 100 ms later.
 //!
-//! WHAT is `traffic`, `suspicion CLASS`, `client lost CLASS`, `former client lost CLASS` (the one before the newest),
-//! `shutdown`, `handle dropped`, `blocked for TIME` (neither the loop nor an operation gets to run), `look` (somebody asks
-//! whether the service is ready), or `start again` (a second supervision, after the first has ended).
+//! WHAT is `traffic`, `suspicion CLASS`, `client lost CLASS`, `previous client lost CLASS` (the one before the current),
+//! `shutdown`, `handle dropped`, `blocked for TIME` (neither the loop nor an operation can run), `read readiness` (a reader
+//! queries whether the service is ready), or `start again` (a second supervision, after the first has ended).
 //!
-//! In a story for the core alone it is also `input: INPUT`, or `input as of TIME: INPUT` with an instant that is not the clock's.
-//! INPUT is `start #1 answered ok` (or `liveness`, `registration`, `stop`; or a failure in place of `ok`), `traffic`,
-//! `traffic seen at TIME`, `suspicion CLASS`, `client #1 lost CLASS`, `shutdown` or `time`. Golden answers use the same words.
+//! In a scenario for the core alone it is also `input: INPUT`, or `input as of TIME: INPUT` with an instant that is not the
+//! clock's. INPUT is `start #1 answered ok` (or `liveness`, `registration`, `stop`; or a failure in place of `ok`), `traffic`,
+//! `traffic seen at TIME`, `suspicion CLASS`, `client #1 lost CLASS`, `shutdown` or `timeout`. The expected results use the same
+//! words.
+//!
+//! A file is `THEME/NN-A-FEW-WORDS.txt`. The numbers of a theme are 01, 02 and so on; the words are two to five.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -34,67 +38,64 @@ use std::{fs, io};
 use livebus_core::Action;
 use livebus_runner::Entry;
 
-use super::by_hand::by_hand;
-use super::replay::{Moment, moments};
+use super::environment::Environment;
+use super::input_record::{InputRecord, input_records};
+use super::reference_driver::drive;
 use super::step::Step;
-use super::world::World;
-use crate::recordings::slug;
 
 mod diff;
+mod error;
 mod golden;
-mod mistake;
 mod script;
 mod settings;
 mod words;
 
-pub use mistake::{Mistake, Wrong};
+pub use error::{ParseError, Problem};
 
-/// Set to 1, it has the test of the scenarios write down what the core does, in place of the golden answers that are there.
+/// Set to 1, it makes the test of the scenarios write what the core does, in place of the expected results.
 pub const REWRITE: &str = "LIVEBUS_REWRITE_SCENARIOS";
 
-/// What stands between the script and the golden answers.
-const LINE: &str = "----";
+/// What separates the script from the expected results.
+const SEPARATOR: &str = "----";
 
-/// One story.
+/// One scenario.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// What is true, as a sentence.
+    /// The situation and the outcome, as a sentence.
     pub sentence: String,
-    /// Where.
-    pub world: World,
+    /// The script that the bus and the environment follow.
+    pub environment: Environment,
     /// Why no runner can play it, if none can.
     pub core_only: Option<String>,
     path: PathBuf,
     script: String,
-    golden: Vec<String>,
-    seen: Vec<String>,
-    moments: Vec<Moment>,
+    expected: Vec<String>,
+    actual: Vec<String>,
+    input_records: Vec<InputRecord>,
     actions: Vec<Action>,
 }
 
-/// The scenario of a whole life: short enough to be lived a thousand times at once.
+/// The scenario of a full lifecycle, short enough for a thousand supervisors at once.
 ///
 /// # Errors
 ///
-/// What is wrong in its file.
-pub fn life() -> Result<Scenario, Mistake> {
-    let sentence = "a whole life, from a start that fails to a shutdown in order";
-    let path = folder().join("life").join(slug(sentence));
-    Scenario::read(&path.with_extension("txt"))
+/// When its file is missing or invalid.
+pub fn lifecycle() -> Result<Scenario, ParseError> {
+    Scenario::read(&folder().join("lifecycle/01-full-lifecycle.txt"))
 }
 
-/// Every scenario, in the order of their files' names.
+/// Every scenario, in the order of the file names.
 ///
 /// # Errors
 ///
-/// The first file that is none: where, what is wrong, and the remedy.
-pub fn scenarios() -> Result<Vec<Scenario>, Mistake> {
+/// The first invalid file: where, what is wrong, and the remedy.
+pub fn scenarios() -> Result<Vec<Scenario>, ParseError> {
     paths()
         .map_err(|error| {
-            mistake(
+            parse_error(
                 &folder(),
                 0,
-                Wrong::new(error.to_string(), "make it readable"),
+                Problem::new(error.to_string(), "make it readable"),
             )
         })?
         .iter()
@@ -103,46 +104,55 @@ pub fn scenarios() -> Result<Vec<Scenario>, Mistake> {
 }
 
 impl Scenario {
-    /// Reads the scenario of one file, and drives the core through it.
+    /// Reads the scenario at `path`, and runs its script on the core.
     ///
     /// # Errors
     ///
-    /// What is wrong in it.
-    pub fn read(path: &Path) -> Result<Self, Mistake> {
-        let text = fs::read_to_string(path)
-            .map_err(|error| mistake(path, 0, Wrong::new(error.to_string(), "make it a text")))?;
+    /// When the file cannot be read or is invalid.
+    pub fn read(path: &Path) -> Result<Self, ParseError> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            let problem = Problem::new(error.to_string(), "make it a readable text file");
+            parse_error(path, 0, problem)
+        })?;
         Self::parse(path, &text)
     }
 
-    /// Takes `text` for the file at `path`, and drives the core through it.
+    /// Parses `text` as the file at `path`, and runs its script on the core.
     ///
     /// # Errors
     ///
-    /// What is wrong in it.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, Mistake> {
-        let (script, golden) = match text.split_once(&format!("\n{LINE}\n")) {
-            Some((script, golden)) => (format!("{script}\n"), golden),
+    /// When the text is invalid.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ParseError> {
+        let (script, expected) = match text.split_once(&format!("\n{SEPARATOR}\n")) {
+            Some((script, expected)) => (format!("{script}\n"), expected),
             None => (format!("{}\n\n", text.trim_end()), ""),
         };
-        let read = script::read(&script).map_err(|(line, wrong)| mistake(path, line, wrong))?;
-        let steps = by_hand(&read.world).map_err(|senseless| {
-            let line = read.line_at(senseless.at);
-            mistake(path, line, senseless.wrong)
+        let read =
+            script::read(&script).map_err(|(line, problem)| parse_error(path, line, problem))?;
+        let steps = drive(&read.environment).map_err(|invalid| {
+            let line = read.line_at(invalid.at);
+            parse_error(path, line, invalid.problem)
         })?;
         Ok(Self {
             path: path.to_owned(),
             script,
-            golden: golden.lines().map(str::to_owned).collect(),
-            seen: golden::golden(&read.world, &steps),
-            moments: moments(&read.world, &steps),
+            expected: expected.lines().map(str::to_owned).collect(),
+            actual: golden::golden(&read.environment, &steps),
+            input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
-            sentence: read.title,
-            world: read.world,
+            sentence: read.sentence,
+            environment: read.environment,
             core_only: read.core_only,
         })
     }
 
-    /// What it is about: the folder of its file.
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The subject: the folder of its file.
     #[must_use]
     pub fn theme(&self) -> String {
         let folder = self.path.parent().and_then(Path::file_name);
@@ -150,49 +160,45 @@ impl Scenario {
         folder.to_string_lossy().into_owned()
     }
 
-    /// All that the core is told in it.
+    /// All inputs of the core, with the phases before and after.
     #[must_use]
-    pub fn moments(&self) -> &[Moment] {
-        &self.moments
+    pub fn input_records(&self) -> &[InputRecord] {
+        &self.input_records
     }
 
-    /// All that the core does in it.
+    /// All actions of the core.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 
-    /// Whether the core does what the file says, and the file is called what it says.
+    /// Compares what the core does with the expected results.
     ///
     /// # Errors
     ///
     /// Where the two differ.
     pub fn check(&self) -> Result<(), String> {
-        let path = self.path.display();
-        if self
-            .path
-            .file_stem()
-            .is_none_or(|stem| *stem != *slug(&self.sentence))
-        {
-            return Err(format!("{path}: call it {}.txt", slug(&self.sentence)));
-        }
-        match diff::diff(&self.golden, &self.seen) {
+        match diff::diff(&self.expected, &self.actual) {
             None => Ok(()),
             Some(diff) => Err(format!(
-                "{path}: golden answers (-) and what is seen (+) differ:\n{diff}\
-                 If that is meant: {REWRITE}=1 cargo test -p livebus-tests --test scenarios"
+                "{}: the expected results (-) and the actual ones (+) differ:\n{diff}\
+                 If that is intended: {REWRITE}=1 cargo test -p livebus-tests --test scenarios",
+                self.path.display()
             )),
         }
     }
 
-    /// Writes down what is seen in place of the golden answers.
+    /// Writes what the core does in place of the expected results.
     ///
     /// # Errors
     ///
     /// When the file cannot be written.
     pub fn rewrite(&self) -> io::Result<()> {
-        let golden = self.seen.join("\n");
-        fs::write(&self.path, format!("{}{LINE}\n{golden}\n", self.script))
+        let actual = self.actual.join("\n");
+        fs::write(
+            &self.path,
+            format!("{}{SEPARATOR}\n{actual}\n", self.script),
+        )
     }
 }
 
@@ -226,7 +232,11 @@ fn paths() -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn mistake(path: &Path, line: usize, wrong: Wrong) -> Mistake {
+fn parse_error(path: &Path, line: usize, problem: Problem) -> ParseError {
     let path = path.to_owned();
-    Mistake { path, line, wrong }
+    ParseError {
+        path,
+        line,
+        problem,
+    }
 }

@@ -1,27 +1,27 @@
-//! The upper part of a scenario's file: the sentence, the world, and for whom it is.
+//! Parses the script of a scenario file.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use livebus_core::Handler;
 
-use super::mistake::Wrong;
+use super::error::Problem;
 use super::settings;
-use super::words::{answers, duration, happening, number};
-use crate::conformance::world::{Answer, Happening, World, plain};
+use super::words::{answers, duration, number, occurrence};
+use crate::conformance::environment::{Answer, Environment, Occurrence, plain};
 
-/// What stands above the golden answers.
+/// The first part of a scenario file.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) title: String,
+    pub(super) sentence: String,
     pub(super) core_only: Option<String>,
-    pub(super) world: World,
-    /// The line of each happening, from 1.
-    happenings: Vec<usize>,
+    pub(super) environment: Environment,
+    /// The line of each step, from 1.
+    occurrences: Vec<usize>,
 }
 
 /// Reads a script, line by line.
-pub(super) fn read(text: &str) -> Result<Script, (usize, Wrong)> {
+pub(super) fn read(text: &str) -> Result<Script, (usize, Problem)> {
     let mut reader = Reader::default();
     let mut newest = 1;
     for (number, line) in (1..).zip(text.lines()) {
@@ -29,127 +29,130 @@ pub(super) fn read(text: &str) -> Result<Script, (usize, Wrong)> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        reader.line(number, line).map_err(|wrong| (number, wrong))?;
+        reader
+            .line(number, line)
+            .map_err(|problem| (number, problem))?;
         newest = number;
     }
     reader
         .finish()
-        .map_err(|(line, wrong)| (line.unwrap_or(newest), wrong))
+        .map_err(|(line, problem)| (line.unwrap_or(newest), problem))
 }
 
 impl Script {
-    /// The line that says what happens at `at` or last before it; the first where nothing did.
+    /// Returns the line of the last step at or before `at`; 1 if there is none.
     pub(super) fn line_at(&self, at: Duration) -> usize {
-        let lines = self.world.happenings.iter().zip(&self.happenings);
+        let lines = self.environment.occurrences.iter().zip(&self.occurrences);
         let before = lines.take_while(|((happens, _), _)| *happens <= at);
         before.last().map_or(1, |(_, line)| *line)
     }
 }
 
 struct Reader {
-    title: Option<String>,
+    sentence: Option<String>,
     core_only: Option<String>,
-    world: World,
-    happenings: Vec<usize>,
-    /// What may be said but once, and was.
-    said: BTreeSet<String>,
-    /// Which line set which setting.
+    environment: Environment,
+    occurrences: Vec<usize>,
+    /// The keys seen, of those that may occur once.
+    keys: BTreeSet<String>,
+    /// The line of each setting.
     settings: Vec<(String, usize)>,
-    tells: Option<usize>,
+    /// The line of the first input.
+    first_input: Option<usize>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
         Self {
-            title: None,
+            sentence: None,
             core_only: None,
-            world: World::new(plain()),
-            happenings: Vec::new(),
-            said: BTreeSet::new(),
+            environment: Environment::new(plain()),
+            occurrences: Vec::new(),
+            keys: BTreeSet::new(),
             settings: Vec::new(),
-            tells: None,
+            first_input: None,
         }
     }
 }
 
 impl Reader {
-    fn line(&mut self, number: usize, line: &str) -> Result<(), Wrong> {
-        if self.title.is_none() {
-            self.title = Some(line.to_owned());
+    fn line(&mut self, number: usize, line: &str) -> Result<(), Problem> {
+        if self.sentence.is_none() {
+            self.sentence = Some(line.to_owned());
             return Ok(());
         }
         if let Some(rest) = line.strip_prefix("at ") {
             let (at, what) = rest.split_once(' ').unwrap_or((rest, ""));
-            return self.happens(number, duration(at)?, happening(what)?);
+            return self.occurs(number, duration(at)?, occurrence(what)?);
         }
-        if let Some(rest) = line.strip_prefix("each ") {
-            return self.each(number, rest);
+        if let Some(rest) = line.strip_prefix("every ") {
+            return self.every(number, rest);
         }
         if let Some(until) = line.strip_prefix("until ") {
             self.once("until")?;
-            self.world.until = duration(until)?;
+            self.environment.until = duration(until)?;
             return Ok(());
         }
-        let (name, value) = line.split_once(": ").ok_or_else(|| no_such(line))?;
+        let (name, value) = line.split_once(": ").ok_or_else(|| unknown(line))?;
         if let Some(handler) = name.strip_prefix("handler ") {
             return self.handler(handler, answers(value)?);
         }
         self.once(name)?;
         if let Some(setting) = name.strip_prefix("setting ") {
             self.settings.push((setting.to_owned(), number));
-            return settings::set(&mut self.world.settings, setting, value);
+            return settings::set(&mut self.environment.settings, setting, value);
         }
         match name {
             "core only" => self.core_only = Some(value.to_owned()),
             "settings" => self.base(value)?,
-            "start" => self.world.starts = answers(value)?,
-            "liveness" => self.world.liveness = answers(value)?,
-            "stop" => self.world.stops = answers(value)?,
-            _ => return Err(no_such(line)),
+            "start" => self.environment.starts = answers(value)?,
+            "liveness" => self.environment.liveness = answers(value)?,
+            "stop" => self.environment.stops = answers(value)?,
+            _ => return Err(unknown(line)),
         }
         Ok(())
     }
 
-    fn once(&mut self, name: &str) -> Result<(), Wrong> {
-        if self.said.insert(name.to_owned()) {
+    fn once(&mut self, name: &str) -> Result<(), Problem> {
+        if self.keys.insert(name.to_owned()) {
             return Ok(());
         }
-        Err(Wrong::new(
-            format!("\"{name}\" was said before"),
-            "leave one of the two lines out",
+        Err(Problem::new(
+            format!("duplicate \"{name}\""),
+            "remove one of the two lines",
         ))
     }
 
-    fn base(&mut self, name: &str) -> Result<(), Wrong> {
+    fn base(&mut self, name: &str) -> Result<(), Problem> {
         if !self.settings.is_empty() {
-            return Err(Wrong::new(
+            return Err(Problem::new(
                 "this replaces the settings above it",
-                "put it before the first setting",
+                "move it before the first setting",
             ));
         }
-        self.world.settings = World::new(settings::base(name)?).settings;
+        self.environment.settings = Environment::new(settings::base(name)?).settings;
         Ok(())
     }
 
-    /// `"orders", required`.
-    fn handler(&mut self, text: &str, answers: Vec<Answer>) -> Result<(), Wrong> {
+    /// Parses `"orders", required`.
+    fn handler(&mut self, text: &str, answers: Vec<Answer>) -> Result<(), Problem> {
         let quoted = text.strip_prefix('"').and_then(|rest| rest.split_once('"'));
         let handler = match quoted {
             Some((name, ", required")) => Handler::required(name),
             Some((name, ", optional")) => Handler::optional(name),
             Some(_) | None => {
-                return Err(Wrong::new(
-                    format!("{text} is no handler"),
-                    "write its name in quotes, and whether it is required or optional",
+                return Err(Problem::new(
+                    format!("invalid handler {text}"),
+                    "write its name in quotes, then required or optional",
                 ));
             }
         };
-        self.world.handlers.push((handler, answers));
+        self.environment.handlers.push((handler, answers));
         Ok(())
     }
 
-    /// `1000 from 500, 20 times: traffic`.
-    fn each(&mut self, line: usize, text: &str) -> Result<(), Wrong> {
+    /// Parses `1000 from 500, 20 times: traffic`.
+    fn every(&mut self, line: usize, text: &str) -> Result<(), Problem> {
         let parts = || {
             let (every, rest) = text.split_once(" from ")?;
             let (from, rest) = rest.split_once(", ")?;
@@ -157,94 +160,91 @@ impl Reader {
             Some((every, from, times, what))
         };
         let (every, from, times, what) = parts().ok_or_else(|| {
-            Wrong::new(
-                format!("\"each {text}\" is not clear"),
-                "write \"each 1000 from 500, 20 times: traffic\"",
+            Problem::new(
+                format!("invalid repetition \"every {text}\""),
+                "write \"every 1000 from 500, 20 times: traffic\"",
             )
         })?;
         let (every, mut at) = (duration(every)?, duration(from)?);
-        let happening = happening(what)?;
+        let occurrence = occurrence(what)?;
         for _ in 0..number::<u32>(times)? {
-            self.happens(line, at, happening)?;
+            self.occurs(line, at, occurrence)?;
             at += every;
         }
         Ok(())
     }
 
-    fn happens(&mut self, line: usize, at: Duration, happening: Happening) -> Result<(), Wrong> {
+    fn occurs(&mut self, line: usize, at: Duration, occurrence: Occurrence) -> Result<(), Problem> {
         if self
-            .world
-            .happenings
+            .environment
+            .occurrences
             .last()
             .is_some_and(|(last, _)| *last > at)
         {
-            return Err(Wrong::new(
-                "this happens before what is told above it",
-                "tell what happens in the order of time",
+            return Err(Problem::new(
+                "this is earlier than the step above it",
+                "put the steps in the order of time",
             ));
         }
-        if matches!(happening, Happening::Tell(_)) {
-            self.tells.get_or_insert(line);
+        if matches!(occurrence, Occurrence::DirectInput(_)) {
+            self.first_input.get_or_insert(line);
         }
-        self.world.happenings.push((at, happening));
-        self.happenings.push(line);
+        self.environment.occurrences.push((at, occurrence));
+        self.occurrences.push(line);
         Ok(())
     }
 
-    fn finish(self) -> Result<Script, (Option<usize>, Wrong)> {
-        let title = self.title.ok_or_else(|| {
-            let wrong = Wrong::new(
-                "nothing is said",
-                "begin with a sentence that says what is true",
+    fn finish(self) -> Result<Script, (Option<usize>, Problem)> {
+        let sentence = self.sentence.ok_or_else(|| {
+            let problem = Problem::new(
+                "the file is empty",
+                "begin with a sentence that states situation and outcome",
             );
-            (Some(1), wrong)
+            (Some(1), problem)
         })?;
-        if self.world.until == Duration::ZERO {
-            let wrong = Wrong::new("the story has no end", "say when it ends: \"until 5000\"");
-            return Err((None, wrong));
+        if self.environment.until == Duration::ZERO {
+            let problem = Problem::new("there is no end", "add its instant: \"until 5000\"");
+            return Err((None, problem));
         }
-        let last = self.world.happenings.last();
-        if last.is_some_and(|(at, _)| *at > self.world.until) {
-            let wrong = Wrong::new(
-                "the last of this happens after the end",
-                "end the story later",
+        let last = self.environment.occurrences.last();
+        if last.is_some_and(|(at, _)| *at > self.environment.until) {
+            let problem = Problem::new("the last step is after the end", "end the scenario later");
+            return Err((None, problem));
+        }
+        if let (Some(line), None) = (self.first_input, &self.core_only) {
+            let problem = Problem::new(
+                "no runner can deliver this input",
+                "add \"core only:\" and the reason above it",
             );
-            return Err((None, wrong));
+            return Err((Some(line), problem));
         }
-        if let (Some(line), None) = (self.tells, &self.core_only) {
-            let wrong = Wrong::new(
-                "no runner can be made to tell this",
-                "say \"core only:\" and the reason, above",
-            );
-            return Err((Some(line), wrong));
-        }
-        if self.core_only.is_some() && self.tells.is_none() {
-            let wrong = Wrong::new(
+        if self.core_only.is_some() && self.first_input.is_none() {
+            let problem = Problem::new(
                 "a runner can play this",
-                "leave \"core only:\" out, or tell what no runner would",
+                "remove \"core only:\", or add an input that no runner delivers",
             );
-            return Err((None, wrong));
+            return Err((None, problem));
         }
-        if let Err(error) = self.world.config() {
+        if let Err(error) = self.environment.config() {
             let lines = self.settings.iter().rev();
             let mut lines = lines.filter(|(name, _)| name == error.field);
             let line = lines.next().map_or(1, |(_, line)| *line);
-            let wrong = Wrong::new(format!("{} = {}", error.field, error.value), error.remedy);
-            return Err((Some(line), wrong));
+            let problem = Problem::new(format!("{} = {}", error.field, error.value), error.remedy);
+            return Err((Some(line), problem));
         }
         Ok(Script {
-            title,
+            sentence,
             core_only: self.core_only,
-            world: self.world,
-            happenings: self.happenings,
+            environment: self.environment,
+            occurrences: self.occurrences,
         })
     }
 }
 
-fn no_such(line: &str) -> Wrong {
-    Wrong::new(
-        format!("\"{line}\" says nothing"),
+fn unknown(line: &str) -> Problem {
+    Problem::new(
+        format!("unknown line \"{line}\""),
         "begin a line with settings:, setting NAME:, core only:, handler \"NAME\", required:, start:, liveness:, stop:, at, \
-         each, until, or # for a comment",
+         every, until, or # for a comment",
     )
 }

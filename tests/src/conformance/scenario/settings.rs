@@ -1,29 +1,29 @@
-//! The settings of a scenario, by the names of their fields.
+//! Parses the settings of a scenario, by the names of their fields.
 
 use livebus_core::{Backoff, OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 
-use super::mistake::Wrong;
+use super::error::Problem;
 use super::words::{duration, number};
-use crate::conformance::world::plain;
+use crate::conformance::environment::plain;
 
-/// What a scenario's settings begin with.
-pub(super) fn base(name: &str) -> Result<Settings, Wrong> {
+/// Returns the preset `name`.
+pub(super) fn base(name: &str) -> Result<Settings, Problem> {
     Ok(match name {
         "plain" => plain(),
         "defaults" => Settings::default(),
         "fast" => Settings::fast(),
         "as in VOLTHA" => Settings::as_in_voltha(),
         _ => {
-            return Err(Wrong::new(
-                format!("there are no settings \"{name}\""),
+            return Err(Problem::new(
+                format!("unknown settings \"{name}\""),
                 "write plain, defaults, fast or as in VOLTHA",
             ));
         }
     })
 }
 
-/// Sets the field `name` to what `value` says. A field that is added does not compile until it is here.
-pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<(), Wrong> {
+/// Sets the field `name` to `value`. A new field of `Settings` does not compile until it is here.
+pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<(), Problem> {
     let Settings {
         start_timeout,
         start_backoff,
@@ -89,9 +89,9 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         "stop_timeout" => *stop_timeout = duration(value)?,
         "seed" => *seed = Some(number(value)?),
         _ => {
-            return Err(Wrong::new(
-                format!("there is no setting \"{name}\""),
-                "write it as the field of Settings is called; a handler has a line of its own",
+            return Err(Problem::new(
+                format!("unknown setting \"{name}\""),
+                "write the name of a field of Settings; handlers have lines of their own",
             ));
         }
     }
@@ -99,11 +99,11 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
 }
 
 /// `500 to 30000`, or `500 to 30000, jitter 20`.
-fn backoff(text: &str) -> Result<Backoff, Wrong> {
+fn backoff(text: &str) -> Result<Backoff, Problem> {
     let (delays, jitter) = text.split_once(", jitter ").unwrap_or((text, "0"));
     let (first, max) = delays.split_once(" to ").ok_or_else(|| {
-        Wrong::new(
-            format!("\"{text}\" is no back-off"),
+        Problem::new(
+            format!("invalid back-off \"{text}\""),
             "write \"500 to 30000\", or \"500 to 30000, jitter 20\" for 20 percent",
         )
     })?;
@@ -114,11 +114,11 @@ fn backoff(text: &str) -> Result<Backoff, Wrong> {
     })
 }
 
-fn one_of<T>(text: &str, values: [(&str, T); 2]) -> Result<T, Wrong> {
+fn one_of<T>(text: &str, values: [(&str, T); 2]) -> Result<T, Problem> {
     let [(first, _), (second, _)] = &values;
     let remedy = format!("write {first} or {second}");
     let value = values.into_iter().find(|(word, _)| *word == text);
     value
         .map(|(_, value)| value)
-        .ok_or_else(|| Wrong::new(format!("\"{text}\" is none of its values"), remedy))
+        .ok_or_else(|| Problem::new(format!("invalid value \"{text}\""), remedy))
 }

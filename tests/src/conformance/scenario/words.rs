@@ -1,34 +1,34 @@
-//! The words of a scenario that stand for values: durations, failures, answers, and what the core is told.
+//! Parses the values of a scenario: durations, failures, answers, and inputs of the core.
 
 use std::time::Duration;
 
 use livebus_core::{ClientId, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
-use super::mistake::Wrong;
-use crate::conformance::world::{Answer, Happening, Outcome, Tell, Told, ms};
+use super::error::Problem;
+use crate::conformance::environment::{Answer, DirectInput, Input, Occurrence, Outcome, ms};
 
-/// Whole milliseconds.
-pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+/// Parses whole milliseconds.
+pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
     let millis = text.parse().map_err(|_| {
-        Wrong::new(
-            format!("\"{text}\" is no time"),
+        Problem::new(
+            format!("invalid time \"{text}\""),
             "write whole milliseconds, such as 5000",
         )
     })?;
     Ok(ms(millis))
 }
 
-pub(super) fn number<N: std::str::FromStr>(text: &str) -> Result<N, Wrong> {
+pub(super) fn number<N: std::str::FromStr>(text: &str) -> Result<N, Problem> {
     text.parse().map_err(|_| {
-        Wrong::new(
-            format!("\"{text}\" is no such number"),
-            "write a whole number",
+        Problem::new(
+            format!("invalid number \"{text}\""),
+            "write a whole number in range",
         )
     })
 }
 
-/// `Unreachable`, or `Unreachable (code -195)`.
-pub(super) fn failure(text: &str) -> Result<Failure, Wrong> {
+/// Parses `Unreachable`, or `Unreachable (code -195)`.
+pub(super) fn failure(text: &str) -> Result<Failure, Problem> {
     let numbered = text
         .strip_suffix(')')
         .and_then(|it| it.split_once(" (code "));
@@ -38,25 +38,25 @@ pub(super) fn failure(text: &str) -> Result<Failure, Wrong> {
     };
     let class = FailureClass::from_name(class).ok_or_else(|| {
         let names = FailureClass::ALL.map(FailureClass::name).join(", ");
-        Wrong::new(
-            format!("\"{text}\" is no failure"),
-            format!("write one of {names}; with a number as in \"Tls (code 7)\""),
+        Problem::new(
+            format!("unknown failure \"{text}\""),
+            format!("write one of {names}; with a code as in \"Tls (code 7)\""),
         )
     })?;
     Ok(code.map_or(Failure::new(class), |code| Failure::with_code(class, code)))
 }
 
-/// `ok after 10, then Unreachable after 10, then never`.
-pub(super) fn answers(text: &str) -> Result<Vec<Answer>, Wrong> {
+/// Parses `ok after 10, then Unreachable after 10, then never`.
+pub(super) fn answers(text: &str) -> Result<Vec<Answer>, Problem> {
     text.split(", then ").map(answer).collect()
 }
 
-fn answer(text: &str) -> Result<Answer, Wrong> {
+fn answer(text: &str) -> Result<Answer, Problem> {
     if text == "never" {
         return Ok(Answer::Never);
     }
-    let (text, lies) = match text.split_once(", lies ") {
-        Some((text, lies)) => (text, duration(lies)?),
+    let (text, delay) = match text.split_once(", delayed ") {
+        Some((text, delay)) => (text, duration(delay)?),
         None => (text, Duration::ZERO),
     };
     let (outcome, takes) = match text.split_once(" after ") {
@@ -66,106 +66,106 @@ fn answer(text: &str) -> Result<Answer, Wrong> {
     let outcome = match outcome {
         "ok" => Outcome::Returns(Ok(())),
         "panics" => Outcome::Panics,
-        other => Outcome::Returns(Err(failure(other).map_err(|wrong| {
-            Wrong::new(
-                format!("\"{text}\" is no answer"),
+        other => Outcome::Returns(Err(failure(other).map_err(|problem| {
+            Problem::new(
+                format!("invalid answer \"{text}\""),
                 format!(
                     "write \"ok after 10\", \"panics after 10\", \"never\", or a failure: {}",
-                    wrong.remedy
+                    problem.remedy
                 ),
             )
         })?)),
     };
     Ok(Answer::After {
         takes,
-        lies,
+        delay,
         outcome,
     })
 }
 
-/// What comes after "at 5000".
-pub(super) fn happening(text: &str) -> Result<Happening, Wrong> {
+/// Parses what comes after `at 5000`.
+pub(super) fn occurrence(text: &str) -> Result<Occurrence, Problem> {
     Ok(match text {
-        "traffic" => Happening::Live,
-        "shutdown" => Happening::Shutdown,
-        "handle dropped" => Happening::Dropped,
-        "look" => Happening::Look,
-        "start again" => Happening::StartAgain,
+        "traffic" => Occurrence::Live,
+        "shutdown" => Occurrence::Shutdown,
+        "handle dropped" => Occurrence::Dropped,
+        "read readiness" => Occurrence::ReadReadiness,
+        "start again" => Occurrence::StartAgain,
         _ => {
-            if let Some(news) = text.strip_prefix("suspicion ") {
-                Happening::Suspicion(failure(news)?)
-            } else if let Some(news) = text.strip_prefix("client lost ") {
-                Happening::Lost(failure(news)?)
-            } else if let Some(news) = text.strip_prefix("former client lost ") {
-                Happening::LostBefore(failure(news)?)
+            if let Some(class) = text.strip_prefix("suspicion ") {
+                Occurrence::Suspicion(failure(class)?)
+            } else if let Some(class) = text.strip_prefix("client lost ") {
+                Occurrence::Lost(failure(class)?)
+            } else if let Some(class) = text.strip_prefix("previous client lost ") {
+                Occurrence::LostBefore(failure(class)?)
             } else if let Some(long) = text.strip_prefix("blocked for ") {
-                Happening::Blocked(duration(long)?)
-            } else if let Some(told) = text.strip_prefix("input") {
-                Happening::Tell(tell(told)?)
+                Occurrence::Blocked(duration(long)?)
+            } else if let Some(rest) = text.strip_prefix("input") {
+                Occurrence::DirectInput(direct_input(rest)?)
             } else {
-                return Err(Wrong::new(
-                    format!("\"{text}\" does not happen"),
-                    "write traffic, suspicion CLASS, client lost CLASS, former client lost CLASS, shutdown, handle dropped, \
-                     blocked for MILLISECONDS, look, start again, or input: and what the core alone receives",
+                return Err(Problem::new(
+                    format!("unknown step \"{text}\""),
+                    "write traffic, suspicion CLASS, client lost CLASS, previous client lost CLASS, shutdown, handle \
+                     dropped, blocked for MILLISECONDS, read readiness, start again, or input: and an input of the core",
                 ));
             }
         }
     })
 }
 
-/// `: start #1 answered ok`, or ` as of 3000: start #1 answered ok`.
-fn tell(text: &str) -> Result<Tell, Wrong> {
+/// Parses `: start #1 answered ok`, or ` as of 3000: start #1 answered ok`.
+fn direct_input(text: &str) -> Result<DirectInput, Problem> {
     let (as_of, text) = match text.strip_prefix(" as of ").map(|it| it.split_once(": ")) {
         Some(Some((as_of, text))) => (Some(duration(as_of)?), Some(text)),
         Some(None) => (None, None),
         None => (None, text.strip_prefix(": ")),
     };
     let text = text.ok_or_else(|| {
-        Wrong::new(
-            "the core receives nothing",
-            "write \"input: time\", or \"input as of 3000: time\" for an older or newer instant",
+        Problem::new(
+            "there is no input",
+            "write \"input: timeout\", or \"input as of 3000: timeout\" for another instant than the clock's",
         )
     })?;
-    let told = told(text)?;
-    Ok(Tell { as_of, told })
+    let input = event(text)?;
+    Ok(DirectInput { as_of, input })
 }
 
-fn told(text: &str) -> Result<Told, Wrong> {
-    let no_such = || {
-        Wrong::new(
-            format!("\"{text}\" is no input"),
+fn event(text: &str) -> Result<Input, Problem> {
+    let unknown = || {
+        Problem::new(
+            format!("unknown input \"{text}\""),
             "write \"start #1 answered ok\" (or liveness, registration, stop; or a failure in place of ok), \"traffic\", \
-             \"traffic seen at 3000\", \"suspicion CLASS\", \"client #1 lost CLASS\", \"shutdown\" or \"time\"",
+             \"traffic seen at 3000\", \"suspicion CLASS\", \"client #1 lost CLASS\", \"shutdown\" or \"timeout\"",
         )
     };
     match text {
-        "traffic" => return Ok(Told::Live(None)),
-        "shutdown" => return Ok(Told::Shutdown),
-        "time" => return Ok(Told::Time),
+        "traffic" => return Ok(Input::Live(None)),
+        "shutdown" => return Ok(Input::Shutdown),
+        "timeout" => return Ok(Input::Time),
         _ => {}
     }
     if let Some(at) = text.strip_prefix("traffic seen at ") {
-        return Ok(Told::Live(Some(duration(at)?)));
+        return Ok(Input::Live(Some(duration(at)?)));
     }
-    if let Some(news) = text.strip_prefix("suspicion ") {
-        return Ok(Told::Suspicion(failure(news)?));
+    if let Some(class) = text.strip_prefix("suspicion ") {
+        return Ok(Input::Suspicion(failure(class)?));
     }
-    let (subject, rest) = text.split_once(" #").ok_or_else(no_such)?;
-    if let Some((client, news)) = rest.split_once(" lost ").filter(|_| subject == "client") {
+    let (subject, rest) = text.split_once(" #").ok_or_else(unknown)?;
+    if let Some((client, class)) = rest.split_once(" lost ").filter(|_| subject == "client") {
         let client = ClientId::from_number(number(client)?);
-        return Ok(Told::Lost(client, failure(news)?));
+        return Ok(Input::Lost(client, failure(class)?));
     }
-    let (id, result) = rest.split_once(" answered ").ok_or_else(no_such)?;
+    let (id, result) = rest.split_once(" answered ").ok_or_else(unknown)?;
     let result = match result {
         "ok" => Ok(()),
         other => Err(failure(other)?),
     };
     let id = number(id)?;
     Ok(match subject {
-        "start" => Told::StartAnswered(ClientId::from_number(id), result),
-        "liveness" => Told::LivenessAnswered(LivenessId::from_number(id), result),
-        "registration" => Told::RegistrationAnswered(RegistrationId::from_number(id), result),
-        "stop" => Told::StopAnswered(StopId::from_number(id), result),
-        _ => return Err(no_such()),
+        "start" => Input::StartAnswered(ClientId::from_number(id), result),
+        "liveness" => Input::LivenessAnswered(LivenessId::from_number(id), result),
+        "registration" => Input::RegistrationAnswered(RegistrationId::from_number(id), result),
+        "stop" => Input::StopAnswered(StopId::from_number(id), result),
+        _ => return Err(unknown()),
     })
 }

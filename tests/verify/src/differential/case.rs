@@ -1,12 +1,12 @@
-//! One case: settings and a story, a pure function of a seed and a number.
+//! A case: settings and a script, which are a pure function of a seed and a number.
 
 use livebus_core::Settings;
 
-use super::dice::Dice;
-use super::story::Step;
-use super::{settings, story};
+use super::script::Step;
+use super::{script, settings};
+use crate::rng::Rng;
 
-/// Settings, and what is told to a supervisor that has them.
+/// Settings, and the inputs for a supervisor with them.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) settings: Settings,
@@ -14,11 +14,11 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The case of this number.
+    /// Returns the case with this number.
     pub(super) fn draw(seed: u64, number: u64, steps: usize) -> Self {
-        let mut dice = Dice::of_case(seed, number);
-        let settings = settings::draw(&mut dice);
-        let steps = story::draw(&mut dice, &settings, steps);
+        let mut rng = Rng::of_case(seed, number);
+        let settings = settings::draw(&mut rng);
+        let steps = script::draw(&mut rng, &settings, steps);
         Self { settings, steps }
     }
 }

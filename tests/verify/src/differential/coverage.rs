@@ -1,17 +1,17 @@
-//! What the stories reached, so that a test can tell that they reach everything.
+//! Counts what the scripts reach, so that a test can check that they reach everything.
 
 use std::collections::BTreeMap;
 
 use livebus_core::{Action, Event, Phase};
 
-use super::play::{Scene, Told};
+use super::compared_step::{ComparedStep, Input};
 use crate::reference::{ROWS, Reference};
 
-/// How often each thing was seen.
+/// How often each thing was reached.
 #[derive(Debug, Clone)]
 pub(super) struct Coverage {
-    /// In which phase what was told.
-    pub(super) told: [[u64; Self::TOLD.len()]; Phase::ALL.len()],
+    /// Inputs by phase and kind.
+    pub(super) inputs: [[u64; Self::INPUTS.len()]; Phase::ALL.len()],
     pub(super) actions: [u64; Self::ACTIONS.len()],
     /// How often each row of the model's table was used.
     pub(super) rows: [u64; ROWS],
@@ -21,7 +21,7 @@ pub(super) struct Coverage {
 impl Default for Coverage {
     fn default() -> Self {
         Self {
-            told: [[0; Self::TOLD.len()]; Phase::ALL.len()],
+            inputs: [[0; Self::INPUTS.len()]; Phase::ALL.len()],
             actions: [0; Self::ACTIONS.len()],
             rows: [0; ROWS],
             steps: 0,
@@ -30,8 +30,8 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    /// Every kind of event, and time alone.
-    pub(super) const TOLD: [&str; 9] = [
+    /// The kinds of inputs: every event, and time alone.
+    pub(super) const INPUTS: [&str; 9] = [
         "Time",
         "StartAnswered",
         "LivenessAnswered",
@@ -43,7 +43,7 @@ impl Coverage {
         "Shutdown",
     ];
 
-    /// Every kind of action.
+    /// The kinds of actions.
     pub(super) const ACTIONS: [&str; 8] = [
         "Start",
         "SendLiveness",
@@ -55,15 +55,15 @@ impl Coverage {
         "Stop",
     ];
 
-    pub(super) fn note(&mut self, phase: Phase, scene: &Scene) {
-        self.told[phase as usize][kind_of(scene.told)] += 1;
-        for action in &scene.core.actions {
-            self.actions[kind_of_action(action)] += 1;
+    pub(super) fn count(&mut self, phase: Phase, step: &ComparedStep) {
+        self.inputs[phase as usize][input_index(step.input)] += 1;
+        for action in &step.core.actions {
+            self.actions[action_index(action)] += 1;
         }
         self.steps += 1;
     }
 
-    pub(super) fn note_rows(&mut self, model: &Reference) {
+    pub(super) fn count_rows(&mut self, model: &Reference) {
         for (sum, used) in self.rows.iter_mut().zip(model.rows_used()) {
             *sum += u64::from(*used);
         }
@@ -71,10 +71,10 @@ impl Coverage {
 
     pub(super) fn add(&mut self, other: &Self) {
         for (sum, more) in self
-            .told
+            .inputs
             .iter_mut()
             .flatten()
-            .zip(other.told.iter().flatten())
+            .zip(other.inputs.iter().flatten())
         {
             *sum += more;
         }
@@ -87,23 +87,27 @@ impl Coverage {
         self.steps += other.steps;
     }
 
-    /// Each thing that can be reached, by name, with how often it was.
+    /// Returns how often each thing was reached, by its name. Things that were not reached are included.
     pub(super) fn by_name(&self) -> BTreeMap<String, u64> {
-        let told = Phase::ALL.iter().flat_map(|phase| {
-            Self::TOLD.iter().enumerate().map(move |(i, event)| {
-                (format!("{event} in {phase}"), self.told[*phase as usize][i])
+        let inputs = Phase::ALL.iter().flat_map(|phase| {
+            Self::INPUTS.iter().enumerate().map(move |(i, event)| {
+                (
+                    format!("{event} in {phase}"),
+                    self.inputs[*phase as usize][i],
+                )
             })
         });
         let actions = Self::ACTIONS.iter().zip(self.actions);
         let rows = self.rows.iter().enumerate();
-        told.chain(actions.map(|(name, n)| (format!("action {name}"), n)))
+        inputs
+            .chain(actions.map(|(name, n)| (format!("action {name}"), n)))
             .chain(rows.map(|(i, n)| (format!("row {i:03}: {}", Reference::row_name(i)), *n)))
             .collect()
     }
 }
 
-fn kind_of(told: Told) -> usize {
-    match told.event {
+fn input_index(input: Input) -> usize {
+    match input.event {
         None => 0,
         Some(Event::StartAnswered { .. }) => 1,
         Some(Event::LivenessAnswered { .. }) => 2,
@@ -116,7 +120,7 @@ fn kind_of(told: Told) -> usize {
     }
 }
 
-fn kind_of_action(action: &Action) -> usize {
+fn action_index(action: &Action) -> usize {
     match action {
         Action::Start { .. } => 0,
         Action::SendLiveness { .. } => 1,

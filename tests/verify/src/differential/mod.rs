@@ -1,17 +1,17 @@
-//! The core against a second implementation: the same stories, compared action by action and deadline by deadline.
+//! Compares the core with the reference model: on the same scripts, action by action and deadline by deadline.
 //!
-//! Every case is a pure function of a seed and a number. A case that shows a difference is made small and told.
+//! Every case is a pure function of a seed and a number. A case with a difference is shrunk and printed.
 
 mod case;
+mod compared_step;
 mod coverage;
-mod dice;
-mod narrate;
-mod play;
+mod run;
+mod script;
 mod settings;
 mod shrink;
-mod story;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,40 +26,40 @@ use coverage::Coverage;
 
 const DEFAULT_STEPS: usize = 200;
 
-/// Compares the core with the reference model of `docs/rules.md` on random stories.
+/// Compares the core with the reference model of `docs/rules.md` on random scripts.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Where all randomness comes from.
+    /// The seed of all random numbers.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How many cases to play.
+    /// The number of cases.
     #[arg(long, default_value_t = 100_000)]
     pub cases: u64,
-    /// Play this case alone, and tell its story where the two differ.
+    /// Run only this case, and print its steps if the two differ.
     #[arg(long)]
     pub case: Option<u64>,
-    /// How many steps each story has.
+    /// The number of steps of each script.
     #[arg(long, default_value_t = DEFAULT_STEPS)]
     pub steps: usize,
-    /// Go on until stopped.
+    /// Run until stopped.
     #[arg(long)]
     pub forever: bool,
-    /// How many threads play; as many as there are cores by default.
+    /// The number of threads; by default the number of cores.
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Tell at the end how often everything was reached.
+    /// Print at the end how often everything was reached.
     #[arg(long)]
     pub coverage: bool,
-    /// Write what was compared into `docs/verification.md`.
+    /// Write the result into `docs/verification.md`.
     #[arg(long)]
     pub write: bool,
 }
 
-/// Plays the cases that the options ask for.
+/// Runs the cases that the options select.
 ///
 /// # Errors
 ///
-/// The first difference, as a story, with the command that plays it again.
+/// The first difference: the steps of the shrunk case, and the command that runs the case again.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let cases = match options.case {
         Some(number) => number..number.saturating_add(1),
@@ -67,17 +67,17 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         None => 0..options.cases,
     };
     let began = Instant::now();
-    let played = play(options, cases);
+    let outcome = compare(options, cases);
     let took = began.elapsed();
     if options.coverage {
-        for (name, times) in played.coverage.by_name() {
+        for (name, times) in outcome.coverage.by_name() {
             println!("{times:>12}  {name}");
         }
     }
-    let found = figures(played.cases, played.coverage.steps, took);
-    if let Some(number) = played.difference {
+    let found = figures(outcome.cases, outcome.coverage.steps, took);
+    if let Some(number) = outcome.difference {
         println!("{found}");
-        bail!("{}", tell(options, number));
+        bail!("{}", format_difference(options, number));
     }
     report(
         "differential",
@@ -86,24 +86,24 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     )
 }
 
-struct Played {
+struct Outcome {
     cases: u64,
     coverage: Coverage,
-    /// The lowest number among the cases that were seen to differ.
+    /// The lowest number of a case with a difference.
     difference: Option<u64>,
 }
 
-/// How many cases a thread takes at a time.
+/// The number of cases that a thread takes at a time.
 const CHUNK: u64 = 64;
 
-fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
+fn compare(options: &Options, cases: std::ops::Range<u64>) -> Outcome {
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or_else(cores).max(1);
     let next = AtomicU64::new(cases.start);
     let stop = AtomicBool::new(false);
     let progress = Progress::new();
     let each = || {
-        let mut played = Played {
+        let mut outcome = Outcome {
             cases: 0,
             coverage: Coverage::default(),
             difference: None,
@@ -113,31 +113,34 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
             if from >= cases.end {
                 break;
             }
-            let steps_before = played.coverage.steps;
+            let steps_before = outcome.coverage.steps;
             let to = from.saturating_add(CHUNK).min(cases.end);
             for number in from..to {
                 let case = Case::draw(options.seed, number, options.steps);
-                played.cases += 1;
+                outcome.cases += 1;
                 let difference = catch_unwind(AssertUnwindSafe(|| {
-                    play::first_difference(&case, &mut played.coverage)
+                    run::first_difference(&case, &mut outcome.coverage)
                 }));
                 let difference = difference.unwrap_or_else(|panic| {
-                    eprintln!("one of the two panicked: {}", command(options, number));
+                    eprintln!(
+                        "the core or the model panicked: {}",
+                        command(options, number)
+                    );
                     resume_unwind(panic)
                 });
                 if difference.is_some() {
-                    played.difference = Some(number);
+                    outcome.difference = Some(number);
                     stop.store(true, Ordering::Relaxed);
-                    return played;
+                    return outcome;
                 }
             }
-            progress.add(to - from, played.coverage.steps - steps_before);
+            progress.add(to - from, outcome.coverage.steps - steps_before);
         }
-        played
+        outcome
     };
     thread::scope(|scope| {
         let all: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-        let mut sum = Played {
+        let mut sum = Outcome {
             cases: 0,
             coverage: Coverage::default(),
             difference: None,
@@ -155,12 +158,12 @@ fn play(options: &Options, cases: std::ops::Range<u64>) -> Played {
     })
 }
 
-/// Says now and then how far it has got.
+/// Prints the progress every ten seconds.
 struct Progress {
     began: Instant,
     cases: AtomicU64,
     steps: AtomicU64,
-    told: AtomicU64,
+    printed: AtomicU64,
 }
 
 impl Progress {
@@ -169,7 +172,7 @@ impl Progress {
             began: Instant::now(),
             cases: AtomicU64::new(0),
             steps: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            printed: AtomicU64::new(0),
         }
     }
 
@@ -178,7 +181,7 @@ impl Progress {
         let cases = self.cases.fetch_add(cases, Ordering::Relaxed) + cases;
         let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
         let tick = self.began.elapsed().as_secs() / SECONDS;
-        if self.told.fetch_max(tick, Ordering::Relaxed) < tick {
+        if self.printed.fetch_max(tick, Ordering::Relaxed) < tick {
             println!("{}", figures(cases, steps, self.began.elapsed()));
         }
     }
@@ -194,16 +197,16 @@ fn figures(cases: u64, steps: u64, took: Duration) -> String {
     )
 }
 
-fn tell(options: &Options, number: u64) -> String {
+fn format_difference(options: &Options, number: u64) -> String {
     let case = Case::draw(options.seed, number, options.steps);
-    let story = narrate::narrate(&shrink::shrink(&case));
+    let trace = trace::format_trace(&shrink::shrink(&case));
     format!(
-        "the core and the model differ.\n\n{story}\n{}",
+        "the core and the model differ.\n\n{trace}\n{}",
         command(options, number)
     )
 }
 
-/// What plays this case again.
+/// Returns the command that runs this case again.
 fn command(options: &Options, number: u64) -> String {
     let steps = match options.steps {
         DEFAULT_STEPS => String::new(),

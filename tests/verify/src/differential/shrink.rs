@@ -1,4 +1,4 @@
-//! Makes a case that shows a difference as small as it can be made by leaving out and simplifying.
+//! Shrinks a case with a difference, by leaving out and simplifying its parts.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use livebus_core::{
 
 use super::case::Case;
 use super::coverage::Coverage;
-use super::play::first_difference;
-use super::story::{Moment, Step, What};
+use super::run::first_difference;
+use super::script::{Step, What, When};
+use crate::leave_out::leave_out_ranges;
 
-/// The smallest case found that still shows a difference.
+/// Returns the smallest case found that still has a difference.
 pub(super) fn shrink(case: &Case) -> Case {
     let mut best = case.clone();
     cut_tail(&mut best);
@@ -26,7 +27,7 @@ pub(super) fn shrink(case: &Case) -> Case {
     }
 }
 
-/// What shrinking makes smaller: the story as it is written down.
+/// The text of a case, which changes when shrinking makes progress.
 fn size(case: &Case) -> String {
     format!("{case:?}")
 }
@@ -43,28 +44,24 @@ fn cut_tail(case: &mut Case) {
 }
 
 fn accept(best: &mut Case, candidate: Case) -> bool {
-    let shows = differs(&candidate);
-    if shows {
+    let accepted = differs(&candidate);
+    if accepted {
         *best = candidate;
         cut_tail(best);
     }
-    shows
+    accepted
 }
 
 fn leave_out_steps(best: &mut Case) {
-    let mut chunk = best.steps.len().max(1);
-    while chunk > 0 {
-        let mut from = 0;
-        while from < best.steps.len() {
+    leave_out_ranges(
+        best,
+        |best| best.steps.len(),
+        |best, range| {
             let mut candidate = best.clone();
-            let to = (from + chunk).min(candidate.steps.len());
-            candidate.steps.drain(from..to);
-            if !accept(best, candidate) {
-                from += chunk;
-            }
-        }
-        chunk /= 2;
-    }
+            candidate.steps.drain(range);
+            accept(best, candidate)
+        },
+    );
 }
 
 fn simplify_steps(best: &mut Case) {
@@ -81,7 +78,7 @@ fn simplify_steps(best: &mut Case) {
 
 fn simpler_steps(step: Option<Step>) -> Vec<Step> {
     let Some(step) = step else { return Vec::new() };
-    let whens = [Moment::Same, Moment::Deadline, step.when];
+    let whens = [When::Same, When::Deadline, step.when];
     let plain = |failure: Failure| Failure::new(failure.class);
     let whats = match step.what {
         What::Answer { to, kind, result } => {

@@ -1,4 +1,4 @@
-use super::{Case, Coverage, Options, play};
+use super::{Case, Coverage, Options, compare, run};
 
 const CASES: u64 = 10_000;
 
@@ -16,25 +16,25 @@ fn options() -> Options {
 }
 
 #[test]
-fn the_core_and_the_model_agree_on_all_that_can_be_seen_and_the_stories_reach_everything() {
+fn core_and_model_agree_on_scripts_that_reach_everything() {
     let options = options();
-    let played = play(&options, 0..CASES);
-    if let Some(number) = played.difference {
-        panic!("{}", super::tell(&options, number));
+    let outcome = compare(&options, 0..CASES);
+    if let Some(number) = outcome.difference {
+        panic!("{}", super::format_difference(&options, number));
     }
-    assert_eq!(played.cases, CASES);
-    assert_eq!(played.coverage.steps, CASES * 200);
+    assert_eq!(outcome.cases, CASES);
+    assert_eq!(outcome.coverage.steps, CASES * 200);
 
-    let too_seldom: Vec<_> = played
+    let too_rare: Vec<_> = outcome
         .coverage
         .by_name()
         .into_iter()
         .filter(|(name, times)| *times < at_least(name))
         .collect();
-    assert!(too_seldom.is_empty(), "too seldom: {too_seldom:#?}");
+    assert!(too_rare.is_empty(), "reached too rarely: {too_rare:#?}");
 }
 
-/// How often something must be reached, so that it counts as compared.
+/// Returns how often something must be reached to count as compared.
 fn at_least(name: &str) -> u64 {
     if name.starts_with("row") {
         1
@@ -46,19 +46,19 @@ fn at_least(name: &str) -> u64 {
 }
 
 #[test]
-fn a_case_is_a_function_of_its_seed_and_its_number() {
-    let told = |seed, number| format!("{:?}", Case::draw(seed, number, 50));
-    assert_eq!(told(1, 7), told(1, 7));
-    assert_ne!(told(1, 7), told(2, 7));
-    assert_ne!(told(1, 7), told(1, 8));
+fn case_depends_only_on_its_seed_and_number() {
+    let text = |seed, number| format!("{:?}", Case::draw(seed, number, 50));
+    assert_eq!(text(1, 7), text(1, 7));
+    assert_ne!(text(1, 7), text(2, 7));
+    assert_ne!(text(1, 7), text(1, 8));
 }
 
 #[test]
-fn a_case_is_played_the_same_by_itself_as_among_others() {
+fn case_run_twice_has_the_same_result_and_coverage() {
     let case = Case::draw(2_026, 5, 200);
     let once = |case| {
         let mut coverage = Coverage::default();
-        let difference = play::first_difference(case, &mut coverage);
+        let difference = run::first_difference(case, &mut coverage);
         (difference, coverage.by_name())
     };
     assert_eq!(once(&case), once(&case));

@@ -1,4 +1,4 @@
-//! The model with the calls of `livebus_core::Supervisor`.
+//! The model, with the methods of `livebus_core::Supervisor`.
 
 use std::time::Instant;
 
@@ -8,16 +8,16 @@ use super::record::Record;
 use super::rows::{ROWS, TABLE};
 use super::time::Epoch;
 
-/// The second supervisor.
+/// The reference model: a second supervisor.
 #[derive(Debug, Clone)]
 pub(crate) struct Reference {
     pub(super) record: Record,
-    /// How often each row was taken.
+    /// How often each row was used.
     pub(super) used: [u32; ROWS],
 }
 
 impl Reference {
-    /// `epoch` is not later than any instant that it will be told.
+    /// Creates a model at `now`. `epoch` must not be later than any instant that it receives.
     pub(crate) fn new(config: &Config, epoch: Instant, now: Instant) -> Self {
         let epoch = Epoch(epoch);
         let mut made = Self {
@@ -29,11 +29,11 @@ impl Reference {
     }
 
     pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
-        self.take(self.record.epoch.ns(now), event);
+        self.handle(self.record.epoch.ns(now), event);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.pass(self.record.epoch.ns(now));
+        self.advance_to(self.record.epoch.ns(now));
     }
 
     pub(crate) fn poll_action(&mut self) -> Option<Action> {
@@ -72,12 +72,12 @@ impl Reference {
         &self.used
     }
 
-    /// What a row is, in a line.
+    /// Returns a one-line description of a row.
     pub(crate) fn row_name(i: usize) -> String {
         let row = &TABLE[i];
         format!(
             "rule {}, {:?} in {:?} when {:?}",
-            row.rule, row.cue, row.phases, row.when
+            row.rule, row.stimulus, row.phases, row.when
         )
     }
 }

@@ -1,4 +1,4 @@
-//! What the effects of the table do to the record.
+//! What each effect of the table does to the record.
 
 use livebus_core::{
     Action, Cause, ClientId, Failure, FailureClass, HandlerId, LivenessId, Phase, RegistrationId,
@@ -6,7 +6,7 @@ use livebus_core::{
 };
 
 use super::failures::most_specific;
-use super::interpreter::Told;
+use super::interpreter::Payload;
 use super::record::{Record, Timer};
 use super::table::{Effect, Until};
 use super::time::Ns;
@@ -14,9 +14,11 @@ use super::time::Ns;
 const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 
 impl Record {
-    pub(super) fn apply(&mut self, effect: Effect, told: &mut Told) {
+    pub(super) fn apply(&mut self, effect: Effect, payload: &mut Payload) {
         match effect {
-            Effect::Do(several) => several.iter().for_each(|effect| self.apply(*effect, told)),
+            Effect::Do(several) => several
+                .iter()
+                .for_each(|effect| self.apply(*effect, payload)),
             Effect::Enter(phase) => self.phase = phase,
             Effect::Arm(timer, until) => self.timers[timer as usize] = self.until(until),
             Effect::ArmSooner(timer, until) => {
@@ -33,7 +35,7 @@ impl Record {
 
             Effect::SendStart => self.send_start(),
             Effect::SendLiveness => self.send_liveness(),
-            Effect::SendRegistration => self.send_registration(told.handler),
+            Effect::SendRegistration => self.send_registration(payload.handler),
             Effect::SendAllRegistrations => self.send_all_registrations(),
             Effect::SendStop => self.send_stop(),
             Effect::DiscardClient => {
@@ -42,45 +44,45 @@ impl Record {
                 }
             }
             Effect::DiscardRegistration => {
-                if let Some(registration) = told.registration {
+                if let Some(registration) = payload.registration {
                     self.discard_registration(registration);
                 }
             }
             Effect::DiscardAllRegistrations => self.discard_all_registrations(),
-            Effect::Tell => {
-                self.tell();
+            Effect::Report => {
+                self.report_if_changed();
             }
-            Effect::TellOrRenew => self.tell_or_renew(),
-            Effect::TellTheEnd(ending) => self.tell_the_end(ending),
+            Effect::ReportOrRenew => self.report_or_renew(),
+            Effect::ReportEnd(ending) => self.report_end(ending),
 
-            Effect::Overdue => told.failure = TIMED_OUT,
-            Effect::TheHint => told.failure = self.hint.unwrap_or(TIMED_OUT),
-            Effect::TheWarning => told.failure = self.warning.unwrap_or(TIMED_OUT),
-            Effect::LastFailed => told.failure = self.known.unwrap_or(TIMED_OUT),
-            Effect::BlameStarting => self.trouble = Cause::Starting,
-            Effect::BlameStart => self.trouble = Cause::StartFailed(told.failure),
-            Effect::BlameLiveness => self.blame_liveness(told.failure),
-            Effect::BlameLoss => self.trouble = Cause::ClientLost(told.failure),
-            Effect::BlameStarvation => self.trouble = Cause::Starved,
-            Effect::RememberFailure => self.known = Some(told.failure),
-            Effect::RememberHint => self.remember_hint(told.failure),
-            Effect::ForgetHint => self.hint = None,
-            Effect::Warn => self.warning = Some(told.failure),
+            Effect::UseTimeout => payload.failure = TIMED_OUT,
+            Effect::UseSuspicion => payload.failure = self.suspicion.unwrap_or(TIMED_OUT),
+            Effect::UseWarning => payload.failure = self.warning.unwrap_or(TIMED_OUT),
+            Effect::UseLastFailure => payload.failure = self.last_failure.unwrap_or(TIMED_OUT),
+            Effect::CauseStarting => self.cause = Cause::Starting,
+            Effect::CauseStartFailed => self.cause = Cause::StartFailed(payload.failure),
+            Effect::CauseLivenessFailed => self.set_liveness_failed(payload.failure),
+            Effect::CauseClientLost => self.cause = Cause::ClientLost(payload.failure),
+            Effect::CauseStarved => self.cause = Cause::Starved,
+            Effect::KeepFailure => self.last_failure = Some(payload.failure),
+            Effect::KeepSuspicion => self.keep_suspicion(payload.failure),
+            Effect::ForgetSuspicion => self.suspicion = None,
+            Effect::Warn => self.warning = Some(payload.failure),
             Effect::ForgetWarning => self.warning = None,
 
-            Effect::ForgetQuestion => self.question = None,
-            Effect::DoubtFromNow => self.doubted = self.now,
+            Effect::ForgetCheck => self.check = None,
+            Effect::MarkUnverified => self.unverified_since = self.now,
             Effect::Decide => self.decides = true,
             Effect::DecideNot => self.decides = false,
-            Effect::NotHinted => self.hinted = false,
-            Effect::NoteEvidence => self.evidence = Some(told.at),
+            Effect::NoSuspicionCame => self.suspicion_came = false,
+            Effect::NoteEvidence => self.evidence = Some(payload.at),
             Effect::ExtendTolerance => {
-                let extended = told.at + self.spans.partial_tolerance;
+                let extended = payload.at + self.spans.partial_tolerance;
                 let timer = &mut self.timers[Timer::Tolerance as usize];
                 *timer = timer.map(|at| at.max(extended));
             }
             Effect::NoteAnswer => self.evidence = Some(self.now),
-            Effect::NoteLesserEvidence => self.note_lesser(told.at),
+            Effect::NoteLesserEvidence => self.note_lesser(payload.at),
             Effect::NoteLesserAnswer => self.note_lesser(self.now),
             Effect::RaiseFloor => self.floor = self.now,
             Effect::MarkProved => self.proved = true,
@@ -94,19 +96,19 @@ impl Record {
             Effect::ProvedGood => self.proved_good = true,
 
             Effect::MarkRegistered => {
-                let handler = &mut self.handlers[told.handler];
+                let handler = &mut self.handlers[payload.handler];
                 handler.registered = true;
                 handler.operation = None;
                 handler.timer = None;
                 handler.failure = None;
             }
             Effect::MarkNotRegistered => {
-                let attempt = self.handlers[told.handler].attempt;
+                let attempt = self.handlers[payload.handler].attempt;
                 let backoff = &self.settings.registration_backoff;
                 let due = self.now + self.jitter.delay(backoff, attempt);
-                let handler = &mut self.handlers[told.handler];
-                told.registration = handler.operation.take();
-                handler.failure = Some(told.failure);
+                let handler = &mut self.handlers[payload.handler];
+                payload.registration = handler.operation.take();
+                handler.failure = Some(payload.failure);
                 handler.timer = Some(due);
             }
         }
@@ -128,14 +130,14 @@ impl Record {
             }
             Until::Silence if self.warning.is_some() => now + spans.live_interval,
             Until::Silence => {
-                let spaced = self.asked + spans.suspicion_spacing;
+                let spaced = self.last_sent + spans.suspicion_spacing;
                 spaced.max(evidence + spans.live_interval)
             }
             Until::Lease => self.lease(),
             Until::RecheckDelay => now + spans.recheck_delay,
-            Until::Spacing => self.asked + spans.suspicion_spacing,
+            Until::Spacing => self.last_sent + spans.suspicion_spacing,
             Until::NotLiveInterval => now + self.not_live_interval(),
-            Until::IntervalOfQuestion => self.asked + spans.not_live_interval,
+            Until::IntervalOfCheck => self.last_sent + spans.not_live_interval,
             Until::Tolerance => now + spans.partial_tolerance,
             Until::RecreateAfter => return spans.recreate_after.map(|after| now + after),
             Until::RecreateAfterProof => {
@@ -155,27 +157,30 @@ impl Record {
         )
     }
 
-    /// How many starts in a row came to nothing.
+    /// The number of starts in a row that failed.
     fn backoffs(&self) -> u32 {
         if self.proved_good { 1 } else { self.attempt }
     }
 
     /// Rule 39.
-    fn blame_liveness(&mut self, failure: Failure) {
+    fn set_liveness_failed(&mut self, failure: Failure) {
         let failure = self
-            .hint
-            .map_or(failure, |hint| most_specific(hint, failure));
-        self.trouble = Cause::LivenessFailed(failure);
+            .suspicion
+            .map_or(failure, |suspicion| most_specific(suspicion, failure));
+        self.cause = Cause::LivenessFailed(failure);
     }
 
     /// Rule 38.
-    fn remember_hint(&mut self, hint: Failure) {
+    fn keep_suspicion(&mut self, suspicion: Failure) {
         let live = self.phase != Phase::NotLive;
-        self.hint = Some(self.hint.map_or(hint, |older| most_specific(older, hint)));
+        self.suspicion = Some(
+            self.suspicion
+                .map_or(suspicion, |older| most_specific(older, suspicion)),
+        );
         if live {
-            self.hinted = true;
+            self.suspicion_came = true;
             self.failures = 0;
-            self.doubted = self.now;
+            self.unverified_since = self.now;
         }
     }
 
@@ -184,7 +189,7 @@ impl Record {
         self.floor = self.floor.max(at);
     }
 
-    /// The number of the next operation. Rule 6.
+    /// Returns the number of the next operation. Rule 6.
     fn operation(&mut self) -> u64 {
         self.operations += 1;
         self.operations
@@ -215,9 +220,9 @@ impl Record {
 
     fn send_liveness(&mut self) {
         let id = LivenessId::from_number(self.operation());
-        self.question = Some(id);
-        self.asked = self.now;
-        let due = self.armed(Timer::Question).unwrap_or(self.now);
+        self.check = Some(id);
+        self.last_sent = self.now;
+        let due = self.armed(Timer::Check).unwrap_or(self.now);
         self.queue.push_back(Action::SendLiveness {
             id,
             deadline: self.epoch.instant(due),
@@ -243,7 +248,8 @@ impl Record {
         handler.timer = Some(due);
         self.queue.push_back(Action::RegisterHandler {
             id,
-            handler: HandlerId::from_index(i).expect("a configuration has fewer than 65,536"),
+            handler: HandlerId::from_index(i)
+                .expect("a configuration has fewer than 65,536 handlers"),
             attempt: handler.attempt,
             deadline: self.epoch.instant(due),
         });

@@ -1,4 +1,4 @@
-//! What a failure proves and how much it says: the tables of the core's documentation, written down a second time.
+//! What a failure proves and how specific it is: the tables of the core's documentation, written a second time.
 
 use livebus_core::FailureClass::{
     self, Authentication, Authorization, ClientFatal, NameResolution, NoLeader, NotEnoughReplicas,
@@ -13,15 +13,15 @@ pub(super) enum Proves {
     Loss,
     /// The bus cannot be used.
     Definitive,
-    /// It may have been bad luck.
+    /// The failure may be temporary.
     Ambiguous,
-    /// The leaders are missing, and others answer.
+    /// Only leaders are missing; other brokers answer.
     Partial,
-    /// The bus lives, and refuses for a reason of ours.
+    /// The bus works, and rejects the message for a reason on our side.
     Refusal,
 }
 
-/// Each class, what it proves, and how much it says.
+/// Each class, what it proves, and how specific it is.
 #[rustfmt::skip]
 const CLASSES: [(FailureClass, Proves, u8); 13] = [
     (Unreachable,       Proves::Ambiguous,  1),
@@ -49,19 +49,19 @@ pub(super) fn proves(failure: Failure) -> Proves {
     entry(failure.class).0
 }
 
-/// Of two failures the one that says more; the newer if they say as much.
+/// Returns the more specific of two failures, or the newer one if they are equally specific.
 pub(super) fn most_specific(older: Failure, newer: Failure) -> Failure {
-    let says = |failure: Failure| entry(failure.class).1;
-    if says(older) > says(newer) {
+    let specificity = |failure: Failure| entry(failure.class).1;
+    if specificity(older) > specificity(newer) {
         older
     } else {
         newer
     }
 }
 
-/// Whether two causes are the same but for the number that the client library gave the failure.
+/// Returns whether two causes are equal, apart from the code that the client library gave the failure.
 pub(super) fn same_reason(one: Cause, other: Cause) -> bool {
-    let unnumbered = |cause: Cause| match cause {
+    let without_code = |cause: Cause| match cause {
         Cause::StartFailed(failure) => Cause::StartFailed(Failure::new(failure.class)),
         Cause::LivenessFailed(failure) => Cause::LivenessFailed(Failure::new(failure.class)),
         Cause::ClientLost(failure) => Cause::ClientLost(Failure::new(failure.class)),
@@ -75,7 +75,7 @@ pub(super) fn same_reason(one: Cause, other: Cause) -> bool {
         | Cause::ShutDown
         | Cause::ForcedStop
         | Cause::Reported => cause,
-        _ => unreachable!("a cause that the model does not know: {cause}"),
+        _ => unreachable!("unknown cause: {cause}"),
     };
-    unnumbered(one) == unnumbered(other)
+    without_code(one) == without_code(other)
 }

@@ -2,25 +2,25 @@
 
 use livebus_core::{OnClientLost, OnSuspicion};
 
-use super::interpreter::Told;
+use super::interpreter::Payload;
 use super::record::{Record, Timer};
 use super::table::Guard;
 
 impl Record {
-    pub(super) fn holds(&self, guard: Guard, told: &Told) -> bool {
+    pub(super) fn holds(&self, guard: Guard, payload: &Payload) -> bool {
         match guard {
-            Guard::HintsAreBelieved => self.settings.on_suspicion == OnSuspicion::NotReady,
-            Guard::LossIsTheEnd => self.settings.on_client_lost == OnClientLost::Fail,
+            Guard::SuspicionIsNotReady => self.settings.on_suspicion == OnSuspicion::NotReady,
+            Guard::LossIsFailed => self.settings.on_client_lost == OnClientLost::Fail,
             Guard::LastFailure => self.failures + 1 >= self.settings.failures_to_not_ready,
             Guard::LastProof => self.proofs + 1 >= self.settings.successes_to_ready,
-            Guard::QuestionIsOpen => self.question.is_some(),
-            Guard::QuestionIsOver => self.armed(Timer::Question).is_some_and(|at| at <= self.now),
+            Guard::CheckIsInFlight => self.check.is_some(),
+            Guard::CheckIsDue => self.armed(Timer::Check).is_some_and(|at| at <= self.now),
             Guard::Decides => self.decides,
-            Guard::Hinted => self.hinted,
+            Guard::SuspicionCame => self.suspicion_came,
             Guard::Proved => self.proved,
-            Guard::ProvedSince => self.evidence.is_some_and(|at| at > self.doubted),
-            Guard::NewerThanDoubt => told.at > self.doubted,
-            Guard::TooOld => told.at + self.spans.detection_bound <= self.now,
+            Guard::ProvedSince => self.evidence.is_some_and(|at| at > self.unverified_since),
+            Guard::VerifiesAgain => payload.at > self.unverified_since,
+            Guard::TooOld => payload.at + self.spans.detection_bound <= self.now,
             Guard::Warned => self.warning.is_some(),
             Guard::NoTolerance => self.spans.partial_tolerance == 0,
             Guard::DrainIsLeft => self.drain_ends() > self.now,

@@ -1,4 +1,4 @@
-//! Walks the table: from an event or a deadline to a cue, and from a cue to its row.
+//! Interprets the table: turns an event or a deadline into a stimulus, and finds the row of a stimulus.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use super::boundary::Reference;
 use super::failures::{Proves, proves};
 use super::record::{Record, Timer};
 use super::rows::TABLE;
-use super::table::Cue;
+use super::table::Stimulus;
 use super::time::Ns;
 
-/// What a cue brings along.
+/// The data of a stimulus.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct Payload {
     pub(super) failure: Failure,
     pub(super) at: Ns,
     pub(super) handler: usize,
@@ -23,7 +23,7 @@ pub(super) struct Told {
     pub(super) registration: Option<RegistrationId>,
 }
 
-const NOTHING: Told = Told {
+const NOTHING: Payload = Payload {
     failure: Failure::new(FailureClass::Other),
     at: 0,
     handler: 0,
@@ -38,106 +38,107 @@ impl Reference {
         it.send_start();
     }
 
-    /// Lets time pass: whatever is due fires, one after the other.
-    pub(super) fn pass(&mut self, now: Ns) {
+    /// Advances the time: everything that is due fires, one after another.
+    pub(super) fn advance_to(&mut self, now: Ns) {
         self.record.now = self.record.now.max(now);
-        while let Some((cue, handler)) = self.record.due() {
-            self.cue(cue, Told { handler, ..NOTHING });
+        while let Some((stimulus, handler)) = self.record.due() {
+            self.fire(stimulus, Payload { handler, ..NOTHING });
         }
     }
 
-    pub(super) fn take(&mut self, now: Ns, event: Event) {
+    pub(super) fn handle(&mut self, now: Ns, event: Event) {
         if let Event::Live { at } = event {
-            self.take_evidence(now, at);
+            self.handle_evidence(now, at);
         } else {
-            self.pass(now);
-            match self.record.sort(event) {
-                Some((cue, told)) => self.cue(cue, told),
+            self.advance_to(now);
+            match self.record.classify(event) {
+                Some((stimulus, payload)) => self.fire(stimulus, payload),
                 None => self.record.stale += 1,
             }
         }
-        self.pass(now);
+        self.advance_to(now);
     }
 
-    /// Before anything fires. Rule 3.
-    fn take_evidence(&mut self, now: Ns, at: Instant) {
+    /// Handles evidence, before anything fires. Rule 3.
+    fn handle_evidence(&mut self, now: Ns, at: Instant) {
         let record = &mut self.record;
         record.now = record.now.max(now);
         let at = record.epoch.ns(at).min(record.now);
-        if at > record.floor && record.evidence.is_none_or(|known| at > known) {
-            self.cue(Cue::Evidence, Told { at, ..NOTHING });
+        if at > record.floor && record.evidence.is_none_or(|newest| at > newest) {
+            self.fire(Stimulus::Evidence, Payload { at, ..NOTHING });
         }
     }
 
-    fn cue(&mut self, cue: Cue, mut told: Told) {
+    /// Applies the row for this stimulus, if there is one.
+    fn fire(&mut self, stimulus: Stimulus, mut payload: Payload) {
         let record = &mut self.record;
         let row = TABLE.iter().position(|row| {
-            row.cue == cue
+            row.stimulus == stimulus
                 && row.phases.contains(&record.phase)
-                && row.when.iter().all(|guard| record.holds(*guard, &told))
+                && row.when.iter().all(|guard| record.holds(*guard, &payload))
         });
         if let Some(i) = row {
             self.used[i] += 1;
             for effect in TABLE[i].then {
-                record.apply(*effect, &mut told);
+                record.apply(*effect, &mut payload);
             }
         }
     }
 }
 
 impl Record {
-    /// The first of what is due.
-    fn due(&self) -> Option<(Cue, usize)> {
+    /// Returns what is due first.
+    fn due(&self) -> Option<(Stimulus, usize)> {
         let is_due = |at: Option<Ns>| at.is_some_and(|at| at <= self.now);
         let handler = self.handlers.iter().position(|it| is_due(it.timer));
         if let Some(i) = handler {
             return Some(match self.handlers[i].operation {
-                Some(_) => (Cue::RegistrationOverdue, i),
-                None => (Cue::RegistrationDue, i),
+                Some(_) => (Stimulus::RegistrationTimedOut, i),
+                None => (Stimulus::RegistrationDue, i),
             });
         }
         let timer = Timer::ALL
             .into_iter()
             .find(|timer| is_due(self.armed(*timer)))?;
-        Some((Cue::Due(timer), 0))
+        Some((Stimulus::Due(timer), 0))
     }
 
-    /// When something is due next.
+    /// Returns when something is due next.
     pub(super) fn next_due(&self) -> Option<Ns> {
         let handlers = self.handlers.iter().filter_map(|it| it.timer);
         handlers.chain(self.timers.into_iter().flatten()).min()
     }
 
-    /// What an event means; nothing if it is stale.
-    fn sort(&self, event: Event) -> Option<(Cue, Told)> {
-        let with = |failure| Told { failure, ..NOTHING };
+    /// Returns the stimulus of an event, or `None` for a stale answer.
+    fn classify(&self, event: Event) -> Option<(Stimulus, Payload)> {
+        let with = |failure| Payload { failure, ..NOTHING };
         match event {
             Event::StartAnswered { id, result } => {
                 if self.phase != Phase::Starting || self.client != Some(id) {
                     return None;
                 }
                 Some(match result {
-                    Ok(()) => (Cue::StartSucceeded, NOTHING),
-                    Err(failure) => (Cue::StartFailed, with(failure)),
+                    Ok(()) => (Stimulus::StartSucceeded, NOTHING),
+                    Err(failure) => (Stimulus::StartFailed, with(failure)),
                 })
             }
             Event::LivenessAnswered { id, result } => {
-                if self.question != Some(id) {
+                if self.check != Some(id) {
                     return None;
                 }
                 Some(match result {
-                    Ok(()) => (Cue::Proof, NOTHING),
-                    Err(failure) => (self.sort_failure(failure), with(failure)),
+                    Ok(()) => (Stimulus::Proof, NOTHING),
+                    Err(failure) => (self.classify_failure(failure), with(failure)),
                 })
             }
             Event::RegistrationAnswered { id, result } => {
                 let is_it = |operation| operation == Some(id);
                 let handler = self.handlers.iter().position(|it| is_it(it.operation))?;
                 Some(match result {
-                    Ok(()) => (Cue::Registered, Told { handler, ..NOTHING }),
+                    Ok(()) => (Stimulus::Registered, Payload { handler, ..NOTHING }),
                     Err(failure) => (
-                        Cue::RegistrationFailed,
-                        Told {
+                        Stimulus::RegistrationFailed,
+                        Payload {
                             handler,
                             ..with(failure)
                         },
@@ -149,12 +150,12 @@ impl Record {
                     return None;
                 }
                 Some(match result {
-                    Ok(()) => (Cue::StopSucceeded, NOTHING),
-                    Err(failure) => (Cue::StopFailed, with(failure)),
+                    Ok(()) => (Stimulus::StopSucceeded, NOTHING),
+                    Err(failure) => (Stimulus::StopFailed, with(failure)),
                 })
             }
             Event::Live { .. } => None,
-            Event::Suspicion(failure) => Some((Cue::Hint, with(failure))),
+            Event::Suspicion(failure) => Some((Stimulus::Suspicion, with(failure))),
             Event::ClientLost { client, failure } => {
                 let started = matches!(
                     self.phase,
@@ -164,21 +165,22 @@ impl Record {
                         | Phase::InFlight
                         | Phase::RetryPending
                 );
-                (started && self.client == Some(client)).then(|| (Cue::LostClient, with(failure)))
+                (started && self.client == Some(client))
+                    .then(|| (Stimulus::ClientLost, with(failure)))
             }
-            Event::Shutdown => Some((Cue::Shutdown, NOTHING)),
+            Event::Shutdown => Some((Stimulus::Shutdown, NOTHING)),
         }
     }
 
-    fn sort_failure(&self, failure: Failure) -> Cue {
+    fn classify_failure(&self, failure: Failure) -> Stimulus {
         match (proves(failure), self.settings.on_rejection) {
-            (Proves::Loss, _) => Cue::LostClient,
+            (Proves::Loss, _) => Stimulus::ClientLost,
             (Proves::Definitive, _) | (Proves::Refusal, RejectionPolicy::NotLive) => {
-                Cue::Definitive
+                Stimulus::Definitive
             }
-            (Proves::Ambiguous, _) => Cue::Ambiguous,
-            (Proves::Partial, _) => Cue::Partial,
-            (Proves::Refusal, RejectionPolicy::Live) => Cue::Refusal,
+            (Proves::Ambiguous, _) => Stimulus::Ambiguous,
+            (Proves::Partial, _) => Stimulus::Partial,
+            (Proves::Refusal, RejectionPolicy::Live) => Stimulus::Refusal,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All that the model knows: one flat record.
+//! The state of the model: one flat record.
 
 use std::collections::VecDeque;
 
@@ -9,27 +9,27 @@ use livebus_core::{
 
 use super::time::{Epoch, Jitter, Ns, Spans};
 
-/// What may be due. The order is the one in which they fire when several are due at once. Rule 4.
+/// The timers, in the order in which they fire when several are due at once. Rule 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// The answer to a start.
+    /// The deadline of a start.
     Start,
     /// The end of the back-off between two starts.
     Backoff,
     /// The end of the drain.
     Drain,
-    /// The answer to the stop.
+    /// The deadline of the stop.
     Stop,
-    /// The replacement of a client that is of no use.
+    /// The replacement of a client without proof.
     Replace,
     /// The lease of Running.
     Lease,
-    /// The patience with leaders that are missing.
+    /// The end of the tolerance for missing leaders.
     Tolerance,
-    /// The answer to a liveness message; while not live, the end of its interval.
-    Question,
+    /// The deadline of a liveness message; while not live, the end of its interval.
+    Check,
     /// The next liveness message.
-    Ask,
+    NextCheck,
 }
 
 impl Timer {
@@ -41,8 +41,8 @@ impl Timer {
         Self::Replace,
         Self::Lease,
         Self::Tolerance,
-        Self::Question,
-        Self::Ask,
+        Self::Check,
+        Self::NextCheck,
     ];
 }
 
@@ -53,17 +53,17 @@ pub(super) struct HandlerRecord {
     pub(super) registered: bool,
     /// The registration in flight.
     pub(super) operation: Option<RegistrationId>,
-    /// Its deadline, or the end of the back-off.
+    /// The deadline of the registration, or the end of the back-off.
     pub(super) timer: Option<Ns>,
-    /// Registrations since the client was made.
+    /// The number of registrations with this client.
     pub(super) attempt: u32,
     pub(super) failure: Option<Failure>,
 }
 
-/// All that the model knows.
+/// The state of the model.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "one flat record of independent facts is what makes the model another than the core"
+    reason = "the model has one flat record of independent facts, so that it differs from the core"
 )]
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -71,34 +71,34 @@ pub(super) struct Record {
     pub(super) spans: Spans,
     pub(super) epoch: Epoch,
 
-    /// The newest instant that was told.
+    /// The newest instant that was received.
     pub(super) now: Ns,
     pub(super) phase: Phase,
     pub(super) timers: [Option<Ns>; Timer::ALL.len()],
     pub(super) jitter: Jitter,
-    /// How many operations there were: the number of the newest.
+    /// The number of the newest operation.
     pub(super) operations: u64,
     pub(super) stale: u64,
 
-    /// The start in flight, or the one that made the client.
+    /// The start in flight, or the start that created the client.
     pub(super) client: Option<ClientId>,
     pub(super) attempt: u32,
-    /// Whether the newest start was proved good.
+    /// Whether the client of the newest start was live once.
     pub(super) proved_good: bool,
-    /// Why it is not live.
-    pub(super) trouble: Cause,
+    /// The reason why it is not live.
+    pub(super) cause: Cause,
 
     /// The liveness message in flight.
-    pub(super) question: Option<LivenessId>,
-    /// When the newest liveness message went out.
-    pub(super) asked: Ns,
-    /// Since when nothing was proved. Rule 26.
-    pub(super) doubted: Ns,
-    /// Whether its outcome decides alone.
+    pub(super) check: Option<LivenessId>,
+    /// When the newest liveness message was sent.
+    pub(super) last_sent: Ns,
+    /// The instant since which nothing is proved. Rule 26.
+    pub(super) unverified_since: Ns,
+    /// Whether the outcome of this check decides alone.
     pub(super) decides: bool,
-    /// Whether bad news came while it was under way.
-    pub(super) hinted: bool,
-    /// Whether evidence came while it was under way; while not live, in this interval.
+    /// Whether a suspicion came while the check was in flight.
+    pub(super) suspicion_came: bool,
+    /// Whether this interval brought a proof, while not live.
     pub(super) proved: bool,
     /// Ambiguous failures in a row, while live.
     pub(super) failures: u32,
@@ -107,14 +107,14 @@ pub(super) struct Record {
     /// Intervals in a row that brought a proof, while not live.
     pub(super) proofs: u32,
     /// The newest failure, while live.
-    pub(super) known: Option<Failure>,
-    /// The hint that says most.
-    pub(super) hint: Option<Failure>,
+    pub(super) last_failure: Option<Failure>,
+    /// The most specific suspicion.
+    pub(super) suspicion: Option<Failure>,
     pub(super) warning: Option<Failure>,
     pub(super) evidence: Option<Ns>,
     /// Evidence that is not newer than this proves nothing.
     pub(super) floor: Ns,
-    /// When it was Running last; nothing if it never was, or is.
+    /// When Running ended last; `None` if it was never Running.
     pub(super) not_ready_since: Option<Ns>,
 
     pub(super) handlers: Vec<HandlerRecord>,
@@ -150,18 +150,18 @@ impl Record {
             client: None,
             attempt: 0,
             proved_good: false,
-            trouble: Cause::Starting,
-            question: None,
-            asked: 0,
-            doubted: 0,
+            cause: Cause::Starting,
+            check: None,
+            last_sent: 0,
+            unverified_since: 0,
             decides: false,
-            hinted: false,
+            suspicion_came: false,
             proved: false,
             failures: 0,
             intervals: 0,
             proofs: 0,
-            known: None,
-            hint: None,
+            last_failure: None,
+            suspicion: None,
             warning: None,
             evidence: None,
             floor: 0,

@@ -1,19 +1,19 @@
-//! The table. A row's number is that of the rule in `docs/rules.md`.
+//! The table. The number of a row is the number of its rule in `docs/rules.md`.
 
 #![allow(
     clippy::enum_glob_use,
-    reason = "a table is read by its words, of which it uses nearly all"
+    reason = "the table uses nearly all variants, and is easier to read without prefixes"
 )]
 
 use livebus_core::Phase::{self, *};
 
 use super::record::Timer;
-use super::table::Cue::{self, *};
 use super::table::Effect::{self, *};
 use super::table::Guard::{self, *};
+use super::table::Stimulus::{self, *};
 use super::table::{Ending, Row, Until};
 
-/// How many rows there are.
+/// The number of rows.
 pub(crate) const ROWS: usize = TABLE.len();
 
 const LIVE: &[Phase] = &[Idle, Suspected, InFlight, RetryPending];
@@ -24,14 +24,14 @@ const UNENDED: &[Phase] = &[Starting, BackingOff, NotLive, Idle, Suspected, InFl
 const fn row(
     rule: &'static str,
     phases: &'static [Phase],
-    cue: Cue,
+    stimulus: Stimulus,
     when: &'static [Guard],
     then: &'static [Effect],
 ) -> Row {
     Row {
         rule,
         phases,
-        cue,
+        stimulus,
         when,
         then,
     }
@@ -41,89 +41,96 @@ const fn row(
 pub(super) const TABLE: &[Row] = &[
     // Start.
     row("15", &[Starting], StartSucceeded, &[], &[
-        DisarmAll, Enter(NotLive), BlameStarting, FORGET_ALL, Arm(Timer::Replace, Until::RecreateAfter), Tell,
+        DisarmAll, Enter(NotLive), CauseStarting, FORGET_ALL, Arm(Timer::Replace, Until::RecreateAfter), Report,
         OPEN_INTERVAL, SendAllRegistrations]),
-    row("16", &[Starting], StartFailed, &[], &[BlameStart, BACK_OFF]),
-    row("16", &[Starting], Due(Timer::Start), &[], &[Overdue, BlameStart, BACK_OFF, DiscardClient]),
+    row("16", &[Starting], StartFailed, &[], &[CauseStartFailed, BACK_OFF]),
+    row("16", &[Starting], Due(Timer::Start), &[], &[UseTimeout, CauseStartFailed, BACK_OFF, DiscardClient]),
     row("17", &[BackingOff], Due(Timer::Backoff), &[], &[DisarmAll, Enter(Starting), SendStart]),
 
     // Not live.
-    row("23", &[NotLive], Proof, &[Proved], &[ForgetQuestion, NoteLesserAnswer, LESSER]),
-    row("24", &[NotLive], Proof, &[LastProof], &[NoteAnswer, GO_LIVE, QUIET, Tell]),
-    row("23", &[NotLive], Proof, &[], &[ForgetQuestion, NoteLesserAnswer, LESSER, FIRST_PROOF]),
-    row("23", &[NotLive], Refusal, &[Proved], &[ForgetQuestion, NoteLesserAnswer, LESSER]),
-    row("24", &[NotLive], Refusal, &[LastProof], &[NoteAnswer, GO_LIVE, Warn, QUIET, Tell]),
-    row("23", &[NotLive], Refusal, &[], &[ForgetQuestion, NoteLesserAnswer, LESSER, FIRST_PROOF]),
+    row("23", &[NotLive], Proof, &[Proved], &[ForgetCheck, NoteLesserAnswer, LESSER]),
+    row("24", &[NotLive], Proof, &[LastProof], &[NoteAnswer, GO_LIVE, IDLE, Report]),
+    row("23", &[NotLive], Proof, &[], &[ForgetCheck, NoteLesserAnswer, LESSER, FIRST_PROOF]),
+    row("23", &[NotLive], Refusal, &[Proved], &[ForgetCheck, NoteLesserAnswer, LESSER]),
+    row("24", &[NotLive], Refusal, &[LastProof], &[NoteAnswer, GO_LIVE, Warn, IDLE, Report]),
+    row("23", &[NotLive], Refusal, &[], &[ForgetCheck, NoteLesserAnswer, LESSER, FIRST_PROOF]),
     row("22", &[NotLive], Evidence, &[TooOld], &[]),
     row("23", &[NotLive], Evidence, &[Proved], &[NoteLesserEvidence, LESSER]),
-    row("24", &[NotLive], Evidence, &[LastProof, QuestionIsOpen], &[
-        NoteEvidence, GO_LIVE, DecideNot, NotHinted, Enter(InFlight), ArmSooner(Timer::Question, Until::LivenessTimeout), Tell]),
-    row("24", &[NotLive], Evidence, &[LastProof], &[NoteEvidence, GO_LIVE, QUIET, Tell]),
+    row("24", &[NotLive], Evidence, &[LastProof, CheckIsInFlight], &[
+        NoteEvidence, GO_LIVE, DecideNot, NoSuspicionCame, Enter(InFlight),
+        ArmSooner(Timer::Check, Until::LivenessTimeout), Report]),
+    row("24", &[NotLive], Evidence, &[LastProof], &[NoteEvidence, GO_LIVE, IDLE, Report]),
     row("23", &[NotLive], Evidence, &[], &[NoteLesserEvidence, LESSER, FIRST_PROOF]),
-    row("19", &[NotLive], Ambiguous, &[Proved], &[ForgetQuestion]),
+    row("19", &[NotLive], Ambiguous, &[Proved], &[ForgetCheck]),
     row("19", &[NotLive], Ambiguous, &[], &[INTERVAL_FAILED]),
     row("19", &[NotLive], Partial, &[], &[INTERVAL_FAILED]),
     row("19", &[NotLive], Definitive, &[], &[INTERVAL_FAILED]),
-    row("20", &[NotLive], Due(Timer::Question), &[Proved], &[OPEN_INTERVAL]),
-    row("20", &[NotLive], Due(Timer::Question), &[QuestionIsOpen], &[Overdue, INTERVAL_FAILED, OPEN_INTERVAL]),
-    row("20", &[NotLive], Due(Timer::Question), &[], &[OPEN_INTERVAL]),
+    row("20", &[NotLive], Due(Timer::Check), &[Proved], &[OPEN_INTERVAL]),
+    row("20", &[NotLive], Due(Timer::Check), &[CheckIsInFlight], &[UseTimeout, INTERVAL_FAILED, OPEN_INTERVAL]),
+    row("20", &[NotLive], Due(Timer::Check), &[], &[OPEN_INTERVAL]),
     row("21", &[NotLive], Due(Timer::Replace), &[], &[BACK_OFF, DiscardAllRegistrations, DiscardClient]),
-    row("35", &[NotLive], Hint, &[], &[RememberHint]),
+    row("35", &[NotLive], Suspicion, &[], &[KeepSuspicion]),
 
     // Live.
-    row("26", &[Idle], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(InFlight), DoubtFromNow, DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
-    row("28.5", &[RetryPending], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(InFlight), DecideNot, NotHinted, Arm(Timer::Question, Until::LivenessTimeout), SendLiveness]),
-    row("35", &[Suspected], Due(Timer::Ask), &[], &[
-        Disarm(Timer::Ask), Enter(InFlight), Decide, NotHinted, Arm(Timer::Question, Until::SuspicionTimeout), SendLiveness]),
-    row("27", &[InFlight], Proof, &[], &[NoteAnswer, ForgetWarning, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
-    row("27", &[InFlight], Refusal, &[], &[NoteAnswer, Warn, Disarm(Timer::Tolerance), QUIET, PROVED_ANEW]),
-    row("28.1", &[InFlight], Ambiguous, &[ProvedSince], &[ForgetFailures, QUIET]),
-    row("28.2", &[InFlight], Ambiguous, &[Decides], &[QUESTION_FAILED]),
-    row("28.3", &[InFlight], Ambiguous, &[LastFailure], &[QUESTION_FAILED]),
-    row("28.4", &[InFlight], Ambiguous, &[Hinted], &[ASK_AGAIN]),
+    row("26", &[Idle], Due(Timer::NextCheck), &[], &[
+        Disarm(Timer::NextCheck), Enter(InFlight), MarkUnverified, DecideNot, NoSuspicionCame,
+        Arm(Timer::Check, Until::LivenessTimeout), SendLiveness]),
+    row("28.5", &[RetryPending], Due(Timer::NextCheck), &[], &[
+        Disarm(Timer::NextCheck), Enter(InFlight), DecideNot, NoSuspicionCame,
+        Arm(Timer::Check, Until::LivenessTimeout), SendLiveness]),
+    row("35", &[Suspected], Due(Timer::NextCheck), &[], &[
+        Disarm(Timer::NextCheck), Enter(InFlight), Decide, NoSuspicionCame,
+        Arm(Timer::Check, Until::SuspicionTimeout), SendLiveness]),
+    row("27", &[InFlight], Proof, &[], &[NoteAnswer, ForgetWarning, Disarm(Timer::Tolerance), IDLE, PROVED_AGAIN]),
+    row("27", &[InFlight], Refusal, &[], &[NoteAnswer, Warn, Disarm(Timer::Tolerance), IDLE, PROVED_AGAIN]),
+    row("28.1", &[InFlight], Ambiguous, &[ProvedSince], &[ForgetFailures, IDLE]),
+    row("28.2", &[InFlight], Ambiguous, &[Decides], &[CHECK_FAILED]),
+    row("28.3", &[InFlight], Ambiguous, &[LastFailure], &[CHECK_FAILED]),
+    row("28.4", &[InFlight], Ambiguous, &[SuspicionCame], &[CHECK_AGAIN]),
     row("28.5", &[InFlight], Ambiguous, &[], &[RECHECK]),
-    row("28.1", &[InFlight], Due(Timer::Question), &[ProvedSince], &[ForgetFailures, QUIET]),
-    row("28.2", &[InFlight], Due(Timer::Question), &[Decides], &[Overdue, QUESTION_FAILED]),
-    row("28.3", &[InFlight], Due(Timer::Question), &[LastFailure], &[Overdue, QUESTION_FAILED]),
-    row("28.4", &[InFlight], Due(Timer::Question), &[Hinted], &[Overdue, ASK_AGAIN]),
-    row("28.5", &[InFlight], Due(Timer::Question), &[], &[Overdue, RECHECK]),
-    row("29", &[InFlight], Definitive, &[], &[QUESTION_FAILED]),
-    row("30", &[InFlight], Partial, &[NoTolerance], &[QUESTION_FAILED]),
+    row("28.1", &[InFlight], Due(Timer::Check), &[ProvedSince], &[ForgetFailures, IDLE]),
+    row("28.2", &[InFlight], Due(Timer::Check), &[Decides], &[UseTimeout, CHECK_FAILED]),
+    row("28.3", &[InFlight], Due(Timer::Check), &[LastFailure], &[UseTimeout, CHECK_FAILED]),
+    row("28.4", &[InFlight], Due(Timer::Check), &[SuspicionCame], &[UseTimeout, CHECK_AGAIN]),
+    row("28.5", &[InFlight], Due(Timer::Check), &[], &[UseTimeout, RECHECK]),
+    row("29", &[InFlight], Definitive, &[], &[CHECK_FAILED]),
+    row("30", &[InFlight], Partial, &[NoTolerance], &[CHECK_FAILED]),
     row("30", &[InFlight], Partial, &[], &[
-        ForgetQuestion, Disarm(Timer::Question), Enter(Idle), ForgetHint, ForgetFailures, Warn,
-        ArmOnce(Timer::Tolerance, Until::Tolerance), Arm(Timer::Lease, Until::Lease), Arm(Timer::Ask, Until::Silence), Tell]),
-    row("31", &[Idle], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_ANEW]),
-    row("31", &[Idle], Evidence, &[], &[NoteEvidence, QUIET, PROVED_ANEW]),
-    row("31", &[Suspected, RetryPending], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, QUIET, PROVED_ANEW]),
-    row("31", &[InFlight], Evidence, &[NewerThanDoubt], &[NoteEvidence, ExtendTolerance, ForgetHint, DecideNot, NotHinted, RENEW]),
+        ForgetCheck, Disarm(Timer::Check), Enter(Idle), ForgetSuspicion, ForgetFailures, Warn,
+        ArmOnce(Timer::Tolerance, Until::Tolerance), Arm(Timer::Lease, Until::Lease),
+        Arm(Timer::NextCheck, Until::Silence), Report]),
+    row("31", &[Idle], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_AGAIN]),
+    row("31", &[Idle], Evidence, &[], &[NoteEvidence, IDLE, PROVED_AGAIN]),
+    row("31", &[Suspected, RetryPending], Evidence, &[VerifiesAgain], &[NoteEvidence, ExtendTolerance, IDLE, PROVED_AGAIN]),
+    row("31", &[InFlight], Evidence, &[VerifiesAgain], &[
+        NoteEvidence, ExtendTolerance, ForgetSuspicion, DecideNot, NoSuspicionCame, RENEW]),
     row("31", &[Suspected, InFlight, RetryPending], Evidence, &[], &[NoteEvidence, ExtendTolerance, RENEW]),
-    row("33", &[Idle, Suspected], Due(Timer::Lease), &[], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
-    row("33", &[RetryPending], Due(Timer::Lease), &[], &[LastFailed, QUESTION_FAILED]),
-    row("33", &[InFlight], Due(Timer::Lease), &[QuestionIsOver, ProvedSince], &[BlameStarvation, ASK_IN_TIME, NOT_LIVE]),
-    row("33", &[InFlight], Due(Timer::Lease), &[ProvedSince], &[BlameStarvation, NOT_LIVE_ASKING]),
-    row("33", &[InFlight], Due(Timer::Lease), &[QuestionIsOver], &[TheHint, QUESTION_FAILED]),
-    row("33", &[InFlight], Due(Timer::Lease), &[], &[TheHint, BlameLiveness, NOT_LIVE_ASKING]),
-    row("34", &[InFlight], Due(Timer::Tolerance), &[QuestionIsOver], &[TheWarning, QUESTION_FAILED]),
-    row("34", &[InFlight], Due(Timer::Tolerance), &[], &[TheWarning, BlameLiveness, NOT_LIVE_ASKING]),
-    row("34", &[Idle, Suspected, RetryPending], Due(Timer::Tolerance), &[], &[TheWarning, QUESTION_FAILED]),
+    row("33", &[Idle, Suspected], Due(Timer::Lease), &[], &[CauseStarved, KEEP_INTERVAL, NOT_LIVE]),
+    row("33", &[RetryPending], Due(Timer::Lease), &[], &[UseLastFailure, CHECK_FAILED]),
+    row("33", &[InFlight], Due(Timer::Lease), &[CheckIsDue, ProvedSince], &[CauseStarved, KEEP_INTERVAL, NOT_LIVE]),
+    row("33", &[InFlight], Due(Timer::Lease), &[ProvedSince], &[CauseStarved, NOT_LIVE_IN_FLIGHT]),
+    row("33", &[InFlight], Due(Timer::Lease), &[CheckIsDue], &[UseSuspicion, CHECK_FAILED]),
+    row("33", &[InFlight], Due(Timer::Lease), &[], &[UseSuspicion, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("34", &[InFlight], Due(Timer::Tolerance), &[CheckIsDue], &[UseWarning, CHECK_FAILED]),
+    row("34", &[InFlight], Due(Timer::Tolerance), &[], &[UseWarning, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("34", &[Idle, Suspected, RetryPending], Due(Timer::Tolerance), &[], &[UseWarning, CHECK_FAILED]),
 
     // Suspicion.
-    row("35", &[InFlight], Hint, &[HintsAreBelieved], &[RememberHint, BlameLiveness, NOT_LIVE_ASKING]),
-    row("35", LIVE, Hint, &[HintsAreBelieved], &[RememberHint, QUESTION_FAILED]),
-    row("35", &[InFlight], Hint, &[], &[RememberHint, ArmSooner(Timer::Question, Until::SuspicionTimeout)]),
-    row("35", LIVE, Hint, &[], &[RememberHint, Enter(Suspected), ArmSooner(Timer::Ask, Until::Spacing)]),
+    row("35", &[InFlight], Suspicion, &[SuspicionIsNotReady], &[KeepSuspicion, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("35", LIVE, Suspicion, &[SuspicionIsNotReady], &[KeepSuspicion, CHECK_FAILED]),
+    row("35", &[InFlight], Suspicion, &[], &[KeepSuspicion, ArmSooner(Timer::Check, Until::SuspicionTimeout)]),
+    row("35", LIVE, Suspicion, &[], &[KeepSuspicion, Enter(Suspected), ArmSooner(Timer::NextCheck, Until::Spacing)]),
 
-    // The client is lost.
-    row("37", STARTED, LostClient, &[LossIsTheEnd], &[
-        BlameLoss, DisarmAll, ForgetQuestion, Enter(Failed), TellTheEnd(Ending::Failed), DiscardAllRegistrations, DiscardClient]),
-    row("36", STARTED, LostClient, &[], &[BlameLoss, BACK_OFF, DiscardAllRegistrations, DiscardClient]),
+    // Client lost.
+    row("37", STARTED, ClientLost, &[LossIsFailed], &[
+        CauseClientLost, DisarmAll, ForgetCheck, Enter(Failed), ReportEnd(Ending::Failed),
+        DiscardAllRegistrations, DiscardClient]),
+    row("36", STARTED, ClientLost, &[], &[CauseClientLost, BACK_OFF, DiscardAllRegistrations, DiscardClient]),
 
     // Handlers.
-    row("40", STARTED, Registered, &[], &[MarkRegistered, Tell]),
-    row("41", STARTED, RegistrationFailed, &[], &[MarkNotRegistered, Tell]),
-    row("41", STARTED, RegistrationOverdue, &[], &[Overdue, MarkNotRegistered, Tell, DiscardRegistration]),
+    row("40", STARTED, Registered, &[], &[MarkRegistered, Report]),
+    row("41", STARTED, RegistrationFailed, &[], &[MarkNotRegistered, Report]),
+    row("41", STARTED, RegistrationTimedOut, &[], &[UseTimeout, MarkNotRegistered, Report, DiscardRegistration]),
     row("42", STARTED, RegistrationDue, &[], &[SendRegistration]),
 
     // Shutdown.
@@ -132,12 +139,12 @@ pub(super) const TABLE: &[Row] = &[
     row("43", UNENDED, Shutdown, &[], &[DisarmAll, SHUT_DOWN, Enter(Stopping), Arm(Timer::Stop, Until::StopTimeout), SendStop]),
     row("43", &[Draining], Due(Timer::Drain), &[], &[
         DisarmAll, Enter(Stopping), Arm(Timer::Stop, Until::StopTimeout), SendStop]),
-    row("44", &[Stopping], StopSucceeded, &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ShutDown)]),
-    row("44", &[Stopping], StopFailed, &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ForcedStop)]),
-    row("44", &[Stopping], Due(Timer::Stop), &[], &[DisarmAll, Enter(Stopped), TellTheEnd(Ending::ForcedStop)]),
+    row("44", &[Stopping], StopSucceeded, &[], &[DisarmAll, Enter(Stopped), ReportEnd(Ending::ShutDown)]),
+    row("44", &[Stopping], StopFailed, &[], &[DisarmAll, Enter(Stopped), ReportEnd(Ending::ForcedStop)]),
+    row("44", &[Stopping], Due(Timer::Stop), &[], &[DisarmAll, Enter(Stopped), ReportEnd(Ending::ForcedStop)]),
 ];
 
-// What several rows do.
+// Effects that several rows have.
 
 const FORGET_ALL: Effect = Do(&[
     ForgetWarning,
@@ -151,34 +158,34 @@ const FORGET_ALL: Effect = Do(&[
 /// Rules 16, 21, 36.
 const BACK_OFF: Effect = Do(&[
     DisarmAll,
-    ForgetQuestion,
-    ForgetHint,
+    ForgetCheck,
+    ForgetSuspicion,
     ForgetWarning,
     Enter(BackingOff),
     Arm(Timer::Backoff, Until::StartBackoff),
-    Tell,
+    Report,
 ]);
 
 /// Rule 18.
 const OPEN_INTERVAL: Effect = Do(&[
     MarkNotProved,
-    DoubtFromNow,
-    Arm(Timer::Question, Until::NotLiveInterval),
+    MarkUnverified,
+    Arm(Timer::Check, Until::NotLiveInterval),
     SendLiveness,
 ]);
 
 /// Rule 19.
 const INTERVAL_FAILED: Effect = Do(&[
-    ForgetQuestion,
+    ForgetCheck,
     ForgetProofs,
     CountInterval,
-    BlameLiveness,
-    Tell,
+    CauseLivenessFailed,
+    Report,
 ]);
 
 /// Rule 23: a proof that is not enough.
 const LESSER: Effect = Do(&[
-    ForgetHint,
+    ForgetSuspicion,
     ForgetIntervals,
     Arm(Timer::Replace, Until::RecreateAfterProof),
 ]);
@@ -189,62 +196,59 @@ const GO_LIVE: Effect = Do(&[
     Disarm(Timer::Replace),
     ProvedGood,
     ForgetFailures,
-    ForgetHint,
+    ForgetSuspicion,
     Arm(Timer::Lease, Until::Lease),
 ]);
 
 /// Rule 26.
-const QUIET: Effect = Do(&[
-    ForgetQuestion,
-    Disarm(Timer::Question),
+const IDLE: Effect = Do(&[
+    ForgetCheck,
+    Disarm(Timer::Check),
     Enter(Idle),
-    Arm(Timer::Ask, Until::Silence),
+    Arm(Timer::NextCheck, Until::Silence),
 ]);
 
 /// Rule 10.
-const RENEW: Effect = Do(&[Arm(Timer::Lease, Until::Lease), TellOrRenew]);
-const PROVED_ANEW: Effect = Do(&[ForgetFailures, ForgetHint, RENEW]);
+const RENEW: Effect = Do(&[Arm(Timer::Lease, Until::Lease), ReportOrRenew]);
+const PROVED_AGAIN: Effect = Do(&[ForgetFailures, ForgetSuspicion, RENEW]);
 
 /// Rule 28.4.
-const ASK_AGAIN: Effect = Do(&[
-    ForgetQuestion,
-    Disarm(Timer::Question),
+const CHECK_AGAIN: Effect = Do(&[
+    ForgetCheck,
+    Disarm(Timer::Check),
     CountFailure,
-    RememberFailure,
+    KeepFailure,
     Enter(Suspected),
-    Arm(Timer::Ask, Until::Spacing),
+    Arm(Timer::NextCheck, Until::Spacing),
 ]);
 
 /// Rule 28.5.
 const RECHECK: Effect = Do(&[
-    ForgetQuestion,
-    Disarm(Timer::Question),
+    ForgetCheck,
+    Disarm(Timer::Check),
     CountFailure,
-    RememberFailure,
+    KeepFailure,
     Enter(RetryPending),
-    Arm(Timer::Ask, Until::RecheckDelay),
+    Arm(Timer::NextCheck, Until::RecheckDelay),
 ]);
 
 /// Rule 32.
 const NOT_LIVE: Effect = Do(&[
-    Disarm(Timer::Ask),
+    Disarm(Timer::NextCheck),
     Disarm(Timer::Lease),
     Disarm(Timer::Tolerance),
     Enter(NotLive),
     FORGET_ALL,
     Arm(Timer::Replace, Until::RecreateAfter),
-    Tell,
+    Report,
 ]);
-const NOT_LIVE_ASKING: Effect = Do(&[NOT_LIVE, ArmSooner(Timer::Question, Until::NotLiveInterval)]);
-const ASK_IN_TIME: Effect = Do(&[
-    ForgetQuestion,
-    Arm(Timer::Question, Until::IntervalOfQuestion),
-]);
-const QUESTION_FAILED: Effect = Do(&[ASK_IN_TIME, BlameLiveness, NOT_LIVE]);
+const NOT_LIVE_IN_FLIGHT: Effect = Do(&[NOT_LIVE, ArmSooner(Timer::Check, Until::NotLiveInterval)]);
+const KEEP_INTERVAL: Effect = Do(&[ForgetCheck, Arm(Timer::Check, Until::IntervalOfCheck)]);
+const CHECK_FAILED: Effect = Do(&[KEEP_INTERVAL, CauseLivenessFailed, NOT_LIVE]);
 
 /// Rule 43.
 const SHUT_DOWN: Effect = Do(&[
-    ForgetQuestion,
-    TellTheEnd(Ending::ShuttingDown),
+    ForgetCheck,
+    ReportEnd(Ending::ShuttingDown),
     DiscardAllRegistrations,
 ]);

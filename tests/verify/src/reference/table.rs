@@ -1,28 +1,28 @@
-//! What the table is made of.
+//! The types of the table.
 
 use livebus_core::Phase;
 
 use super::record::Timer;
 
-/// In these phases, at this cue, if all guards hold: these effects, in this order.
+/// In these phases, at this stimulus, if all guards hold: these effects, in this order.
 ///
-/// Of the rows for a phase and a cue the first is taken whose guards hold. Where there is none, nothing happens.
+/// Of the rows for a phase and a stimulus, the first one whose guards hold is used. If there is none, nothing happens.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// The rule of `docs/rules.md` that it carries out.
+    /// The rule of `docs/rules.md` that the row implements.
     pub(super) rule: &'static str,
     pub(super) phases: &'static [Phase],
-    pub(super) cue: Cue,
+    pub(super) stimulus: Stimulus,
     pub(super) when: &'static [Guard],
     pub(super) then: &'static [Effect],
 }
 
-/// What happens: an event, sorted by what it means, or a deadline. An answer is to the operation in flight.
+/// What happens: an event, classified by its meaning, or a deadline. Answers are to operations in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cue {
+pub(super) enum Stimulus {
     StartSucceeded,
     StartFailed,
-    /// The answers to a liveness message, by what they prove. Rules 19, 28 to 30.
+    /// The answers to a liveness message, by what they prove: this one and the next four. Rules 19, 28 to 30.
     Proof,
     Refusal,
     Definitive,
@@ -32,14 +32,14 @@ pub(super) enum Cue {
     RegistrationFailed,
     StopSucceeded,
     StopFailed,
-    /// Evidence that is newer than what is known.
+    /// Evidence that is newer than the newest known.
     Evidence,
-    Hint,
-    LostClient,
+    Suspicion,
+    ClientLost,
     Shutdown,
     /// A deadline.
     Due(Timer),
-    RegistrationOverdue,
+    RegistrationTimedOut,
     RegistrationDue,
 }
 
@@ -47,54 +47,53 @@ pub(super) enum Cue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guard {
     /// `on_suspicion = NotReady`.
-    HintsAreBelieved,
+    SuspicionIsNotReady,
     /// `on_client_lost = Fail`.
-    LossIsTheEnd,
-    /// With this ambiguous failure there are `failures_to_not_ready` in a row.
+    LossIsFailed,
+    /// This ambiguous failure is the last of `failures_to_not_ready` in a row.
     LastFailure,
-    /// With this proof there are `successes_to_ready` in a row.
+    /// This proof is the last of `successes_to_ready` in a row.
     LastProof,
     /// A liveness message is in flight.
-    QuestionIsOpen,
-    /// The deadline of the question is due too.
-    QuestionIsOver,
-    /// A suspicion sent the question: it decides alone.
+    CheckIsInFlight,
+    /// The deadline of the check is due too.
+    CheckIsDue,
+    /// A suspicion caused the check: its outcome decides alone.
     Decides,
-    /// Bad news came while the question was under way.
-    Hinted,
+    /// A suspicion came while the check was in flight.
+    SuspicionCame,
     /// This interval brought a proof, while not live.
     Proved,
-    /// There is evidence that is newer than the doubt. Rule 26.
+    /// There is evidence that is newer than `unverified_since`. Rule 26.
     ProvedSince,
-    /// This evidence is newer than the doubt. Rule 26.
-    NewerThanDoubt,
-    /// The lease that this evidence would give is over.
+    /// This evidence is newer than `unverified_since`. Rule 26.
+    VerifiesAgain,
+    /// The lease from this evidence would already be over.
     TooOld,
     /// There is a warning.
     Warned,
     /// `partial_tolerance` is zero.
     NoTolerance,
-    /// The core is known to do otherwise than documented, and is followed.
-    /// A drain is owed, and not over.
+    /// A drain is needed, and not over.
     DrainIsLeft,
 }
 
 /// What a row does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Several, that more than one row has.
+    /// Several effects, in this order.
     Do(&'static [Self]),
     Enter(Phase),
     Arm(Timer, Until),
-    /// As `Arm`, unless it is due sooner.
+    /// As `Arm`, unless the timer is due sooner.
     ArmSooner(Timer, Until),
-    /// As `Arm`, where it is not armed.
+    /// As `Arm`, if the timer is not armed.
     ArmOnce(Timer, Until),
     Disarm(Timer),
     DisarmAll,
 
     SendStart,
-    /// With the deadline of `Timer::Question`.
+    /// With the deadline of `Timer::Check`.
     SendLiveness,
     SendRegistration,
     SendAllRegistrations,
@@ -102,48 +101,47 @@ pub(super) enum Effect {
     DiscardClient,
     DiscardRegistration,
     DiscardAllRegistrations,
-    /// Tells the report, if it differs from the last in status, reason or warning.
-    Tell,
-    /// As `Tell`; and if that told nothing, renews the lease of Running.
-    TellOrRenew,
-    /// Tells this report, whatever the record says.
-    TellTheEnd(Ending),
+    /// Emits the report if it differs from the last one in status, reason or warning.
+    Report,
+    /// As `Report`; if that emits nothing, renews the lease of Running.
+    ReportOrRenew,
+    /// Emits this report, whatever the record says.
+    ReportEnd(Ending),
 
-    /// This is the failure: it was overdue.
-    Overdue,
-    /// This is the failure: the hint, or overdue.
-    TheHint,
-    /// This is the failure: what is warned of.
-    TheWarning,
-    /// This is the failure: the one before.
-    LastFailed,
-    BlameStarting,
-    BlameStart,
-    BlameLiveness,
-    BlameLoss,
-    BlameStarvation,
-    RememberFailure,
-    RememberHint,
-    ForgetHint,
-    /// As `ForgetHint`, while the core does.
+    /// The failure of the payload becomes a timeout.
+    UseTimeout,
+    /// The failure of the payload becomes the suspicion, or else a timeout.
+    UseSuspicion,
+    /// The failure of the payload becomes the failure of the warning.
+    UseWarning,
+    /// The failure of the payload becomes the failure before it.
+    UseLastFailure,
+    CauseStarting,
+    CauseStartFailed,
+    CauseLivenessFailed,
+    CauseClientLost,
+    CauseStarved,
+    KeepFailure,
+    KeepSuspicion,
+    ForgetSuspicion,
     Warn,
     ForgetWarning,
 
-    ForgetQuestion,
+    ForgetCheck,
     /// Rule 26.
-    DoubtFromNow,
+    MarkUnverified,
     Decide,
     DecideNot,
-    NotHinted,
+    NoSuspicionCame,
     NoteEvidence,
-    /// `partial_tolerance` runs from this evidence, where it runs.
+    /// If the tolerance runs, it runs at least `partial_tolerance` from this evidence.
     ExtendTolerance,
-    /// The answer is evidence of now.
+    /// The answer is evidence from this instant.
     NoteAnswer,
-    /// The same for a proof that is not enough.
+    /// The same, for a proof that is not enough: this one and the next.
     NoteLesserEvidence,
     NoteLesserAnswer,
-    /// Evidence must be newer than this instant.
+    /// From here on, evidence must be newer than this instant.
     RaiseFloor,
     MarkProved,
     MarkNotProved,
@@ -156,7 +154,7 @@ pub(super) enum Effect {
     ProvedGood,
 
     MarkRegistered,
-    /// And arms the back-off.
+    /// Also arms the back-off.
     MarkNotRegistered,
 }
 
@@ -175,7 +173,7 @@ pub(super) enum Until {
     StartBackoff,
     LivenessTimeout,
     SuspicionTimeout,
-    /// When silence has lasted long enough for a question. Rule 26.
+    /// When the silence is long enough for a check. Rule 26.
     Silence,
     /// Rule 11.
     Lease,
@@ -185,7 +183,7 @@ pub(super) enum Until {
     /// `not_live_interval`, doubled for each interval that failed.
     NotLiveInterval,
     /// `not_live_interval` after the newest liveness message.
-    IntervalOfQuestion,
+    IntervalOfCheck,
     Tolerance,
     RecreateAfter,
     /// `recreate_after` after the newest proof.

@@ -1,4 +1,4 @@
-//! Time as a number of nanoseconds since an epoch, and how long to wait before trying again.
+//! Instants as nanoseconds since an epoch, and back-off delays.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,11 @@ use livebus_core::{Backoff, Config};
 pub(super) type Ns = u64;
 
 pub(super) fn ns(duration: Duration) -> Ns {
-    u64::try_from(duration.as_nanos()).expect("no setting is longer than a year, no story than 584")
+    u64::try_from(duration.as_nanos())
+        .expect("a setting is at most a year, and a script less than 584")
 }
 
-/// Where the nanoseconds are counted from.
+/// The instant from which the nanoseconds are counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Epoch(pub(super) Instant);
 
@@ -41,14 +42,14 @@ pub(super) struct Spans {
     pub(super) registration_timeout: Ns,
     pub(super) drain: Ns,
     pub(super) stop_timeout: Ns,
-    /// Computed here, and not taken from the configuration.
+    /// Computed here, not taken from the configuration.
     pub(super) detection_bound: Ns,
 }
 
 impl Spans {
     pub(super) fn of(config: &Config) -> Self {
         let s = config.settings();
-        let questions = u64::from(s.failures_to_not_ready);
+        let checks = u64::from(s.failures_to_not_ready);
         let [interval, timeout, recheck] =
             [s.live_interval, s.liveness_timeout, s.recheck_delay].map(ns);
         Self {
@@ -65,12 +66,12 @@ impl Spans {
             registration_timeout: ns(s.registration_timeout),
             drain: ns(s.drain),
             stop_timeout: ns(s.stop_timeout),
-            detection_bound: interval + questions * timeout + (questions - 1) * recheck,
+            detection_bound: interval + checks * timeout + (checks - 1) * recheck,
         }
     }
 }
 
-/// `first`, doubled for each failure but the first, and never more than `max`.
+/// Returns `first`, doubled for each failure after the first one, and at most `max`.
 pub(super) fn doubled(first: Ns, max: Ns, failures: u32) -> Ns {
     let mut delay = first;
     for _ in 1..failures {
@@ -82,12 +83,12 @@ pub(super) fn doubled(first: Ns, max: Ns, failures: u32) -> Ns {
     delay.min(max)
 }
 
-/// The numbers that jitter is made of: splitmix64.
+/// The generator of the jitter, as rule 8 defines it: splitmix64.
 #[derive(Debug, Clone)]
 pub(super) struct Jitter(pub(super) u64);
 
 impl Jitter {
-    /// Draws a delay.
+    /// Returns the next delay. Rule 8.
     pub(super) fn delay(&mut self, backoff: &Backoff, failures: u32) -> Ns {
         let (first, max) = (ns(backoff.first), ns(backoff.max));
         let middle = doubled(first, max, failures);

@@ -1,4 +1,4 @@
-//! What is told about the service: the verdict that follows from the record.
+//! What is reported about the service: the verdict that follows from the record.
 
 use livebus_core::{Action, Cause, Failure, HandlerId, Phase, Report, Status};
 
@@ -8,8 +8,8 @@ use super::table::Ending;
 use super::time::Ns;
 
 impl Record {
-    /// Tells the report, if it differs from the last in status, reason or warning.
-    pub(super) fn tell(&mut self) -> bool {
+    /// Emits the report if it differs from the last one in status, reason or warning, and returns whether it did.
+    pub(super) fn report_if_changed(&mut self) -> bool {
         let (status, cause) = self.verdict();
         let warning = self.warning.filter(|_| status == Status::Running);
         let same = status == self.report.status
@@ -21,8 +21,8 @@ impl Record {
         !same
     }
 
-    pub(super) fn tell_or_renew(&mut self) {
-        if self.tell() || self.report.status != Status::Running {
+    pub(super) fn report_or_renew(&mut self) {
+        if self.report_if_changed() || self.report.status != Status::Running {
             return;
         }
         if let Some(evidence) = self.evidence {
@@ -39,12 +39,12 @@ impl Record {
         }
     }
 
-    pub(super) fn tell_the_end(&mut self, ending: Ending) {
+    pub(super) fn report_end(&mut self, ending: Ending) {
         match ending {
             Ending::ShuttingDown => self.set(Status::NotReady, Cause::ShuttingDown, None),
             Ending::ShutDown => self.set(Status::Stopped, Cause::ShutDown, None),
             Ending::ForcedStop => self.set(Status::Stopped, Cause::ForcedStop, None),
-            Ending::Failed => self.set(Status::Failed, self.trouble, None),
+            Ending::Failed => self.set(Status::Failed, self.cause, None),
         }
     }
 
@@ -80,12 +80,12 @@ impl Record {
             Phase::Idle | Phase::Suspected | Phase::InFlight | Phase::RetryPending
         );
         if !live {
-            let status = if self.trouble == Cause::Starting {
+            let status = if self.cause == Cause::Starting {
                 not_running
             } else {
                 Status::NotReady
             };
-            return (status, self.trouble);
+            return (status, self.cause);
         }
         let mut missing = self
             .handlers
@@ -96,14 +96,15 @@ impl Record {
         match (failed, missing.next()) {
             (_, None) => (Status::Running, Cause::Evidence),
             (Some((i, failure)), Some(_)) => {
-                let id = HandlerId::from_index(i).expect("a configuration has fewer than 65,536");
+                let id = HandlerId::from_index(i)
+                    .expect("a configuration has fewer than 65,536 handlers");
                 (Status::NotReady, Cause::HandlerFailed(id, failure))
             }
             (None, Some(_)) => (not_running, Cause::Starting),
         }
     }
 
-    /// Until when Running is granted. Rule 11.
+    /// The instant until which Running is granted. Rule 11.
     pub(super) fn lease(&self) -> Ns {
         let tolerance = match self.armed(Timer::Tolerance) {
             Some(_) => self.spans.partial_tolerance,
@@ -112,7 +113,7 @@ impl Record {
         self.evidence.unwrap_or(self.now) + self.spans.detection_bound + tolerance
     }
 
-    /// When the drain is over: at once for who never was Running.
+    /// The end of the drain: now, if it was never Running.
     pub(super) fn drain_ends(&self) -> Ns {
         let since = if self.report.status == Status::Running {
             Some(self.now)

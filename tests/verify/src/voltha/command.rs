@@ -1,51 +1,52 @@
-//! The long command.
+//! The command `voltha`.
 
 use std::time::Instant;
 
 use super::{Difference, check};
 use crate::figures;
 
-/// How many worlds, and which.
+/// Which environments are compared.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the worlds come from.
+    /// The seed of the environments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many worlds.
+    /// The number of environments.
     #[arg(long, default_value_t = 1_000_000)]
-    worlds: u64,
-    /// Only this one.
+    environments: u64,
+    /// Compare only in the environment with this number.
     #[arg(long)]
-    world: Option<u64>,
-    /// Write what was compared into `docs/verification.md`.
+    environment: Option<u64>,
+    /// Write the result into `docs/verification.md`.
     #[arg(long)]
     write: bool,
 }
 
-/// Compares, and prints what was compared.
+/// Compares, and prints the tally.
 ///
 /// # Errors
 ///
-/// The first story that nothing explains, or a difference that never came into play.
+/// The first counterexample, or a difference that never applied.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let numbers = match args.world {
+    let numbers = match args.environment {
         Some(number) => number..number + 1,
-        None => 0..args.worlds,
+        None => 0..args.environments,
     };
-    let worlds = numbers.end - numbers.start;
-    let tally = check(args.seed, numbers).map_err(|story| anyhow::anyhow!("{story}"))?;
+    let environments = numbers.end - numbers.start;
+    let tally =
+        check(args.seed, numbers).map_err(|counterexample| anyhow::anyhow!("{counterexample}"))?;
     let took = begun.elapsed();
     let found = format!(
-        "{worlds} worlds of seed {} in {took:.1?}\n{tally}",
+        "{environments} environments of seed {} in {took:.1?}\n{tally}",
         args.seed
     );
     figures::report("voltha", &found, args.write)?;
-    let stale = Difference::ALL
+    let unused = Difference::ALL
         .into_iter()
         .find(|&difference| tally.explained[difference as usize] == 0);
-    match (args.world, stale) {
-        (None, Some(stale)) => anyhow::bail!("{stale:?} never came into play"),
+    match (args.environment, unused) {
+        (None, Some(unused)) => anyhow::bail!("{unused:?} never applied"),
         (None, None) | (Some(_), _) => Ok(()),
     }
 }

@@ -1,9 +1,9 @@
-//! The preset's supervisor and the transcription in the same world, compared at every instant at which anything happens.
+//! Compares the preset's supervisor and the transcription in the same environment, at every instant at which something happens.
 //!
-//! Three run side by side on one clock: the supervisor; the [mended](Mended) transcription, which must do exactly what
-//! the supervisor does; and the transcription as it is, for the figures of how far the two are apart. Before each step of the
-//! mended one, the transcription's own step is taken on a copy: where a difference is said to be in play, the copy must
-//! part from the mended one, so that no difference explains what needs no explanation.
+//! Three run side by side on one clock: the supervisor; the [adapted](Adapted) transcription, which must do exactly what
+//! the supervisor does; and the transcription as it is, to measure how different the two are. Before each step of the
+//! adapted transcription, a copy takes the step of the transcription as it is. Where a difference applies, the copy must
+//! differ from the adapted one, so that no difference explains what needs no explanation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,57 +11,57 @@ use std::time::Duration;
 
 use livebus_core::Status;
 
+use super::adapted::{Adapted, Occurrence};
 use super::difference::Difference;
-use super::mended::{Happening, Mended};
+use super::environment::Environment;
+use super::failure::BusFailure;
 use super::side::{Side, translated};
 use super::transcription::{At, Input, Output, ServiceStatus, Transcription};
-use super::trouble::Trouble;
-use super::world::World;
 
-/// What was compared, and how it came out.
+/// What was compared, and the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Instants at which something happened to the two that are compared.
+    /// Instants at which the two were compared.
     pub comparisons: u64,
-    /// Those at which no difference was in play, and both did the same.
+    /// Those at which no difference applied, and both did the same.
     pub agreed: u64,
-    /// Of what was done in those that agreed: starts.
+    /// Starts at the instants that agreed.
     pub starts: u64,
-    /// And liveness messages.
+    /// Liveness messages at the instants that agreed.
     pub messages: u64,
-    /// And changes of the status.
+    /// Changes of the status at the instants that agreed.
     pub statuses: u64,
-    /// Those that each difference explained, in the order of [`Difference::ALL`].
+    /// Instants that each difference explained, in the order of [`Difference::ALL`].
     pub explained: [u64; Difference::ALL.len()],
-    /// How long the worlds lasted.
-    pub watched: Duration,
-    /// How long the transcription as it is showed the status of the supervisor.
+    /// The total time of the environments.
+    pub compared: Duration,
+    /// The time for which the transcription as it is had the status of the supervisor.
     pub same_status: Duration,
-    /// How long the transcription as it is said Running while the supervisor did not.
+    /// The time for which the transcription as it is was Running while the supervisor was not.
     pub running_alone: Duration,
 }
 
-/// What nothing explains.
+/// Something that no difference explains.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what}")]
 pub struct Unexplained {
     /// What is not explained.
     pub what: String,
-    /// When.
+    /// The instant.
     pub at: At,
     /// What happened until then, a line for each instant.
     pub log: Vec<Line>,
 }
 
-/// Plays `world` and adds to the tally.
+/// Compares the two in `environment` and adds to the tally.
 ///
 /// # Errors
 ///
-/// [`Unexplained`] for the first thing that the two do not have in common and that no difference explains.
-pub fn play(world: &World, tally: &mut Tally) -> Result<(), Unexplained> {
-    let mut run = Run::new(world);
-    let played = run.play(tally);
-    played.map_err(|what| Unexplained {
+/// [`Unexplained`] for the first thing that the two do differently and that no difference explains.
+pub fn compare(environment: &Environment, tally: &mut Tally) -> Result<(), Unexplained> {
+    let mut run = Run::new(environment);
+    let ran = run.run(tally);
+    ran.map_err(|what| Unexplained {
         what,
         at: run.now,
         log: run.log,
@@ -69,12 +69,12 @@ pub fn play(world: &World, tally: &mut Tally) -> Result<(), Unexplained> {
 }
 
 struct Run<'a> {
-    world: &'a World,
+    environment: &'a Environment,
     now: At,
     supervisor: Side,
-    mended: Mended,
+    adapted: Adapted,
     alone: Transcription,
-    queue: BTreeMap<(At, usize), (Whom, Happening)>,
+    queue: BTreeMap<(At, usize), (Recipient, Occurrence)>,
     queued: usize,
     starts: usize,
     messages: usize,
@@ -82,31 +82,31 @@ struct Run<'a> {
     log: Vec<Line>,
 }
 
-/// To whom something happens: the answers to starts and messages are each side's own.
+/// Who receives an occurrence. Each side has its own answers to starts and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whom {
+enum Recipient {
     All,
     Compared,
     Alone,
 }
 
-/// One instant, for the story of a failure.
+/// One instant, for the log of a failure.
 #[derive(Debug, Clone)]
 pub struct Line {
     at: At,
-    happening: Happening,
+    occurrence: Occurrence,
     supervisor: Vec<Output>,
-    mended: Vec<Output>,
+    adapted: Vec<Output>,
     difference: Option<Difference>,
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a World) -> Self {
+    fn new(environment: &'a Environment) -> Self {
         Self {
-            world,
+            environment,
             now: At::ZERO,
             supervisor: Side::new(),
-            mended: Mended::new(),
+            adapted: Adapted::new(),
             alone: Transcription::new(),
             queue: BTreeMap::new(),
             queued: 0,
@@ -117,70 +117,76 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn play(&mut self, tally: &mut Tally) -> Result<(), String> {
-        for &(at, result) in &self.world.traffic {
-            self.enqueue(at, Whom::All, Happening::Traffic(result));
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        for &(at, result) in &self.environment.traffic {
+            self.enqueue(at, Recipient::All, Occurrence::Traffic(result));
         }
-        if let Some((at, in_time)) = self.world.shutdown {
-            self.enqueue(at, Whom::All, Happening::Shutdown);
+        if let Some((at, in_time)) = self.environment.shutdown {
+            self.enqueue(at, Recipient::All, Occurrence::Shutdown);
             if in_time {
                 let done = at + Duration::from_millis(300);
-                self.enqueue(done, Whom::Compared, Happening::StopReturned);
+                self.enqueue(done, Recipient::Compared, Occurrence::StopReturned);
             }
         }
-        self.step_compared(Happening::TimePasses, tally)?;
-        self.after_a_step_alone();
-        while let Some((at, whom, happening)) = self.next()? {
+        self.step_compared(Occurrence::TimePasses, tally)?;
+        self.deliver_alone();
+        while let Some((at, recipient, occurrence)) = self.next()? {
             self.measure(at.saturating_sub(self.now), tally);
             self.now = at;
-            if whom != Whom::Alone {
-                self.step_compared(happening, tally)?;
+            if recipient != Recipient::Alone {
+                self.step_compared(occurrence, tally)?;
             }
-            if whom != Whom::Compared {
-                self.step_alone(happening);
+            if recipient != Recipient::Compared {
+                self.step_alone(occurrence);
             }
         }
         Ok(())
     }
 
-    /// The next instant within the world, and what happens at it. What is due by itself comes first; nothing else
-    /// happens at that instant, because Go's `select` would choose at random.
-    fn next(&mut self) -> Result<Option<(At, Whom, Happening)>, String> {
-        let compared = [self.supervisor.due(), self.mended.due()]
+    /// Returns the next instant within the environment, and what happens at it. Timers come first; nothing else happens at
+    /// that instant, because Go's `select` would choose at random.
+    fn next(&mut self) -> Result<Option<(At, Recipient, Occurrence)>, String> {
+        let compared = [self.supervisor.due(), self.adapted.due()]
             .into_iter()
             .flatten()
             .min();
         if compared.is_some_and(|due| due <= self.now) {
-            return Err(format!("what was due is due again at {:?}", self.now));
+            return Err(format!("a timer that fired is due again at {:?}", self.now));
         }
         let due = compared.into_iter().chain(self.alone.due()).min();
         let soonest = self.now + Duration::from_micros(1);
         let event = self.queue.first_entry();
         let event_at = event.as_ref().map(|entry| entry.key().0.max(soonest));
-        let (at, whom, happening) = match (due, event, event_at) {
-            (Some(due), _, None) => (due, self.whom_is_due(compared, due), Happening::TimePasses),
-            (Some(due), _, Some(event_at)) if due <= event_at => {
-                (due, self.whom_is_due(compared, due), Happening::TimePasses)
-            }
+        let (at, recipient, occurrence) = match (due, event, event_at) {
+            (Some(due), _, None) => (
+                due,
+                self.recipient_of_time(compared, due),
+                Occurrence::TimePasses,
+            ),
+            (Some(due), _, Some(event_at)) if due <= event_at => (
+                due,
+                self.recipient_of_time(compared, due),
+                Occurrence::TimePasses,
+            ),
             (_, Some(entry), Some(event_at)) => {
-                let (whom, happening) = entry.remove();
-                (event_at, whom, happening)
+                let (recipient, occurrence) = entry.remove();
+                (event_at, recipient, occurrence)
             }
             (None, _, _) | (_, None, _) => return Ok(None),
         };
-        Ok((at <= self.world.end).then_some((at, whom, happening)))
+        Ok((at <= self.environment.end).then_some((at, recipient, occurrence)))
     }
 
-    fn whom_is_due(&self, compared: Option<At>, due: At) -> Whom {
+    fn recipient_of_time(&self, compared: Option<At>, due: At) -> Recipient {
         match (compared == Some(due), self.alone.due() == Some(due)) {
-            (true, true) => Whom::All,
-            (true, false) => Whom::Compared,
-            (false, _) => Whom::Alone,
+            (true, true) => Recipient::All,
+            (true, false) => Recipient::Compared,
+            (false, _) => Recipient::Alone,
         }
     }
 
     fn measure(&self, passed: Duration, tally: &mut Tally) {
-        tally.watched += passed;
+        tally.compared += passed;
         let (ours, theirs) = (self.supervisor.status(), self.alone.status());
         if translated(ours) == theirs {
             tally.same_status += passed;
@@ -189,34 +195,32 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn step_compared(&mut self, happening: Happening, tally: &mut Tally) -> Result<(), String> {
+    fn step_compared(&mut self, occurrence: Occurrence, tally: &mut Tally) -> Result<(), String> {
         let now = self.now;
-        let mut copy = self.mended.clone();
-        self.supervisor.take(now, happening);
-        let mut difference = self.mended.step(now, happening);
-        // What a step makes due at once belongs to the same instant.
-        while self.mended.due().is_some_and(|due| due <= now) {
-            let another = self.mended.step(now, Happening::TimePasses);
+        let mut copy = self.adapted.clone();
+        self.supervisor.handle(now, occurrence);
+        let mut difference = self.adapted.step(now, occurrence);
+        // Timers that are due at once belong to the same instant.
+        while self.adapted.due().is_some_and(|due| due <= now) {
+            let another = self.adapted.step(now, Occurrence::TimePasses);
             if difference.is_some() && another.is_some() {
-                return Err(format!(
-                    "{difference:?} and {another:?} are in play at once"
-                ));
+                return Err(format!("{difference:?} and {another:?} apply at once"));
             }
             difference = difference.or(another);
         }
-        let outputs = self.mended.seed.take_outputs();
+        let outputs = self.adapted.inner.take_outputs();
         let line = Line {
             at: now,
-            happening,
+            occurrence,
             supervisor: self.supervisor.take_outputs(),
-            mended: outputs.clone(),
+            adapted: outputs.clone(),
             difference,
         };
-        let same = line.supervisor == line.mended;
+        let same = line.supervisor == line.adapted;
         self.log.push(line);
         if !same {
             return Err(format!(
-                "the two part, with {} in play",
+                "the two differ, and {} applies",
                 difference.map_or("no difference".to_owned(), |it| format!("{it:?}"))
             ));
         }
@@ -234,27 +238,27 @@ impl<'a> Run<'a> {
             }
             Some(difference) => {
                 tally.explained[difference as usize] += 1;
-                copy.as_transcribed(now, happening);
-                let would_be = copy.seed.take_outputs();
-                if would_be == outputs && copy.does_the_same_as(&self.mended) {
-                    return Err(format!("{difference:?} is in play and makes no difference"));
+                copy.as_transcribed(now, occurrence);
+                let transcribed = copy.inner.take_outputs();
+                if transcribed == outputs && copy.does_the_same_as(&self.adapted) {
+                    return Err(format!("{difference:?} applies and changes nothing"));
                 }
             }
         }
         for output in outputs {
             match output {
                 Output::Start => {
-                    let fate = self.world.start(self.starts);
-                    if let Some(after) = fate.after {
-                        let returned = Happening::StartReturned(self.starts, fate.result);
-                        self.enqueue(now + after, Whom::Compared, returned);
+                    let outcome = self.environment.start(self.starts);
+                    if let Some(after) = outcome.after {
+                        let returned = Occurrence::StartReturned(self.starts, outcome.result);
+                        self.enqueue(now + after, Recipient::Compared, returned);
                     }
                     self.starts += 1;
                 }
                 Output::SendLiveness => {
-                    if let Some((at, result)) = self.world.answer(now) {
-                        let returned = Happening::LivenessReturned(self.messages, result);
-                        self.enqueue(at, Whom::Compared, returned);
+                    if let Some((at, result)) = self.environment.answer(now) {
+                        let returned = Occurrence::LivenessReturned(self.messages, result);
+                        self.enqueue(at, Recipient::Compared, returned);
                     }
                     self.messages += 1;
                 }
@@ -264,43 +268,47 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn step_alone(&mut self, happening: Happening) {
+    fn step_alone(&mut self, occurrence: Occurrence) {
         let now = self.now;
-        match happening {
-            Happening::TimePasses => self.alone.pass(now),
-            Happening::StartReturned(_, result) => {
-                let result = result.map_err(|trouble| trouble.text);
+        match occurrence {
+            Occurrence::TimePasses => self.alone.advance_to(now),
+            Occurrence::StartReturned(_, result) => {
+                let result = result.map_err(|failure| failure.text);
                 self.alone.handle(now, Input::StartReturned(result));
             }
-            Happening::LivenessReturned(_, result) => {
-                let result = result.map_err(|trouble| trouble.text);
+            Occurrence::LivenessReturned(_, result) => {
+                let result = result.map_err(|failure| failure.text);
                 self.alone.handle(now, Input::LivenessReturned(result));
             }
-            Happening::Traffic(result) => {
-                let result = result.map_err(|trouble| trouble.text);
+            Occurrence::Traffic(result) => {
+                let result = result.map_err(|failure| failure.text);
                 self.alone.handle(now, Input::Traffic(result));
             }
-            Happening::Shutdown => self.alone.handle(now, Input::ContextDone),
-            Happening::StopReturned => {}
+            Occurrence::Shutdown => self.alone.handle(now, Input::ContextDone),
+            Occurrence::StopReturned => {}
         }
-        self.after_a_step_alone();
+        self.deliver_alone();
     }
 
-    fn after_a_step_alone(&mut self) {
+    fn deliver_alone(&mut self) {
         let now = self.now;
         for output in self.alone.take_outputs() {
             match output {
                 Output::Start => {
-                    let fate = self.world.start(self.starts_alone);
-                    if let Some(after) = fate.after {
-                        let returned = Happening::StartReturned(0, fate.result);
-                        self.enqueue(now + after, Whom::Alone, returned);
+                    let outcome = self.environment.start(self.starts_alone);
+                    if let Some(after) = outcome.after {
+                        let returned = Occurrence::StartReturned(0, outcome.result);
+                        self.enqueue(now + after, Recipient::Alone, returned);
                     }
                     self.starts_alone += 1;
                 }
                 Output::SendLiveness => {
-                    if let Some((at, result)) = self.world.answer(now) {
-                        self.enqueue(at, Whom::Alone, Happening::LivenessReturned(0, result));
+                    if let Some((at, result)) = self.environment.answer(now) {
+                        self.enqueue(
+                            at,
+                            Recipient::Alone,
+                            Occurrence::LivenessReturned(0, result),
+                        );
                     }
                 }
                 Output::Status(_) => {}
@@ -308,8 +316,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn enqueue(&mut self, at: At, whom: Whom, happening: Happening) {
-        self.queue.insert((at, self.queued), (whom, happening));
+    fn enqueue(&mut self, at: At, recipient: Recipient, occurrence: Occurrence) {
+        self.queue
+            .insert((at, self.queued), (recipient, occurrence));
         self.queued += 1;
     }
 }
@@ -317,30 +326,30 @@ impl<'a> Run<'a> {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>14.6} s  ", self.at.as_secs_f64())?;
-        match self.happening {
-            Happening::TimePasses => f.write_str("time")?,
-            Happening::StartReturned(number, result) => {
-                write!(f, "start {number}: {}", said(result))?;
+        match self.occurrence {
+            Occurrence::TimePasses => f.write_str("time")?,
+            Occurrence::StartReturned(number, result) => {
+                write!(f, "start {number}: {}", format_result(result))?;
             }
-            Happening::LivenessReturned(number, result) => {
-                write!(f, "message {number}: {}", said(result))?;
+            Occurrence::LivenessReturned(number, result) => {
+                write!(f, "message {number}: {}", format_result(result))?;
             }
-            Happening::Traffic(result) => write!(f, "traffic: {}", said(result))?,
-            Happening::Shutdown => f.write_str("shutdown")?,
-            Happening::StopReturned => f.write_str("stopped")?,
+            Occurrence::Traffic(result) => write!(f, "traffic: {}", format_result(result))?,
+            Occurrence::Shutdown => f.write_str("shutdown")?,
+            Occurrence::StopReturned => f.write_str("stopped")?,
         }
         write!(f, " -> {:?}", self.supervisor)?;
-        if self.mended != self.supervisor {
-            write!(f, ", the transcription {:?}", self.mended)?;
+        if self.adapted != self.supervisor {
+            write!(f, ", the transcription {:?}", self.adapted)?;
         }
         self.difference
             .map_or(Ok(()), |difference| write!(f, " ({difference:?})"))
     }
 }
 
-fn said(result: Result<(), Trouble>) -> String {
+fn format_result(result: Result<(), BusFailure>) -> String {
     match result {
         Ok(()) => "ok".to_owned(),
-        Err(trouble) => format!("{} ({})", trouble.text, trouble.class),
+        Err(failure) => format!("{} ({})", failure.text, failure.class),
     }
 }

@@ -1,4 +1,4 @@
-//! The supervisor with the preset, in the words of a world.
+//! The supervisor with the preset, with the inputs and outputs of the transcription.
 
 use std::time::Instant;
 
@@ -6,14 +6,14 @@ use livebus_core::{
     Action, ClientId, Config, Event, Failure, LivenessId, Settings, Status, StopId, Supervisor,
 };
 
-use super::mended::Happening;
+use super::adapted::Occurrence;
+use super::failure::BusFailure;
 use super::transcription::{At, Output, ServiceStatus};
-use super::trouble::Trouble;
 
-/// The supervisor, and the names of its operations.
+/// The supervisor, and the ids of its operations.
 #[derive(Debug)]
 pub(super) struct Side {
-    begun: Instant,
+    created: Instant,
     supervisor: Supervisor,
     starts: Vec<ClientId>,
     messages: Vec<LivenessId>,
@@ -24,11 +24,11 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn new() -> Self {
-        let begun = Instant::now();
-        let config = Config::new(Settings::as_in_voltha()).expect("the preset makes sense");
+        let created = Instant::now();
+        let config = Config::new(Settings::as_in_voltha()).expect("the preset is valid");
         let mut side = Self {
-            begun,
-            supervisor: Supervisor::new(config, begun),
+            created,
+            supervisor: Supervisor::new(config, created),
             starts: Vec::new(),
             messages: Vec::new(),
             stop: None,
@@ -41,7 +41,7 @@ impl Side {
 
     pub(super) fn due(&self) -> Option<At> {
         let due = self.supervisor.poll_timeout()?;
-        Some(due.saturating_duration_since(self.begun))
+        Some(due.saturating_duration_since(self.created))
     }
 
     pub(super) fn status(&self) -> Status {
@@ -52,37 +52,37 @@ impl Side {
         std::mem::take(&mut self.outputs)
     }
 
-    pub(super) fn take(&mut self, now: At, happening: Happening) {
-        let at = self.begun + now;
-        match self.event(at, happening) {
+    pub(super) fn handle(&mut self, now: At, occurrence: Occurrence) {
+        let at = self.created + now;
+        match self.event(at, occurrence) {
             Some(event) => self.supervisor.handle_event(at, event),
             None => self.supervisor.handle_timeout(at),
         }
         self.drain();
     }
 
-    fn event(&self, at: Instant, happening: Happening) -> Option<Event> {
-        let failure = |trouble: Trouble| Failure::new(trouble.class);
-        match happening {
-            Happening::TimePasses => None,
-            Happening::StartReturned(number, result) => Some(Event::StartAnswered {
+    fn event(&self, at: Instant, occurrence: Occurrence) -> Option<Event> {
+        let core_failure = |failure: BusFailure| Failure::new(failure.class);
+        match occurrence {
+            Occurrence::TimePasses => None,
+            Occurrence::StartReturned(number, result) => Some(Event::StartAnswered {
                 id: self.starts[number],
-                result: result.map_err(failure),
+                result: result.map_err(core_failure),
             }),
-            Happening::LivenessReturned(number, result) => Some(Event::LivenessAnswered {
+            Occurrence::LivenessReturned(number, result) => Some(Event::LivenessAnswered {
                 id: self.messages[number],
-                result: result.map_err(failure),
+                result: result.map_err(core_failure),
             }),
-            Happening::Traffic(Ok(())) => Some(Event::Live { at }),
-            Happening::Traffic(Err(trouble)) if trouble.is_the_end_of_the_client() => {
+            Occurrence::Traffic(Ok(())) => Some(Event::Live { at }),
+            Occurrence::Traffic(Err(failure)) if failure.loses_the_client() => {
                 self.starts.last().map(|&client| Event::ClientLost {
                     client,
-                    failure: failure(trouble),
+                    failure: core_failure(failure),
                 })
             }
-            Happening::Traffic(Err(trouble)) => Some(Event::Suspicion(failure(trouble))),
-            Happening::Shutdown => Some(Event::Shutdown),
-            Happening::StopReturned => self
+            Occurrence::Traffic(Err(failure)) => Some(Event::Suspicion(core_failure(failure))),
+            Occurrence::Shutdown => Some(Event::Shutdown),
+            Occurrence::StopReturned => self
                 .stop
                 .map(|id| Event::StopAnswered { id, result: Ok(()) }),
         }
@@ -106,7 +106,7 @@ impl Side {
                     }
                 }
                 Action::Stop { id, .. } => self.stop = Some(id),
-                // The original has nothing like them, and the preset has no handlers.
+                // The original has no such outputs, and the preset has no handlers.
                 Action::RegisterHandler { .. }
                 | Action::DiscardClient { .. }
                 | Action::DiscardRegistration { .. }
@@ -116,7 +116,7 @@ impl Side {
     }
 }
 
-/// The original's word for a status.
+/// Returns the original's name of a status.
 pub(super) const fn translated(status: Status) -> ServiceStatus {
     match status {
         Status::Unknown => ServiceStatus::Unknown,

@@ -1,34 +1,34 @@
-//! The original's loop, transcribed with its faults: a machine of virtual time that shares no code with the core.
+//! The original's loop, transcribed with its faults: a state machine in virtual time that shares no code with the core.
 //!
-//! Three things are one machine here, because together they are what a bus sees of that program:
+//! Three parts are one state machine here, because a bus observes them together:
 //! - the *start*: Preparing, Prepared, then start after start, a fixed delay apart, until one succeeds;
-//! - the *client*, as much of it as liveness goes through: whether it takes itself for alive, which news it lets through
-//!   to its channel, and which errors it takes for a loss;
-//! - the *monitor*: reads the channel, sets the status, and sends a liveness message when its timer runs out.
+//! - the *client*, as far as it concerns liveness: whether it considers itself alive, which results it posts to its channel, and
+//!   which errors it considers a loss;
+//! - the *monitor*: reads the channel, sets the status, and sends a liveness message when its timer fires.
 //!
-//! The text that was given is partial. Where it leaves something open, this is what was decided, and on what ground:
+//! The text that was given is partial. Where it leaves something open, this was decided, for these reasons:
 //! - A failed start ends with its delay and the next start; a successful one leaves the loop. (Closing braces and `continue` are
 //!   missing in the text; its comments say so.)
 //! - The intervals are the defaults of the program's configuration: 2 s between starts, 60 s live, 5 s not live.
-//! - The client begins alive, and enabling the channel posts that at once; the channel has ten places. An unchanged state
+//! - The client begins alive, and enabling the channel posts that at once; the channel has a capacity of ten. An unchanged state
 //!   is posted again only when more than half a live interval has passed since the last post, or nothing was posted yet; the
 //!   first post does not count as one. (From the client library and from how the core sets it up.)
-//! - A sender that finds the channel full waits forever; what it knew is not noted before it was posted.
-//! - Seven texts are a loss of liveness, two of them as endings; every other error changes nothing.
+//! - A sender that finds the channel full waits forever; its state is not recorded before it is posted.
+//! - Seven texts are a loss of liveness, two of them as the end of a longer text; every other error changes nothing.
 //! - Neither a start nor a liveness message has a deadline.
-//! - A liveness message's result is news, whoever's turn it was: who gets whose result makes no difference to the channel.
+//! - The result of any liveness message counts, whichever call receives it: that makes no difference to the channel.
 //! - When the context ends while the monitor could also read its channel, Go picks at random; here the monitor ends. A timer
-//!   and news at the same instant are random too; the worlds have no such instants.
-//! - A start under way does not see the end of the context; it is noticed after the start.
-//! - Nothing in the loop says Stopped or Failed.
+//!   and a result at the same instant are random too; the environments have no such instants.
+//! - A start in progress does not notice the end of the context; it is noticed after the start.
+//! - The loop never sets Stopped or Failed.
 //!
-//! Not transcribed: the registration of handlers (it fails by ending the process, and the preset has no handlers), and the
+//! Not transcribed: the registration of handlers (when it fails it ends the process, and the preset has no handlers), and the
 //! stop of the client after the monitor's end (nothing that is compared follows from it).
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An instant: the time since the world began.
+/// An instant: the time since the environment began.
 pub type At = Duration;
 
 /// The error of an operation: its text.
@@ -37,12 +37,12 @@ pub type Text = &'static str;
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 pub(super) const LIVE: Duration = Duration::from_mins(1);
 pub(super) const NOT_LIVE: Duration = Duration::from_secs(5);
-const NEWS_INTERVAL: Duration = Duration::from_secs(30);
-const CHANNEL_PLACES: usize = 10;
+const POST_INTERVAL: Duration = Duration::from_secs(30);
+const CHANNEL_CAPACITY: usize = 10;
 
 /// The status of the service "message-bus".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the seven names say it")]
+#[expect(missing_docs, reason = "the seven names are self-explanatory")]
 pub enum ServiceStatus {
     Unknown,
     Preparing,
@@ -53,10 +53,10 @@ pub enum ServiceStatus {
     NotReady,
 }
 
-/// What happens to it.
+/// An input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The start under way returned.
+    /// The start in progress returned.
     StartReturned(Result<(), Text>),
     /// A liveness message returned.
     LivenessReturned(Result<(), Text>),
@@ -66,37 +66,37 @@ pub enum Input {
     ContextDone,
 }
 
-/// What it does.
+/// An output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Starts the client.
     Start,
     /// Sends a liveness message.
     SendLiveness,
-    /// Shows another status.
+    /// Sets another status.
     Status(ServiceStatus),
 }
 
-/// The machine: the start, the client and the monitor.
+/// The state machine: the start, the client and the monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcription {
     pub(super) status: ServiceStatus,
-    pub(super) place: Place,
+    pub(super) state: LoopState,
     pub(super) client: Client,
     cancelled: bool,
     pub(super) outputs: Vec<Output>,
 }
 
-/// Where the loop is.
+/// The state of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LoopState {
     Starting,
     Delaying { until: At },
     Monitoring { timeout: Duration, timer: At },
     Exited,
 }
 
-/// The client library, as much of it as liveness goes through.
+/// The client library, as far as it concerns liveness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) alive: bool,
@@ -106,12 +106,12 @@ pub(super) struct Client {
 }
 
 impl Transcription {
-    /// Begins: Preparing, Prepared, the first start.
+    /// Returns a loop that was Preparing, is Prepared, and has sent its first start.
     #[must_use]
     pub fn new() -> Self {
-        let mut begun = Self {
+        let mut created = Self {
             status: ServiceStatus::Unknown,
-            place: Place::Starting,
+            state: LoopState::Starting,
             client: Client {
                 alive: true,
                 last_post: None,
@@ -121,85 +121,87 @@ impl Transcription {
             cancelled: false,
             outputs: Vec::new(),
         };
-        begun.set_status(ServiceStatus::Preparing);
-        begun.set_status(ServiceStatus::Prepared);
-        begun.outputs.push(Output::Start);
-        begun
+        created.set_status(ServiceStatus::Preparing);
+        created.set_status(ServiceStatus::Prepared);
+        created.outputs.push(Output::Start);
+        created
     }
 
-    /// Takes what happened at `now`.
+    /// Handles an input at `now`.
     pub fn handle(&mut self, now: At, input: Input) {
         match input {
             Input::StartReturned(result) => self.start_returned(now, result),
             Input::LivenessReturned(result) | Input::Traffic(result) => {
-                if let Some(alive) = news(result) {
+                if let Some(alive) = liveness_of(result) {
                     self.client.update_liveness(now, alive);
                 }
             }
             Input::ContextDone => {
                 self.cancelled = true;
-                if self.place != Place::Starting {
-                    self.place = Place::Exited;
+                if self.state != LoopState::Starting {
+                    self.state = LoopState::Exited;
                 }
             }
         }
         self.read_channel(now);
     }
 
-    /// Lets time pass to `now`.
-    pub fn pass(&mut self, now: At) {
-        match self.place {
-            Place::Delaying { until } if until <= now => {
-                self.place = Place::Starting;
+    /// Advances the time to `now`.
+    pub fn advance_to(&mut self, now: At) {
+        match self.state {
+            LoopState::Delaying { until } if until <= now => {
+                self.state = LoopState::Starting;
                 self.outputs.push(Output::Start);
             }
-            Place::Monitoring { timeout, timer } if timer <= now => {
+            LoopState::Monitoring { timeout, timer } if timer <= now => {
                 self.outputs.push(Output::SendLiveness);
-                self.place = Place::Monitoring {
+                self.state = LoopState::Monitoring {
                     timeout,
                     timer: now + timeout,
                 };
             }
-            Place::Delaying { .. } | Place::Monitoring { .. } | Place::Starting | Place::Exited => {
-            }
+            LoopState::Delaying { .. }
+            | LoopState::Monitoring { .. }
+            | LoopState::Starting
+            | LoopState::Exited => {}
         }
     }
 
-    /// When time alone will do something.
+    /// Returns the instant of the next timer.
     #[must_use]
     pub fn due(&self) -> Option<At> {
-        match self.place {
-            Place::Delaying { until } => Some(until),
-            Place::Monitoring { timer, .. } => Some(timer),
-            Place::Starting | Place::Exited => None,
+        match self.state {
+            LoopState::Delaying { until } => Some(until),
+            LoopState::Monitoring { timer, .. } => Some(timer),
+            LoopState::Starting | LoopState::Exited => None,
         }
     }
 
-    /// What it did since it was asked last.
+    /// Returns the outputs since the last call.
     pub fn take_outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
 
-    /// The status that it shows.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> ServiceStatus {
         self.status
     }
 
-    /// Senders that wait for a place in the channel.
+    /// Returns the number of senders that wait because the channel is full.
     #[must_use]
     pub fn blocked_senders(&self) -> usize {
         self.client.blocked.len()
     }
 
-    /// Whether it shows the same and will do the same by itself.
+    /// Returns whether both have the same status and will do the same without input.
     pub(super) fn does_the_same_as(&self, other: &Self) -> bool {
-        (self.status, self.place, self.client.alive)
-            == (other.status, other.place, other.client.alive)
+        (self.status, self.state, self.client.alive)
+            == (other.status, other.state, other.client.alive)
     }
 
     fn start_returned(&mut self, now: At, result: Result<(), Text>) {
-        if self.place != Place::Starting {
+        if self.state != LoopState::Starting {
             return;
         }
         if result.is_ok() {
@@ -207,22 +209,22 @@ impl Transcription {
             self.monitor(now, LIVE);
         } else {
             self.set_status(ServiceStatus::NotReady);
-            self.place = Place::Delaying { until: now + RETRY };
+            self.state = LoopState::Delaying { until: now + RETRY };
         }
         if self.cancelled {
-            self.place = Place::Exited;
+            self.state = LoopState::Exited;
         }
     }
 
     pub(super) fn monitor(&mut self, now: At, timeout: Duration) {
-        self.place = Place::Monitoring {
+        self.state = LoopState::Monitoring {
             timeout,
             timer: now + timeout,
         };
     }
 
     fn read_channel(&mut self, now: At) {
-        while let Place::Monitoring { .. } = self.place
+        while let LoopState::Monitoring { .. } = self.state
             && let Some(alive) = self.client.receive(now)
         {
             if alive {
@@ -256,10 +258,10 @@ impl Client {
     }
 
     fn update_liveness(&mut self, now: At, alive: bool) {
-        if self.lets_through(now, alive)
+        if self.would_post(now, alive)
             && let Some(channel) = &mut self.channel
         {
-            if channel.len() == CHANNEL_PLACES {
+            if channel.len() == CHANNEL_CAPACITY {
                 self.blocked.push_back(alive);
                 return;
             }
@@ -269,12 +271,12 @@ impl Client {
         self.alive = alive;
     }
 
-    /// Whether this news reaches the channel: a change does, and one reminder per interval.
-    pub(super) fn lets_through(&self, now: At, alive: bool) -> bool {
+    /// Returns whether this state is posted to the channel: a change is, and an unchanged state once per interval.
+    pub(super) fn would_post(&self, now: At, alive: bool) -> bool {
         self.alive != alive
             || self
                 .last_post
-                .is_none_or(|last| now.saturating_sub(last) > NEWS_INTERVAL)
+                .is_none_or(|last| now.saturating_sub(last) > POST_INTERVAL)
     }
 
     fn receive(&mut self, now: At) -> Option<bool> {
@@ -289,15 +291,15 @@ impl Client {
     }
 }
 
-/// What a result says about liveness: errors whose text is not known say nothing.
-fn news(result: Result<(), Text>) -> Option<bool> {
+/// Returns whether a result means alive or not; `None` for errors whose text is not known.
+fn liveness_of(result: Result<(), Text>) -> Option<bool> {
     match result {
         Ok(()) => Some(true),
         Err(text) => is_liveness_error(text).then_some(false),
     }
 }
 
-/// Whether an error with this text is a loss of liveness.
+/// Returns whether an error with this text is a loss of liveness.
 pub(super) fn is_liveness_error(text: Text) -> bool {
     const WHOLE: [&str; 5] = [
         "context deadline exceeded",
