@@ -174,8 +174,8 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
             anyhow::anyhow!("{option} {}: {remedy}", error.value)
         }
         BuildError::Observer(error) => match error.downcast::<RecordError>().map(|it| *it) {
-            Ok(RecordError::TooSmall { value, least }) => {
-                anyhow::anyhow!("--record-max-size {value}B: make it at least {least}B")
+            Ok(RecordError::TooSmall { value, min }) => {
+                anyhow::anyhow!("--record-max-size {value}B: make it at min {least}B")
             }
             Ok(error) => error.into(),
             Err(error) => anyhow::anyhow!(error),
