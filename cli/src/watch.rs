@@ -175,14 +175,13 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
         }
         BuildError::Observer(error) => match error.downcast::<RecordError>().map(|it| *it) {
             Ok(RecordError::TooSmall { value, min }) => {
-                anyhow::anyhow!("--record-max-size {value}B: make it at min {least}B")
+                anyhow::anyhow!("--record-max-size {value}B: make it at least {min}B")
             }
             Ok(error) => error.into(),
             Err(error) => anyhow::anyhow!(error),
         },
         error @ (BuildError::ServiceName(_)
         | BuildError::Reporter(_)
-        | BuildError::NoRegistration(_)
         | BuildError::Serve(_)
         | _) => error.into(),
     };

@@ -28,8 +28,7 @@ impl Config {
     ///
     /// [`ConfigError`] for the first field that cannot be right, in the order of their declaration: a duration that is
     /// zero or longer than [`Config::MAX_DURATION`], one that is longer than what contains it, a count of zero or over 1,000,
-    /// jitter over 100 %,
-    /// a detection bound beyond [`Config::MAX_DURATION`].
+    /// jitter over 100 %, a detection bound beyond [`Config::MAX_DURATION`].
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let s = &settings;
         duration("start_timeout", s.start_timeout)?;
