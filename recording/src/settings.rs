@@ -1,4 +1,5 @@
-//! The settings and the handlers as JSON, field by field; durations are in nanoseconds. A field that is added does not compile until it is here.
+//! The settings and the handlers as JSON, field by field; durations are in nanoseconds. A field that is added does not compile until it
+//! is here.
 
 use std::time::Duration;
 
