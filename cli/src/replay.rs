@@ -14,10 +14,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Format, ReplayArgs};
+use crate::exit::{EXIT_DIFFERENT, UsageError};
 use crate::output::{json_line, milliseconds, print, printable, short, since_begin, text_line};
 use crate::recorded_time::RecordedTime;
+use crate::style;
 use crate::svg::{self, History};
-use crate::{EXIT_DIFFERENT, UsageError, style};
 
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let named = || args.file.display().to_string();
