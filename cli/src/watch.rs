@@ -181,7 +181,6 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
         },
         error @ (BuildError::ServiceName(_)
         | BuildError::Reporter(_)
-        | BuildError::NoRegistration(_)
         | BuildError::Serve(_)
         | _) => error.into(),
     };

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::handler::Handler;
 
 /// Every timing and policy, before they are checked: [`Config::new`](crate::Config::new) does that.
 ///
@@ -56,8 +55,6 @@ pub struct Settings {
     pub on_client_lost: OnClientLost,
     /// How long a client may go without evidence before it is replaced; `None`: it is kept. Longer than `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
-    /// What must be registered after each start: at most 1,000. Names are not empty and differ.
-    pub handlers: Vec<Handler>,
     /// How long one registration may take.
     pub registration_timeout: Duration,
     /// How long to wait after a registration that failed.
@@ -124,7 +121,6 @@ impl Default for Settings {
             on_rejection: RejectionPolicy::Live,
             on_client_lost: OnClientLost::Recreate,
             recreate_after: None,
-            handlers: Vec::new(),
             registration_timeout: Duration::from_secs(10),
             registration_backoff: backoff,
             drain: Duration::from_secs(5),

@@ -127,7 +127,7 @@ impl InvariantChecker {
             start: None,
             client: None,
             liveness: None,
-            handlers: vec![Slot::Idle; config.settings().handlers.len()],
+            handlers: vec![Slot::Idle; config.handlers().len()],
             stop: None,
             to_discard: Vec::new(),
             bus: Bus::without_proof(now),
