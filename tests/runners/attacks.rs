@@ -40,7 +40,7 @@ pub(crate) async fn probes_are_answered_during_every_attack<R: FullRunner>() {
             any_port(),
             Limits {
                 connections: 32,
-                head_timeout: LASTS / 4,
+                head_timeout: ATTACK_DURATION / 4,
                 // A busy machine may also hold up a good client between its connection and its request.
                 min_age: Duration::from_millis(100),
                 ..Limits::default()
