@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod demo_table;
+mod exit;
 mod output;
 mod record;
 mod recorded_time;
@@ -24,26 +25,10 @@ use livebus_tokio::TokioRuntime;
 
 use crate::args::{Args, Command, RuntimeName};
 use crate::demo::demo;
+use crate::exit::{EXIT_USAGE, UsageError};
 use crate::replay::replay;
 use crate::runtime::CommandRuntime;
 use crate::watch::watch;
-
-/// A wrong option, address, property or file.
-const EXIT_USAGE: u8 = 2;
-/// A replay did something else than its recording.
-const EXIT_DIFFERENT: u8 = 3;
-
-/// A mistake of whoever called: one line, and exit code 2.
-#[derive(Debug)]
-struct UsageError;
-
-impl std::fmt::Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("wrong usage")
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {

@@ -14,10 +14,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Format, ReplayArgs};
+use crate::exit::{EXIT_DIFFERENT, UsageError};
 use crate::output::{json_line, milliseconds, print, printable, short, since_begin, text_line};
 use crate::recorded_time::RecordedTime;
+use crate::style;
 use crate::svg::{self, History};
-use crate::{EXIT_DIFFERENT, UsageError, style};
 
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let named = || args.file.display().to_string();
@@ -92,7 +93,7 @@ impl Timeline {
         };
         if !it.json {
             let began = time.wall_clock(time.began());
-            let goes_on = match &header.standing {
+            let goes_on = match &header.start_state {
                 Some(_) => format!("; goes on from an earlier file, {}", report.status),
                 None => String::new(),
             };

@@ -15,10 +15,11 @@ use livebus_recording::RecordError;
 use livebus_runner::{BuildError, Builder, Handle, Runtime};
 
 use crate::args::{Ask, Format, Preset, TimingArgs, WatchArgs};
+use crate::exit::UsageError;
 use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
 use crate::terminal::{LiveLine, REDRAW};
-use crate::{UsageError, output, record, style};
+use crate::{output, record, style};
 
 /// What `--drain` is when probes are served: long enough for a probe of every few seconds to see it.
 const DRAIN_WITH_PROBES: Duration = Duration::from_secs(5);
@@ -174,8 +175,8 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
             anyhow::anyhow!("{option} {}: {remedy}", error.value)
         }
         BuildError::Observer(error) => match error.downcast::<RecordError>().map(|it| *it) {
-            Ok(RecordError::TooSmall { value, least }) => {
-                anyhow::anyhow!("--record-max-size {value}B: make it at least {least}B")
+            Ok(RecordError::TooSmall { value, min }) => {
+                anyhow::anyhow!("--record-max-size {value}B: make it at least {min}B")
             }
             Ok(error) => error.into(),
             Err(error) => anyhow::anyhow!(error),

@@ -1,11 +1,11 @@
-//! What one call costs, in every state. The target: under 50 ns per event.
+//! The cost of one call, in every state. The target: under 50 ns per event.
 //!
 //! `cargo bench -p livebus-core`; with `-- --save-baseline before` and then `-- --baseline before` two versions are
 //! compared.
 //!
 //! How it is measured: each call needs a supervisor in the state in question, and most calls leave that state. So 64
 //! supervisors at a time are brought there outside of the measured time, and the 64 calls are measured together. They are
-//! made, not cloned: a clone's queue has no room, and its first action would allocate.
+//! made, not cloned: the queue of a clone has no capacity, and its first action would allocate.
 
 #![expect(
     clippy::disallowed_methods,
@@ -35,61 +35,61 @@ const fn message(n: u64) -> LivenessId {
 
 const UNREACHABLE: Failure = Failure::new(FailureClass::Unreachable);
 
-/// An instant of a story, in milliseconds since its beginning, and what happens then.
-type Told = (u64, Option<Event>);
+/// An instant, in milliseconds since the beginning, and the event at it; without one, a call of `handle_timeout`.
+type Input = (u64, Option<Event>);
 
-const STARTED: Told = (
+const STARTED: Input = (
     0,
     Some(Event::StartAnswered {
         id: CLIENT,
         result: Ok(()),
     }),
 );
-const PROVED: Told = (
+const PROVED: Input = (
     1,
     Some(Event::LivenessAnswered {
         id: message(2),
         result: Ok(()),
     }),
 );
-const SUSPECTED: Told = (2, Some(Event::Suspicion(UNREACHABLE)));
-const ASKED: Told = (5_001, None);
-const FAILED: Told = (
+const SUSPECTED: Input = (2, Some(Event::Suspicion(UNREACHABLE)));
+const MESSAGE_SENT: Input = (5_001, None);
+const FAILED: Input = (
     5_002,
     Some(Event::LivenessAnswered {
         id: message(3),
         result: Err(UNREACHABLE),
     }),
 );
-const LOST: Told = (
+const LOST: Input = (
     2,
     Some(Event::ClientLost {
         client: CLIENT,
         failure: UNREACHABLE,
     }),
 );
-const SHUTDOWN: Told = (2, Some(Event::Shutdown));
+const SHUTDOWN: Input = (2, Some(Event::Shutdown));
 
-/// A supervisor that was told this, and was polled.
-fn told(config: &Config, began: Instant, story: &[Told]) -> Supervisor {
+/// Makes a supervisor, delivers these inputs to it, and polls everything.
+fn supervisor(config: &Config, began: Instant, inputs: &[Input]) -> Supervisor {
     let mut supervisor = Supervisor::new(config.clone(), began);
     while supervisor.poll_action().is_some() {}
-    for told in story {
-        tell(&mut supervisor, began, *told);
+    for input in inputs {
+        deliver(&mut supervisor, began, *input);
         while supervisor.poll_action().is_some() {}
     }
     supervisor
 }
 
-fn tell(supervisor: &mut Supervisor, began: Instant, (at, event): Told) {
+fn deliver(supervisor: &mut Supervisor, began: Instant, (at, event): Input) {
     match event {
         Some(event) => supervisor.handle_event(began + ms(at), event),
         None => supervisor.handle_timeout(began + ms(at)),
     }
 }
 
-/// A state: its name, how to get there, the instant then, and what typically happens in it.
-type Case = (&'static str, Vec<Told>, u64, Vec<(&'static str, Told)>);
+/// A state: its name, the inputs that lead to it, the instant then, and its typical inputs.
+type Case = (&'static str, Vec<Input>, u64, Vec<(&'static str, Input)>);
 
 fn cases() -> Vec<Case> {
     let ok = |n| Event::LivenessAnswered {
@@ -109,7 +109,7 @@ fn cases() -> Vec<Case> {
             "starting",
             vec![],
             0,
-            vec![("started", STARTED), ("overdue", (10_000, None))],
+            vec![("started", STARTED), ("timed out", (10_000, None))],
         ),
         (
             "backing off",
@@ -123,16 +123,16 @@ fn cases() -> Vec<Case> {
             0,
             vec![
                 ("proved", PROVED),
-                ("refused", (1, Some(failed(2)))),
-                ("overdue", (1_000, None)),
+                ("failed", (1, Some(failed(2)))),
+                ("timed out", (1_000, None)),
             ],
         ),
         (
-            "live, quiet",
+            "live, idle",
             vec![STARTED, PROVED],
             1,
             vec![
-                ("due", ASKED),
+                ("due", MESSAGE_SENT),
                 ("suspicion", SUSPECTED),
                 ("stale", (2, Some(ok(2)))),
                 ("lost", LOST),
@@ -146,19 +146,19 @@ fn cases() -> Vec<Case> {
             vec![("due", (200, None))],
         ),
         (
-            "live, asking",
-            vec![STARTED, PROVED, ASKED],
+            "live, in flight",
+            vec![STARTED, PROVED, MESSAGE_SENT],
             5_001,
             vec![
                 ("proved", (5_002, Some(ok(3)))),
                 ("failed", FAILED),
                 ("suspicion", (5_002, Some(Event::Suspicion(UNREACHABLE)))),
-                ("overdue", (7_001, None)),
+                ("timed out", (7_001, None)),
             ],
         ),
         (
-            "live, rechecking",
-            vec![STARTED, PROVED, ASKED, FAILED],
+            "live, retry pending",
+            vec![STARTED, PROVED, MESSAGE_SENT, FAILED],
             5_002,
             vec![("due", (5_502, None))],
         ),
@@ -193,23 +193,23 @@ fn events(c: &mut Criterion) {
     let began = Instant::now();
     let config = Config::new(Settings::default()).expect("the default is valid");
     let mut group = c.benchmark_group("event");
-    for (state, story, now, then) in cases() {
+    for (state, inputs, now, then) in cases() {
         for (name, next) in then {
             group.bench_function(format!("{state}: {name}"), |b| {
                 b.iter_batched_ref(
-                    || told(&config, began, &story),
-                    |supervisor| tell(supervisor, began, black_box(next)),
+                    || supervisor(&config, began, &inputs),
+                    |supervisor| deliver(supervisor, began, black_box(next)),
                     TOGETHER,
                 );
             });
         }
-        let heard = Event::Live {
+        let evidence = Event::Live {
             at: began + ms(now + 1),
         };
         group.bench_function(format!("{state}: evidence"), |b| {
             b.iter_batched_ref(
-                || told(&config, began, &story),
-                |supervisor| supervisor.handle_event(began + ms(now + 1), black_box(heard)),
+                || supervisor(&config, began, &inputs),
+                |supervisor| supervisor.handle_event(began + ms(now + 1), black_box(evidence)),
                 TOGETHER,
             );
         });
@@ -219,18 +219,18 @@ fn events(c: &mut Criterion) {
         ..Settings::default()
     };
     let fail = Config::new(fail).expect("valid");
-    let heard = Event::Live { at: began + ms(3) };
+    let evidence = Event::Live { at: began + ms(3) };
     group.bench_function("failed: evidence", |b| {
         b.iter_batched_ref(
-            || told(&fail, began, &[STARTED, PROVED, LOST]),
-            |supervisor| supervisor.handle_event(began + ms(3), black_box(heard)),
+            || supervisor(&fail, began, &[STARTED, PROVED, LOST]),
+            |supervisor| supervisor.handle_event(began + ms(3), black_box(evidence)),
             TOGETHER,
         );
     });
-    // Nothing made, nothing dropped: the same supervisor forever, its action polled each time.
-    let mut supervisor = told(&config, began, &[STARTED, PROVED]);
+    // Nothing is made or dropped: the same supervisor in every iteration, and its action is polled each time.
+    let mut supervisor = supervisor(&config, began, &[STARTED, PROVED]);
     let mut now = began + ms(1);
-    group.bench_function("live, quiet: evidence, polled, forever", |b| {
+    group.bench_function("live, idle: evidence, polled, forever", |b| {
         b.iter(|| {
             now += Duration::from_micros(1);
             supervisor.handle_event(now, Event::Live { at: now });
@@ -244,8 +244,8 @@ fn time(c: &mut Criterion) {
     let began = Instant::now();
     let config = Config::new(Settings::default()).expect("the default is valid");
     let mut group = c.benchmark_group("handle_timeout, not due");
-    for (state, story, now, _) in cases() {
-        let mut supervisor = told(&config, began, &story);
+    for (state, inputs, now, _) in cases() {
+        let mut supervisor = supervisor(&config, began, &inputs);
         let now = began + ms(now);
         group.bench_function(state, |b| {
             b.iter(|| supervisor.handle_timeout(black_box(now)));
@@ -253,8 +253,8 @@ fn time(c: &mut Criterion) {
     }
     group.finish();
     let mut group = c.benchmark_group("poll_timeout");
-    for (state, story, _, _) in cases() {
-        let supervisor = told(&config, began, &story);
+    for (state, inputs, _, _) in cases() {
+        let supervisor = supervisor(&config, began, &inputs);
         group.bench_function(state, |b| b.iter(|| black_box(&supervisor).poll_timeout()));
     }
     group.finish();
@@ -266,7 +266,7 @@ fn time(c: &mut Criterion) {
             TOGETHER,
         );
     });
-    let mut polled = told(&config, began, &[]);
+    let mut polled = supervisor(&config, began, &[]);
     group.bench_function("none", |b| b.iter(|| black_box(&mut polled).poll_action()));
     group.finish();
 }

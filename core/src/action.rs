@@ -8,7 +8,7 @@ use crate::status::Report;
 /// Something that the runner must do, from [`Supervisor::poll_action`](crate::Supervisor::poll_action).
 ///
 /// `Start`, `SendLiveness`, `RegisterHandler` and `Stop` are operations: they take time, carry an id, and each is
-/// answered exactly once by the event of its name. The supervisor keeps the deadline itself; it is told so that an
+/// answered exactly once by the event of its name. The supervisor keeps the deadline itself; it is given so that an
 /// operation can give up in time and say why. The others are done at once and have no answer.
 ///
 /// Exhaustive on purpose: a new action must break the build of every runner.
@@ -18,23 +18,23 @@ pub enum Action {
     Start {
         /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered). From then on it names the client.
         id: ClientId,
-        /// From 1; counted anew after a start that was proved good.
+        /// From 1; counted again from 1 after a start that led to evidence.
         attempt: u32,
         /// When the supervisor gives up on it.
         deadline: Instant,
     },
-    /// Ask the bus to do its work once, now, and say whether it did.
+    /// Send a liveness message: have the bus do its work once, now, and report whether it did.
     SendLiveness {
         /// To be answered by [`Event::LivenessAnswered`](crate::Event::LivenessAnswered).
         id: LivenessId,
-        /// When the supervisor gives up on it at the latest: bad news may bring that forward.
+        /// When the supervisor gives up on it at the latest: a suspicion may bring that forward.
         deadline: Instant,
     },
     /// Register a request handler with the client that was started last.
     RegisterHandler {
         /// To be answered by [`Event::RegistrationAnswered`](crate::Event::RegistrationAnswered).
         id: RegistrationId,
-        /// Which one: its place in [`Settings::handlers`](crate::Settings::handlers).
+        /// Which one: its index in [`Config::handlers`](crate::Config::handlers).
         handler: HandlerId,
         /// From 1, for each client.
         attempt: u32,
@@ -46,12 +46,12 @@ pub enum Action {
         /// The id of the start.
         client: ClientId,
     },
-    /// Give up this registration, which is under way, and nothing else: its client stays.
+    /// Give up this registration, which is in flight, and nothing else: its client stays.
     DiscardRegistration {
         /// The id of the registration.
         registration: RegistrationId,
     },
-    /// Show this to whoever asks. The whole of what is known; it differs from the last one in status, cause or warning.
+    /// Publish this report. It is complete, and differs from the last one in status, cause or warning.
     SetStatus(Report),
     /// The bus was proved live again while Running: extend the lease.
     Renew {
@@ -60,7 +60,7 @@ pub enum Action {
         /// Running is granted until this instant.
         lease: Instant,
     },
-    /// Stop consuming, flush what is queued, close the client; whatever is still under way is to be given up.
+    /// Stop consuming, flush what is queued, close the client; give up every operation that is still in flight.
     Stop {
         /// To be answered by [`Event::StopAnswered`](crate::Event::StopAnswered).
         id: StopId,

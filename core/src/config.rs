@@ -1,10 +1,10 @@
-//! What a supervisor is told once: parsed into a [`Config`] that cannot be wrong.
+//! The configuration of a supervisor: settings parsed into a [`Config`] that cannot be wrong.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::handlers::Handler;
+use crate::handler::Handler;
 use crate::settings::Settings;
 
 /// Settings that make sense: nothing zero that must pass, nothing longer than what contains it.
@@ -15,7 +15,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The longest duration that any setting may have: 365 days. Sums of a few of them cannot overflow.
+    /// The maximum of any duration among the settings: 365 days. Sums of a few of them cannot overflow.
     pub const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
     /// The most handlers that there may be: each step looks at all of them.
@@ -73,11 +73,17 @@ impl Config {
         &self.settings
     }
 
-    /// The longest time that the bus can be unusable while the status is Running:
+    /// The request handlers; a [`HandlerId`](crate::HandlerId) is an index into them.
+    #[must_use]
+    pub fn handlers(&self) -> &[Handler] {
+        &self.settings.handlers
+    }
+
+    /// The maximum time for which the bus can be unusable while the status is Running:
     /// `live_interval + n x liveness_timeout + (n - 1) x recheck_delay`, n being `failures_to_not_ready`.
     ///
-    /// Counted from the newest evidence. It holds however late a timer fires, because it is the lease too: whoever asks
-    /// after it is told NotReady.
+    /// Counted from the newest evidence. It holds however late a timer fires, because it is the lease too: a reader
+    /// sees NotReady after it.
     #[must_use]
     pub const fn detection_bound(&self) -> Duration {
         self.detection_bound
@@ -98,7 +104,7 @@ impl Config {
         }
     }
 
-    /// The longest time from [`Event::Shutdown`](crate::Event::Shutdown) to Stopped: `drain + stop_timeout`.
+    /// The maximum time from [`Event::Shutdown`](crate::Event::Shutdown) to Stopped: `drain + stop_timeout`.
     #[must_use]
     pub fn shutdown_bound(&self) -> Duration {
         self.settings.drain + self.settings.stop_timeout

@@ -5,11 +5,12 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 
-/// Something that happened, told to [`Supervisor::handle_event`](crate::Supervisor::handle_event).
+/// Something that happened, the input of [`Supervisor::handle_event`](crate::Supervisor::handle_event).
 ///
 /// Four of them answer an action and carry its id; the answer to anything but the operation in flight is stale:
-/// counted and ignored. The other four come by themselves.
-/// Exhaustive on purpose: whoever records or replays events must know them all.
+/// counted and ignored. The other four come on their own.
+///
+/// Exhaustive on purpose: code that records or replays events must handle each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Answers [`Action::Start`](crate::Action::Start).
@@ -23,7 +24,7 @@ pub enum Event {
     LivenessAnswered {
         /// The action's id.
         id: LivenessId,
-        /// Whether the bus did what was asked of it.
+        /// Whether the bus did its work.
         result: Result<(), Failure>,
     },
     /// Answers [`Action::RegisterHandler`](crate::Action::RegisterHandler).
@@ -45,10 +46,10 @@ pub enum Event {
     /// May be coalesced: only the newest instant counts. An older one than is known already is ignored. It counts before
     /// any deadline fires that is due by now.
     Live {
-        /// When it was observed, which may be before it is told.
+        /// When it was observed, which may be before it is delivered.
         at: Instant,
     },
-    /// A hint that the bus may be gone: a dropped connection, "all brokers down". Never a verdict by itself.
+    /// A hint that the bus may be gone: a dropped connection, "all brokers down". Never a verdict on its own.
     Suspicion(Failure),
     /// The client is beyond repair.
     ClientLost {

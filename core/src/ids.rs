@@ -2,6 +2,30 @@
 //!
 //! A supervisor numbers the operations of all kinds from one counter and uses no number twice.
 
+/// Numbers the operations of one supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct OperationIds {
+    /// How many there were.
+    pub(crate) count: u64,
+}
+
+impl OperationIds {
+    pub(crate) const fn new() -> Self {
+        Self { count: 0 }
+    }
+
+    /// Returns the id of the next operation.
+    pub(crate) fn next<Id: OperationId>(&mut self) -> Id {
+        self.count += 1;
+        Id::of(self.count)
+    }
+}
+
+/// The id of one kind of operation.
+pub(crate) trait OperationId {
+    fn of(number: u64) -> Self;
+}
+
 /// Declares the id of one kind of operation, and its conversion into [`OpId`].
 macro_rules! operation_ids {
     ($($(#[$doc:meta])* $name:ident is OpId::$kind:ident;)*) => {$(
@@ -19,6 +43,12 @@ macro_rules! operation_ids {
             /// Returns the id with this number, for recordings that are read back.
             #[must_use]
             pub const fn from_number(number: u64) -> Self {
+                Self(number)
+            }
+        }
+
+        impl OperationId for $name {
+            fn of(number: u64) -> Self {
                 Self(number)
             }
         }
@@ -42,7 +72,7 @@ operation_ids! {
     StopId is OpId::Stop;
 }
 
-/// The id of an operation of any kind: the key of a table of operations under way.
+/// The id of an operation of any kind: the key of a table of operations in flight.
 ///
 /// The id of each kind converts into it. Actions, events and ports take the id of one kind, and no other:
 ///
@@ -76,7 +106,7 @@ impl OpId {
     }
 }
 
-/// A handler's index in [`Settings::handlers`](crate::Settings::handlers), from 0.
+/// A handler's index in [`Config::handlers`](crate::Config::handlers), from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId(pub(crate) u16);
 

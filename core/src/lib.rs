@@ -1,39 +1,39 @@
 //! The decisions of livebus: whether a service may call itself ready, given what its message bus did.
 //!
-//! Sans-IO: this crate knows no clock, no thread, no socket and no Kafka, and depends on nothing. It is told what
-//! happened and when, and says what to do and until when. A *runner* reads the clock, does the IO, and tells it the
-//! answers; there are two, for tokio and for async-std, and this page shows a whole one.
+//! Sans-IO: this crate has no clock, no thread, no socket and no client library, and depends on nothing. It receives what
+//! happened and when, and returns what to do and until when. A *runner* reads the clock, does the IO, and delivers the
+//! results; there are two, for tokio and for async-std, and this page shows a complete one.
 //!
 //! - [`Supervisor`] is the state machine for one bus: [`Event`]s in, [`Action`]s out.
-//! - [`Config`] is what it is told once: [`Settings`] that were checked.
+//! - [`Config`] holds its [`Settings`], once they were checked, and its [`Handler`]s.
 //! - [`Report`] is what is known at one instant, with the lease that Running has. `livebus-readiness` shows it to a process.
 //!
 //! # What it decides
 //!
-//! **Start.** Preparing, Prepared, then [`Action::Start`]. A start that fails or is overdue is NotReady with its cause,
+//! **Start.** Preparing, Prepared, then [`Action::Start`]. A start that fails or times out is NotReady with its cause,
 //! and is tried again after a back-off.
 //!
 //! **Evidence.** Ordinary traffic proves that the bus works ([`Event::Live`]). Only after
 //! [`live_interval`](Settings::live_interval) of silence does a *liveness message* go out
-//! ([`Action::SendLiveness`]). Without evidence it is never Running: the first message goes out right after the start.
+//! ([`Action::SendLiveness`]). Without evidence the status is never Running: the first message goes out right after the start.
 //!
-//! **Verdict.** A failure is one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
-//! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (other brokers answer, the leaders asked
-//! are missing): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *An answer* (refused for a
-//! reason of ours): Running with a warning that stays.
+//! **Verdict.** A failure is of one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
+//! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (other brokers answer, the leaders of the
+//! request are missing): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *Rejected* (the bus
+//! answers, and rejects the request): Running with a warning that stays.
 //!
-//! **Suspicion.** What a client library says about its connections is often false, so it decides nothing
+//! **Suspicion.** What a client library reports about its connections is often wrong, so it decides nothing
 //! ([`Event::Suspicion`]): it sends a liveness message now, with a short deadline, and that outcome decides alone.
 //!
 //! **While NotReady** a liveness message goes out each [`not_live_interval`](Settings::not_live_interval), doubling to its
-//! maximum, and stays open until the next: whatever proof comes first makes the service Running again.
+//! maximum, and stays open until the next: the first evidence of any kind makes the service Running again.
 //!
 //! **Handlers** are registered after each start, each with its own retries. Running needs a live bus *and* all required
 //! handlers.
 //!
 //! **The lease.** Running is granted until the newest evidence plus the [detection bound](Config::detection_bound), and
-//! readers compare it with the clock. If the runner dies or starves, readiness runs out by itself: green never outlives
-//! its proof.
+//! readers compare it with the clock. If the runner dies or starves, the lease ends on its own: Running never outlives
+//! its evidence by more than the bound.
 //!
 //! **Shutdown.** NotReady first, then the drain, then [`Action::Stop`], then Stopped: from any state, within
 //! [`Config::shutdown_bound`].
@@ -42,39 +42,39 @@
 //!
 //! 1. [`handle_event`](Supervisor::handle_event) takes what happened;
 //! 2. [`handle_timeout`](Supervisor::handle_timeout) lets time pass;
-//! 3. [`poll_action`](Supervisor::poll_action) gives what must be done, one by one, until `None`;
-//! 4. [`poll_timeout`](Supervisor::poll_timeout) says when time must pass next.
+//! 3. [`poll_action`](Supervisor::poll_action) returns what must be done, one action at a time, until `None`;
+//! 4. [`poll_timeout`](Supervisor::poll_timeout) returns when time must pass next.
 //!
 //! > After `new`, and after every call of the first two: poll actions until `None`, then poll the timeout, then wait for
 //! > that instant or an event, whichever comes first.
 //!
 //! # The nine rules
 //!
-//! 1. While actions are queued, `poll_timeout` is already due. A runner that forgets to drain is late by nothing.
-//! 2. Drained, `poll_timeout` is strictly after the newest instant that was told. No busy loop.
+//! 1. While actions are queued, `poll_timeout` is already due. A runner that forgets to drain the queue loses no time.
+//! 2. Drained, `poll_timeout` is strictly after the newest instant that was received. No busy loop.
 //! 3. Every operation carries an id and is answered exactly once by the event with that id. Any other id is stale: counted,
 //!    and ignored.
 //! 4. At most one start, one liveness message and one registration per handler are in flight. The supervisor keeps each
 //!    deadline itself: an answer that never comes is a failure at that deadline.
-//! 5. A deadline lives inside the state that needs it, and is armed from `now`, never from the deadline before it. Durations
+//! 5. A deadline lives inside the state that needs it, and is derived from `now`, never from the deadline before it. Durations
 //!    that are zero or absurd are refused when the configuration is made.
-//! 6. When `now` goes back, no time has passed. A jump of days gives one liveness message, not a burst.
+//! 6. When `now` goes back, no time has passed. A jump of days leads to one liveness message, not to a burst.
 //! 7. Nothing here fails: a failure is an event. No transition has a wildcard arm.
 //! 8. [`Action`] is exhaustive on purpose: a new action must break the build of every runner.
 //! 9. Same inputs, same outputs. Jitter comes from a [seed](Settings::seed).
 //!
-//! No call panics, provided that the clock's instants leave room for a few years to be added.
+//! No call panics, provided that a few years can be added to the instants of the clock.
 //!
 //! # How it is proved
 //!
-//! `docs/verification.md` in the repository names, for each claim on this page and each of the nine rules, the machine that fails
+//! `docs/verification.md` in the repository names, for each claim on this page and each of the nine rules, the checker that fails
 //! when it is false: every state of small configurations, explored by two searches; a second implementation, written from the
-//! rules in prose; a simulation; faulty cores, each of which must be noticed. And it says what is not proved.
+//! rules in prose; a simulation; faulty cores, each of which must be noticed. It also says what is not proved.
 //!
 //! # A complete runner
 //!
 //! Threads for operations, a channel for their answers, the standard library's clock. A runner on an async runtime is the
-//! same loop with other words for "spawn" and "wait".
+//! same loop, with that runtime's way to spawn and to wait.
 //!
 //! ```
 //! use livebus_core::{Action, Config, Event, Failure, FailureClass, Report, Settings, Status, Supervisor};
@@ -94,7 +94,7 @@
 //! settings.start_backoff.first = Duration::from_millis(10);
 //! settings.drain = Duration::ZERO;
 //!
-//! // What the others see. They compare the lease with the clock, since the loop may not get to run.
+//! // What readers see. They compare the lease with the clock, since the loop may not get to run.
 //! let mut shown = Report::unreported(Instant::now());
 //! let mut supervisor = Supervisor::new(Config::new(settings)?, Instant::now());
 //! let (answer, answers) = channel::<(Instant, Event)>();
@@ -149,42 +149,42 @@
 //! }
 //!
 //! use Status::{NotReady, Prepared, Preparing, Running, Stopped};
-//! // NotReady twice in a row: the start failed; it was started and has nothing proved yet.
+//! // NotReady twice in a row: the start failed; the next one succeeded, and there is no evidence yet.
 //! assert_eq!(seen, [Preparing, Prepared, NotReady, NotReady, Running, NotReady, Stopped]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Where to read on
 //!
-//! `transition.rs` has every event in every state, and what time alone does; `liveness.rs` and `handlers.rs` are the rules that
-//! it goes by; `state.rs` is what there is to know. The style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and
-//! h11 (one file owns all transitions); the behaviour follows the Kafka supervision of the VOLTHA core.
+//! `supervisor.rs` has the lifecycle, each event in each state, and each timer; it composes `liveness.rs`, which judges the bus,
+//! `registrations.rs`, which registers the handlers, and `published.rs`, which knows what readers know. `inspect/` shows a supervisor to people, recordings and model checkers. The
+//! style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and h11 (one file has all
+//! transitions); the behaviour follows the supervision in the VOLTHA core.
 
 mod action;
 mod backoff;
-mod canonical;
 mod config;
+mod context;
 mod event;
 mod failure;
-mod handlers;
+mod handler;
 mod ids;
+mod inspect;
 mod liveness;
-mod phase;
+mod published;
+mod registrations;
 mod settings;
-mod snapshot;
-mod state;
 mod status;
 mod supervisor;
-mod transition;
 
 pub use action::Action;
 pub use backoff::Backoff;
 pub use config::{Config, ConfigError};
 pub use event::Event;
 pub use failure::{Failure, FailureClass, FailureKind};
-pub use handlers::Handler;
+pub use handler::Handler;
 pub use ids::{ClientId, HandlerId, LivenessId, OpId, RegistrationId, StopId};
-pub use phase::Phase;
+pub use inspect::phase::Phase;
 pub use settings::{OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 pub use status::{Cause, Report, Status};
 pub use supervisor::Supervisor;

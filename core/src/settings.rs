@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::handlers::Handler;
+use crate::handler::Handler;
 
 /// Every timing and rule, as it is written down. [`Config::new`](crate::Config::new) makes sure that they make sense together.
 ///
@@ -26,34 +26,35 @@ pub struct Settings {
     pub start_timeout: Duration,
     /// How long to wait after a start that failed or a client that was lost.
     pub start_backoff: Backoff,
-    /// Silence that is allowed while live: after so long without evidence a liveness message goes out.
+    /// While live: how long the bus may be silent before a liveness message goes out.
     pub live_interval: Duration,
     /// How long a liveness message may take while live. At most `live_interval`.
     pub liveness_timeout: Duration,
     /// After an ambiguous failure while live: how long until the next liveness message. At most `live_interval`.
     pub recheck_delay: Duration,
     /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000. The row ends with evidence that is
-    /// newer than what its first liveness message was sent for, and begins anew with bad news.
+    /// newer than what its first liveness message was sent for, and starts again with a suspicion.
     pub failures_to_not_ready: u32,
     /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one in the same interval counts once.
     pub successes_to_ready: u32,
-    /// While not live, a liveness message goes out so often and stays open so long; doubled from failure to failure.
+    /// While not live: the interval between liveness messages, and how long each stays open. Doubled after each failure.
     pub not_live_interval: Duration,
     /// Where the doubling of `not_live_interval` ends.
     pub not_live_interval_max: Duration,
     /// What a hint of the client library does.
     pub on_suspicion: OnSuspicion,
-    /// How long a liveness message may take that a suspicion sent. At most `liveness_timeout`.
+    /// How long a liveness message may take that was sent for a suspicion. At most `liveness_timeout`.
     pub suspicion_timeout: Duration,
     /// The shortest time from one liveness message to the next that a suspicion brings forward. At most `live_interval`.
     pub suspicion_spacing: Duration,
-    /// How long the service stays Running, with a warning, while only the leaders asked are missing. Zero: not at all.
+    /// How long the service stays Running, with a warning, while only the leaders of the checked partitions are missing.
+    /// Zero: not at all.
     pub partial_tolerance: Duration,
-    /// What an answer proves that refuses for a reason of ours: a missing topic, a missing right, a quota.
+    /// What a rejection proves: a missing topic, a missing right, a quota.
     pub on_rejection: RejectionPolicy,
     /// What a fatally broken client leads to.
     pub on_client_lost: OnClientLost,
-    /// Replace the client when nothing proved it to be of any use for so long. Longer than `not_live_interval_max`.
+    /// How long a client may go without evidence before it is replaced; `None`: it is kept. Longer than `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
     /// What must be registered after each start: at most 1,000. Names are not empty and differ.
     pub handlers: Vec<Handler>,
@@ -73,18 +74,18 @@ pub struct Settings {
 /// What a hint of the client library does while live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnSuspicion {
-    /// Ask the bus now, with `suspicion_timeout`; the outcome decides alone.
+    /// Send a liveness message now, with `suspicion_timeout`; its outcome decides alone.
     Check,
     /// Believe it: NotReady at once.
     NotReady,
 }
 
-/// What a refusal for a reason of ours proves.
+/// What a rejection for a reason on the client's side proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectionPolicy {
     /// The bus lives: it answered. Running, with a warning.
     Live,
-    /// Strict: what we asked was not done. NotReady.
+    /// Strict: the request was not served. NotReady.
     NotLive,
 }
 
@@ -148,8 +149,8 @@ impl Settings {
         }
     }
 
-    /// The timings and the simpler rules of the VOLTHA core, whose Kafka supervision livebus follows: a fixed delay
-    /// between starts, a minute of silence while live, five seconds while not, every piece of bad news believed at once,
+    /// The timings and the simpler rules of the VOLTHA core, whose supervision livebus follows: a fixed delay
+    /// between starts, a minute of silence while live, five seconds while not, every suspicion believed at once,
     /// no warnings, and no second client.
     ///
     /// What a liveness message may take is a minute here; the original waits for it without end. `docs/differences.md`

@@ -1,4 +1,4 @@
-//! A service's status, and everything a person would ask about it.
+//! The status of a service, its cause, and the report that carries both.
 
 use std::fmt;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use crate::ids::HandlerId;
 
 /// How far a service has got. The seven of the system that livebus follows.
 ///
-/// Exhaustive on purpose: whoever shows a status must show each.
+/// Exhaustive on purpose: code that shows a status must show each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Status {
-    /// Nobody has said anything about it yet.
+    /// Nothing was reported about it yet.
     #[default]
     Unknown = 0,
     /// Its configuration is being applied.
@@ -21,7 +21,7 @@ pub enum Status {
     Prepared,
     /// It works, and that was proved recently. The only status that is ready.
     Running,
-    /// It does not work at the moment; it will be tried again.
+    /// It does not work at present; it will be tried again.
     NotReady,
     /// It was shut down.
     Stopped,
@@ -91,13 +91,13 @@ pub enum Cause {
     HandlerFailed(HandlerId, Failure),
     /// The supervisor itself did not run for longer than the detection bound: what it knew is too old.
     Starved,
-    /// A shutdown was asked for.
+    /// A shutdown was requested.
     ShuttingDown,
     /// The shutdown ended in order.
     ShutDown,
-    /// The shutdown was cut off: not everything was flushed and closed in time.
+    /// The shutdown was forced: not everything was flushed and closed in time.
     ForcedStop,
-    /// Set by hand, by whoever owns the service.
+    /// Set by the owner of the service, without a supervisor.
     Reported,
 }
 
@@ -162,9 +162,9 @@ impl Cause {
         }
     }
 
-    /// Whether the two say the same to a reader: the same reason, whatever number the client library gave it.
+    /// Whether the two say the same to a reader: the same reason, with any code of the client library.
     ///
-    /// A dead broker shows under several numbers in turn; each of them as a change of its own would be noise.
+    /// A dead broker shows under several codes in turn; a change for each of them would be noise.
     #[must_use]
     pub fn same_reason(self, other: Self) -> bool {
         match (self, other) {
@@ -220,8 +220,8 @@ pub struct Report {
     pub evidence: Option<Instant>,
     /// Running is granted until this instant and not beyond; nothing while not Running.
     pub lease: Option<Instant>,
-    /// Number of the start that was the newest when this was reported, from 1; counted anew after a start that was proved
-    /// good.
+    /// Number of the start that was the newest when this was reported, from 1; counted again from 1 after a start that led to
+    /// evidence.
     pub attempt: u32,
 }
 
@@ -240,7 +240,7 @@ impl Report {
         }
     }
 
-    /// The status as it must be told at `now`: Running whose lease has run out is not ready any more.
+    /// Returns the status as it must be shown at `now`: Running whose lease has ended is NotReady.
     #[must_use]
     pub fn status_at(&self, now: Instant) -> Status {
         match (self.status, self.lease) {
@@ -267,8 +267,8 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_the_same_reason_where_place_and_class_are_the_same() {
-        let failed = |place, class| Cause::HandlerFailed(HandlerId(place), Failure::new(class));
+    fn causes_with_the_same_handler_and_class_are_the_same_reason() {
+        let failed = |index, class| Cause::HandlerFailed(HandlerId(index), Failure::new(class));
         assert!(failed(1, Tls).same_reason(failed(1, Tls)));
         assert!(!failed(1, Tls).same_reason(failed(2, Tls)));
         assert!(!failed(1, Tls).same_reason(failed(1, Timeout)));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_as_sentences() {
+    fn causes_are_displayed_as_sentences() {
         let cause = Cause::HandlerFailed(HandlerId(3), Tls.into());
         assert_eq!(cause.to_string(), "handler 3 is not registered: Tls");
         let cause = Cause::LivenessFailed(Timeout.into());
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn running_is_told_up_to_the_instant_of_the_lease_and_no_longer() {
+    fn running_is_shown_up_to_the_instant_of_the_lease_and_no_longer() {
         #[expect(clippy::disallowed_methods, reason = "one instant to count from")]
         let lease = Instant::now();
         let report = Report {

@@ -1,4 +1,4 @@
-//! The four calls.
+//! The supervisor: the lifecycle of one bus's client, and how liveness and registrations make up its status.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,51 +7,99 @@ use std::time::Instant;
 use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
+use crate::context::Context;
 use crate::event::Event;
-use crate::handlers::Registration;
-use crate::state::{Liveness, State};
+use crate::failure::{Failure, TIMED_OUT};
+use crate::ids::{ClientId, LivenessId, OperationIds, RegistrationId, StopId};
+use crate::liveness::{self, Liveness, LivenessMessage, Outcome};
+use crate::published::Published;
+use crate::registrations::{self, Attempt, Fired, Progress, Registrations};
+use crate::settings::OnClientLost;
 use crate::status::{Cause, Report, Status};
 
 /// The state machine that supervises one bus.
 ///
 /// Its methods are of three kinds:
-/// - what it is told: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
-/// - what it wants: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
-/// - what it knows: [`report`](Self::report), [`phase`](Self::phase), [`wants_evidence`](Self::wants_evidence),
-///   [`is_stopped`](Self::is_stopped), [`stale_answers`](Self::stale_answers), [`config`](Self::config); all of it at once,
-///   to go on elsewhere: [`snapshot`](Self::snapshot), [`restore`](Self::restore); all that decides what it will do:
-///   [`canonical`](Self::canonical).
+/// - inputs: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
+/// - outputs: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
+/// - queries: [`report`](Self::report), [`phase`](Self::phase), [`wants_evidence`](Self::wants_evidence),
+///   [`is_stopped`](Self::is_stopped), [`stale_answers`](Self::stale_answers), [`config`](Self::config); and the whole state, to go
+///   on elsewhere: [`snapshot`](Self::snapshot), [`restore`](Self::restore).
 ///
-/// After each call of the first kind, and once after [`new`](Self::new): poll actions until there are none, then ask for
-/// the timeout and wait for it or for an event. The crate's documentation has the rules, and a complete runner.
+/// After each input, and once after [`new`](Self::new): poll actions until there are none, then poll the timeout and wait for it or
+/// for an event. The crate's documentation has the rules, and a complete runner.
 ///
-/// Two supervisors that were told the same are equal, and remain so.
+/// Two supervisors that received the same inputs are equal, and remain so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Supervisor {
-    /// Shared with clones: exploring makes very many.
-    pub(crate) config: Arc<Config>,
-    pub(crate) state: State,
-    pub(crate) registrations: Box<[Registration]>,
-    pub(crate) actions: VecDeque<Action>,
-    pub(crate) report: Report,
-    /// The newest proof, reported or not.
-    pub(crate) evidence: Option<Instant>,
-    /// Number of the newest start.
-    pub(crate) attempt: u32,
-    /// When the status was Running last, for the drain.
-    pub(crate) left_running: Option<Instant>,
-    /// The latest instant it was told of: time does not go back.
-    pub(crate) now: Instant,
-    pub(crate) jitter: Jitter,
-    pub(crate) operations: u64,
-    pub(crate) stale_answers: u64,
+    /// Shared with clones: a model checker makes very many.
+    config: Arc<Config>,
+    state: State,
+    registrations: Registrations,
+    actions: VecDeque<Action>,
+    published: Published,
+    /// The latest instant it has received: time does not go back.
+    now: Instant,
+    jitter: Jitter,
+    ids: OperationIds,
+    stale_answers: u64,
 }
 
+/// The lifecycle. Every deadline lives inside the state that needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum State {
+    /// A start is in flight.
+    Starting {
+        id: ClientId,
+        attempt: u32,
+        deadline: Instant,
+    },
+    /// There is no client; start number `attempt` comes at `until`.
+    BackingOff { attempt: u32, until: Instant },
+    /// There is a client.
+    Started(Client),
+    /// Not ready on purpose, so that those who send work see it before anything closes.
+    Draining { until: Instant },
+    /// Everything is being closed.
+    Stopping { id: StopId, deadline: Instant },
+    /// The end.
+    Stopped,
+    /// Given up; only a shutdown leads on.
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Client {
+    /// The id of the start that made it.
+    id: ClientId,
+    /// Starts in a row without evidence, this one included until it has some.
+    starts_without_proof: u32,
+    liveness: Liveness,
+}
+
+/// What time alone leads to, derived from the state: nothing is armed or disarmed.
+#[derive(Debug, Clone, Copy)]
+enum Timer {
+    /// A registration times out, or is retried.
+    Registration(registrations::Timer),
+    /// A liveness message is due or times out, or a deadline of the evidence ends.
+    Liveness(liveness::Timer),
+    /// The start in flight times out.
+    StartTimeout { client: ClientId, attempt: u32 },
+    /// The back-off ends: start number `attempt` begins.
+    Start { attempt: u32 },
+    /// The drain ends: the stop begins.
+    DrainEnd,
+    /// The stop in flight times out.
+    StopTimeout,
+}
+
+// The four calls.
 impl Supervisor {
-    /// A supervisor that has begun: its first actions (Preparing, Prepared, a start) are ready to be polled.
+    /// Returns a supervisor that has begun: its first actions (Preparing, Prepared, a start) are ready to be polled.
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let handlers = config.settings().handlers.len();
+        let handlers = config.handlers().len();
         let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
         let mut supervisor = Self {
             config: Arc::new(config),
@@ -59,35 +107,34 @@ impl Supervisor {
                 attempt: 1,
                 until: now,
             },
-            registrations: vec![Registration::Idle; handlers].into_boxed_slice(),
+            registrations: Registrations::with_capacity(handlers),
             actions: Self::queue(handlers),
-            report: Report::unreported(now),
-            evidence: None,
-            attempt: 0,
-            left_running: None,
+            published: Published::new(now),
             now,
             jitter,
-            operations: 0,
+            ids: OperationIds::new(),
             stale_answers: 0,
         };
         supervisor.set_status(Status::Preparing, Cause::Configured);
         supervisor.set_status(Status::Prepared, Cause::Starting);
-        supervisor.pass(now);
+        supervisor.fire_due();
         supervisor
     }
 
     // The most actions of one step: the queue never grows while it is drained after each.
-    const ACTIONS_PER_STEP: usize = 8;
-    const ACTIONS_PER_HANDLER: usize = 4;
+    const MAX_ACTIONS_PER_STEP: usize = 8;
+    const MAX_ACTIONS_PER_HANDLER: usize = 4;
 
-    pub(crate) fn queue(handlers: usize) -> VecDeque<Action> {
-        VecDeque::with_capacity(Self::ACTIONS_PER_STEP + Self::ACTIONS_PER_HANDLER * handlers)
+    fn queue(handlers: usize) -> VecDeque<Action> {
+        VecDeque::with_capacity(
+            Self::MAX_ACTIONS_PER_STEP + Self::MAX_ACTIONS_PER_HANDLER * handlers,
+        )
     }
 
-    /// Takes what happened, at `now`.
+    /// Takes an event that happened at `now`.
     ///
-    /// Lets time pass to `now` first: whatever is due by then fires before the event. `now` may be when the event was
-    /// observed rather than when it is told.
+    /// Lets time pass to `now` first: whatever is due by then fires before the event. `now` may be when the event was observed
+    /// rather than when it is delivered.
     ///
     /// Evidence is the exception. It is coalesced, so it may be newer than a deadline which older evidence, that it has
     /// replaced, would have moved: it counts before anything fires.
@@ -100,60 +147,69 @@ impl Supervisor {
             | Event::StopAnswered { .. }
             | Event::Suspicion(_)
             | Event::ClientLost { .. }
-            | Event::Shutdown => self.pass(now),
+            | Event::Shutdown => self.advance_to(now),
         }
-        self.transition(event);
+        match event {
+            Event::StartAnswered { id, result } => self.on_start_answered(id, result),
+            Event::LivenessAnswered { id, result } => self.on_liveness_answered(id, result),
+            Event::RegistrationAnswered { id, result } => self.on_registration_answered(id, result),
+            Event::StopAnswered { id, result } => self.on_stop_answered(id, result),
+            Event::Live { at } => self.on_evidence(at.min(self.now)),
+            Event::Suspicion(hint) => self.on_suspicion(hint),
+            Event::ClientLost { client, failure } => self.on_client_lost(client, failure),
+            Event::Shutdown => self.on_shutdown(),
+        }
         self.fire_due();
     }
 
     /// Lets time pass to `now`. Early, late and repeated calls are harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.pass(now);
+        self.advance_to(now);
     }
 
-    /// The next thing to do; `None` when there is nothing more.
+    /// Returns the next thing to do; `None` when there is nothing more.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest; `None` when only an event can lead on.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest; `None` when only an event can lead on.
     ///
-    /// While actions are queued it is due already. Drained, it is strictly after the newest instant that was told.
+    /// While actions are queued it is due already. Drained, it is strictly after the newest instant that was received.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.actions
-            .front()
-            .map_or_else(|| self.next_deadline(), |_| Some(self.now))
+        match self.actions.front() {
+            Some(_) => Some(self.now),
+            None => self.timers().map(|(at, _)| at).min(),
+        }
     }
 
-    /// Whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
+    /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
     #[must_use]
     pub fn is_due(&self, now: Instant) -> bool {
-        self.next_deadline()
-            .is_some_and(|due| due <= now.max(self.now))
+        self.timers().any(|(at, _)| at <= now)
     }
+}
 
-    /// What is known: what the [`Action::SetStatus`] and [`Action::Renew`] so far add up to.
+// Queries.
+impl Supervisor {
+    /// Returns the newest report, which is the one of the newest [`Action::SetStatus`] or [`Action::Renew`].
     #[must_use]
     pub const fn report(&self) -> &Report {
-        &self.report
+        self.published.report()
     }
 
-    /// What it was told once.
+    /// Returns the configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Whether evidence would change more than the lease: whether it is worth a wake-up.
+    /// Returns whether evidence would change more than the lease: whether it is worth a wake-up.
     #[must_use]
     pub const fn wants_evidence(&self) -> bool {
         match self.state {
-            State::Started(started) => match started.liveness {
-                Liveness::NotLive(not_live) => !not_live.proved,
-                Liveness::Live(_) => false,
-            },
+            State::Started(client) => client.liveness.wants_evidence(),
             State::Starting { .. }
             | State::BackingOff { .. }
             | State::Draining { .. }
@@ -163,81 +219,407 @@ impl Supervisor {
         }
     }
 
-    /// Answers that were ignored because their operation was over, or never was.
+    /// Returns how many answers were ignored because their operation was over, or never was.
     #[must_use]
     pub const fn stale_answers(&self) -> u64 {
         self.stale_answers
     }
 
-    /// Whether it has come to its end: nothing will ever be wanted again.
+    /// Returns whether it has come to its end: there will be no more actions.
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
         matches!(self.state, State::Stopped)
     }
+}
 
-    fn next_deadline(&self) -> Option<Instant> {
-        self.registrations
-            .iter()
-            .filter_map(Registration::deadline)
-            .chain(self.state.deadline(&self.config))
-            .min()
+// Each event in each state.
+impl Supervisor {
+    fn on_start_answered(&mut self, answered: ClientId, result: Result<(), Failure>) {
+        match self.state {
+            State::Starting { id, attempt, .. } if id == answered => match result {
+                Ok(()) => self.started(id, attempt),
+                Err(failure) => self.start_failed(attempt, failure),
+            },
+            State::Starting { .. }
+            | State::BackingOff { .. }
+            | State::Started(_)
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Stopped
+            | State::Failed => self.ignore_stale(),
+        }
     }
 
-    fn pass(&mut self, now: Instant) {
+    fn on_liveness_answered(&mut self, answered: LivenessId, result: Result<(), Failure>) {
+        let cx = Context::new(self.now, &self.config);
+        let Some(client) = self.state.client_mut() else {
+            return self.ignore_stale();
+        };
+        match client.liveness.on_answer(answered, result, cx) {
+            Some(outcome) => self.on_outcome(outcome),
+            None => self.ignore_stale(),
+        }
+    }
+
+    fn on_registration_answered(&mut self, answered: RegistrationId, result: Result<(), Failure>) {
+        let cx = Context::new(self.now, &self.config);
+        let registrations = &mut self.registrations;
+        if registrations.on_answer(answered, result, cx, &mut self.jitter) {
+            self.update_status();
+        } else {
+            self.ignore_stale();
+        }
+    }
+
+    fn on_stop_answered(&mut self, answered: StopId, result: Result<(), Failure>) {
+        match self.state {
+            State::Stopping { id, .. } if id == answered => self.stopped(match result {
+                Ok(()) => Cause::ShutDown,
+                Err(_) => Cause::ForcedStop,
+            }),
+            State::Stopping { .. }
+            | State::Starting { .. }
+            | State::BackingOff { .. }
+            | State::Started(_)
+            | State::Draining { .. }
+            | State::Stopped
+            | State::Failed => self.ignore_stale(),
+        }
+    }
+
+    /// Evidence of a client that is gone, or is being closed, means nothing. The same holds for a suspicion.
+    fn on_evidence(&mut self, at: Instant) {
+        let cx = Context::new(self.now, &self.config);
+        if let Some(client) = self.state.client_mut() {
+            let outcome = client.liveness.on_evidence(at, cx);
+            self.on_outcome(outcome);
+        }
+    }
+
+    fn on_suspicion(&mut self, hint: Failure) {
+        let cx = Context::new(self.now, &self.config);
+        if let Some(client) = self.state.client_mut() {
+            let outcome = client.liveness.on_suspicion(hint, cx);
+            self.on_outcome(outcome);
+        }
+    }
+
+    fn on_client_lost(&mut self, lost: ClientId, failure: Failure) {
+        match self.state {
+            State::Started(client) if client.id == lost => self.client_lost(client, failure),
+            State::Starting { .. }
+            | State::BackingOff { .. }
+            | State::Started(_)
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Stopped
+            | State::Failed => self.ignore_stale(),
+        }
+    }
+
+    fn on_shutdown(&mut self) {
+        match self.state {
+            State::Starting { .. }
+            | State::BackingOff { .. }
+            | State::Started(_)
+            | State::Failed => {
+                self.set_status(Status::NotReady, Cause::ShuttingDown);
+                self.discard_registrations();
+                // The drain counts from when others could see that the service is not ready; one that never was Running needs none.
+                let left_running = self.published.left_running();
+                let seen = left_running.map(|at| at + self.config.settings().drain);
+                self.state = State::Draining {
+                    until: seen.unwrap_or(self.now),
+                };
+            }
+            // It has begun already.
+            State::Draining { .. } | State::Stopping { .. } | State::Stopped => {}
+        }
+    }
+}
+
+// What time alone does.
+impl Supervisor {
+    fn advance_to(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.fire_due();
     }
 
-    /// Fires what is due until nothing is. Everything is armed anew from `now`, so this ends.
+    /// Fires what is due until nothing is. Every timer is derived from `now` again, so this ends.
     fn fire_due(&mut self) {
-        while self.next_deadline().is_some_and(|due| due <= self.now) {
-            self.fire();
+        while let Some(timer) = self.due_timer() {
+            self.fire(timer);
         }
     }
 
-    /// The number of the next operation, of whatever kind it is.
-    pub(crate) fn next_number(&mut self) -> u64 {
-        self.operations += 1;
-        self.operations
+    fn due_timer(&self) -> Option<Timer> {
+        let mut timers = self.timers();
+        let due = timers.find(|(at, _)| *at <= self.now);
+        due.map(|(_, timer)| timer)
     }
 
-    pub(crate) fn ignore_stale(&mut self) {
-        self.stale_answers += 1;
+    /// All timers with their instants. Of several that are due the first one fires.
+    fn timers(&self) -> impl Iterator<Item = (Instant, Timer)> {
+        let registrations = self.registrations.timers();
+        let registrations = registrations.map(|(at, timer)| (at, Timer::Registration(timer)));
+        let liveness = self.state.client().map(|client| {
+            let timers = client.liveness.timers(Context::new(self.now, &self.config));
+            timers.map(|(at, timer)| (at, Timer::Liveness(timer)))
+        });
+        registrations
+            .chain(liveness.into_iter().flatten())
+            .chain(self.state.timer())
     }
 
-    /// Reports a status without a warning, if it says anything new.
-    pub(crate) fn set_status(&mut self, status: Status, cause: Cause) {
-        self.set_report(Report {
-            status,
-            cause,
-            warning: None,
-            lease: None,
-            ..self.report
+    fn fire(&mut self, timer: Timer) {
+        let cx = Context::new(self.now, &self.config);
+        match timer {
+            Timer::Registration(timer) => {
+                let registrations = &mut self.registrations;
+                match registrations.on_timer(timer, cx, &mut self.ids, &mut self.jitter) {
+                    Fired::TimedOut(registration) => {
+                        self.update_status();
+                        self.actions
+                            .push_back(Action::DiscardRegistration { registration });
+                    }
+                    Fired::Retried(attempt) => self.actions.push_back(register(attempt)),
+                }
+            }
+            Timer::Liveness(timer) => {
+                if let Some(client) = self.state.client_mut() {
+                    let (outcome, message) = client.liveness.on_timer(timer, cx, &mut self.ids);
+                    self.on_outcome(outcome);
+                    if let Some(message) = message {
+                        self.actions.push_back(send_liveness(message));
+                    }
+                }
+            }
+            Timer::StartTimeout { client, attempt } => {
+                self.start_failed(attempt, TIMED_OUT);
+                self.actions.push_back(Action::DiscardClient { client });
+            }
+            Timer::Start { attempt } => self.start(attempt),
+            Timer::DrainEnd => {
+                let id = self.ids.next();
+                let deadline = self.now + self.config.settings().stop_timeout;
+                self.state = State::Stopping { id, deadline };
+                self.actions.push_back(Action::Stop { id, deadline });
+            }
+            Timer::StopTimeout => self.stopped(Cause::ForcedStop),
+        }
+    }
+}
+
+// The client: start, loss, end.
+impl Supervisor {
+    fn start(&mut self, attempt: u32) {
+        let id = self.ids.next();
+        let deadline = self.now + self.config.settings().start_timeout;
+        self.published.on_start(attempt);
+        self.state = State::Starting {
+            id,
+            attempt,
+            deadline,
+        };
+        self.actions.push_back(Action::Start {
+            id,
+            attempt,
+            deadline,
         });
     }
 
-    /// Reports, if it says anything new to a reader, and tells whether it did.
-    pub(crate) fn set_report(&mut self, mut report: Report) -> bool {
-        let old = &self.report;
-        let class = |report: &Report| report.warning.map(|failure| failure.class);
-        if report.status == old.status
-            && report.cause.same_reason(old.cause)
-            && class(&report) == class(old)
-        {
-            return false;
+    fn start_failed(&mut self, attempt: u32, failure: Failure) {
+        self.set_status(Status::NotReady, Cause::StartFailed(failure));
+        self.back_off(attempt);
+    }
+
+    fn started(&mut self, id: ClientId, attempt: u32) {
+        if self.report().status == Status::NotReady {
+            self.set_status(Status::NotReady, Cause::Starting);
         }
-        report.attempt = self.attempt;
-        report.evidence = self.evidence;
-        report.since = if report.status == old.status {
-            old.since
-        } else {
-            self.now
+        let cx = Context::new(self.now, &self.config);
+        let (liveness, message) = Liveness::start(cx, &mut self.ids);
+        self.registrations.begin(cx, &mut self.ids);
+        self.state = State::Started(Client {
+            id,
+            starts_without_proof: attempt,
+            liveness,
+        });
+        self.actions.push_back(send_liveness(message));
+        for attempt in self.registrations.in_flight() {
+            self.actions.push_back(register(attempt));
+        }
+    }
+
+    /// Waits before the next start, after this many starts in a row without evidence.
+    fn back_off(&mut self, starts_without_proof: u32) {
+        let backoff = self.config.settings().start_backoff;
+        let delay = backoff.delay(starts_without_proof, &mut self.jitter);
+        self.state = State::BackingOff {
+            attempt: starts_without_proof.saturating_add(1),
+            until: self.now + delay,
         };
-        if old.status == Status::Running && report.status != Status::Running {
-            self.left_running = Some(self.now);
+    }
+
+    fn client_lost(&mut self, client: Client, failure: Failure) {
+        match self.config.settings().on_client_lost {
+            OnClientLost::Recreate => {
+                self.set_status(Status::NotReady, Cause::ClientLost(failure));
+                self.recreate(client);
+            }
+            OnClientLost::Fail => {
+                self.set_status(Status::Failed, Cause::ClientLost(failure));
+                self.discard(client);
+                self.state = State::Failed;
+            }
         }
-        self.report = report;
-        self.actions.push_back(Action::SetStatus(report));
-        true
+    }
+
+    /// Discards the client and starts another one after the back-off.
+    fn recreate(&mut self, client: Client) {
+        self.discard(client);
+        self.back_off(client.starts_without_proof);
+    }
+
+    fn discard(&mut self, client: Client) {
+        self.discard_registrations();
+        self.actions
+            .push_back(Action::DiscardClient { client: client.id });
+    }
+
+    /// The client goes, or is not wanted any more: the registrations in flight must not succeed later.
+    fn discard_registrations(&mut self) {
+        for Attempt { id, .. } in self.registrations.in_flight() {
+            self.actions
+                .push_back(Action::DiscardRegistration { registration: id });
+        }
+        self.registrations.end();
+    }
+
+    fn stopped(&mut self, cause: Cause) {
+        self.state = State::Stopped;
+        self.set_status(Status::Stopped, cause);
+    }
+
+    fn ignore_stale(&mut self) {
+        self.stale_answers += 1;
     }
 }
+
+// The status: what liveness and registrations come to.
+impl Supervisor {
+    fn on_outcome(&mut self, outcome: Outcome) {
+        let Some(client) = self.state.client_mut() else {
+            return;
+        };
+        match outcome {
+            Outcome::Unchanged => {}
+            Outcome::Evidence(at) => self.published.on_evidence(at),
+            Outcome::Live => {
+                client.starts_without_proof = 0;
+                self.update_status();
+            }
+            Outcome::NotLive(cause) => self.set_status(Status::NotReady, cause),
+            Outcome::ClientLost(failure) => {
+                let client = *client;
+                self.client_lost(client, failure);
+            }
+            Outcome::ClientUseless => {
+                let client = *client;
+                self.recreate(client);
+            }
+        }
+    }
+
+    /// Reports what follows from a live bus and its handlers: Running, or what is still missing.
+    fn update_status(&mut self) {
+        let cx = Context::new(self.now, &self.config);
+        let client = self.state.client();
+        let Some(grant) = client.and_then(|client| client.liveness.grant(cx)) else {
+            return;
+        };
+        self.published.on_evidence(grant.evidence);
+        match self.registrations.progress(self.config.handlers()) {
+            Progress::Complete => {
+                let action = self.published.set_running(grant, self.now);
+                self.actions.extend(action);
+            }
+            Progress::Failed(handler, failure) => {
+                let cause = Cause::HandlerFailed(handler, failure);
+                self.set_status(Status::NotReady, cause);
+            }
+            Progress::Pending if self.report().status == Status::NotReady => {
+                self.set_status(Status::NotReady, Cause::Starting);
+            }
+            Progress::Pending => {}
+        }
+    }
+
+    fn set_status(&mut self, status: Status, cause: Cause) {
+        let action = self.published.set_status(status, cause, self.now);
+        self.actions.extend(action);
+    }
+}
+
+impl State {
+    const fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Started(client) => Some(client),
+            Self::Starting { .. }
+            | Self::BackingOff { .. }
+            | Self::Draining { .. }
+            | Self::Stopping { .. }
+            | Self::Stopped
+            | Self::Failed => None,
+        }
+    }
+
+    const fn client_mut(&mut self) -> Option<&mut Client> {
+        match self {
+            Self::Started(client) => Some(client),
+            Self::Starting { .. }
+            | Self::BackingOff { .. }
+            | Self::Draining { .. }
+            | Self::Stopping { .. }
+            | Self::Stopped
+            | Self::Failed => None,
+        }
+    }
+
+    /// The timer of the state itself, those of its client aside.
+    const fn timer(&self) -> Option<(Instant, Timer)> {
+        match *self {
+            Self::Starting {
+                id: client,
+                attempt,
+                deadline,
+            } => Some((deadline, Timer::StartTimeout { client, attempt })),
+            Self::BackingOff { attempt, until } => Some((until, Timer::Start { attempt })),
+            Self::Draining { until } => Some((until, Timer::DrainEnd)),
+            Self::Stopping { deadline, .. } => Some((deadline, Timer::StopTimeout)),
+            Self::Started(_) | Self::Stopped | Self::Failed => None,
+        }
+    }
+}
+
+const fn send_liveness(LivenessMessage { id, deadline }: LivenessMessage) -> Action {
+    Action::SendLiveness { id, deadline }
+}
+
+const fn register(attempt: Attempt) -> Action {
+    let Attempt {
+        id,
+        handler,
+        number,
+        deadline,
+    } = attempt;
+    Action::RegisterHandler {
+        id,
+        handler,
+        attempt: number,
+        deadline,
+    }
+}
+
+#[path = "inspect/supervisor.rs"]
+mod inspect;

@@ -1,4 +1,4 @@
-//! The target "no allocation": after it was made, a supervisor whose actions are polled never allocates.
+//! The target "no allocation": a supervisor whose actions are polled never allocates after it was made.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,10 +14,10 @@ use livebus_core::{
 
 const EVENTS: u64 = 100_000;
 
-/// splitmix64: a stream of numbers that looks random.
-struct Numbers(u64);
+/// splitmix64: a stream of pseudo-random numbers.
+struct Rng(u64);
 
-impl Numbers {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -40,7 +40,7 @@ impl Numbers {
     }
 }
 
-/// What is open, of each kind the newest: as much as a runner must remember, without allocating.
+/// The newest open operation of each kind: what a runner must remember, without allocating.
 #[derive(Default)]
 struct Open {
     start: Option<ClientId>,
@@ -69,9 +69,9 @@ fn config() -> Config {
     .expect("valid settings")
 }
 
-/// Drives 100,000 mixed events through it. Returns how often it became Running.
+/// Delivers 100,000 mixed events. Returns how often the supervisor became Running.
 fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
-    let mut numbers = Numbers(7);
+    let mut rng = Rng(7);
     let mut open = Open::default();
     let mut ran = 0;
     for n in 0..EVENTS {
@@ -90,14 +90,14 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
             }
         }
         if let Some(due) = supervisor.poll_timeout()
-            && numbers.below(3) == 0
+            && rng.below(3) == 0
         {
             now = now.max(due);
         }
-        now += Duration::from_millis(numbers.next() % 50);
-        let result = numbers.result();
+        now += Duration::from_millis(rng.next() % 50);
+        let result = rng.result();
         let unknown = LivenessId::from_number(u64::MAX - n);
-        let event = match numbers.below(16) {
+        let event = match rng.below(16) {
             0..=2 => open.start.take().map(|id| {
                 open.client = Some(id);
                 Event::StartAnswered { id, result }
@@ -107,14 +107,14 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
                 .take()
                 .map(|id| Event::LivenessAnswered { id, result }),
             7..=9 => {
-                let slot = numbers.below(3);
+                let slot = rng.below(3);
                 open.registrations[slot]
                     .take()
                     .map(|id| Event::RegistrationAnswered { id, result })
             }
             10..=12 => Some(Event::Live { at: now }),
             13 => result.err().map(Event::Suspicion),
-            14 if numbers.below(50) == 0 => open
+            14 if rng.below(50) == 0 => open
                 .client
                 .zip(result.err())
                 .map(|(client, failure)| Event::ClientLost { client, failure }),
@@ -137,29 +137,26 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
 }
 
 #[test]
-fn a_hundred_thousand_mixed_events_allocate_nothing() {
+fn mixed_events_allocate_nothing() {
     let now = Instant::now();
     let mut supervisor = Supervisor::new(config(), now);
     let mut ran = 0;
     let counted = allocation_counter::measure(|| ran = drive(&mut supervisor, now));
     assert_eq!(counted.count_total, 0, "{counted:?}");
-    assert!(
-        ran > 1_000,
-        "it must get somewhere: Running only {ran} times"
-    );
+    assert!(ran > 1_000, "Running only {ran} times");
     assert!(supervisor.is_stopped());
     println!("Running {ran} times");
 }
 
 #[test]
-fn the_counter_counts() {
+fn allocation_counter_counts_an_allocation() {
     let counted = allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1))));
     assert_eq!(counted.count_total, 1);
 }
 
-/// The worst that one call can cause with so many handlers, so that the queue never grows.
+/// One call causes the maximum number of actions for this many handlers, and the queue does not grow.
 #[test]
-fn everything_overdue_at_once_allocates_nothing() {
+fn many_handlers_timed_out_at_once_allocate_nothing() {
     let now = Instant::now();
     let handlers = (0..100)
         .map(|n| Handler::required(format!("handler-{n}")))

@@ -1,6 +1,6 @@
-//! How long a million events take to be written as lines, read, and replayed. The target: replayed in under two seconds.
+//! The time to write a million events as lines, to read them, and to replay them. The target: replayed in under two seconds.
 //!
-//! `cargo bench -p livebus-recording`; prints a table. In memory, so that no disk is measured.
+//! `cargo bench -p livebus-recording` prints a table. It runs in memory, so that no disk is measured.
 
 use std::hint::black_box;
 use std::sync::mpsc::channel;
@@ -16,11 +16,11 @@ const EVENTS: u64 = 1_000_000;
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// How often each is measured; the fastest counts.
+/// The number of measurements; the fastest counts.
 const RUNS: usize = 5;
 
 fn main() {
-    let (config, began, entries) = story();
+    let (config, began, entries) = script();
     let (encoding, text) = fastest(|| encode(&config, began, &entries));
     let (reading, lines) = fastest(|| {
         let mut lines = 0;
@@ -75,12 +75,12 @@ fn fastest<T>(work: impl Fn() -> T) -> (Duration, T) {
 
 type Entries = Vec<(Instant, Entry)>;
 
-/// A bus with traffic that fails now and then in every way: each event has an action or two.
-fn story() -> (Config, Instant, Entries) {
+/// A run of a bus with traffic, with failures of every class now and then: each event has an action or two.
+fn script() -> (Config, Instant, Entries) {
     let config = Config::new(Settings::fast()).expect("valid");
     let began = Instant::now();
-    let (tell, told) = channel();
-    let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
+    let (sender, entries) = channel();
+    let record = move |at, entry| sender.send((at, entry)).expect("it is read below");
     let supervisor = Supervisor::new(config.clone(), began);
     let mut supervisor = ObservedSupervisor::new(supervisor, began, vec![Box::new(record)]);
     let mut open = drain(&mut supervisor, None);
@@ -99,7 +99,7 @@ fn story() -> (Config, Instant, Entries) {
         supervisor.handle_timeout(now);
         open = drain(&mut supervisor, open);
     }
-    (config, began, told.try_iter().collect())
+    (config, began, entries.try_iter().collect())
 }
 
 enum Open {
@@ -133,7 +133,7 @@ fn encode(config: &Config, began: Instant, entries: &Entries) -> Vec<u8> {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
         config: config.clone(),
-        standing: None,
+        start_state: None,
     };
     let mut text = Vec::new();
     header.encode(&mut text).expect("it can be written");

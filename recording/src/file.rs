@@ -1,4 +1,4 @@
-//! The file of a recording: bounded, and moved aside when it is full.
+//! The file of a recording: bounded, and renamed when it is full.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -8,24 +8,24 @@ use std::path::{Path, PathBuf};
 use crate::options::{RecordError, RecordOptions};
 use crate::reader::FIRST_BYTES;
 
-/// What waits to be written at once.
+/// The size of the write buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// A recording's file, or what stands in its place.
+/// A recording's file, pipe or device.
 #[derive(Debug)]
 pub(crate) struct RecordFile {
     path: PathBuf,
-    /// `None` until a pipe or a device is opened, which may take forever, and so is left to the thread that writes.
+    /// `None` until a pipe or a device is opened: that may block forever, and so is done by the thread that writes.
     file: Option<File>,
-    /// The most bytes of a regular file.
+    /// The maximum size of a regular file, in bytes.
     limit: Option<u64>,
-    /// Bytes of whole lines that are in the file.
+    /// The bytes of whole lines in the file.
     written: u64,
     buffer: Vec<u8>,
 }
 
 impl RecordFile {
-    /// Makes the file. An earlier recording of that name is moved aside; nothing else is ever overwritten.
+    /// Creates the file. Renames an earlier recording of that name; never overwrites anything else.
     pub(crate) fn open(options: &RecordOptions) -> Result<Self, RecordError> {
         let path = &options.path;
         let failed = |source| RecordError::Io {
@@ -40,13 +40,13 @@ impl RecordFile {
             Some(found) if !found.is_file() => (None, None),
             Some(_) | None => {
                 only_recordings(path)?;
-                only_recordings(&moved(path))?;
+                only_recordings(&rotated(path))?;
                 let mut file = create(path).map_err(failed)?;
                 if !locked(&file).map_err(failed)? {
                     return Err(RecordError::InUse { path: path.clone() });
                 }
                 if found.is_some_and(|found| found.len() > 0) {
-                    fs::rename(path, moved(path)).map_err(failed)?;
+                    fs::rename(path, rotated(path)).map_err(failed)?;
                     file = create_locked(path).map_err(failed)?;
                 }
                 (Some(file), Some(options.max_bytes / 2))
@@ -61,13 +61,13 @@ impl RecordFile {
         })
     }
 
-    /// Whether so many bytes more can be written.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+    /// Returns whether this many more bytes fit.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
         let after = self.written + (self.buffer.len() + bytes) as u64;
         self.limit.is_none_or(|limit| after <= limit)
     }
 
-    /// Takes whole lines, to be written soon.
+    /// Adds whole lines to the buffer.
     pub(crate) fn push(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.buffer.len() + lines.len() > BUFFER {
             self.flush()?;
@@ -76,7 +76,7 @@ impl RecordFile {
         Ok(())
     }
 
-    /// Writes what was taken.
+    /// Writes the buffer.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -91,11 +91,11 @@ impl RecordFile {
         Ok(())
     }
 
-    /// Moves the file aside, ends it with this line, and begins another.
+    /// Renames the file, ends it with this line, and begins another.
     ///
-    /// In this order, so that whatever fails leaves a file to which another last line may be written, or none.
+    /// In this order, so that after any failure there is a file to which another last line can be written, or none.
     pub(crate) fn rotate(&mut self, last: &[u8]) -> io::Result<()> {
-        fs::rename(&self.path, moved(&self.path))?;
+        fs::rename(&self.path, rotated(&self.path))?;
         self.push(last)?;
         self.flush()?;
         self.file = None;
@@ -104,8 +104,8 @@ impl RecordFile {
         Ok(())
     }
 
-    /// Forgets what could not be written. Whether a last line may follow: the file has whole lines, and only those.
-    pub(crate) fn give_up_unwritten(&mut self) -> io::Result<bool> {
+    /// Discards what could not be written. Returns whether a last line may follow: the file has whole lines, and only those.
+    pub(crate) fn discard_unwritten(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         match (&mut self.file, self.limit) {
             (Some(file), Some(_)) if self.written > 0 => {
@@ -118,14 +118,14 @@ impl RecordFile {
     }
 }
 
-/// Where a full file goes.
-fn moved(path: &Path) -> PathBuf {
+/// Returns the new path of a full file.
+fn rotated(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".1");
     name.into()
 }
 
-/// Opens it, with what is in it.
+/// Opens the file for writing, and creates it if there is none; keeps its content.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
@@ -134,18 +134,21 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Makes the file that takes the place of one that was moved away.
+/// Creates the file that replaces one that was renamed.
 fn create_locked(path: &Path) -> io::Result<File> {
     let file = create(path)?;
     if locked(&file)? {
         file.set_len(0)?;
         Ok(file)
     } else {
-        Err(io::Error::other("another recording goes there by now"))
+        Err(io::Error::other(
+            "another recording writes to this file now",
+        ))
     }
 }
 
-/// Whether nobody else records into it, as long as it is held. Where the file system has no locks, nobody knows.
+/// Locks the file for as long as it is open. Returns false if another recording has the lock; true where the file system has no
+/// locks.
 fn locked(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -163,7 +166,7 @@ fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Makes sure that what is there, if anything is, may be moved or overwritten: a recording, or nothing.
+/// Checks that a file at `path` may be renamed or overwritten: it must be a recording, empty, or missing.
 fn only_recordings(path: &Path) -> Result<(), RecordError> {
     let failed = |source| RecordError::Io {
         path: path.to_owned(),
@@ -194,23 +197,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_by_half_is_cut_off_before_the_last_line() {
+    fn a_partly_written_line_is_removed_before_the_last_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let options = RecordOptions::new(folder.path().join("bus"));
         let mut file = RecordFile::open(&options).expect("it can be made");
-        assert!(!file.give_up_unwritten().expect("nothing was written"));
-        file.push(b"whole\n").expect("there is room");
-        file.flush().expect("there is room");
+        assert!(!file.discard_unwritten().expect("nothing was written"));
+        file.push(b"whole\n").expect("it can be written");
+        file.flush().expect("it can be written");
         let half = file
             .file
             .as_mut()
             .expect("open")
             .write_all(b"half of a longer line");
-        half.expect("there is room");
-        file.push(b"never\n").expect("there is room");
-        assert!(file.give_up_unwritten().expect("it can be cut"));
-        file.push(b"last\n").expect("there is room");
-        file.flush().expect("there is room");
+        half.expect("it can be written");
+        file.push(b"never\n").expect("it can be written");
+        assert!(file.discard_unwritten().expect("it can be truncated"));
+        file.push(b"last\n").expect("it can be written");
+        file.flush().expect("it can be written");
         let text = fs::read_to_string(&options.path).expect("text");
         assert_eq!(text, "whole\nlast\n");
     }

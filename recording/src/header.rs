@@ -1,4 +1,4 @@
-//! The first line: whose recording it is, and what its supervisor was told once.
+//! The header, which is the first line: the service and the configuration of its supervisor.
 
 use std::io;
 use std::time::Instant;
@@ -16,58 +16,55 @@ pub const VERSION: u64 = 1;
 /// The first line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The service's name, for people.
+    /// The service's name. Decides nothing.
     pub service: String,
-    /// When the supervisor was made by the wall clock, in milliseconds since 1970. Decides nothing.
+    /// The wall-clock time at which the supervisor was made, in milliseconds since 1970. Decides nothing.
     pub began_unix_ms: i64,
-    /// What the supervisor was told once, with the seed that was drawn.
+    /// The configuration of the supervisor, with its seed.
     pub config: Config,
-    /// Where the supervisor stood, in a file that goes on where another ended.
-    pub standing: Option<Standing>,
+    /// The state of the supervisor, in a file that continues another.
+    pub start_state: Option<StartState>,
 }
 
-/// Where a supervisor stood when a file began.
+/// The state of a supervisor at the beginning of a file that continues another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// The newest instant that it was told, in nanoseconds since it was made.
+pub struct StartState {
+    /// The newest instant of its inputs, in nanoseconds since it was made.
     pub ns: i64,
     /// Its [`Supervisor::snapshot`].
     pub state: Vec<u64>,
 }
 
 impl Header {
-    /// Appends it to `into` with its line break.
+    /// Appends the line to `into`, with its line break.
     ///
     /// # Errors
     ///
-    /// None that a header can cause; the formatter has the right to one.
+    /// None in practice: a header can always be written.
     pub fn encode(&self, into: &mut Vec<u8>) -> io::Result<()> {
         let wire = Wire {
             livebus: VERSION,
             service: self.service.clone(),
             began_unix_ms: self.began_unix_ms,
             settings: self.config.settings().clone(),
-            ns: self.standing.as_ref().map(|standing| standing.ns),
-            state: self
-                .standing
-                .as_ref()
-                .map(|standing| standing.state.clone()),
+            ns: self.start_state.as_ref().map(|start| start.ns),
+            state: self.start_state.as_ref().map(|start| start.state.clone()),
         };
         serde_json::to_writer(&mut *into, &wire)?;
         into.push(b'\n');
         Ok(())
     }
 
-    /// Reads it back, with or without its line break.
+    /// Reads a line, with or without its line break.
     ///
     /// # Errors
     ///
     /// [`Damage`] if it is not the first line of a recording of this version.
     pub fn decode(text: &[u8]) -> Result<Self, Damage> {
         let wire: Wire = serde_json::from_slice(object(text)?)?;
-        let standing = match (wire.ns, wire.state) {
+        let start_state = match (wire.ns, wire.state) {
             (None, None) => None,
-            (Some(ns), Some(state)) => Some(Standing { ns, state }),
+            (Some(ns), Some(state)) => Some(StartState { ns, state }),
             (Some(_), None) | (None, Some(_)) => {
                 return Err(Damage::new(
                     "it has one of `ns` and `state` without the other",
@@ -78,27 +75,27 @@ impl Header {
             service: wire.service,
             began_unix_ms: wire.began_unix_ms,
             config: Config::new(wire.settings).map_err(|error| Damage::new(error.to_string()))?,
-            standing,
+            start_state,
         })
     }
 
-    /// The version that a first line speaks of; `None` if it is not of a recording.
+    /// Returns the version in a first line; `None` if it is not of a recording.
     pub(crate) fn version_of(text: &[u8]) -> Option<u64> {
         let version: Version = serde_json::from_slice(object(text).ok()?).ok()?;
         Some(version.livebus)
     }
 
-    /// The supervisor as it stood when the file began, and the newest instant that it was told.
+    /// Returns the supervisor at the beginning of the file, and the newest instant of its inputs.
     pub(crate) fn supervisor(&self, epoch: Epoch) -> Result<(Supervisor, Instant), Damage> {
         let config = self.config.clone();
-        match &self.standing {
+        match &self.start_state {
             None => Ok((Supervisor::new(config, epoch.began()), epoch.began())),
-            Some(Standing { ns, state }) => {
+            Some(StartState { ns, state }) => {
                 let newest = epoch
                     .instant(*ns)
                     .ok_or_else(|| Damage::new("`ns` is more than 100 years from the start"))?;
                 let supervisor = Supervisor::restore(config, epoch.began(), state)
-                    .ok_or_else(|| Damage::new("`state` is no state of a supervisor"))?;
+                    .ok_or_else(|| Damage::new("`state` is not the state of a supervisor"))?;
                 Ok((supervisor, newest))
             }
         }

@@ -1,24 +1,24 @@
-//! What a supervisor was told and what it did: written down while it runs, and replayed later.
+//! Records the inputs and the actions of a supervisor while it runs, and replays them later.
 //!
-//! - [`Recorder`] is the [`Observer`](livebus_runner::Observer) that writes a file, without ever keeping the loop waiting;
-//!   [`Recording`] knows how that ended.
-//! - [`Replay`] tells a recording to a supervisor again and says whether it did the same; [`Reader`] gives the lines.
+//! - [`Recorder`] is the [`Observer`](livebus_runner::Observer) that writes a file and never blocks the loop; [`Recording`]
+//!   returns how that ended.
+//! - [`Replay`] gives the inputs of a recording to a new supervisor and compares its actions; [`Reader`] returns the lines.
 //!
 //! # The format
 //!
-//! A line is a JSON object. Every time is in nanoseconds; an instant is counted from when the supervisor was made, and may
-//! be a little before that. A field that a kind of line does not have is an error, and so is one that is missing.
+//! A line is a JSON object. Every time is in nanoseconds; an instant is counted from the instant at which the supervisor was
+//! made, and may be a little before it. An unknown field is an error, and so is a missing one.
 //!
-//! The first line has the version of the format, the service's name, when the supervisor was made by the wall clock, and
-//! every field of [`Settings`](livebus_core::Settings) under its name. Where an earlier file is continued, it has the newest
-//! instant that was told (`ns`) and the supervisor's [snapshot](livebus_core::Supervisor::snapshot) (`state`) too: each
-//! file can be replayed alone.
+//! The first line has the version of the format, the service's name, the wall-clock time at which the supervisor was made, and
+//! every field of [`Settings`](livebus_core::Settings) under its name. A file that continues another also has the newest
+//! instant of an input (`ns`) and the supervisor's [snapshot](livebus_core::Supervisor::snapshot) (`state`): each file can be
+//! replayed alone.
 //!
 //! ```json
 //! {"livebus":1,"service":"message-bus","began_unix_ms":1760000000000,"settings":{"start_timeout":10000000000, ...}}
 //! ```
 //!
-//! Then come inputs (`event`) and actions (`action`), in the order of the calls:
+//! Inputs (`event`) and actions (`action`) follow, in the order of the calls:
 //!
 //! ```json
 //! {"ns":0,"action":"Start","id":1,"attempt":1,"deadline":10000000000}
@@ -29,9 +29,9 @@
 //! {"ns":3600000000,"event":"Suspicion","failure":"Unreachable","code":-195}
 //! ```
 //!
-//! The last one says why there are no more (`end`): "stopped", "forced stop" (the supervisor was dropped), "continued" (in the
-//! next file, with so many actions `queued`), "too slow" (the disk), "failed: " and why. A recording without it was ended
-//! by a crash.
+//! The last line has the reason of the end (`end`): "stopped", "forced stop" (the supervisor was dropped), "continued" (in the
+//! next file, which begins with `queued` actions), "too slow" (the disk), or "failed: " and the error. A recording without it was
+//! ended by a crash.
 
 mod epoch;
 mod file;
@@ -45,9 +45,9 @@ mod settings;
 mod writer;
 
 pub use epoch::Epoch;
-pub use header::{Header, Standing, VERSION};
+pub use header::{Header, StartState, VERSION};
 pub use line::{Content, Damage, End, Line};
 pub use options::{RecordError, RecordOptions};
-pub use reader::{LONGEST_LINE, ReadError, Reader};
+pub use reader::{MAX_LINE_BYTES, ReadError, Reader};
 pub use recorder::{Recorder, Recording};
 pub use replay::{Difference, Outcome, Replay, Summary};

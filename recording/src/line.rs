@@ -16,41 +16,41 @@ use livebus_runner::Entry;
 /// One line of a recording, after the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The instant that the supervisor was told; of an action and of the end, the newest that it was told.
+    /// The instant of the input; of an action and of the end, the newest instant of an input.
     pub at: Instant,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Something went into the supervisor or came out of it.
+    /// An input or an action.
     Entry(Entry),
     /// The recording ended.
     End(End),
 }
 
-/// Why a recording ended. One without an end was cut by a crash.
+/// Why a recording ended. A recording without an end was ended by a crash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// The supervisor came to its end.
+    /// The supervisor stopped.
     Stopped,
-    /// The supervisor was dropped before its end.
+    /// The supervisor was dropped before it stopped.
     ForcedStop,
-    /// The file was full: the next one goes on.
+    /// The file was full: the next one continues.
     Continued {
-        /// How many actions the supervisor had yet to give: the next file begins with them.
+        /// The number of actions that were not polled: the next file begins with them.
         queued: u64,
     },
-    /// The disk could not keep up.
+    /// The disk was too slow.
     TooSlow,
     /// Writing failed, for this reason.
     Failed(String),
 }
 
 impl End {
-    /// Whether all that happened until then was written down.
+    /// Returns whether everything until the end was recorded.
     #[must_use]
     pub const fn is_in_order(&self) -> bool {
         match self {
@@ -72,14 +72,14 @@ impl fmt::Display for End {
     }
 }
 
-/// Why a line cannot be read.
+/// The error when a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 #[non_exhaustive]
 pub struct Damage {
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub what: String,
-    /// Where, in bytes from 1, as far as that can be told.
+    /// The column, in bytes from 1, if it is known.
     pub column: Option<usize>,
 }
 
@@ -95,46 +95,45 @@ impl Damage {
 impl From<serde_json::Error> for Damage {
     fn from(error: serde_json::Error) -> Self {
         let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
+        let suffix = format!(" at line {} column {}", error.line(), error.column());
         Self {
-            what: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+            what: text.strip_suffix(&suffix).unwrap_or(&text).to_owned(),
             column: (error.column() > 0).then_some(error.column()),
         }
     }
 }
 
 impl Line {
-    /// Appends it to `into` with its line break, instants counted from `epoch`.
+    /// Appends the line to `into`, with its line break. Instants are counted from `epoch`.
     ///
     /// # Errors
     ///
-    /// None that a line can cause; the formatter has the right to one.
+    /// None in practice: a line can always be written.
     pub fn encode(&self, epoch: Epoch, into: &mut Vec<u8>) -> io::Result<()> {
         serde_json::to_writer(&mut *into, &Wire::from_line(self, epoch))?;
         into.push(b'\n');
         Ok(())
     }
 
-    /// Reads it back, with or without its line break.
+    /// Reads a line, with or without its line break.
     ///
     /// # Errors
     ///
-    /// [`Damage`] for everything that [`encode`](Self::encode) would not have written, spaces and the order of fields
-    /// aside.
+    /// [`Damage`] for everything that [`encode`](Self::encode) does not write, except for spaces and the order of fields.
     pub fn decode(text: &[u8], epoch: Epoch) -> Result<Self, Damage> {
         serde_json::from_slice::<Wire<'_>>(object(text)?)?.into_line(epoch)
     }
 }
 
-/// The text of a line without its line break, if it begins as an object does; serde would take an array for one as well.
+/// Returns a line without its line break, if it begins like an object; serde would accept an array as well.
 pub(crate) fn object(text: &[u8]) -> Result<&[u8], Damage> {
     match text.strip_suffix(b"\n").unwrap_or(text) {
         object @ [b'{', ..] => Ok(object),
-        _ => Err(Damage::new("it is no JSON object")),
+        _ => Err(Damage::new("it is not a JSON object")),
     }
 }
 
-/// A line as JSON: the fields of all kinds of lines, of which each has some.
+/// A line as JSON. It has the fields of all kinds of lines, and each kind has some of them.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire<'a> {

@@ -1,32 +1,32 @@
-//! Where a recording goes, and how large it may become.
+//! The options of a recording: its file, and its maximum size.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::reader::LONGEST_LINE;
+use crate::reader::MAX_LINE_BYTES;
 
-/// Where a recording goes, and how large it may become. A field may be added in a minor version: take the rest from
+/// The file of a recording, and its maximum size. A field may be added in a minor version: take the other fields from
 /// [`new`](Self::new).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
-    /// The file. When it is full it is moved to the same name with `.1` after it, in place of the one moved before.
+    /// The file. When it is full it is renamed to the same name with `.1` after it, and replaces the one renamed before.
     ///
-    /// What is no regular file, a pipe or a device, is written to as it is, without end.
+    /// A pipe or a device is written to without a limit.
     pub path: PathBuf,
-    /// The most bytes that the file and the moved one have together. At least [`LEAST_BYTES`](Self::LEAST_BYTES). A larger one
-    /// that an earlier run left is moved as it is, and goes with the next move.
+    /// The maximum size of the file and the renamed one together, in bytes. At least [`MIN_BYTES`](Self::MIN_BYTES). A larger file
+    /// of an earlier run is renamed as it is, and is replaced by the next one.
     pub max_bytes: u64,
-    /// How many entries may wait for the disk, at some 200 bytes of memory each, which are taken at the beginning; with one more,
-    /// recording ends. More than 1,048,576 count as that.
+    /// The maximum number of entries that wait for the disk; with one more, the recording ends. Each takes some 200 bytes of
+    /// memory, allocated at the beginning. Values above 1,048,576 count as 1,048,576.
     pub queue: NonZeroUsize,
 }
 
 impl RecordOptions {
-    /// The least that `max_bytes` can be: 64 KiB.
-    pub const LEAST_BYTES: u64 = 64 << 10;
+    /// The minimum of `max_bytes`: 64 KiB.
+    pub const MIN_BYTES: u64 = 64 << 10;
 
-    /// To this file, with 64 MiB at most; 4,096 entries may wait.
+    /// Returns options for this file, with at most 64 MiB and a queue of 4,096 entries.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -37,57 +37,57 @@ impl RecordOptions {
     }
 }
 
-/// Why a recording cannot begin.
+/// The error when a recording cannot begin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// There would be no room for anything.
-    #[error("max_bytes = {value}: make it at least {least}")]
+    /// The maximum size is too small.
+    #[error("max_bytes = {value}: make it at least {min}")]
     TooSmall {
-        /// What was asked for.
+        /// The requested maximum.
         value: u64,
-        /// What the settings of this supervisor need.
-        least: u64,
+        /// The minimum for these settings.
+        min: u64,
     },
     /// The settings do not fit into a line.
     #[error(
-        "handlers: their names and states take {bytes} bytes, and a line has {LONGEST_LINE}: record with fewer of them"
+        "handlers: their names and states take {bytes} bytes, and a line has {MAX_LINE_BYTES}: record with fewer of them"
     )]
     TooManyHandlers {
-        /// How long the first line would be.
+        /// The length of the first line.
         bytes: usize,
     },
-    /// There is a file that somebody else may need.
+    /// The file exists and is no recording.
     #[error(
-        "{} is there already and is not a livebus recording: name another file, or move this one away", path.display()
+        "{} exists and is not a livebus recording: name another file, or move this one away", path.display()
     )]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// Another recording goes there.
-    #[error("another recording goes to {}: give each its own file", path.display())]
+    /// Another recording writes to the file.
+    #[error("another recording writes to {}: give each its own file", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// There is a folder.
+    /// The path is a folder.
     #[error("{} is a folder: name a file in it", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
-    /// The file cannot be looked at, moved or made.
+    /// The file cannot be read, renamed or created.
     #[error(
         "{}: {source}: name a file in a folder that exists and that this program may write to", path.display()
     )]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is no thread to write with.
+    /// The thread cannot be started.
     #[error("the thread that writes the recording cannot be started: {0}")]
     Thread(io::Error),
 }

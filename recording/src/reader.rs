@@ -1,4 +1,4 @@
-//! A recording, read line by line.
+//! The reader: reads a recording line by line.
 
 use std::io::{self, BufRead, Read};
 
@@ -9,15 +9,16 @@ use crate::header::{Header, VERSION};
 use crate::line::{Content, Damage, Line};
 use livebus_runner::Entry;
 
-/// The longest line of a recording, in bytes.
-pub const LONGEST_LINE: usize = 1 << 20;
+/// The maximum length of a line of a recording, in bytes.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// What every recording begins with.
+/// The bytes with which every recording begins.
 pub(crate) const FIRST_BYTES: &[u8] = br#"{"livebus":"#;
 
 /// Reads a recording: the header at once, then each line with its number. Holds one line at a time.
 ///
-/// A last line that was cut by a crash is not given; [`was_cut`](Self::was_cut) tells. After an error comes nothing.
+/// A last line that was cut by a crash is not returned; [`was_cut`](Self::was_cut) is true then. After an error there are no more
+/// lines.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
@@ -26,34 +27,34 @@ pub struct Reader<R> {
     header: Header,
     epoch: Epoch,
     was_cut: bool,
-    /// The last line was given, or an error.
-    over: bool,
-    /// The line that says why the recording ended was given.
-    ended: bool,
+    /// The last line was returned, or an error.
+    is_done: bool,
+    /// The line with the reason of the end was returned.
+    has_ended: bool,
 }
 
-/// Why a recording cannot be read.
+/// The error when a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// There is nothing in it.
-    #[error("there is nothing in it")]
+    /// The file is empty.
+    #[error("it is empty")]
     Empty,
-    /// It is something else.
+    /// The file is no recording.
     #[error("it is not a livebus recording")]
     NotARecording,
-    /// It is of a version that this crate does not read.
+    /// This crate does not read this version of the format.
     #[error("it is of version {0} of the format; this program reads version {VERSION}")]
     OtherVersion(u64),
-    /// Its first line was cut by a crash.
-    #[error("its first line was cut off, so there is nothing to replay")]
+    /// A crash cut the first line.
+    #[error("its first line is incomplete, so there is nothing to replay")]
     HeaderCut,
-    /// A line is not as it was written.
-    #[error("line {line}{}: {}", place(.damage.column), .damage.what)]
+    /// A line is damaged.
+    #[error("line {line}{}: {}", column(.damage.column), .damage.what)]
     Damaged {
         /// The line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The damage.
         damage: Damage,
     },
     /// A line is not text.
@@ -62,8 +63,8 @@ pub enum ReadError {
         /// The line, from 1.
         line: u64,
     },
-    /// A line is longer than any that is ever written.
-    #[error("line {line}: it is longer than {LONGEST_LINE} bytes")]
+    /// A line is longer than the maximum.
+    #[error("line {line}: it is longer than {MAX_LINE_BYTES} bytes")]
     TooLong {
         /// The line, from 1.
         line: u64,
@@ -73,7 +74,7 @@ pub enum ReadError {
     Io {
         /// The line, from 1.
         line: u64,
-        /// Why.
+        /// The error of the source.
         source: io::Error,
     },
 }
@@ -83,7 +84,7 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     ///
-    /// Any [`ReadError`]: what there is has to be a recording of this version.
+    /// Any [`ReadError`]: the source must be a recording of this version.
     pub fn new(mut source: R) -> Result<Self, ReadError> {
         let mut text = Vec::new();
         let whole = read_line(&mut source, 1, &mut text)?.ok_or(ReadError::Empty)?;
@@ -92,10 +93,10 @@ impl<R: BufRead> Reader<R> {
             source,
             text,
             number: 1,
-            epoch: Epoch::to_read_by(),
+            epoch: Epoch::for_reading(),
             was_cut: false,
-            over: false,
-            ended: false,
+            is_done: false,
+            has_ended: false,
         })
     }
 
@@ -117,32 +118,32 @@ impl<R: BufRead> Reader<R> {
             line: number,
             damage: Damage::new(what),
         };
-        if self.ended {
-            return Err(damage("it comes after the end"));
+        if self.has_ended {
+            return Err(damage("it comes after the `end` line"));
         }
         let handlers = self.header.config.settings().handlers.len();
         if handler(&line).is_some_and(|handler| handler.index() >= handlers) {
-            return Err(damage("`handler` is more than there are"));
+            return Err(damage("`handler` is not below the number of handlers"));
         }
-        self.ended = matches!(line.content, Content::End(_));
+        self.has_ended = matches!(line.content, Content::End(_));
         Ok(Some((number, line)))
     }
 }
 
 impl<R> Reader<R> {
-    /// The first line.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
-    /// What the instants of the lines are counted from.
+    /// Returns the epoch of the lines' instants.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Whether the last line was cut by a crash, once all lines were read.
+    /// Returns whether a crash cut the last line, once all lines were read.
     #[must_use]
     pub const fn was_cut(&self) -> bool {
         self.was_cut
@@ -153,16 +154,16 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<(u64, Line), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
+        if self.is_done {
             return None;
         }
         let item = self.read().transpose();
-        self.over = !matches!(item, Some(Ok(_)));
+        self.is_done = !matches!(item, Some(Ok(_)));
         item
     }
 }
 
-/// Reads one line into `text`, and tells whether it has its line break; `None` at the end.
+/// Reads one line into `text`, and returns whether it has its line break; `None` at the end.
 fn read_line(
     source: &mut impl BufRead,
     line: u64,
@@ -170,11 +171,11 @@ fn read_line(
 ) -> Result<Option<bool>, ReadError> {
     text.clear();
     source
-        .take(LONGEST_LINE as u64 + 1)
+        .take(MAX_LINE_BYTES as u64 + 1)
         .read_until(b'\n', text)
         .map_err(|source| ReadError::Io { line, source })?;
     let whole = text.last() == Some(&b'\n');
-    if text.len() > LONGEST_LINE {
+    if text.len() > MAX_LINE_BYTES {
         return Err(ReadError::TooLong { line });
     }
     Ok((!text.is_empty()).then_some(whole))
@@ -207,7 +208,7 @@ fn damaged(text: &[u8], line: u64, damage: Damage) -> ReadError {
     }
 }
 
-/// The handler that a line names.
+/// Returns the handler of a line, if it has one.
 fn handler(line: &Line) -> Option<HandlerId> {
     let Content::Entry(Entry::Action(action)) = line.content else {
         return None;
@@ -224,6 +225,6 @@ fn handler(line: &Line) -> Option<HandlerId> {
     }
 }
 
-fn place(column: Option<usize>) -> String {
+fn column(column: Option<usize>) -> String {
     column.map_or_else(String::new, |column| format!(", column {column}"))
 }

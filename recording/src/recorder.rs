@@ -1,4 +1,4 @@
-//! An observer that writes to a file, without ever keeping the loop waiting.
+//! The recorder: an observer that writes to a file and never blocks the loop.
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ use crate::options::{RecordError, RecordOptions};
 use crate::writer::Writer;
 use livebus_runner::{Entry, Observer, ObserverError};
 
-/// Writes a recording: a queue of bounded length, and a thread at its other end.
+/// Writes a recording: through a bounded queue, on a thread of its own.
 ///
-/// The loop never waits for it. When the queue is full, because the disk is slow, or when writing fails, because the disk
-/// is full, the recording ends, a warning says so once, and what comes later costs nothing.
+/// It never blocks the loop. When the queue is full, because the disk is slow, or when writing fails, because the disk is full,
+/// the recording ends with one warning, and later entries are ignored.
 ///
-/// Dropped, it leaves to the thread what is queued, and does not wait; [`Recording::wait`] does.
+/// On drop, the thread writes what is queued. The drop does not wait for that; [`Recording::wait`] does.
 ///
 /// ```
 /// use livebus_recording::{RecordOptions, Recorder};
 ///
 /// let (recorder, recording) = Recorder::new(RecordOptions::new("incident.jsonl"));
-/// // `builder.observer(recorder)` has it begin when the supervision starts.
+/// // With `builder.observer(recorder)` it begins when the supervision starts.
 /// # drop(recorder);
 /// assert_eq!(recording.end(), None);
 /// ```
@@ -40,17 +40,17 @@ pub struct Recorder {
 enum State {
     /// The supervision has not started.
     Waiting(RecordOptions),
-    Writing(SyncSender<Given>),
+    Writing(SyncSender<QueuedEntry>),
     /// Nothing more is recorded.
     Ended,
 }
 
-/// A recording under way, for those who want to know how it ends. Its clones are one.
+/// Returns how a recording ends. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Recording(Arc<Shared>);
 
 impl Recorder {
-    /// A recorder that begins when the supervision starts which it observes.
+    /// Returns a recorder that begins when the supervision starts that it observes.
     #[must_use]
     pub fn new(options: RecordOptions) -> (Self, Recording) {
         let recording = Recording(Arc::new(Shared {
@@ -65,13 +65,13 @@ impl Recorder {
         (recorder, recording)
     }
 
-    /// A recorder that has begun: the supervisor of `service` is made with `config` at `began`, and has had no input yet. Its
-    /// settings have the seed that it goes by.
+    /// Returns a recorder that has begun: the supervisor of `service` is made with `config` at `began`, and has received no input.
+    /// The settings must have the seed that it uses.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] when there is no room for the settings, when the file cannot be made, and when another is there
-    /// that is no recording. A pipe or a device is opened later, by the thread, since that may take forever.
+    /// [`RecordError`] when the settings do not fit, when the file cannot be created, and when a file exists that is no recording.
+    /// The thread opens a pipe or a device later, since that may block forever.
     pub fn begun(
         options: RecordOptions,
         service: impl Into<String>,
@@ -97,14 +97,14 @@ impl Recorder {
             service,
             began_unix_ms: unix_ms(began),
             config: config.clone(),
-            standing: None,
+            start_state: None,
         };
         let writer = Writer::open(options, header, Epoch::new(began))?;
-        let (queue, given) = sync_channel(options.queue.get().min(1 << 20));
+        let (queue, entries) = sync_channel(options.queue.get().min(1 << 20));
         let shared = Arc::clone(&self.recording.0);
         thread::Builder::new()
             .name("livebus-recorder".to_owned())
-            .spawn(move || write_all(writer, given, &shared))
+            .spawn(move || write_all(writer, entries, &shared))
             .map_err(RecordError::Thread)?;
         self.state = State::Writing(queue);
         Ok(())
@@ -120,13 +120,13 @@ impl Observer for Recorder {
         let State::Writing(queue) = &self.state else {
             return;
         };
-        match queue.try_send(Given { at, entry }) {
+        match queue.try_send(QueuedEntry { at, entry }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 self.recording.0.ended(End::TooSlow);
                 self.state = State::Ended;
             }
-            // The thread has said why.
+            // The thread has set the reason.
             Err(TrySendError::Disconnected(_)) => self.state = State::Ended,
         }
     }
@@ -141,17 +141,16 @@ impl Drop for Recorder {
 }
 
 impl Recording {
-    /// Why nothing more is recorded; `None` while the recording goes on, and before it began. What is queued may not be written
-    /// yet.
+    /// Returns why the recording ended; `None` before that. Queued entries may not be written yet.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.0.lock().end.clone()
     }
 
-    /// Blocks the thread until the last line is written, and says why it was the last; `None` if that takes longer than `timeout`, and
-    /// when the supervision never started.
+    /// Blocks the thread until the last line is written. Returns why the recording ended; `None` if that takes longer than
+    /// `timeout`, and when the supervision never started.
     ///
-    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that has it.
+    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that holds it.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Option<End> {
         let shared = &self.0;
@@ -163,9 +162,9 @@ impl Recording {
     }
 }
 
-/// What passes through the queue.
+/// An entry in the queue.
 #[derive(Debug, Clone, Copy)]
-struct Given {
+struct QueuedEntry {
     at: Instant,
     entry: Entry,
 }
@@ -174,7 +173,7 @@ struct Given {
 struct Shared {
     path: String,
     progress: Mutex<Progress>,
-    /// The last line was written, or nothing more can be.
+    /// Notified when the last line was written, or writing has failed.
     written: Condvar,
 }
 
@@ -194,20 +193,20 @@ impl Shared {
         self.written.notify_all();
     }
 
-    /// The recording ended for this reason, unless it did for another before.
+    /// Sets the reason of the end, unless there is one. Returns the reason that counts.
     fn ended(&self, end: End) -> End {
         let mut progress = self.lock();
         let first = progress.end.is_none();
         let end = progress.end.get_or_insert(end).clone();
         drop(progress);
         if first && !end.is_in_order() {
-            tracing::warn!(file = self.path, reason = %end, "nothing more is recorded");
+            tracing::warn!(file = self.path, reason = %end, "recording ended early");
         }
         end
     }
 }
 
-/// Tells that nothing more is written, whatever ends the thread: a panic too.
+/// On drop, notifies that the thread has ended, also after a panic.
 struct Written<'a>(&'a Shared);
 
 impl Drop for Written<'_> {
@@ -219,37 +218,37 @@ impl Drop for Written<'_> {
     }
 }
 
-/// The thread.
-fn write_all(writer: Writer, given: Receiver<Given>, shared: &Shared) {
+/// Runs on the thread: writes the whole recording.
+fn write_all(writer: Writer, entries: Receiver<QueuedEntry>, shared: &Shared) {
     let _written = Written(shared);
-    // Closed before that is told.
+    // Moved here to be closed before `written` is dropped.
     let mut writer = writer;
-    let result = write_queued(&mut writer, &given).and_then(|()| {
-        let end = shared.ended(writer.natural_end());
+    let result = write_queued(&mut writer, &entries).and_then(|()| {
+        let end = shared.ended(writer.end_of_input());
         writer.end(end)
     });
     if let Err(error) = result {
         let end = shared.ended(End::Failed(error.to_string()));
-        // The loop sees that nobody is there any more.
-        mem::drop(given);
-        // A disk that was full before may well be full now.
+        // The loop observes that the receiver is gone.
+        mem::drop(entries);
+        // This may fail: the disk may still be full.
         let _end_line = writer.end_failed(end);
     }
 }
 
-/// Writes until the recorder is gone and its queue is empty; what is written reaches the file whenever nothing waits.
-fn write_queued(writer: &mut Writer, given: &Receiver<Given>) -> io::Result<()> {
+/// Writes until the recorder is dropped and its queue is empty. Flushes whenever the queue is empty.
+fn write_queued(writer: &mut Writer, entries: &Receiver<QueuedEntry>) -> io::Result<()> {
     writer.begin()?;
     loop {
-        let next = match given.try_recv() {
+        let next = match entries.try_recv() {
             Err(TryRecvError::Empty) => {
                 writer.flush()?;
-                given.recv().ok()
+                entries.recv().ok()
             }
             Ok(next) => Some(next),
             Err(TryRecvError::Disconnected) => None,
         };
-        let Some(Given { at, entry }) = next else {
+        let Some(QueuedEntry { at, entry }) = next else {
             return Ok(());
         };
         writer.write(at, entry)?;

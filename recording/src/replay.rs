@@ -1,4 +1,4 @@
-//! A recording, told to a supervisor again: does it do the same?
+//! The replay: gives the inputs of a recording to a new supervisor, and compares its actions.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,31 +14,31 @@ use crate::line::{Content, Damage, End, Line};
 use crate::reader::{ReadError, Reader};
 use livebus_runner::Entry;
 
-/// The most actions that may wait to be polled: twice what one call can cause, so more than any loop leaves behind.
-const MOST_WAITING: usize = 1 << 18;
+/// The maximum number of actions that wait for their lines: twice what one call can cause, so more than any loop leaves unpolled.
+const MAX_PENDING: usize = 1 << 18;
 
-/// A supervisor that is told what a recording says, and whose actions are compared with those of the recording.
+/// Gives the inputs of a recording to a new supervisor, and compares its actions with those of the recording.
 #[derive(Debug)]
 pub struct Replay<R> {
     reader: Reader<R>,
     supervisor: Supervisor,
-    /// What it did and the recording has not told yet.
-    waiting: VecDeque<Action>,
+    /// Its actions that were not compared yet.
+    pending: VecDeque<Action>,
     newest: Instant,
     summary: Summary,
 }
 
-/// How a replay ended.
+/// The outcome of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// Every action of the recording came, in its order, and no other.
+    /// The supervisor returned every action of the recording, in its order, and no other.
     Same(Summary),
-    /// The first action that did not.
+    /// The first difference.
     Different(Difference),
 }
 
-/// What was replayed.
+/// The size of what was replayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -48,7 +48,7 @@ pub struct Summary {
     pub inputs: u64,
     /// Actions among them.
     pub actions: u64,
-    /// From when the supervisor was made to the newest instant that it was told.
+    /// The time from the instant at which the supervisor was made to the newest instant of its inputs.
     pub elapsed: Duration,
     /// Why the recording ended; `None` when a crash ended it.
     pub end: Option<End>,
@@ -56,15 +56,15 @@ pub struct Summary {
     pub was_cut: bool,
 }
 
-/// Where a recording and its replay part.
+/// The first difference between a recording and its replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
     /// The line of the recording, from 1.
     pub line: u64,
-    /// What it says.
+    /// The text of the line.
     pub recorded: String,
-    /// What the supervisor did now, as a line; `None` if it did nothing more.
+    /// The supervisor's action, as a line; `None` if it returned none.
     pub replayed: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl<R: BufRead> Replay<R> {
     ///
     /// # Errors
     ///
-    /// Any [`ReadError`]: what there is has to be a recording of this version.
+    /// Any [`ReadError`]: the source must be a recording of this version.
     pub fn new(source: R) -> Result<Self, ReadError> {
         let reader = Reader::new(source)?;
         let (supervisor, newest) = reader
@@ -94,7 +94,7 @@ impl<R: BufRead> Replay<R> {
         Ok(Self {
             reader,
             supervisor,
-            waiting: VecDeque::new(),
+            pending: VecDeque::new(),
             newest,
             summary: Summary {
                 lines: 1,
@@ -103,16 +103,15 @@ impl<R: BufRead> Replay<R> {
         })
     }
 
-    /// Replays it to its end or to the first difference. `watch` is shown each line that was told or that came again, with
-    /// its number.
+    /// Replays to the end or to the first difference. Calls `on_line` with each line that was replayed, and its number.
     ///
-    /// Actions that are missing at the end are a difference if the supervisor stopped or another file goes on, and not if the
-    /// loop was cut off, or a crash or the disk ended the recording.
+    /// Actions that are missing at the end are a difference if the supervisor stopped or another file continues, and not after a
+    /// forced stop, or if a crash or the disk ended the recording.
     ///
     /// # Errors
     ///
     /// Any [`ReadError`], at the first line that cannot be read, or that leaves more actions to be polled than any loop does.
-    pub fn run(mut self, mut watch: impl FnMut(u64, &Line)) -> Result<Outcome, ReadError> {
+    pub fn run(mut self, mut on_line: impl FnMut(u64, &Line)) -> Result<Outcome, ReadError> {
         self.collect(1)?;
         while let Some(item) = self.reader.next() {
             let (number, line) = item?;
@@ -125,7 +124,7 @@ impl<R: BufRead> Replay<R> {
                 }));
             }
             self.collect(number)?;
-            watch(number, &line);
+            on_line(number, &line);
         }
         let elapsed = self.newest.duration_since(self.reader.epoch().began());
         Ok(Outcome::Same(Summary {
@@ -135,19 +134,19 @@ impl<R: BufRead> Replay<R> {
         }))
     }
 
-    /// Tells an input, or compares. The error is what came instead.
+    /// Gives an input to the supervisor, or compares an action. The error is the action that came instead.
     fn step(&mut self, line: &Line) -> Result<(), Option<Line>> {
         match &line.content {
             Content::Entry(Entry::Event(event)) => {
-                self.told(line.at);
+                self.count_input(line.at);
                 self.supervisor.handle_event(line.at, *event);
             }
             Content::Entry(Entry::Timeout) => {
-                self.told(line.at);
+                self.count_input(line.at);
                 self.supervisor.handle_timeout(line.at);
             }
             Content::Entry(Entry::Action(recorded)) => {
-                let replayed = self.waiting.pop_front();
+                let replayed = self.pending.pop_front();
                 if replayed != Some(*recorded) || line.at != self.newest {
                     return Err(replayed.map(|action| self.now(action)));
                 }
@@ -155,40 +154,40 @@ impl<R: BufRead> Replay<R> {
             }
             Content::End(end) => {
                 self.summary.end = Some(end.clone());
-                let promised = match end {
+                let expected = match end {
                     End::Stopped => 0,
                     End::Continued { queued } => *queued,
-                    // Whatever cut the loop off may have done so before it had polled them all.
+                    // The loop may have ended before it had polled them all.
                     End::ForcedStop | End::TooSlow | End::Failed(_) => return Ok(()),
                 };
-                return self.left(promised);
+                return self.compare_left(expected);
             }
         }
         Ok(())
     }
 
-    fn told(&mut self, at: Instant) {
+    fn count_input(&mut self, at: Instant) {
         self.newest = self.newest.max(at);
         self.summary.inputs += 1;
     }
 
-    /// Takes over what the supervisor did. Only a recording that no loop made has it pile up, and could fill all memory.
+    /// Collects the actions of the supervisor. Only a recording that no loop made lets them accumulate without a bound.
     fn collect(&mut self, line: u64) -> Result<(), ReadError> {
-        self.waiting
+        self.pending
             .extend(iter::from_fn(|| self.supervisor.poll_action()));
-        if self.waiting.len() > MOST_WAITING {
-            let damage = Damage::new("more actions wait for their lines than any loop leaves");
+        if self.pending.len() > MAX_PENDING {
+            let damage = Damage::new("more actions are pending than any loop leaves unpolled");
             return Err(ReadError::Damaged { line, damage });
         }
         Ok(())
     }
 
-    /// Compares the number of actions that were not polled.
-    fn left(&mut self, promised: u64) -> Result<(), Option<Line>> {
-        for _ in 0..promised {
-            self.waiting.pop_front().ok_or(None)?;
+    /// Compares the number of actions that were not polled with the expected one.
+    fn compare_left(&mut self, expected: u64) -> Result<(), Option<Line>> {
+        for _ in 0..expected {
+            self.pending.pop_front().ok_or(None)?;
         }
-        match self.waiting.pop_front() {
+        match self.pending.pop_front() {
             Some(action) => Err(Some(self.now(action))),
             None => Ok(()),
         }
@@ -211,20 +210,19 @@ impl<R: BufRead> Replay<R> {
 }
 
 impl<R> Replay<R> {
-    /// The first line.
+    /// Returns the header.
     #[must_use]
     pub const fn header(&self) -> &Header {
         self.reader.header()
     }
 
-    /// Where the supervisor stands before it is told anything: not at the beginning in a file that goes on where another
-    /// ended.
+    /// Returns the report of the supervisor before the first input; in a file that continues another, that of its start state.
     #[must_use]
     pub const fn report(&self) -> &Report {
         self.supervisor.report()
     }
 
-    /// What the instants of the lines are counted from.
+    /// Returns the epoch of the lines' instants.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.reader.epoch()

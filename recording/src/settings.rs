@@ -1,4 +1,4 @@
-//! The settings as JSON, field by field; durations are nanoseconds. A field that is added does not compile until it is here.
+//! The settings as JSON, field by field; durations are in nanoseconds. A field that is added does not compile until it is here.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) struct SettingsLine {
     drain: Duration,
     #[serde(with = "nanos")]
     stop_timeout: Duration,
-    // By a function of its own: else a seed that is missing would be none, and not an error.
+    // Without this function, a missing seed would be `None` and not an error.
     #[serde(deserialize_with = "Option::deserialize")]
     seed: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What the thread does that writes a recording.
+//! The writer: turns entries into the files of a recording.
 
 use std::io;
 use std::time::Instant;
@@ -7,25 +7,25 @@ use livebus_core::{Action, Status, Supervisor};
 
 use crate::epoch::Epoch;
 use crate::file::RecordFile;
-use crate::header::{Header, Standing};
+use crate::header::{Header, StartState};
 use crate::line::{Content, End, Line};
 use crate::options::{RecordError, RecordOptions};
-use crate::reader::LONGEST_LINE;
+use crate::reader::MAX_LINE_BYTES;
 use livebus_runner::Entry;
 
-/// Kept free in every file for the line that ends it.
-const ROOM_TO_END: usize = 512;
+/// The bytes that every file reserves for its last line.
+const END_LINE_BYTES: usize = 512;
 
-/// What a handler that is being registered, and the action that asks for it, take in a snapshot.
-const ROOM_FOR_A_HANDLER: usize = 128;
+/// The bytes that a handler in registration, and the action that requests it, take in a snapshot.
+const MAX_HANDLER_STATE_BYTES: usize = 128;
 
-/// Turns entries into lines, and lines into files each of which can be replayed alone.
+/// Turns entries into lines, and lines into files, each of which can be replayed alone.
 #[derive(Debug)]
 pub(crate) struct Writer {
     file: RecordFile,
     header: Header,
     epoch: Epoch,
-    /// Told the same as the supervisor that is recorded: where that stands when a file begins.
+    /// Receives the same inputs as the supervisor that is recorded; its state is the start state of the next file.
     shadow: Supervisor,
     newest: Instant,
     status: Status,
@@ -33,14 +33,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Makes the file, when all that can be known to be wrong has been looked at.
+    /// Checks the options, then creates the file.
     pub(crate) fn open(
         options: &RecordOptions,
         header: Header,
         epoch: Epoch,
     ) -> Result<Self, RecordError> {
         let shadow = Supervisor::new(header.config.clone(), epoch.began());
-        fits(options, &header, &shadow, epoch)?;
+        check_sizes(options, &header, &shadow, epoch)?;
         Ok(Self {
             file: RecordFile::open(options)?,
             header,
@@ -56,9 +56,9 @@ impl Writer {
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         self.line.clear();
         self.header.encode(&mut self.line)?;
-        if self.line.len() > LONGEST_LINE || !self.file.has_room(self.line.len() + ROOM_TO_END) {
+        if self.line.len() > MAX_LINE_BYTES || !self.file.fits(self.line.len() + END_LINE_BYTES) {
             return Err(io::Error::other(
-                "where the supervisor stands does not fit into a file; raise max_bytes",
+                "the state of the supervisor does not fit into a file: raise max_bytes",
             ));
         }
         self.file.push(&self.line)
@@ -67,8 +67,8 @@ impl Writer {
     /// Writes one entry, into the next file if this one is full.
     pub(crate) fn write(&mut self, at: Instant, entry: Entry) -> io::Result<()> {
         self.encode(at, Content::Entry(entry))?;
-        if !self.file.has_room(self.line.len() + ROOM_TO_END) {
-            self.go_on_elsewhere()?;
+        if !self.file.fits(self.line.len() + END_LINE_BYTES) {
+            self.rotate()?;
             self.encode(at, Content::Entry(entry))?;
         }
         self.file.push(&self.line)?;
@@ -77,7 +77,7 @@ impl Writer {
             Entry::Event(event) => self.shadow.handle_event(at, event),
             Entry::Timeout => self.shadow.handle_timeout(at),
             Entry::Action(action) => {
-                // What the shadow does instead, if it is not the same, is what a replay will show.
+                // If the shadow's action differs, a replay will show that.
                 let _same = self.shadow.poll_action();
                 if let Action::SetStatus(report) = action {
                     self.status = report.status;
@@ -91,8 +91,8 @@ impl Writer {
         self.file.flush()
     }
 
-    /// How it ends when there are no more entries.
-    pub(crate) fn natural_end(&self) -> End {
+    /// Returns how the recording ends when there are no more entries.
+    pub(crate) fn end_of_input(&self) -> End {
         if self.status == Status::Stopped {
             End::Stopped
         } else {
@@ -103,27 +103,27 @@ impl Writer {
     /// Writes the last line.
     pub(crate) fn end(&mut self, end: End) -> io::Result<()> {
         self.encode(self.newest, Content::End(end))?;
-        if self.file.has_room(self.line.len()) {
+        if self.file.fits(self.line.len()) {
             self.file.push(&self.line)?;
         }
         self.file.flush()
     }
 
-    /// Writes the last line after something could not be written: after what was, if anything.
+    /// Writes the last line after a write has failed: after the lines that were written, if there are any.
     pub(crate) fn end_failed(&mut self, end: End) -> io::Result<()> {
-        if self.file.give_up_unwritten()? {
+        if self.file.discard_unwritten()? {
             self.end(end)?;
         }
         Ok(())
     }
 
-    /// Ends this file and begins the next where the supervisor stands.
-    fn go_on_elsewhere(&mut self) -> io::Result<()> {
-        let mut left = self.shadow.clone();
-        let queued = std::iter::from_fn(|| left.poll_action()).count() as u64;
+    /// Ends this file and begins the next with the state of the supervisor.
+    fn rotate(&mut self) -> io::Result<()> {
+        let mut shadow = self.shadow.clone();
+        let queued = std::iter::from_fn(|| shadow.poll_action()).count() as u64;
         self.encode(self.newest, Content::End(End::Continued { queued }))?;
         self.file.rotate(&self.line)?;
-        self.header.standing = Some(standing(&self.shadow, self.newest, self.epoch));
+        self.header.start_state = Some(start_state(&self.shadow, self.newest, self.epoch));
         self.begin()
     }
 
@@ -133,39 +133,41 @@ impl Writer {
     }
 }
 
-fn standing(supervisor: &Supervisor, newest: Instant, epoch: Epoch) -> Standing {
-    Standing {
+fn start_state(supervisor: &Supervisor, newest: Instant, epoch: Epoch) -> StartState {
+    StartState {
         ns: epoch.nanos(newest),
         state: supervisor.snapshot(epoch.began()),
     }
 }
 
-/// Whether the first line of every file leaves as much room again for others.
-fn fits(
+/// Checks that the first line of every file takes at most half of it.
+fn check_sizes(
     options: &RecordOptions,
     header: &Header,
     supervisor: &Supervisor,
     epoch: Epoch,
 ) -> Result<(), RecordError> {
     let handlers = header.config.settings().handlers.len();
-    let later = Header {
-        standing: Some(standing(supervisor, epoch.began(), epoch)),
+    let largest = Header {
+        start_state: Some(start_state(supervisor, epoch.began(), epoch)),
         ..header.clone()
     };
     let mut line = Vec::new();
-    later.encode(&mut line).map_err(|source| RecordError::Io {
-        path: options.path.clone(),
-        source,
-    })?;
-    let bytes = line.len() * 2 + handlers * ROOM_FOR_A_HANDLER;
-    if bytes > LONGEST_LINE {
+    largest
+        .encode(&mut line)
+        .map_err(|source| RecordError::Io {
+            path: options.path.clone(),
+            source,
+        })?;
+    let bytes = line.len() * 2 + handlers * MAX_HANDLER_STATE_BYTES;
+    if bytes > MAX_LINE_BYTES {
         return Err(RecordError::TooManyHandlers { bytes });
     }
-    let least = RecordOptions::LEAST_BYTES.max((bytes + ROOM_TO_END) as u64 * 2);
-    if options.max_bytes < least {
+    let min = RecordOptions::MIN_BYTES.max((bytes + END_LINE_BYTES) as u64 * 2);
+    if options.max_bytes < min {
         return Err(RecordError::TooSmall {
             value: options.max_bytes,
-            least,
+            min,
         });
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A recording that ends too early says so, once. A test of its own, because the log is that of the whole process.
+//! A recording that ends early is logged once. It has its own test binary, because the log is global to the process.
 
 use std::fmt::Debug;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Keeps the warnings of this crate, with their fields.
+/// Collects warnings, with their fields.
 struct Log;
 
 impl Subscriber for Log {
@@ -25,7 +25,7 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        WARNINGS.lock().expect("nobody panics").push(text.0);
+        WARNINGS.lock().expect("no thread panics").push(text.0);
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -50,7 +50,7 @@ impl Visit for Text {
 }
 
 #[test]
-fn a_recording_that_ends_too_early_says_so_once() {
+fn a_recording_that_ends_early_is_logged_once() {
     tracing::subscriber::set_global_default(Log).expect("the first one");
     let folder = tempfile::tempdir().expect("a folder");
     let began = Instant::now();
@@ -76,13 +76,13 @@ fn a_recording_that_ends_too_early_says_so_once() {
     let (_, in_order) = recorder(&RecordOptions::new(folder.path().join("bus")));
     in_order.wait(Duration::from_mins(1)).expect("it ends");
 
-    let warnings = WARNINGS.lock().expect("nobody panics");
+    let warnings = WARNINGS.lock().expect("no thread panics");
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     for (warning, fields) in warnings.iter().zip([
         ["file=\"/dev/full\"", "reason=failed: No space left"],
         ["fifo\"", "reason=too slow"],
     ]) {
-        assert!(warning.contains("nothing more is recorded"), "{warning}");
+        assert!(warning.contains("recording ended early"), "{warning}");
         assert!(
             fields.iter().all(|field| warning.contains(field)),
             "{warning}"

@@ -26,7 +26,7 @@ const TOPIC: &str = "measured";
 /// The maximum time from the start of a node to its answer.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// How many supervisions sit through the pauses, their liveness messages spread over the interval.
+/// The number of supervisions during the pauses, with their liveness messages spread over the interval.
 const SUPERVISORS: u32 = 8;
 
 /// With this argument the program is only the producer that livebus is compared with.

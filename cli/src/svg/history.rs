@@ -97,14 +97,14 @@ impl History {
     pub(crate) fn begin<R: std::io::BufRead>(replay: &Replay<R>) -> Self {
         let header = replay.header();
         let time = RecordedTime::new(header, replay.epoch());
-        let standing = header.standing.as_ref();
-        let begin = standing.and_then(|standing| replay.epoch().instant(standing.ns));
+        let start_state = header.start_state.as_ref();
+        let begin = start_state.and_then(|start| replay.epoch().instant(start.ns));
         let begin = begin.unwrap_or_else(|| time.began());
         let mut reports = Vec::new();
         let mut leases = Vec::new();
         let mut proofs = Vec::new();
         // A file that goes on where another ended.
-        if standing.is_some() {
+        if start_state.is_some() {
             let report = *replay.report();
             reports.push(Told { at: begin, report });
             leases.extend(report.lease.map(|until| Lease {

@@ -1,7 +1,8 @@
-//! The one supervisor that stands for all which go on alike: it goes on alike, and forgets what it says that it forgets.
+//! The canonical supervisor, which represents all supervisors that behave alike from here on: it behaves as they do, and
+//! omits what its documentation says.
 //!
-//! A model checker explores canonical supervisors. One that forgets too much hides states from it, one that forgets too
-//! little has states without end; so every forgetting has an example in `forgotten.rs` that fails when it is not done.
+//! A model checker explores canonical supervisors. One that omits too much hides states from the checker, and one that omits
+//! too little gives it infinitely many; so everything omitted has an example in `omitted.rs` that fails when it is kept.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -10,15 +11,15 @@ use livebus_core::{Action, Backoff, Config, OpId, Report, Supervisor};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::config_for;
 use crate::coverage::samples;
-use crate::kept_in;
-use crate::retelling::{Pair, Translation, drained, renumbered, tell};
-use crate::script::{Script, any_script, human_script};
-use crate::world::{ORIGIN, World};
+use crate::replay::{Pair, Translation, deliver, drained, renumbered};
+use crate::script::{Script, any_script, realistic_script};
+use crate::simulation::{ORIGIN, Simulation};
 
-mod forgotten;
+mod omitted;
 
-/// Not the instant that any story begins at.
+/// Returns an instant at which no run begins.
 fn epoch() -> Instant {
     *ORIGIN + Duration::from_nanos(1)
 }
@@ -27,31 +28,31 @@ fn form(supervisor: &Supervisor) -> Supervisor {
     supervisor.canonical(epoch()).0
 }
 
-/// The supervisor and its canonical one, at the newest instant that the first was told of.
-fn with_its_form(supervisor: Supervisor, now: Instant) -> Pair {
-    let (here, names) = supervisor.canonical(epoch());
+/// Pairs a supervisor with its canonical form. `now` is the newest instant that the supervisor was given.
+fn with_canonical(supervisor: Supervisor, now: Instant) -> Pair {
+    let (counterpart, ids) = supervisor.canonical(epoch());
     Pair {
-        there: supervisor,
-        here,
+        original: supervisor,
+        counterpart,
         translation: Translation {
             from: now,
             to: epoch(),
-            names: names
+            ids: ids
                 .into_iter()
                 .zip(1..)
-                .map(|(there, number)| (there, renumbered(there, number)))
+                .map(|(id, number)| (id, renumbered(id, number)))
                 .collect(),
-            strangers: STRANGERS,
+            unknown_offset: UNKNOWN_OFFSET,
         },
     }
 }
 
-/// The names that a canonical supervisor has forgotten are of operations that are over: here they are any that never were.
-const STRANGERS: u64 = 1 << 50;
+/// A canonical supervisor omits the ids of operations that are over. Their numbers are translated to unused ones.
+const UNKNOWN_OFFSET: u64 = 1 << 50;
 
-/// An action without what only tells: `since`, `evidence` and `attempt` of a report, and by how many the attempt of an
-/// operation is beyond the first one whose failure is followed by the longest delay.
-fn what_decides(action: Action, config: &Config) -> Action {
+/// Returns an action without what only informs: `since`, `evidence` and `attempt` of a report, and how far the attempt of an
+/// operation is beyond the first one whose failure is followed by the maximum delay.
+fn without_informational(action: Action, config: &Config) -> Action {
     let settings = config.settings();
     match action {
         Action::Start {
@@ -60,7 +61,7 @@ fn what_decides(action: Action, config: &Config) -> Action {
             deadline,
         } => Action::Start {
             id,
-            attempt: attempt.min(longest_from(settings.start_backoff)),
+            attempt: attempt.min(first_max_delay(settings.start_backoff)),
             deadline,
         },
         Action::RegisterHandler {
@@ -71,7 +72,7 @@ fn what_decides(action: Action, config: &Config) -> Action {
         } => Action::RegisterHandler {
             id,
             handler,
-            attempt: attempt.min(longest_from(settings.registration_backoff)),
+            attempt: attempt.min(first_max_delay(settings.registration_backoff)),
             deadline,
         },
         Action::SetStatus(report) => Action::SetStatus(Report {
@@ -88,8 +89,8 @@ fn what_decides(action: Action, config: &Config) -> Action {
     }
 }
 
-/// The first failure after which the delay is the longest.
-fn longest_from(backoff: Backoff) -> u32 {
+/// Returns the number of the first failure after which the delay has its maximum.
+fn first_max_delay(backoff: Backoff) -> u32 {
     let mut failures = 1;
     while backoff.doubled(failures) < backoff.doubled(u32::MAX) {
         failures += 1;
@@ -97,90 +98,86 @@ fn longest_from(backoff: Backoff) -> u32 {
     failures
 }
 
-/// It goes on alike.
+/// The canonical supervisor behaves like the original.
 ///
-/// Exactly: after any story, drained, it and the original, told the rest by their own names and clocks, have the same
-/// actions in [`what_decides`], the same `poll_timeout`, `phase`, `wants_evidence`, `is_stopped`, and as many more stale
-/// answers. Afterwards their own canonical forms are equal: what was forgotten stays forgotten.
-fn goes_on_alike(script: &Script, moment: Index) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
-    let moment = moment.index(log.len());
-    let view = |action| what_decides(action, &script.config);
+/// Exactly: after a part of any script, with everything polled, both get the rest of it with their own ids and clocks. They
+/// have the same actions in [`without_informational`], the same `poll_timeout`, `phase`, `wants_evidence` and `is_stopped`,
+/// and the same growth of `stale_answers`. After each call their canonical forms are equal: what was omitted has no effect.
+fn behaves_alike(script: &Script, position: Index) -> Result<(), TestCaseError> {
+    let log = Simulation::run(script).log;
+    let position = position.index(log.len());
+    let view = |action| without_informational(action, &script.config);
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
     drained(&mut original);
-    for entry in &log[1..=moment] {
-        tell(&mut original, entry.told, entry.input);
+    for entry in &log[1..=position] {
+        deliver(&mut original, entry.called_at, entry.input);
         drained(&mut original);
     }
-    let mut pair = with_its_form(original, log[moment].clock);
-    pair.drain_alike(&view)?;
-    for entry in &log[moment + 1..] {
-        pair.tell(entry.told, entry.input, &view)?;
-        prop_assert_eq!(form(&pair.there), form(&pair.here));
+    let mut pair = with_canonical(original, log[position].clock);
+    pair.drain_and_compare(&view)?;
+    for entry in &log[position + 1..] {
+        pair.deliver(entry.called_at, entry.input, &view)?;
+        prop_assert_eq!(form(&pair.original), form(&pair.counterpart));
     }
     Ok(())
 }
 
-/// It goes on alike, even if it is forgotten anew after each call.
-fn goes_on_alike_forgetting_always(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
-    let view = |action| what_decides(action, &script.config);
+/// It behaves like the original, even if it is made canonical again after each call.
+fn behaves_alike_made_canonical_always(script: &Script) -> Result<(), TestCaseError> {
+    let log = Simulation::run(script).log;
+    let view = |action| without_informational(action, &script.config);
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
     drained(&mut original);
-    let mut pair = with_its_form(original, *ORIGIN);
+    let mut pair = with_canonical(original, *ORIGIN);
     for entry in &log[1..] {
-        pair.tell(entry.told, entry.input, &view)?;
-        let (here, known) = pair.here.canonical(epoch());
-        prop_assert_eq!(&here, &form(&pair.there));
-        let new_name = |old: &OpId| {
-            let place = known.iter().position(|id| id == old)?;
-            Some(renumbered(*old, place as u64 + 1))
+        pair.deliver(entry.called_at, entry.input, &view)?;
+        let (canonical, known) = pair.counterpart.canonical(epoch());
+        prop_assert_eq!(&canonical, &form(&pair.original));
+        let new_id = |old: &OpId| {
+            let index = known.iter().position(|id| id == old)?;
+            Some(renumbered(*old, index as u64 + 1))
         };
-        let names = &pair.translation.names;
-        let names = names
+        let ids = &pair.translation.ids;
+        let ids = ids
             .iter()
-            .filter_map(|(there, old)| Some((*there, new_name(old)?)))
+            .filter_map(|(original, old)| Some((*original, new_id(old)?)))
             .collect();
-        pair.here = here;
-        pair.translation.names = names;
+        pair.counterpart = canonical;
+        pair.translation.ids = ids;
         pair.translation.from = entry.clock;
     }
     Ok(())
 }
 
-/// It stands for itself.
+/// The canonical form of a canonical supervisor is itself.
 ///
-/// Exactly: the canonical one of a canonical one is equal, at any epoch equal to that of the original; its operations are
-/// called 1 to n; the names given back are those of different operations that have begun; nothing is queued, and nothing due.
-fn stands_for_itself(script: &Script) -> Result<(), TestCaseError> {
-    let mut all_kinds = Ok(());
-    World::run_watched(script, |_, world| {
-        all_kinds = stands_for_itself_now(world);
-        all_kinds.clone()
+/// Exactly: they are equal, at any epoch equal to the form of the original; its operations have the ids 1 to n; the returned
+/// ids are of different operations that have begun; nothing is queued, and nothing is due.
+fn is_canonical(script: &Script) -> Result<(), TestCaseError> {
+    let mut result = Ok(());
+    Simulation::run_observed(script, |_, sim| {
+        result = is_canonical_now(sim);
+        result.clone()
     })?;
-    all_kinds
+    result
 }
 
-fn stands_for_itself_now(world: &World) -> Result<(), TestCaseError> {
-    let mut polled = world.supervisor.clone();
+fn is_canonical_now(sim: &Simulation) -> Result<(), TestCaseError> {
+    let mut polled = sim.supervisor.clone();
     drained(&mut polled);
-    let (canonical, known) = world.supervisor.canonical(epoch());
-    prop_assert_eq!(
-        &canonical,
-        &form(&polled),
-        "queued actions are not taken along"
-    );
-    let (again, names) = canonical.canonical(epoch());
+    let (canonical, known) = sim.supervisor.canonical(epoch());
+    prop_assert_eq!(&canonical, &form(&polled), "queued actions are omitted");
+    let (again, ids) = canonical.canonical(epoch());
     prop_assert_eq!(&again, &canonical);
     let counted: Vec<OpId> = known
         .iter()
         .zip(1..)
         .map(|(id, number)| renumbered(*id, number))
         .collect();
-    prop_assert_eq!(names, counted);
+    prop_assert_eq!(ids, counted);
     prop_assert_eq!(canonical.canonical(*ORIGIN).0, polled.canonical(*ORIGIN).0);
 
-    let newest = world.log.iter().flat_map(|entry| &entry.actions).count();
+    let newest = sim.log.iter().flat_map(|entry| &entry.actions).count();
     let different: HashSet<u64> = known.iter().map(|id| id.number()).collect();
     prop_assert_eq!(different.len(), known.len());
     prop_assert!(known.iter().all(|id| id.number() <= newest as u64));
@@ -189,86 +186,86 @@ fn stands_for_itself_now(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Two moments of one story with the same canonical form are interchangeable.
+/// Two supervisors of one run with the same canonical form are interchangeable.
 ///
-/// Exactly: the story, then ideal timers and no answers until a canonical form comes back. Told the same by their own names
-/// and clocks, the supervisors of both moments have the same actions in [`what_decides`], and all else as in
-/// [`goes_on_alike`].
+/// Exactly: the script runs, then ideal timers fire without answers until a canonical form recurs. With the same inputs, by
+/// their own ids and clocks, the supervisors of both instants have the same actions in [`without_informational`], and all
+/// else is as in [`behaves_alike`]. Returns whether a form recurred.
 fn equal_forms_are_interchangeable(script: &Script, other: &Script) -> Result<bool, TestCaseError> {
-    let Some((then, now)) = a_form_that_comes_back(script) else {
+    let Some((then, now)) = run_until_a_form_recurs(script) else {
         return Ok(false);
     };
-    let (_, names_then) = then.supervisor.canonical(epoch());
-    let (_, names_now) = now.supervisor.canonical(epoch());
+    let (_, ids_then) = then.supervisor.canonical(epoch());
+    let (_, ids_now) = now.supervisor.canonical(epoch());
     let (from, to, begun) = (then.clock, now.clock, then.log.len());
     let mut pair = Pair {
-        there: then.supervisor.clone(),
-        here: now.supervisor,
+        original: then.supervisor.clone(),
+        counterpart: now.supervisor,
         translation: Translation {
             from,
             to,
-            names: names_then.into_iter().zip(names_now).collect(),
-            strangers: STRANGERS,
+            ids: ids_then.into_iter().zip(ids_now).collect(),
+            unknown_offset: UNKNOWN_OFFSET,
         },
     };
-    let view = |action| what_decides(action, &script.config);
-    for entry in &then.go_on(&other.steps).log[begun..] {
-        pair.tell(entry.told, entry.input, &view)?;
+    let view = |action| without_informational(action, &script.config);
+    for entry in &then.continue_with(&other.steps).log[begun..] {
+        pair.deliver(entry.called_at, entry.input, &view)?;
     }
     Ok(true)
 }
 
-fn a_form_that_comes_back(script: &Script) -> Option<(World, World)> {
-    let mut seen: HashMap<Supervisor, World> = HashMap::new();
-    let mut world = World::run(script);
+fn run_until_a_form_recurs(script: &Script) -> Option<(Simulation, Simulation)> {
+    let mut seen: HashMap<Supervisor, Simulation> = HashMap::new();
+    let mut sim = Simulation::run(script);
     for _ in 0..60 {
-        if let Some(then) = seen.insert(form(&world.supervisor), world.clone()) {
-            return Some((then, world));
+        if let Some(then) = seen.insert(form(&sim.supervisor), sim.clone()) {
+            return Some((then, sim));
         }
-        if !world.wait() {
-            world.tell_and_drain(world.clock + Duration::from_secs(1), None);
+        if !sim.fire_timer() {
+            sim.deliver_and_drain(sim.clock + Duration::from_secs(1), None);
         }
     }
     None
 }
 
 proptest! {
-    #![proptest_config(kept_in!("canonical", 2_000))]
+    #![proptest_config(config_for!("canonical", 2_000))]
 
     #[test]
-    fn the_canonical_supervisor_goes_on_like_the_original(script in any_script(), moment in any::<Index>()) {
-        goes_on_alike(&script, moment)?;
+    fn canonical_supervisor_behaves_like_the_original(script in any_script(), position in any::<Index>()) {
+        behaves_alike(&script, position)?;
     }
 
     #[test]
-    fn the_canonical_supervisor_goes_on_alike_though_it_forgets_at_every_call(script in any_script()) {
-        goes_on_alike_forgetting_always(&script)?;
+    fn canonical_form_taken_after_every_call_behaves_like_the_original(script in any_script()) {
+        behaves_alike_made_canonical_always(&script)?;
     }
 
     #[test]
-    fn as_people_configure_it_the_canonical_supervisor_goes_on_alike(script in human_script()) {
-        goes_on_alike_forgetting_always(&script)?;
+    fn canonical_form_taken_after_every_call_behaves_alike_with_realistic_settings(script in realistic_script()) {
+        behaves_alike_made_canonical_always(&script)?;
     }
 
     #[test]
-    fn the_canonical_supervisor_stands_for_itself(script in any_script()) {
-        stands_for_itself(&script)?;
+    fn canonical_form_of_a_canonical_supervisor_is_itself(script in any_script()) {
+        is_canonical(&script)?;
     }
 
     #[test]
-    fn equal_canonical_forms_are_interchangeable(script in human_script(), other in human_script()) {
+    fn supervisors_with_equal_canonical_forms_are_interchangeable(script in realistic_script(), other in realistic_script()) {
         equal_forms_are_interchangeable(&script, &other)?;
     }
 }
 
-/// The property above is about something: in most stories a form comes back.
+/// The property above applies often enough: in this many scripts a form recurs.
 #[test]
-fn canonical_forms_come_back() {
-    let stories = samples((human_script(), human_script()));
-    let come_back = stories
+fn canonical_forms_recur_in_enough_scripts() {
+    let scripts = samples((realistic_script(), realistic_script()));
+    let recurring = scripts
         .filter(|(script, other)| {
-            equal_forms_are_interchangeable(script, other).is_ok_and(|met| met)
+            equal_forms_are_interchangeable(script, other).is_ok_and(|applies| applies)
         })
         .count();
-    assert!(come_back > 400, "{come_back} of 1,000");
+    assert!(recurring > 400, "{recurring} of 1,000");
 }

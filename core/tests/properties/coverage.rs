@@ -1,4 +1,4 @@
-//! The generator itself: a property over stories that never get anywhere is worth nothing.
+//! Checks the generators: a property over scripts that reach nothing proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::ledger::Ledger;
-use crate::script::{Clock, Script, What, any_script, human_script};
-use crate::world::{Entry, Kind, World};
+use crate::operation_records::OperationRecords;
+use crate::script::{Clock, Script, StepInput, any_script, realistic_script};
+use crate::simulation::{Entry, Kind, Simulation};
 
-const STORIES: u32 = 1_000;
+const SCRIPTS: u32 = 1_000;
 
 fn action_name(action: &Action) -> &'static str {
     match action {
@@ -26,19 +26,19 @@ fn action_name(action: &Action) -> &'static str {
     }
 }
 
-/// What is worth reaching, as far as it can be seen from outside.
-fn seen(script: &Script) -> Vec<String> {
-    let world = World::run(script);
+/// Returns what a script reaches of what it should, as far as the log shows it.
+fn reached(script: &Script) -> Vec<String> {
+    let sim = Simulation::run(script);
     let settings = script.config.settings();
-    let mut ledger = Ledger::default();
+    let mut records = OperationRecords::default();
     let mut seen = Vec::new();
-    let mut asked_while_running = false;
-    for entry in &world.log {
-        if let Some(verdict) = ledger.judge(entry) {
+    let mut sent_while_running = false;
+    for entry in &sim.log {
+        if let Some(verdict) = records.verdict(entry) {
             seen.push(format!("answer {verdict:?}"));
         }
-        let Ok(()) = ledger.put_down(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
-            unreachable!("nobody objects")
+        let Ok(()) = records.add(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
+            unreachable!("the closure returns no error")
         };
         seen.extend(
             entry
@@ -47,9 +47,9 @@ fn seen(script: &Script) -> Vec<String> {
                 .map(|a| format!("action {}", action_name(a))),
         );
         let report = &entry.report;
-        for said in entry.reports() {
-            seen.push(format!("status {}", said.status));
-            seen.push(format!("cause {}", said.cause.name()));
+        for reported in entry.reports() {
+            seen.push(format!("status {}", reported.status));
+            seen.push(format!("cause {}", reported.cause.name()));
         }
         if let Some(warning) = report.warning {
             seen.push(format!("warned {:?}", warning.class.kind()));
@@ -60,21 +60,21 @@ fn seen(script: &Script) -> Vec<String> {
             .actions
             .iter()
             .any(|a| matches!(a, Action::Renew { .. } | Action::SetStatus(_)));
-        let asks = entry.liveness_messages() > 0;
-        if running && asks {
-            seen.push("asking while Running".to_owned());
-            if asked_while_running {
-                seen.push("asking again while Running, nothing proved".to_owned());
+        let sends = entry.liveness_messages() > 0;
+        if running && sends {
+            seen.push("liveness message while Running".to_owned());
+            if sent_while_running {
+                seen.push("another one while Running, without proof between".to_owned());
             }
             let short = |a: &Action| {
                 matches!(a, Action::SendLiveness { deadline, .. }
                 if *deadline - entry.clock == settings.suspicion_timeout && settings.suspicion_timeout < settings.liveness_timeout)
             };
             if entry.actions.iter().any(short) {
-                seen.push("asking because of a suspicion".to_owned());
+                seen.push("liveness message because of a suspicion".to_owned());
             }
         }
-        asked_while_running = running && !proved && (asks || asked_while_running);
+        sent_while_running = running && !proved && (sends || sent_while_running);
         if running && suspected {
             seen.push("suspicion while Running".to_owned());
         }
@@ -88,14 +88,14 @@ fn seen(script: &Script) -> Vec<String> {
             seen.push("Running with handlers".to_owned());
         }
         if report.status == Status::Running && entry.before.cause.name() == "HandlerFailed" {
-            seen.push("a handler held it up".to_owned());
+            seen.push("Running delayed by a handler".to_owned());
         }
-        let open = ledger
+        let open = records
             .operations
             .last()
             .is_some_and(|op| op.kind == Kind::Stop && !op.answered);
         if entry.event() == Some(Event::Shutdown) && open {
-            seen.push("stopping at once".to_owned());
+            seen.push("stop without a drain".to_owned());
         }
     }
     let steps = |clock: fn(&Clock) -> bool| script.steps.iter().any(|step| clock(&step.clock));
@@ -111,7 +111,7 @@ fn seen(script: &Script) -> Vec<String> {
     if script
         .steps
         .iter()
-        .any(|step| matches!(step.what, What::Shutdown))
+        .any(|step| matches!(step.input, StepInput::Shutdown))
     {
         seen.push("shutdown".to_owned());
     }
@@ -129,20 +129,22 @@ fn ready_again(entry: &Entry) -> bool {
         )
 }
 
-/// A thousand stories, the same each time.
-pub(crate) fn samples<T>(stories: impl Strategy<Value = T>) -> impl Iterator<Item = T> {
+/// Returns a thousand values, the same in each run.
+pub(crate) fn samples<T>(scripts: impl Strategy<Value = T>) -> impl Iterator<Item = T> {
     let mut runner = TestRunner::deterministic();
-    (0..STORIES).map(move |_| {
-        let story = stories.new_tree(&mut runner).expect("nothing is refused");
-        story.current()
+    (0..SCRIPTS).map(move |_| {
+        let tree = scripts
+            .new_tree(&mut runner)
+            .expect("the strategy rejects nothing");
+        tree.current()
     })
 }
 
-/// In how many of a thousand stories each thing is seen.
-fn coverage(stories: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
+/// Counts in how many of a thousand scripts each thing is reached.
+fn coverage(scripts: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
-    for story in samples(stories) {
-        for thing in seen(&story) {
+    for script in samples(scripts) {
+        for thing in reached(&script) {
             *counts.entry(thing).or_insert(0) += 1;
         }
     }
@@ -152,36 +154,36 @@ fn coverage(stories: impl Strategy<Value = Script>) -> BTreeMap<String, u32> {
     counts
 }
 
-/// At least so many of a thousand stories must reach it: about two thirds of what was measured.
+/// How many of a thousand scripts must reach each thing: about two thirds of the measured number.
 const EXPECTED: [(&str, u32); 43] = [
     ("Running after several proofs", 200),
     ("Running again", 200),
     ("Running with handlers", 200),
-    ("a handler held it up", 10),
+    ("Running delayed by a handler", 10),
     ("action DiscardClient", 220),
     ("action DiscardRegistration", 90),
     ("action RegisterHandler", 350),
     ("action Renew", 400),
     ("action SendLiveness", 650),
-    ("action SetStatus", STORIES),
-    ("action Start", STORIES),
+    ("action SetStatus", SCRIPTS),
+    ("action Start", SCRIPTS),
     ("action Stop", 90),
     ("answer Either", 100),
     ("answer Fresh", 650),
     ("answer Stale", 600),
-    ("asking again while Running, nothing proved", 170),
-    ("asking because of a suspicion", 100),
-    ("asking while Running", 450),
+    ("another one while Running, without proof between", 170),
+    ("liveness message because of a suspicion", 100),
+    ("liveness message while Running", 450),
     ("cause ForcedStop", 50),
     ("cause ClientLost", 110),
-    ("cause Configured", STORIES),
+    ("cause Configured", SCRIPTS),
     ("cause Evidence", 450),
     ("cause HandlerFailed", 40),
     ("cause LivenessFailed", 450),
     ("cause ShutDown", 25),
     ("cause ShuttingDown", 90),
     ("cause StartFailed", 150),
-    ("cause Starting", STORIES),
+    ("cause Starting", SCRIPTS),
     ("cause Starved", 50),
     ("clock goes back", 450),
     ("clock jumps days", 60),
@@ -189,29 +191,32 @@ const EXPECTED: [(&str, u32); 43] = [
     ("shutdown", 90),
     ("status Failed", 35),
     ("status NotReady", 550),
-    ("status Prepared", STORIES),
-    ("status Preparing", STORIES),
+    ("status Prepared", SCRIPTS),
+    ("status Preparing", SCRIPTS),
     ("status Running", 450),
     ("status Stopped", 80),
-    ("stopping at once", 60),
+    ("stop without a drain", 60),
     ("suspicion while Running", 230),
     ("warned Rejected", 40),
     ("warned Partial", 35),
 ];
 
-fn enough(counts: &BTreeMap<String, u32>) {
-    for (thing, least) in EXPECTED {
+fn assert_enough(counts: &BTreeMap<String, u32>) {
+    for (thing, minimum) in EXPECTED {
         let count = counts.get(thing).copied().unwrap_or(0);
-        assert!(count >= least, "{thing}: only {count} of {STORIES} stories");
+        assert!(
+            count >= minimum,
+            "{thing}: only {count} of {SCRIPTS} scripts"
+        );
     }
 }
 
 #[test]
-fn any_stories_reach_the_deep_states() {
-    enough(&coverage(any_script()));
+fn arbitrary_scripts_reach_every_expected_state_often_enough() {
+    assert_enough(&coverage(any_script()));
 }
 
 #[test]
-fn human_stories_reach_the_deep_states() {
-    enough(&coverage(human_script()));
+fn realistic_scripts_reach_every_expected_state_often_enough() {
+    assert_enough(&coverage(realistic_script()));
 }

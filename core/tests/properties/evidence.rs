@@ -1,4 +1,4 @@
-//! Evidence: nothing is Running without it, nor for longer than it lasts, and definitive failures end it at once.
+//! Evidence: Running needs it and lasts no longer than it, and definitive failures end Running at once.
 
 use std::time::Instant;
 
@@ -7,12 +7,12 @@ use livebus_core::{
 };
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, World, is_definitive};
+use crate::simulation::{Entry, Simulation, is_definitive};
 
-/// The instant of the proof that an entry brings: an accepted liveness message that was answered in whatever way proves
-/// that the bus lives, or ordinary traffic, never later than now.
+/// Returns the instant of the proof in an entry, never later than now: of ordinary traffic, or of an accepted answer to a
+/// liveness message that proves that the bus works.
 fn proof(config: &Config, entry: &Entry) -> Option<Instant> {
     match entry.event()? {
         Event::LivenessAnswered { result, .. } if entry.stale == 0 => match result {
@@ -32,7 +32,7 @@ fn proof(config: &Config, entry: &Entry) -> Option<Instant> {
     }
 }
 
-/// Whether this report says that liveness was lost, or that there is no client.
+/// Returns whether this report says that liveness was lost, or that there is no client.
 fn is_a_loss(report: &Report) -> bool {
     match report.cause {
         Cause::LivenessFailed(_)
@@ -48,7 +48,7 @@ fn is_a_loss(report: &Report) -> bool {
         | Cause::ShutDown
         | Cause::ForcedStop
         | Cause::Reported => false,
-        _ => unreachable!("a cause that this property does not know: {}", report.cause),
+        _ => unreachable!("a cause unknown to this property: {}", report.cause),
     }
 }
 
@@ -59,7 +59,7 @@ fn is_a_loss(report: &Report) -> bool {
 fn never_running_before_its_proofs(script: &Script) -> Result<(), TestCaseError> {
     let mut started = false;
     let mut proofs = 0;
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let here = u32::from(proof(&script.config, entry).is_some());
         proofs += here;
         // What was due by then fires before an answer, and after evidence.
@@ -100,11 +100,11 @@ fn never_running_before_its_proofs(script: &Script) -> Result<(), TestCaseError>
 ///
 /// Exactly: after every call `now < evidence + bound`, and `lease = evidence + bound`, where `bound` is
 /// `detection_bound`, or `partial_detection_bound` while the warning is of the kind Partial; `evidence` is the newest
-/// proof that was told since the newest report of Running; and `poll_timeout <= lease`.
+/// proof that was delivered since the newest report of Running; and `poll_timeout <= lease`.
 fn running_is_no_older_than_the_bound(script: &Script) -> Result<(), TestCaseError> {
     let config = &script.config;
     let mut newest: Option<Instant> = None;
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let report = entry.report;
         let was_running = entry.before.status == Status::Running
             && entry
@@ -131,16 +131,19 @@ fn running_is_no_older_than_the_bound(script: &Script) -> Result<(), TestCaseErr
         newest = Some(evidence);
         prop_assert!(entry.clock < evidence + bound, "too old: {entry:?}");
         prop_assert_eq!(report.lease, Some(evidence + bound));
-        prop_assert!(entry.due <= report.lease, "nobody would wake: {entry:?}");
+        prop_assert!(
+            entry.due <= report.lease,
+            "no wake-up at the lease: {entry:?}"
+        );
     }
     Ok(())
 }
 
-/// Evidence is never invented: what a report or a renewal names was told, and is not later than now.
-fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
-    let mut told = Vec::new();
-    for entry in &World::run(script).log {
-        told.extend(proof(&script.config, entry));
+/// The evidence in a report or a renewal was delivered before, and is not later than now.
+fn evidence_was_delivered(script: &Script) -> Result<(), TestCaseError> {
+    let mut delivered = Vec::new();
+    for entry in &Simulation::run(script).log {
+        delivered.extend(proof(&script.config, entry));
         for action in &entry.actions {
             let named = match action {
                 Action::SetStatus(report) => report.evidence,
@@ -154,7 +157,7 @@ fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
             };
             if let Some(evidence) = named {
                 prop_assert!(
-                    told.contains(&evidence) && evidence <= entry.clock,
+                    delivered.contains(&evidence) && evidence <= entry.clock,
                     "{entry:?}"
                 );
             }
@@ -165,12 +168,12 @@ fn evidence_was_told(script: &Script) -> Result<(), TestCaseError> {
 
 /// S3. A definitive failure while Running: NotReady is the first action of that step.
 ///
-/// Exactly: where the status is Running before, the answer is taken, and nothing else was due by then (a registration
+/// Exactly: where the status is Running before, the answer is accepted, and nothing else was due by then (a registration
 /// that was due fires first), the first action is a report of NotReady; of Failed when the client is lost and
-/// `on_client_lost` says so. The same holds for a refusal in strict mode and for a lost client.
+/// `on_client_lost` is `Fail`. The same holds for a rejection with `RejectionPolicy::NotLive` and for a lost client.
 fn definitive_failures_come_first(script: &Script) -> Result<(), TestCaseError> {
     let settings = script.config.settings();
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         let failure = match entry.event() {
             Some(Event::LivenessAnswered { result, .. }) => result.err(),
             Some(Event::ClientLost { failure, .. }) => Some(failure),
@@ -208,25 +211,25 @@ fn definitive_failures_come_first(script: &Script) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(kept_in!("evidence"))]
+    #![proptest_config(config_for!("evidence"))]
 
     #[test]
-    fn s1_it_is_never_running_before_a_start_and_its_proofs(script in any_script()) {
+    fn s1_not_running_before_a_successful_start_and_its_proofs(script in any_script()) {
         never_running_before_its_proofs(&script)?;
     }
 
     #[test]
-    fn s2_while_running_the_newest_evidence_is_younger_than_the_bound(script in any_script()) {
+    fn s2_evidence_while_running_is_younger_than_the_detection_bound(script in any_script()) {
         running_is_no_older_than_the_bound(&script)?;
     }
 
     #[test]
-    fn s2_evidence_is_never_invented(script in any_script()) {
-        evidence_was_told(&script)?;
+    fn s2_reported_evidence_was_delivered_before(script in any_script()) {
+        evidence_was_delivered(&script)?;
     }
 
     #[test]
-    fn s3_a_definitive_failure_while_running_is_not_ready_first_of_all(script in any_script()) {
+    fn s3_definitive_failure_while_running_reports_not_ready_first(script in any_script()) {
         definitive_failures_come_first(&script)?;
     }
 }

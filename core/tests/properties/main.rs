@@ -1,14 +1,15 @@
-//! What is true of every supervisor, whatever it is configured to do, told, and told late: the properties S1 to S13 and
-//! the nine rules of the crate's documentation.
+//! Properties of every supervisor, with any configuration and any inputs, also late ones: S1 to S13 and the nine rules of
+//! the crate's documentation.
 //!
-//! - `settings.rs` and `script.rs` make random configurations and random stories;
-//! - `world.rs` drives a supervisor through a story and keeps an independent log of it;
-//! - `ledger.rs` keeps the books over operations, from that log alone;
-//! - `retelling.rs` tells the story in a log again: to another supervisor, by another clock, under other names;
+//! - `settings.rs` and `script.rs` make random configurations and random scripts;
+//! - `simulation.rs` runs a script on a supervisor and keeps an independent log of it;
+//! - `operation_records.rs` records all operations, from that log only;
+//! - `replay.rs` replays the inputs of a log on another supervisor, with another clock and other ids;
+//! - `coverage.rs` checks that the random scripts reach what they must reach;
 //! - the other files are the properties, by theme; each states its exact formula.
 //!
-//! A failure is written to `regressions/`, to be committed: every later run begins with it. `PROPTEST_CASES` raises the
-//! number of cases.
+//! The seed of a failure is written to `regressions/`; commit it, and every later run begins with it. `PROPTEST_CASES`
+//! raises the number of cases.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,23 +19,23 @@
 mod canonical;
 mod coverage;
 mod evidence;
-mod ledger;
 mod metamorphic;
+mod operation_records;
 mod operations;
 mod pace;
-mod retelling;
+mod replay;
 mod rules;
 mod script;
 mod settings;
 mod shutdown;
+mod simulation;
 mod snapshot;
 mod status;
 mod timing;
-mod world;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
-/// At least so many cases; `PROPTEST_CASES` raises it. Failures are kept in `file`.
+/// Returns a configuration with at least this many cases, more if `PROPTEST_CASES` is higher, which keeps failures in `file`.
 pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
     let default = Config::default();
     Config {
@@ -44,10 +45,10 @@ pub(crate) fn cases(file: &'static str, at_least: u32) -> Config {
     }
 }
 
-/// Where the failures of this theme are kept, and how many cases it has at least: 1,000 if nothing else is said.
-macro_rules! kept_in {
+/// The configuration of a theme: its file in `regressions/`, and its minimum number of cases, 1,000 by default.
+macro_rules! config_for {
     ($theme:literal) => {
-        $crate::kept_in!($theme, 1_000)
+        $crate::config_for!($theme, 1_000)
     };
     ($theme:literal, $at_least:literal) => {
         $crate::cases(
@@ -61,4 +62,4 @@ macro_rules! kept_in {
         )
     };
 }
-pub(crate) use kept_in;
+pub(crate) use config_for;

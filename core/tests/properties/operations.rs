@@ -1,28 +1,28 @@
-//! Operations: at most one of each in flight, each answered once, each with a deadline.
+//! Operations: at most one of each kind in flight, each answered once, each with a deadline.
 
 use livebus_core::{Event, OpId, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::ledger::{Ledger, Verdict, answered};
+use crate::config_for;
+use crate::operation_records::{OperationRecords, Verdict, answered};
 use crate::script::{Script, any_script};
 use crate::settings;
-use crate::world::{Kind, World, discards, operation};
+use crate::simulation::{Kind, Simulation, discards, operation};
 
-/// S5, S6, rule 4. For each operation that begins: no operation of its kind is in flight, that is unanswered, before
-/// its deadline, and not given up with its client.
+/// S5, S6, rule 4. When an operation begins, no operation of its kind is in flight: unanswered, before its deadline, and
+/// not discarded with its client.
 ///
 /// Exactly: a liveness message counts as in flight up to `min(deadline, s + suspicion_timeout, l + liveness_timeout)`
-/// for bad news at `s` and evidence at `l` that came meanwhile. The runner was told `deadline`, so an operation that it
-/// still runs may have been given up by the supervisor.
+/// for a suspicion at `s` and evidence at `l` that came since it was sent. The runner knows `deadline` only, so it may still
+/// run an operation that the supervisor has given up.
 fn at_most_one_in_flight(
     script: &Script,
     kinds: impl Fn(Kind) -> bool,
 ) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
-        ledger.put_down(&script.config, entry, |books, new| {
-            let other = books.surely_in_flight(new.kind, new.sent);
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
+        records.add(&script.config, entry, |records, new| {
+            let other = records.surely_in_flight(new.kind, new.sent);
             prop_assert!(
                 !kinds(new.kind) || other.is_none(),
                 "{new:?} begins while {other:?} is in flight, at {entry:?}"
@@ -33,53 +33,52 @@ fn at_most_one_in_flight(
     Ok(())
 }
 
-/// S10, rule 3. The answer to anything but an operation in flight does nothing that time alone would not do, but is
-/// counted; the first answer to an operation in flight is taken.
+/// S10, rule 3. An answer to anything but an operation in flight is counted, and does nothing else that time alone would
+/// not do; the first answer to an operation in flight is accepted.
 ///
 /// Exactly: for a stale answer at `now`, `handle_event(now, answer)` and `handle_timeout(now)` on a clone agree in all
-/// actions, the report and `poll_timeout`, and `stale_answers` grows by one. What is counted is what does nothing: an
-/// answer that was counted agrees with the clone as well.
+/// actions, the report and `poll_timeout`, and `stale_answers` grows by one. This holds for every answer that was counted,
+/// whatever the records predict.
 fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
+    let mut records = OperationRecords::default();
     let mut seen = 0;
-    World::run_watched(script, |before, world| {
-        for entry in &world.log[seen..] {
-            match ledger.judge(entry) {
+    Simulation::run_observed(script, |before, sim| {
+        for entry in &sim.log[seen..] {
+            match records.verdict(entry) {
                 Some(Verdict::Fresh) => prop_assert_eq!(entry.stale, 0, "{:?}", entry),
                 Some(Verdict::Stale) => prop_assert_eq!(entry.stale, 1, "{:?}", entry),
                 Some(Verdict::Either) | None => prop_assert!(entry.stale <= 1),
             }
-            ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+            records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
         }
-        seen = world.log.len();
-        let entry = world.log.last().expect("one per step");
+        seen = sim.log.len();
+        let entry = sim.log.last().expect("one per step");
         if entry.stale == 1 {
             let mut twin = before.clone();
-            twin.handle_timeout(entry.told);
-            let mut told = world.supervisor.clone();
-            prop_assert_eq!(twin.report(), told.report());
+            twin.handle_timeout(entry.called_at);
+            let mut delivered = sim.supervisor.clone();
+            prop_assert_eq!(twin.report(), delivered.report());
             loop {
-                let action = told.poll_action();
+                let action = delivered.poll_action();
                 prop_assert_eq!(twin.poll_action(), action);
                 if action.is_none() {
                     break;
                 }
             }
-            prop_assert_eq!(twin.poll_timeout(), told.poll_timeout());
+            prop_assert_eq!(twin.poll_timeout(), delivered.poll_timeout());
         }
         Ok(())
     })?;
     Ok(())
 }
 
-/// Only answers and losses of clients are ever counted as stale. A lost client is stale unless it is the one that is
-/// there.
+/// Only answers and lost clients are ever counted as stale. A lost client is stale unless it is the current one.
 fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
         match entry.event() {
             Some(Event::ClientLost { client, .. }) => {
-                if ledger.client != Some(client) {
+                if records.client != Some(client) {
                     prop_assert_eq!(entry.stale, 1);
                 } else if entry.nothing_was_due()
                     && !is_over(entry.before.status, entry.before.cause)
@@ -93,7 +92,7 @@ fn only_what_names_an_operation_is_stale(script: &Script) -> Result<(), TestCase
                 }
             }
         }
-        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
     }
     Ok(())
 }
@@ -103,11 +102,11 @@ fn is_over(status: Status, cause: livebus_core::Cause) -> bool {
 }
 
 /// Rule 3. Ids are 1, 2, 3 in the order in which the operations begin; none is used twice. A discard names a start or a
-/// registration, whichever it is of, that began before; and none twice.
+/// registration that began before, and none is discarded twice.
 fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
     let mut begun: Vec<OpId> = Vec::new();
     let mut discarded = Vec::new();
-    for action in World::run(script)
+    for action in Simulation::run(script)
         .log
         .iter()
         .flat_map(|entry| &entry.actions)
@@ -130,7 +129,7 @@ fn ids_count_up(script: &Script) -> Result<(), TestCaseError> {
 /// 31 times and capped. All are later than now.
 fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> {
     let s = script.config.settings();
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         for (_, kind, deadline) in entry.actions.iter().filter_map(operation) {
             prop_assert!(deadline > entry.clock);
             let left = deadline - entry.clock;
@@ -153,13 +152,13 @@ fn deadlines_are_counted_from_now(script: &Script) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// Rule 4. An answer that never comes is a failure at the deadline: after an entry whose clock has reached the deadline
-/// of an unanswered start, that start is discarded; likewise a registration.
+/// Rule 4. A missing answer is a failure at the deadline: after an entry whose clock has reached the deadline of an
+/// unanswered start, that start is discarded; likewise a registration.
 fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
-    let mut ledger = Ledger::default();
-    for entry in &World::run(script).log {
-        ledger.put_down(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
-        for op in &ledger.operations {
+    let mut records = OperationRecords::default();
+    for entry in &Simulation::run(script).log {
+        records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
+        for op in &records.operations {
             prop_assert!(
                 op.answered
                     || op.over
@@ -174,35 +173,35 @@ fn silence_is_a_failure(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("operations"))]
+    #![proptest_config(config_for!("operations"))]
 
     #[test]
-    fn s5_at_most_one_liveness_message_is_in_flight(script in any_script()) {
+    fn s5_at_most_one_liveness_message_in_flight(script in any_script()) {
         at_most_one_in_flight(&script, |kind| kind == Kind::Liveness)?;
     }
 
     #[test]
-    fn s6_no_second_start_comes_before_the_first_is_answered_or_overdue(script in any_script()) {
+    fn s6_no_second_start_before_the_first_is_answered_or_timed_out(script in any_script()) {
         at_most_one_in_flight(&script, |kind| kind == Kind::Start)?;
     }
 
     #[test]
-    fn rule_4_at_most_one_registration_per_handler_and_one_stop_are_in_flight(script in any_script()) {
+    fn rule_4_at_most_one_registration_per_handler_and_one_stop_in_flight(script in any_script()) {
         at_most_one_in_flight(&script, |kind| matches!(kind, Kind::Registration(_) | Kind::Stop))?;
     }
 
     #[test]
-    fn s10_a_stale_answer_is_counted_and_does_nothing_and_a_fresh_one_is_taken(script in any_script()) {
+    fn s10_stale_answer_is_only_counted_and_fresh_answer_is_accepted(script in any_script()) {
         a_stale_answer_is_counted_and_does_nothing(&script)?;
     }
 
     #[test]
-    fn rule_3_only_what_names_an_operation_can_be_stale(script in any_script()) {
+    fn rule_3_only_answers_and_lost_clients_can_be_stale(script in any_script()) {
         only_what_names_an_operation_is_stale(&script)?;
     }
 
     #[test]
-    fn rule_3_ids_count_up_and_nothing_is_discarded_twice(script in any_script()) {
+    fn rule_3_ids_count_up_and_none_is_discarded_twice(script in any_script()) {
         ids_count_up(&script)?;
     }
 
@@ -212,12 +211,12 @@ proptest! {
     }
 
     #[test]
-    fn rule_4_an_answer_that_never_comes_is_a_failure_at_its_deadline(script in any_script()) {
+    fn rule_4_missing_answer_is_a_failure_at_its_deadline(script in any_script()) {
         silence_is_a_failure(&script)?;
     }
 
     #[test]
-    fn rule_5_a_configuration_survives_its_own_check(words in proptest::array::uniform32(any::<u32>())) {
+    fn rule_5_settings_of_a_valid_config_are_valid_again(words in proptest::array::uniform32(any::<u32>())) {
         let config = settings::config(&words, settings::Scale::Any);
         prop_assert_eq!(livebus_core::Config::new(config.settings().clone()), Ok(config));
     }

@@ -1,19 +1,19 @@
-//! The rules of the four calls: when what is due, and how long it may be.
+//! The rules of the four calls: when something is due, and how long durations may be.
 //!
-//! What compares two runs is in `metamorphic`: clocks that go back, time in a call of its own, the same inputs twice.
+//! Properties that compare two runs are in `metamorphic`: clocks that go back, separate calls for time, the same inputs twice.
 
 use std::time::Duration;
 
 use livebus_core::{Backoff, Config, OnClientLost, OnSuspicion, RejectionPolicy, Settings, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Input, World};
+use crate::simulation::{Input, Simulation};
 
-/// Rule 1. While actions are queued, `poll_timeout` is due already: it is the newest instant that was told.
+/// Rule 1. While actions are queued, `poll_timeout` is due already: it is the newest instant passed so far.
 fn queued_is_due(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         prop_assert!(
             entry.due_queued.is_none_or(|due| due == entry.clock),
             "{entry:?}"
@@ -23,28 +23,28 @@ fn queued_is_due(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// S8, rule 2. Drained, `poll_timeout` is strictly after the newest instant that was told.
+/// S8, rule 2. Once all actions are polled, `poll_timeout` is strictly after the newest instant passed so far.
 fn drained_is_later(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         prop_assert!(entry.due.is_none_or(|due| due > entry.clock), "{entry:?}");
     }
     Ok(())
 }
 
-/// S7. Every state that is not the end has a deadline; Failed and Stopped have none.
+/// S7. Every state has a deadline, except Failed and Stopped, which have none.
 fn every_state_has_a_deadline(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
-        let the_end = matches!(entry.report.status, Status::Failed | Status::Stopped);
-        prop_assert_eq!(entry.due.is_none(), the_end, "{:?}", entry);
+    for entry in &Simulation::run(script).log {
+        let has_ended = matches!(entry.report.status, Status::Failed | Status::Stopped);
+        prop_assert_eq!(entry.due.is_none(), has_ended, "{:?}", entry);
     }
     Ok(())
 }
 
-/// What a spurious wake-up may cause: nothing.
+/// A spurious wake-up causes nothing.
 ///
 /// Exactly: `handle_timeout` before `poll_timeout` causes no action and changes no deadline and no report.
 fn early_wakes_are_harmless(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         if entry.input == Input::Timeout && entry.nothing_was_due() {
             prop_assert!(entry.actions.is_empty(), "{entry:?}");
             prop_assert_eq!(entry.due, entry.due_before);
@@ -54,69 +54,69 @@ fn early_wakes_are_harmless(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// S12. Nothing overflows: the longest durations that are allowed, all at once.
-fn longest(failures_to_not_ready: u32) -> Config {
-    const LONGEST: Duration = Config::MAX_DURATION;
+/// S12. Returns a configuration with all durations at their maximum: with these, too, nothing may overflow.
+fn max_durations(failures_to_not_ready: u32) -> Config {
+    const MAX_DURATION: Duration = Config::MAX_DURATION;
     let backoff = Backoff {
-        first: LONGEST,
-        max: LONGEST,
+        first: MAX_DURATION,
+        max: MAX_DURATION,
         jitter_percent: 100,
     };
-    let interval = LONGEST / (2 * failures_to_not_ready);
+    let interval = MAX_DURATION / (2 * failures_to_not_ready);
     let settings = Settings {
-        start_timeout: LONGEST,
+        start_timeout: MAX_DURATION,
         start_backoff: backoff,
         live_interval: interval,
         liveness_timeout: interval,
         recheck_delay: interval,
         failures_to_not_ready,
         successes_to_ready: 1,
-        not_live_interval: LONGEST / 2,
-        not_live_interval_max: LONGEST,
+        not_live_interval: MAX_DURATION / 2,
+        not_live_interval_max: MAX_DURATION,
         on_suspicion: OnSuspicion::Check,
         suspicion_timeout: interval,
         suspicion_spacing: interval,
-        partial_tolerance: LONGEST,
+        partial_tolerance: MAX_DURATION,
         on_rejection: RejectionPolicy::Live,
         on_client_lost: OnClientLost::Recreate,
         recreate_after: None,
         handlers: vec![livebus_core::Handler::required("handler")],
-        registration_timeout: LONGEST,
+        registration_timeout: MAX_DURATION,
         registration_backoff: backoff,
-        drain: LONGEST,
-        stop_timeout: LONGEST,
+        drain: MAX_DURATION,
+        stop_timeout: MAX_DURATION,
         seed: Some(u64::MAX),
     };
-    Config::new(settings).expect("the longest that is allowed")
+    Config::new(settings).expect("the maximum is allowed")
 }
 
 proptest! {
-    #![proptest_config(kept_in!("rules"))]
+    #![proptest_config(config_for!("rules"))]
 
     #[test]
-    fn rule_1_while_actions_are_queued_the_timeout_is_due(script in any_script()) {
+    fn rule_1_timeout_is_due_while_actions_are_queued(script in any_script()) {
         queued_is_due(&script)?;
     }
 
     #[test]
-    fn rule_2_drained_the_timeout_is_strictly_after_now(script in any_script()) {
+    fn rule_2_timeout_is_after_now_once_all_actions_are_polled(script in any_script()) {
         drained_is_later(&script)?;
     }
 
     #[test]
-    fn s7_every_state_but_the_ends_has_a_deadline(script in any_script()) {
+    fn s7_every_state_except_failed_and_stopped_has_a_deadline(script in any_script()) {
         every_state_has_a_deadline(&script)?;
     }
 
     #[test]
-    fn rule_2_an_early_wake_causes_nothing(script in any_script()) {
+    fn rule_2_early_wake_up_causes_nothing(script in any_script()) {
         early_wakes_are_harmless(&script)?;
     }
 
     #[test]
-    fn s12_the_longest_durations_do_not_overflow(script in any_script(), failures in 1_u32..=1_000) {
-        let config = longest(failures);
-        let world = World::run(&Script { config, ..script });
-        prop_assert!(world.log.iter().all(|entry| entry.due.is_none_or(|due| due > entry.clock)));
+    fn s12_maximum_durations_do_not_overflow(script in any_script(), failures in 1_u32..=1_000) {
+        let config = max_durations(failures);
+        let sim = Simulation::run(&Script { config, ..script });
+        prop_assert!(sim.log.iter().all(|entry| entry.due.is_none_or(|due| due > entry.clock)));
     }
 }

@@ -1,4 +1,4 @@
-//! Random stories: what happens, and what the clock does meanwhile.
+//! Random scripts: the inputs, and what the clock does between them.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,128 +9,131 @@ use proptest::prelude::*;
 
 use crate::settings::{self, Scale};
 
-/// A configuration and a story.
+/// A configuration and the steps of a run.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) config: Config,
     pub(crate) steps: Vec<Step>,
 }
 
-/// One call: when, what, and whether its actions are polled afterwards.
+/// One call: when, with which input, and whether its actions are polled after it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) clock: Clock,
-    pub(crate) what: What,
+    pub(crate) input: StepInput,
     pub(crate) drain: bool,
 }
 
 /// What the clock does before a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Clock {
-    /// It stands.
+    /// It does not advance.
     Stand,
     /// To `poll_timeout`, exactly.
     Due,
     /// One nanosecond before `poll_timeout`.
     AlmostDue,
-    /// So many thousandths of the way to `poll_timeout`, but at least a nanosecond.
+    /// This many thousandths of the time to `poll_timeout`, but at least a nanosecond.
     Towards(u32),
-    /// So many thousandths of the detection bound after `poll_timeout`.
+    /// This many thousandths of the detection bound after `poll_timeout`.
     Late(u32),
-    /// Days pass.
+    /// It advances by this many days.
     Jump(u32),
-    /// It goes back by so many thousandths of the detection bound.
+    /// It goes back by this many thousandths of the detection bound.
     Back(u32),
 }
 
-/// What happens at a step.
+/// The input of a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum What {
-    /// Time passes.
-    Pass,
+pub(crate) enum StepInput {
+    /// No event: `handle_timeout`.
+    TimePasses,
     /// An operation is answered.
-    Answer(Which, Result<(), Failure>),
-    Live(When),
+    Answer(OperationChoice, Result<(), Failure>),
+    Live(ObservedAt),
     Suspicion(Failure),
-    /// The client of the newest start is lost, or another one.
+    /// The client of the newest successful start is lost (true), or one that does not exist (false).
     ClientLost(bool, Failure),
     Shutdown,
 }
 
-/// Which operation an answer names.
+/// The operation that an answer names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Which {
-    /// The one so many before the newest that is not answered.
+pub(crate) enum OperationChoice {
+    /// The one this many before the newest that is not answered.
     Open(usize),
-    /// The one so many before the newest that was answered already.
+    /// The one this many before the newest that was answered already.
     Done(usize),
-    /// One that never was.
+    /// One that never began.
     Unknown(u64),
-    /// The newest, by the event of another kind of operation.
+    /// The newest open one, by the event of another kind of operation.
     OfAnotherKind,
 }
 
-/// When evidence was observed.
+/// The instant at which evidence was observed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum When {
+pub(crate) enum ObservedAt {
     Now,
     /// One nanosecond ago.
     JustBefore,
-    /// So many thousandths of the detection bound ago.
+    /// This many thousandths of the detection bound ago.
     Ago(u32),
-    /// Later than now, which cannot be.
+    /// Later than now by this many milliseconds, which is impossible.
     Future(u32),
-    /// Exactly what is known already.
+    /// The instant of the newest known evidence.
     Known,
-    /// Before what is known already, by so many nanoseconds.
+    /// Before the newest known evidence, by this many nanoseconds.
     Older(u32),
 }
 
-/// Any configuration, any story.
+/// Returns any configuration with any steps.
 pub(crate) fn any_script() -> impl Strategy<Value = Script> {
     scripts(Scale::Any, 100)
 }
 
-/// A configuration that a person would write, so that ideal timers come to an end soon.
-pub(crate) fn human_script() -> impl Strategy<Value = Script> {
-    scripts(Scale::Human, 60)
+/// Returns a configuration that a person would write, so that a run with ideal timers ends soon.
+pub(crate) fn realistic_script() -> impl Strategy<Value = Script> {
+    scripts(Scale::Realistic, 60)
 }
 
-fn scripts(scale: Scale, longest: usize) -> impl Strategy<Value = Script> {
+fn scripts(scale: Scale, max_steps: usize) -> impl Strategy<Value = Script> {
     let words = proptest::array::uniform32(any::<u32>());
-    let steps = vec(any::<u64>(), 1..=longest);
+    let steps = vec(any::<u64>(), 1..=max_steps);
     (words, steps).prop_map(move |(words, steps)| Script {
         config: settings::config(&words, scale),
-        steps: prologue(words[31])
+        steps: warm_up(words[31])
             .chain(steps.into_iter().map(step))
             .collect(),
     })
 }
 
-/// Some stories begin well, so that enough of them are about what happens to a service that runs.
-fn prologue(word: u32) -> impl Iterator<Item = Step> {
+/// Three quarters of the scripts begin with good answers, so that enough of them reach Running.
+fn warm_up(word: u32) -> impl Iterator<Item = Step> {
     let handler_fails = word / 4 % 4 == 3;
     (0..[0, 8, 16, 32][word as usize % 4]).map(move |n| match n % 8 {
         // The newest operation is the registration of the last handler, if there are any.
         1 if n == 1 && handler_fails => Step {
             clock: Clock::Stand,
-            what: What::Answer(Which::Open(0), Err(FailureClass::Authorization.into())),
+            input: StepInput::Answer(
+                OperationChoice::Open(0),
+                Err(FailureClass::Authorization.into()),
+            ),
             drain: true,
         },
         7 => Step {
             clock: Clock::Due,
-            what: What::Pass,
+            input: StepInput::TimePasses,
             drain: true,
         },
         _ => Step {
             clock: Clock::Stand,
-            what: What::Answer(Which::Open(0), Ok(())),
+            input: StepInput::Answer(OperationChoice::Open(0), Ok(())),
             drain: true,
         },
     })
 }
 
-/// Any failure: every class, with and without a number.
+/// Returns any failure: every class, with and without a code.
 fn failure(n: u32) -> Failure {
     let class = FailureClass::ALL[n as usize % FailureClass::ALL.len()];
     match n / 64 % 3 {
@@ -140,7 +143,7 @@ fn failure(n: u32) -> Failure {
     }
 }
 
-/// As real buses give them: ambiguous ones mostly, the others each often enough.
+/// Returns failures as real buses do: mostly ambiguous ones, the others each often enough.
 fn likely_failure(n: u32) -> Failure {
     match n % 8 {
         0 | 1 => FailureClass::Timeout.into(),
@@ -151,32 +154,35 @@ fn likely_failure(n: u32) -> Failure {
     }
 }
 
-/// A step from a random word. Zero is the simplest one: time passes to the next deadline.
+/// Makes a step from a random word. Zero is the simplest one: `handle_timeout` at the next deadline.
 fn step(word: u64) -> Step {
     let bits = |shift: u32, width: u32| {
         u32::try_from(word >> shift & ((1 << width) - 1)).expect("at most 32 bits")
     };
     let n = bits(12, 19);
     let near = [0, 0, 0, 1, 1, 2, 3, 4][bits(31, 3) as usize];
-    let what = match bits(0, 12) % 1_000 {
-        0..=229 => What::Pass,
-        230..=579 => What::Answer(Which::Open(near), Ok(())),
-        580..=709 => What::Answer(Which::Open(near), Err(likely_failure(n))),
-        710..=749 => What::Answer(Which::Done(near), Ok(())),
-        750..=759 => What::Answer(Which::Done(near), Err(failure(n))),
-        760..=764 => What::Answer(Which::Unknown(u64::from(n)), Ok(())),
-        765..=774 => What::Answer(Which::OfAnotherKind, Ok(())),
-        775..=904 => What::Live(when(n)),
-        905..=969 => What::Suspicion(failure(n)),
-        970..=977 => What::ClientLost(true, failure(n)),
-        978..=984 => What::ClientLost(false, failure(n)),
-        985..=989 => What::Shutdown,
-        990..=994 => What::Answer(Which::Open(near), Err(FailureClass::NoLeader.into())),
-        _ => What::Live(When::Ago(bits(12, 10))),
+    let input = match bits(0, 12) % 1_000 {
+        0..=229 => StepInput::TimePasses,
+        230..=579 => StepInput::Answer(OperationChoice::Open(near), Ok(())),
+        580..=709 => StepInput::Answer(OperationChoice::Open(near), Err(likely_failure(n))),
+        710..=749 => StepInput::Answer(OperationChoice::Done(near), Ok(())),
+        750..=759 => StepInput::Answer(OperationChoice::Done(near), Err(failure(n))),
+        760..=764 => StepInput::Answer(OperationChoice::Unknown(u64::from(n)), Ok(())),
+        765..=774 => StepInput::Answer(OperationChoice::OfAnotherKind, Ok(())),
+        775..=904 => StepInput::Live(when(n)),
+        905..=969 => StepInput::Suspicion(failure(n)),
+        970..=977 => StepInput::ClientLost(true, failure(n)),
+        978..=984 => StepInput::ClientLost(false, failure(n)),
+        985..=989 => StepInput::Shutdown,
+        990..=994 => StepInput::Answer(
+            OperationChoice::Open(near),
+            Err(FailureClass::NoLeader.into()),
+        ),
+        _ => StepInput::Live(ObservedAt::Ago(bits(12, 10))),
     };
     let share = bits(42, 10) % 1_000;
     let roll = bits(34, 8);
-    let clock = if matches!(what, What::Pass) {
+    let clock = if matches!(input, StepInput::TimePasses) {
         match roll {
             0..=165 => Clock::Due,
             166..=190 => Clock::Stand,
@@ -199,23 +205,23 @@ fn step(word: u64) -> Step {
     };
     Step {
         clock,
-        what,
+        input,
         drain: bits(52, 4) != 15,
     }
 }
 
-fn when(n: u32) -> When {
+fn when(n: u32) -> ObservedAt {
     match n % 10 {
-        0..=4 => When::Now,
-        5 => When::JustBefore,
-        6 => When::Ago(n / 10 % 1_200),
-        7 => When::Future(n / 10),
-        8 => When::Known,
-        _ => When::Older(n / 10),
+        0..=4 => ObservedAt::Now,
+        5 => ObservedAt::JustBefore,
+        6 => ObservedAt::Ago(n / 10 % 1_200),
+        7 => ObservedAt::Future(n / 10),
+        8 => ObservedAt::Known,
+        _ => ObservedAt::Older(n / 10),
     }
 }
 
-/// So many thousandths of a duration.
+/// Returns this many thousandths of a duration.
 pub(crate) fn thousandths(of: Duration, share: u32) -> Duration {
     of / 1_000 * share
 }
@@ -224,8 +230,8 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:#?}", self.config.settings())?;
         for step in &self.steps {
-            let kept = if step.drain { "" } else { ", not drained" };
-            writeln!(f, "{:?}: {:?}{kept}", step.clock, step.what)?;
+            let drained = if step.drain { "" } else { ", not drained" };
+            writeln!(f, "{:?}: {:?}{drained}", step.clock, step.input)?;
         }
         Ok(())
     }

@@ -6,16 +6,16 @@ use livebus_core::{
     Backoff, Config, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
-/// Which durations a configuration is made of.
+/// The range of the durations of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
     /// From 1 ns to a year, mixed.
     Any,
-    /// What a person would write: within a factor of a few hundred, so that a story with ideal timers stays short.
-    Human,
+    /// As a person would write: within a factor of a few hundred, so that a run with ideal timers stays short.
+    Realistic,
 }
 
-/// Random words, handed out one by one. Zero is always the simplest choice, so that shrinking simplifies.
+/// Random words, taken one by one. Zero is always the simplest choice, so that shrinking simplifies.
 pub(crate) struct Words<'a>(pub(crate) std::slice::Iter<'a, u32>);
 
 impl Words<'_> {
@@ -27,12 +27,12 @@ impl Words<'_> {
         self.next() % n
     }
 
-    /// A duration longer than zero.
+    /// Returns a duration longer than zero.
     fn duration(&mut self, scale: Scale) -> Duration {
         let word = self.next();
         let times = 1 + (word >> 8) % 10;
         let unit = match scale {
-            Scale::Human => Duration::from_millis(100),
+            Scale::Realistic => Duration::from_millis(100),
             Scale::Any => match word % 10 {
                 0..=2 => Duration::from_millis(100),
                 3 => Duration::from_secs(1),
@@ -47,7 +47,7 @@ impl Words<'_> {
         unit * times
     }
 
-    /// A duration longer than zero and at most `whole`.
+    /// Returns a duration longer than zero and at most `whole`.
     fn part_of(&mut self, whole: Duration, scale: Scale) -> Duration {
         let word = self.next();
         let part = match word % 4 {
@@ -55,17 +55,17 @@ impl Words<'_> {
             1 => whole,
             2 => whole / 100 * (10 + (word >> 8) % 90),
             _ => match scale {
-                Scale::Human => whole / 10,
+                Scale::Realistic => whole / 10,
                 Scale::Any => Duration::from_nanos(1),
             },
         };
         part.max(Duration::from_nanos(1))
     }
 
-    /// A duration longer than zero, at least `part` and at most `longest`.
-    fn multiple_of(&mut self, part: Duration, longest: Duration) -> Duration {
+    /// Returns a duration longer than zero, at least `part` and at most `max`.
+    fn multiple_of(&mut self, part: Duration, max: Duration) -> Duration {
         part.saturating_mul([1, 2, 5, 60][self.below(4) as usize])
-            .min(longest)
+            .min(max)
     }
 
     fn backoff(&mut self, scale: Scale) -> Backoff {
@@ -78,7 +78,7 @@ impl Words<'_> {
     }
 }
 
-/// A valid configuration. All zeroes: half seconds, no handlers, the usual choices.
+/// Returns a valid configuration. From all zeroes: fractions of a second, no handlers, the default choices.
 pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
     let mut w = Words(words.iter());
     let failures_to_not_ready = [2, 1, 3, 4][w.below(4) as usize];

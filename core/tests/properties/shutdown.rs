@@ -1,32 +1,32 @@
-//! Shutdown: from any state, twice, in the middle of anything, it ends, in order and in time.
+//! Shutdown: from any state, even twice, and during any operation, it ends in order and in time.
 
 use livebus_core::{Action, Cause, Event, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Input, World};
+use crate::simulation::{Input, Simulation};
 
-/// S11. After a shutdown: NotReady, then the stop, then Stopped, then nothing.
+/// S11. After a shutdown: NotReady, then the stop, then Stopped, then nothing more.
 ///
 /// Exactly: the actions that the first `Shutdown` itself causes and all actions of later calls are together a prefix of
-/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or ForcedStop)]`, at least the first of it, where
-/// right after the first come the discards of registrations that are under way. (What was due before comes before.)
+/// `[SetStatus(NotReady, ShuttingDown), Stop, SetStatus(Stopped, ShutDown or ForcedStop)]`, at least its first element, where
+/// the discards of registrations in flight come right after the first. (Actions that were due before come before.)
 fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let shutdown = Input::Event(Event::Shutdown);
     let Some(first) = log.iter().position(|entry| entry.input == shutdown) else {
         return Ok(());
     };
-    let is_told =
+    let is_shutting_down =
         |action: &Action| matches!(action, Action::SetStatus(r) if r.cause == Cause::ShuttingDown);
-    let told = log[first].actions.iter().position(is_told);
-    let told = told.expect("the first thing is to be told");
-    prop_assert!(told == 0 || !log[first].nothing_was_due());
+    let start = log[first].actions.iter().position(is_shutting_down);
+    let start = start.expect("a shutdown reports NotReady");
+    prop_assert!(start == 0 || !log[first].nothing_was_due());
     let later = log[first + 1..].iter().flat_map(|entry| &entry.actions);
-    let mut rest = log[first].actions[told..].iter().chain(later).peekable();
+    let mut rest = log[first].actions[start..].iter().chain(later).peekable();
     let Some(Action::SetStatus(report)) = rest.next() else {
-        return Err(TestCaseError::fail("not told"));
+        return Err(TestCaseError::fail("no report"));
     };
     prop_assert_eq!(report.status, Status::NotReady);
     let registers = |discarded| {
@@ -54,21 +54,21 @@ fn it_ends_in_order(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// S11, the time. Exactly, with ideal timers and a shutdown at `t` that is never answered: the stop comes at
-/// `max(t, r + drain)` where `r` is when the status was Running last (`t` itself when it still is), at once where it
+/// S11, the time. Exactly, with ideal timers and a shutdown at `t` whose stop is never answered: the stop comes at
+/// `max(t, r + drain)` where `r` is when the status was last Running (`t` itself when it still is), at once where it
 /// never was; Stopped comes `stop_timeout` after it; so at most `shutdown_bound` after `t`.
 fn it_ends_in_time(script: &Script) -> Result<(), TestCaseError> {
-    let mut world = World::run(script);
-    let began = world.clock;
-    let first = !world
+    let mut sim = Simulation::run(script);
+    let began = sim.clock;
+    let first = !sim
         .log
         .iter()
         .any(|entry| entry.input == Input::Event(Event::Shutdown));
-    world.tell_and_drain(began, Some(Event::Shutdown));
+    sim.deliver_and_drain(began, Some(Event::Shutdown));
     let settings = script.config.settings();
     let mut left_running = None;
     let mut running = false;
-    for entry in &world.log {
+    for entry in &sim.log {
         for report in entry.reports() {
             if running && report.status != Status::Running {
                 left_running = Some(entry.clock);
@@ -76,21 +76,21 @@ fn it_ends_in_time(script: &Script) -> Result<(), TestCaseError> {
             running = report.status == Status::Running;
         }
     }
-    while world.wait() {}
-    prop_assert!(world.supervisor.is_stopped());
-    prop_assert_eq!(world.status(), Status::Stopped);
-    prop_assert!(world.clock - began <= script.config.shutdown_bound());
+    while sim.fire_timer() {}
+    prop_assert!(sim.supervisor.is_stopped());
+    prop_assert_eq!(sim.status(), Status::Stopped);
+    prop_assert!(sim.clock - began <= script.config.shutdown_bound());
     if first {
         let stop = left_running.map_or(began, |left| began.max(left + settings.drain));
-        prop_assert_eq!(world.clock, stop + settings.stop_timeout);
-        prop_assert_eq!(world.report().cause, Cause::ForcedStop);
+        prop_assert_eq!(sim.clock, stop + settings.stop_timeout);
+        prop_assert_eq!(sim.report().cause, Cause::ForcedStop);
     }
     Ok(())
 }
 
-/// S11, the end. Nothing is wanted any more: no call causes an action, no deadline is left.
-fn after_the_end_nothing(script: &Script) -> Result<(), TestCaseError> {
-    for pair in World::run(script).log.windows(2) {
+/// S11, the end. After Stopped no call causes an action, and there is no deadline.
+fn nothing_follows_stopped(script: &Script) -> Result<(), TestCaseError> {
+    for pair in Simulation::run(script).log.windows(2) {
         let [before, after] = pair else { continue };
         if before.stopped {
             prop_assert!(after.stopped && after.actions.is_empty() && after.due.is_none());
@@ -101,18 +101,18 @@ fn after_the_end_nothing(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("shutdown"))]
+    #![proptest_config(config_for!("shutdown"))]
 
     #[test]
-    fn s11_after_a_shutdown_come_not_ready_the_stop_stopped_and_nothing(mut script in any_script(), at in 0usize..100) {
+    fn s11_shutdown_reports_not_ready_then_stops_then_reports_stopped(mut script in any_script(), at in 0usize..100) {
         let at = at.min(script.steps.len() - 1);
-        script.steps[at].what = crate::script::What::Shutdown;
+        script.steps[at].input = crate::script::StepInput::Shutdown;
         it_ends_in_order(&script)?;
-        after_the_end_nothing(&script)?;
+        nothing_follows_stopped(&script)?;
     }
 
     #[test]
-    fn s11_an_unanswered_shutdown_ends_exactly_when_its_timeouts_say(script in any_script()) {
+    fn s11_unanswered_stop_ends_exactly_at_its_timeout(script in any_script()) {
         it_ends_in_time(&script)?;
     }
 }

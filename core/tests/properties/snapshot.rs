@@ -1,67 +1,68 @@
-//! A supervisor that is written down and restored goes on as if nothing had been.
+//! A supervisor that is restored from its snapshot continues as the original does.
 
 use livebus_core::{ClientId, Supervisor};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, Input, ORIGIN, World, answer, operation};
+use crate::simulation::{Entry, Input, ORIGIN, Simulation, answer, operation};
 
 fn restored(supervisor: &Supervisor) -> Option<Supervisor> {
     let words = supervisor.snapshot(*ORIGIN);
     Supervisor::restore(supervisor.config().clone(), *ORIGIN, &words)
 }
 
-fn tell(supervisor: &mut Supervisor, entry: &Entry) {
+fn deliver(supervisor: &mut Supervisor, entry: &Entry) {
     match entry.input {
-        Input::Created | Input::Timeout => supervisor.handle_timeout(entry.told),
-        Input::Event(event) => supervisor.handle_event(entry.told, event),
+        Input::Created | Input::Timeout => supervisor.handle_timeout(entry.called_at),
+        Input::Event(event) => supervisor.handle_event(entry.called_at, event),
     }
 }
 
-/// At every moment, with whatever is queued: the restored one is equal, and is equal in the end when it is told the rest.
+/// A supervisor that is restored after every call, with any queued actions, stays equal to the original.
 fn restored_is_equal(script: &Script) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
-    let mut restless = original.clone();
+    let mut restored_each_time = original.clone();
     for (n, entry) in log[1..].iter().enumerate() {
-        tell(&mut original, entry);
-        tell(&mut restless, entry);
+        deliver(&mut original, entry);
+        deliver(&mut restored_each_time, entry);
         if n % 3 == 2 {
             while original.poll_action().is_some() {}
-            while restless.poll_action().is_some() {}
+            while restored_each_time.poll_action().is_some() {}
         }
-        restless = restored(&restless).expect("a snapshot is restored");
-        prop_assert_eq!(&restless, &original);
-        prop_assert_eq!(restless.poll_timeout(), original.poll_timeout());
+        restored_each_time = restored(&restored_each_time).expect("a snapshot is restored");
+        prop_assert_eq!(&restored_each_time, &original);
+        prop_assert_eq!(restored_each_time.poll_timeout(), original.poll_timeout());
     }
     Ok(())
 }
 
-/// Words that were changed are refused, or make a supervisor that takes anything without panic, and whose timers end.
-fn wrong_words_do_no_harm(
+/// A snapshot with changed words is refused, or makes a supervisor that accepts any input without panic, and whose timers
+/// advance.
+fn changed_words_are_harmless(
     script: &Script,
     changes: &[(prop::sample::Index, u64)],
 ) -> Result<(), TestCaseError> {
-    let log = World::run(script).log;
+    let log = Simulation::run(script).log;
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
     let (first, rest) = log[1..].split_at(log.len() / 2);
     for entry in first {
-        tell(&mut original, entry);
+        deliver(&mut original, entry);
         while original.poll_action().is_some() {}
     }
     let mut words = original.snapshot(*ORIGIN);
-    for (place, word) in changes {
-        let place = place.index(words.len());
-        words[place] = *word;
+    for (index, word) in changes {
+        let index = index.index(words.len());
+        words[index] = *word;
     }
     let Some(mut hostile) = Supervisor::restore(script.config.clone(), *ORIGIN, &words) else {
         return Ok(());
     };
     let mut clock = *ORIGIN;
     for entry in rest {
-        clock = clock.max(entry.told);
-        tell(&mut hostile, entry);
+        clock = clock.max(entry.called_at);
+        deliver(&mut hostile, entry);
         while let Some(action) = hostile.poll_action() {
             if let Some((id, ..)) = operation(&action) {
                 hostile.handle_event(clock, answer(id, Ok(())));
@@ -77,10 +78,10 @@ fn wrong_words_do_no_harm(
     Ok(())
 }
 
-/// As many words as there are, no fewer and no more.
+/// A snapshot with fewer or more words is refused.
 fn no_other_length(script: &Script, surplus: u64) -> Result<(), TestCaseError> {
-    let world = World::run(script);
-    let mut words = world.supervisor.snapshot(*ORIGIN);
+    let sim = Simulation::run(script);
+    let mut words = sim.supervisor.snapshot(*ORIGIN);
     for length in 0..words.len() {
         let cut = Supervisor::restore(script.config.clone(), *ORIGIN, &words[..length]);
         prop_assert_eq!(cut, None, "{} of {}", length, words.len());
@@ -91,7 +92,7 @@ fn no_other_length(script: &Script, surplus: u64) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Small numbers are tags, flags and counts; the others are instants, near and far.
+/// Returns small numbers, which are tags, flags and counts, and others, which are near and far instants.
 fn any_word() -> impl Strategy<Value = u64> {
     prop_oneof![
         0_u64..16,
@@ -103,29 +104,29 @@ fn any_word() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("snapshot"))]
+    #![proptest_config(config_for!("snapshot"))]
 
     #[test]
-    fn a_restored_supervisor_is_equal_and_goes_on_equal(script in any_script()) {
+    fn restored_supervisor_is_equal_and_stays_equal(script in any_script()) {
         restored_is_equal(&script)?;
     }
 
     #[test]
-    fn wrong_words_are_refused_or_harmless(
+    fn changed_snapshot_is_refused_or_harmless(
         script in any_script(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any_word()), 1..4),
     ) {
-        wrong_words_do_no_harm(&script, &changes)?;
+        changed_words_are_harmless(&script, &changes)?;
     }
 
     #[test]
-    fn words_of_another_length_are_refused(script in any_script(), surplus in any::<u64>()) {
+    fn snapshot_of_another_length_is_refused(script in any_script(), surplus in any::<u64>()) {
         no_other_length(&script, surplus)?;
     }
 }
 
 #[test]
-fn another_number_of_handlers_is_refused() {
+fn snapshot_with_another_number_of_handlers_is_refused() {
     let config = |handlers| {
         let settings = livebus_core::Settings {
             handlers,
@@ -154,8 +155,8 @@ fn counters_that_would_overflow_are_refused() {
 }
 
 #[test]
-fn counters_are_refused_from_the_very_number_on_that_is_too_much() {
-    const FAR: u64 = 1 << 62;
+fn counters_are_refused_from_the_first_value_out_of_range() {
+    const LIMIT: u64 = 1 << 62;
     let settings = livebus_core::Settings {
         successes_to_ready: 2,
         ..livebus_core::Settings::default()
@@ -166,24 +167,24 @@ fn counters_are_refused_from_the_very_number_on_that_is_too_much() {
     supervisor.handle_event(*ORIGIN, livebus_core::Event::StartAnswered { id, result });
     while supervisor.poll_action().is_some() {}
     let words = supervisor.snapshot(*ORIGIN);
-    let is_restored = |place: usize, word: u64| {
+    let is_restored = |index: usize, word: u64| {
         let mut words = words.clone();
-        words[place] = word;
+        words[index] = word;
         Supervisor::restore(config.clone(), *ORIGIN, &words).is_some()
     };
     for counter in [words.len() - 2, words.len() - 1] {
-        assert!(is_restored(counter, FAR - 1));
-        assert!(!is_restored(counter, FAR));
+        assert!(is_restored(counter, LIMIT - 1));
+        assert!(!is_restored(counter, LIMIT));
     }
-    // After the version, the state, the client, its unproved starts, not live, five facts: proofs in a row.
+    // After the version, the state, the client, its starts without proof, not live and five facts: consecutive proofs.
     let proofs = 11;
     assert_eq!(words[proofs], 0);
     assert!(is_restored(proofs, 1));
-    assert!(!is_restored(proofs, 2), "two would have been enough");
+    assert!(!is_restored(proofs, 2), "with two it would be live");
 }
 
 #[test]
-fn a_handler_beyond_the_last_is_refused() {
+fn handler_index_out_of_range_is_refused() {
     let settings = livebus_core::Settings {
         handlers: vec![livebus_core::Handler::required("one")],
         ..livebus_core::Settings::default()
@@ -202,16 +203,16 @@ fn a_handler_beyond_the_last_is_refused() {
     assert_eq!(Supervisor::restore(config, *ORIGIN, &words), None);
 }
 
-/// Version 1 once had a discard that did not say of what, by the number 4.
+/// The number 4 was a discard without its kind in an older version 1.
 #[test]
-fn a_discard_that_does_not_say_of_what_is_refused() {
+fn discard_without_its_kind_is_refused() {
     let config = livebus_core::Config::new(livebus_core::Settings::default()).expect("valid");
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
     while supervisor.poll_action().is_some() {}
     let start_timeout = config.settings().start_timeout;
     supervisor.handle_timeout(*ORIGIN + start_timeout);
     let mut words = supervisor.snapshot(*ORIGIN);
-    // The last queued action: discard a client (8), of start 1. Then the report: NotReady (4), as the start failed (5).
+    // The last queued action: discard a client (8), of start 1. Then the report: NotReady (4), because the start failed (5).
     let action = words.windows(4).rposition(|it| it == [8, 1, 4, 5]);
     let discard = action.expect("a discard is queued");
     assert!(Supervisor::restore(config.clone(), *ORIGIN, &words).is_some());
@@ -220,13 +221,13 @@ fn a_discard_that_does_not_say_of_what_is_refused() {
 }
 
 #[test]
-fn instants_from_before_the_epoch_come_back() {
+fn instants_before_the_epoch_are_restored() {
     let config = livebus_core::Config::new(livebus_core::Settings::default()).expect("valid");
     let supervisor = Supervisor::new(config.clone(), *ORIGIN);
-    for late in [0, 10, 100] {
-        let epoch = *ORIGIN + std::time::Duration::from_secs(late);
+    for seconds in [0, 10, 100] {
+        let epoch = *ORIGIN + std::time::Duration::from_secs(seconds);
         let words = supervisor.snapshot(epoch);
         let restored = Supervisor::restore(config.clone(), epoch, &words);
-        assert_eq!(restored.as_ref(), Some(&supervisor), "{late} s");
+        assert_eq!(restored.as_ref(), Some(&supervisor), "{seconds} s");
     }
 }

@@ -1,20 +1,20 @@
-//! What is said about the status: without repetition, adding up to the report, Failed for good.
+//! Reports of the status: none repeats another, they add up to the report, and only a shutdown leaves Failed.
 
 use livebus_core::{Action, Event, Report, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
+use crate::config_for;
 use crate::script::{Script, any_script};
-use crate::world::{Entry, Input, ORIGIN, World};
+use crate::simulation::{Entry, Input, ORIGIN, Simulation};
 
-/// S9. Status actions alternate and add up to the report.
+/// S9. Status actions never repeat, and add up to the report.
 ///
 /// Exactly: each `SetStatus` differs from the one before in status, in the reason of its cause, or in the class of its
 /// warning; a `Renew` comes only while the newest status is Running, and prolongs the lease or replaces the evidence;
 /// after each call the fold of all `SetStatus` and `Renew` equals `report()`; `since` is when the status last changed.
 fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
     let mut fold = Report::unreported(*ORIGIN);
-    for entry in &World::run(script).log {
+    for entry in &Simulation::run(script).log {
         for action in &entry.actions {
             match *action {
                 Action::SetStatus(report) => {
@@ -23,7 +23,7 @@ fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
                         report.status != fold.status
                             || !report.cause.same_reason(fold.cause)
                             || class(&report) != class(&fold),
-                        "says nothing new: {entry:?}"
+                        "the same report again: {entry:?}"
                     );
                     let since = if report.status == fold.status {
                         fold.since
@@ -55,8 +55,8 @@ fn status_actions_add_up(script: &Script) -> Result<(), TestCaseError> {
 /// S4. Failed is left only by a shutdown.
 ///
 /// Exactly: while Failed, every call but the event `Shutdown` causes no action and leaves no deadline.
-fn failed_is_for_good(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+fn only_shutdown_leaves_failed(script: &Script) -> Result<(), TestCaseError> {
+    for entry in &Simulation::run(script).log {
         let shutdown = entry.input == Input::Event(Event::Shutdown);
         if entry.before.status == Status::Failed && !shutdown {
             prop_assert_eq!(&entry.actions, &[]);
@@ -67,11 +67,11 @@ fn failed_is_for_good(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The status moves only along the edges of the documentation.
-fn only_known_edges(script: &Script) -> Result<(), TestCaseError> {
+/// The status changes only along the documented transitions.
+fn only_documented_transitions(script: &Script) -> Result<(), TestCaseError> {
     use Status::{Failed, NotReady, Prepared, Preparing, Running, Stopped, Unknown};
     let mut from = Unknown;
-    for report in World::run(script).log.iter().flat_map(Entry::reports) {
+    for report in Simulation::run(script).log.iter().flat_map(Entry::reports) {
         let known = match (from, report.status) {
             (Unknown, Preparing) | (Preparing, Prepared) => true,
             (Prepared | NotReady | Running, Running | NotReady | Failed) => true,
@@ -86,20 +86,20 @@ fn only_known_edges(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("status"))]
+    #![proptest_config(config_for!("status"))]
 
     #[test]
-    fn s9_status_actions_alternate_and_add_up_to_the_report(script in any_script()) {
+    fn s9_status_actions_never_repeat_and_add_up_to_the_report(script in any_script()) {
         status_actions_add_up(&script)?;
     }
 
     #[test]
     fn s4_failed_is_left_only_by_a_shutdown(script in any_script()) {
-        failed_is_for_good(&script)?;
+        only_shutdown_leaves_failed(&script)?;
     }
 
     #[test]
-    fn s4_the_status_moves_only_along_known_edges(script in any_script()) {
-        only_known_edges(&script)?;
+    fn s4_status_changes_only_along_documented_transitions(script in any_script()) {
+        only_documented_transitions(&script)?;
     }
 }

@@ -1,32 +1,32 @@
-//! Time, from both sides, with ideal timers: each deadline is met exactly, and nothing comes early either.
+//! Time, with ideal timers: each deadline is met exactly, neither late nor early.
 
 use std::time::{Duration, Instant};
 
 use livebus_core::{Cause, Config, Event, Failure, FailureClass, OnSuspicion, Status};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::script::{Script, any_script, human_script};
-use crate::world::{Kind, World, operation};
+use crate::config_for;
+use crate::script::{Script, any_script, realistic_script};
+use crate::simulation::{Kind, Simulation, operation};
 
-/// More than any of these stories needs.
-const PATIENCE: usize = 20_000;
+/// More steps than any of these runs needs.
+const MAX_STEPS: usize = 20_000;
 
-/// After any story: the bus works, answers at once, and timers are ideal, until Running. Nothing for a supervisor that
-/// came to its end, or that waits for what will not happen.
-fn brought_up(script: &Script) -> Option<World> {
-    let mut world = World::run(script);
-    world.answer_all();
-    for _ in 0..PATIENCE {
-        match world.status() {
-            Status::Running => return Some(world),
+/// Runs any script, then a bus that works and answers at once, with ideal timers, until Running. Returns nothing for a
+/// supervisor that is Failed or Stopped by then.
+fn run_until_running(script: &Script) -> Option<Simulation> {
+    let mut sim = Simulation::run(script);
+    sim.answer_all();
+    for _ in 0..MAX_STEPS {
+        match sim.status() {
+            Status::Running => return Some(sim),
             Status::Failed | Status::Stopped => return None,
             Status::Unknown | Status::Preparing | Status::Prepared | Status::NotReady => {}
         }
-        world.wait();
-        world.answer_all();
+        sim.fire_timer();
+        sim.answer_all();
     }
-    panic!("never Running: {:?}", world.report());
+    panic!("never Running: {:?}", sim.report());
 }
 
 /// V1, V6. A bus that works forever leads to Running.
@@ -34,17 +34,17 @@ fn brought_up(script: &Script) -> Option<World> {
 /// Exactly: within `2 x (start_backoff.max + (k + 1) x not_live_interval_max) + liveness_timeout +
 /// registration_backoff.max`, `k` being `successes_to_ready`; twice, because the client may be due for replacement.
 fn a_working_bus_leads_to_running(script: &Script) -> Result<(), TestCaseError> {
-    let began = World::run(script).clock;
-    let Some(world) = brought_up(script) else {
+    let began = Simulation::run(script).clock;
+    let Some(sim) = run_until_running(script) else {
         return Ok(());
     };
     let s = script.config.settings();
     let start = s.start_backoff.max + s.not_live_interval_max * (s.successes_to_ready + 1);
     let bound = start * 2 + s.liveness_timeout + s.registration_backoff.max;
     prop_assert!(
-        world.clock - began <= bound,
+        sim.clock - began <= bound,
         "{:?} > {bound:?}",
-        world.clock - began
+        sim.clock - began
     );
     Ok(())
 }
@@ -52,50 +52,49 @@ fn a_working_bus_leads_to_running(script: &Script) -> Result<(), TestCaseError> 
 /// V2, S2. From Running, when nothing is ever answered again: NotReady at the lease or before, and the lease is at most
 /// the (partial) detection bound after the newest evidence.
 fn silence_ends_running_within_the_lease(script: &Script) -> Result<(), TestCaseError> {
-    let Some(mut world) = brought_up(script) else {
+    let Some(mut sim) = run_until_running(script) else {
         return Ok(());
     };
-    let lease = world.report().lease.expect("Running has a lease");
-    let evidence = world.report().evidence.expect("and evidence");
+    let lease = sim.report().lease.expect("Running has a lease");
+    let evidence = sim.report().evidence.expect("and evidence");
     prop_assert!(lease - evidence <= script.config.partial_detection_bound());
-    while world.status() == Status::Running {
-        prop_assert!(world.wait());
-        prop_assert!(world.clock <= lease);
+    while sim.status() == Status::Running {
+        prop_assert!(sim.fire_timer());
+        prop_assert!(sim.clock <= lease);
     }
-    prop_assert_eq!(world.status(), Status::NotReady);
+    prop_assert_eq!(sim.status(), Status::NotReady);
     Ok(())
 }
 
-/// Brings it to a liveness message that was answered well just now, without a warning: all is quiet and clear.
-fn quiet(script: &Script) -> Option<World> {
-    let mut world = brought_up(script)?;
-    for _ in 0..PATIENCE {
-        let sent = world
+/// Runs until a liveness message was just answered with success: the liveness check is idle, and there is no warning.
+fn run_until_idle(script: &Script) -> Option<Simulation> {
+    let mut sim = run_until_running(script)?;
+    for _ in 0..MAX_STEPS {
+        let sent = sim
             .log
             .last()
             .is_some_and(|entry| entry.liveness_messages() > 0);
-        world.answer_all();
-        if sent && world.status() == Status::Running && world.report().evidence == Some(world.clock)
-        {
-            return Some(world);
+        sim.answer_all();
+        if sent && sim.status() == Status::Running && sim.report().evidence == Some(sim.clock) {
+            return Some(sim);
         }
-        world.wait();
+        sim.fire_timer();
     }
-    panic!("never quiet: {:?}", world.report());
+    panic!("never idle: {:?}", sim.report());
 }
 
-/// V2 from both sides. All quiet since evidence `e`, no warning, and from then on silence: liveness messages go out at
+/// V2, exactly. Idle since evidence `e`, no warning, and from then on silence: liveness messages go out at
 /// `e + L + i x (T + R)` for `i` in `0..n`, and NotReady comes at `e + detection_bound`, neither before nor after.
-fn silence_is_noticed_exactly_at_the_bound(script: &Script) -> Result<(), TestCaseError> {
-    let Some(mut world) = quiet(script) else {
+fn silence_is_detected_exactly_at_the_bound(script: &Script) -> Result<(), TestCaseError> {
+    let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
     let s = script.config.settings();
-    let evidence = world.clock;
+    let evidence = sim.clock;
     let mut sent: Vec<Instant> = Vec::new();
-    while world.status() == Status::Running {
-        world.wait();
-        let entry = world.log.last().expect("one per wait");
+    while sim.status() == Status::Running {
+        sim.fire_timer();
+        let entry = sim.log.last().expect("one per timer");
         if entry.report.status == Status::Running {
             sent.extend(
                 entry
@@ -111,43 +110,42 @@ fn silence_is_noticed_exactly_at_the_bound(script: &Script) -> Result<(), TestCa
         .map(|i| evidence + s.live_interval + (s.liveness_timeout + s.recheck_delay) * i)
         .collect();
     prop_assert_eq!(sent, expected);
-    prop_assert_eq!(world.clock, evidence + script.config.detection_bound());
+    prop_assert_eq!(sim.clock, evidence + script.config.detection_bound());
     prop_assert_eq!(
-        world.report().cause,
+        sim.report().cause,
         Cause::LivenessFailed(FailureClass::Timeout.into())
     );
     Ok(())
 }
 
-/// Bad news from a bus that is gone. From Running, a suspicion at `s` and no answer ever again.
+/// A suspicion of a silent bus. From Running, a suspicion at `s`, and no answer ever again.
 ///
-/// Exactly: NotReady at `s` where suspicions are believed; else at most
-/// `suspicion_spacing + 2 x suspicion_timeout` after `s`, twice because a round that is under way gets its chance first;
-/// and exactly `max(s, sent + suspicion_spacing) + suspicion_timeout` when all was quiet, unless `L` or the lease is
-/// sooner.
-fn bad_news_is_checked_quickly(script: &Script, after: u32) -> Result<(), TestCaseError> {
-    let Some(mut world) = brought_up(script) else {
+/// Exactly: NotReady at `s` with `OnSuspicion::NotReady`; else at most `suspicion_spacing + 2 x suspicion_timeout` after
+/// `s`, twice because a liveness message in flight is awaited first; and exactly
+/// `max(s, sent + suspicion_spacing) + suspicion_timeout` while idle, unless `L` or the lease is sooner.
+fn suspicion_is_decided_within_its_bound(script: &Script, after: u32) -> Result<(), TestCaseError> {
+    let Some(mut sim) = run_until_running(script) else {
         return Ok(());
     };
     let s = script.config.settings();
-    let due = world
+    let due = sim
         .supervisor
         .poll_timeout()
         .expect("Running has a deadline");
-    let told = world.clock + (due - world.clock) / 1_000 * after;
-    world.tell_and_drain(
-        told,
+    let suspected_at = sim.clock + (due - sim.clock) / 1_000 * after;
+    sim.deliver_and_drain(
+        suspected_at,
         Some(Event::Suspicion(FailureClass::Unreachable.into())),
     );
     if s.on_suspicion == OnSuspicion::NotReady {
-        prop_assert_eq!(world.status(), Status::NotReady);
+        prop_assert_eq!(sim.status(), Status::NotReady);
         return Ok(());
     }
-    prop_assert_eq!(world.status(), Status::Running);
-    while world.status() == Status::Running {
-        world.wait();
+    prop_assert_eq!(sim.status(), Status::Running);
+    while sim.status() == Status::Running {
+        sim.fire_timer();
     }
-    let took = world.clock - told;
+    let took = sim.clock - suspected_at;
     prop_assert!(
         took <= s.suspicion_spacing + s.suspicion_timeout * 2,
         "{took:?}"
@@ -155,97 +153,99 @@ fn bad_news_is_checked_quickly(script: &Script, after: u32) -> Result<(), TestCa
     Ok(())
 }
 
-fn bad_news_in_the_quiet(script: &Script, after: u32) -> Result<(), TestCaseError> {
-    let Some(mut world) = quiet(script) else {
+fn suspicion_while_idle_is_decided_exactly(
+    script: &Script,
+    after: u32,
+) -> Result<(), TestCaseError> {
+    let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
     let s = script.config.settings();
     if s.on_suspicion == OnSuspicion::NotReady {
         return Ok(());
     }
-    let sent = world.clock;
-    let told = sent + s.live_interval / 1_000 * after;
-    world.tell_and_drain(
-        told,
+    let sent = sim.clock;
+    let suspected_at = sent + s.live_interval / 1_000 * after;
+    sim.deliver_and_drain(
+        suspected_at,
         Some(Event::Suspicion(FailureClass::Unreachable.into())),
     );
-    while world.status() == Status::Running {
-        world.wait();
+    while sim.status() == Status::Running {
+        sim.fire_timer();
     }
-    let asked = told
+    let sent_again = suspected_at
         .max(sent + s.suspicion_spacing)
         .min(sent + s.live_interval);
-    prop_assert_eq!(world.clock, asked + s.suspicion_timeout);
+    prop_assert_eq!(sim.clock, sent_again + s.suspicion_timeout);
     prop_assert_eq!(
-        world.report().cause,
+        sim.report().cause,
         Cause::LivenessFailed(FailureClass::Unreachable.into())
     );
     Ok(())
 }
 
-/// Missing leaders from both sides. All quiet, and from then on every liveness message is answered `NoLeader` at once:
+/// Missing leaders, exactly. Idle, and from then on every liveness message is answered with `NoLeader` at once:
 /// Running with a warning from the first such answer at `f`, and NotReady at `f + partial_tolerance` exactly, at once
 /// where that is zero.
-fn missing_leaders_are_tolerated_exactly_so_long(script: &Script) -> Result<(), TestCaseError> {
-    let Some(mut world) = quiet(script) else {
+fn missing_leaders_end_running_after_the_tolerance(script: &Script) -> Result<(), TestCaseError> {
+    let Some(mut sim) = run_until_idle(script) else {
         return Ok(());
     };
     let missing = Failure::new(FailureClass::NoLeader);
-    let failed = world.clock + script.config.settings().live_interval;
-    while world.status() == Status::Running {
-        prop_assert_eq!(world.report().warning.is_some(), world.clock >= failed);
-        world.wait();
-        world.fail_liveness(missing);
+    let failed = sim.clock + script.config.settings().live_interval;
+    while sim.status() == Status::Running {
+        prop_assert_eq!(sim.report().warning.is_some(), sim.clock >= failed);
+        sim.fire_timer();
+        sim.fail_liveness(missing);
     }
     let end = failed + script.config.settings().partial_tolerance;
-    prop_assert_eq!(world.clock, end);
-    prop_assert_eq!(world.report().cause, Cause::LivenessFailed(missing));
+    prop_assert_eq!(sim.clock, end);
+    prop_assert_eq!(sim.report().cause, Cause::LivenessFailed(missing));
     Ok(())
 }
 
-/// V3, V4, S15. While nothing works, with suspicions pouring in: from one start or liveness message to the next it is never
-/// longer than `start_timeout + start_backoff.max`, or `max(not_live_interval_max, liveness_timeout)`.
-fn it_never_gives_up(script: &Script) -> Result<(), TestCaseError> {
-    let mut world = World::run(script);
+/// V3, V4, S15. While nothing works and suspicions keep arriving, the time from one start or liveness message to the next is
+/// never longer than `start_timeout + start_backoff.max`, or `max(not_live_interval_max, liveness_timeout)`.
+fn retries_never_stop(script: &Script) -> Result<(), TestCaseError> {
+    let mut sim = Simulation::run(script);
     let s = script.config.settings().clone();
-    let longest = (s.start_timeout + s.start_backoff.max)
+    let max_gap = (s.start_timeout + s.start_backoff.max)
         .max(s.not_live_interval_max)
         .max(s.liveness_timeout)
         .max(script.config.partial_detection_bound());
-    let mut last = world.clock;
+    let mut last = sim.clock;
     for _ in 0..50 {
-        if world.supervisor.is_stopped()
-            || world.status() == Status::Failed
-            || world.report().cause == Cause::ShuttingDown
+        if sim.supervisor.is_stopped()
+            || sim.status() == Status::Failed
+            || sim.report().cause == Cause::ShuttingDown
         {
             return Ok(());
         }
-        world.wait();
-        world.tell_and_drain(
-            world.clock,
+        sim.fire_timer();
+        sim.deliver_and_drain(
+            sim.clock,
             Some(Event::Suspicion(FailureClass::Unreachable.into())),
         );
         let tries = |action| {
             operation(action).is_some_and(|op| matches!(op.1, Kind::Start | Kind::Liveness))
         };
-        if world
+        if sim
             .log
             .iter()
             .rev()
             .take(2)
             .any(|entry| entry.actions.iter().any(tries))
         {
-            last = world.clock;
+            last = sim.clock;
         }
-        prop_assert!(world.clock - last <= longest);
+        prop_assert!(sim.clock - last <= max_gap);
     }
     Ok(())
 }
 
-/// Whoever reads `status_at` sees it too: never Running after the lease, whether or not the supervisor is ever called
-/// again.
-fn the_lease_runs_out_by_itself(script: &Script) -> Result<(), TestCaseError> {
-    for entry in &World::run(script).log {
+/// `status_at` is never Running after the lease, whether or not the supervisor is called again.
+fn status_at_ends_with_the_lease(script: &Script) -> Result<(), TestCaseError> {
+    for entry in &Simulation::run(script).log {
         if let Some(lease) = entry.report.lease {
             prop_assert_eq!(entry.report.status_at(lease), Status::Running);
             prop_assert_eq!(
@@ -262,45 +262,45 @@ fn the_lease_runs_out_by_itself(script: &Script) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("timing"))]
+    #![proptest_config(config_for!("timing"))]
 
     #[test]
-    fn v1_a_bus_that_works_leads_to_running_within_a_bound(script in human_script()) {
+    fn v1_working_bus_becomes_running_within_a_bound(script in realistic_script()) {
         a_working_bus_leads_to_running(&script)?;
     }
 
     #[test]
-    fn v2_a_bus_that_is_gone_ends_running_within_the_lease(script in human_script()) {
+    fn v2_silent_bus_ends_running_within_the_lease(script in realistic_script()) {
         silence_ends_running_within_the_lease(&script)?;
     }
 
     #[test]
-    fn v2_in_the_quiet_a_bus_that_hangs_is_noticed_exactly_at_the_bound(script in human_script()) {
-        silence_is_noticed_exactly_at_the_bound(&script)?;
+    fn v2_hung_bus_becomes_not_ready_exactly_at_the_detection_bound(script in realistic_script()) {
+        silence_is_detected_exactly_at_the_bound(&script)?;
     }
 
     #[test]
-    fn v2_bad_news_about_a_bus_that_is_gone_is_checked_quickly(script in human_script(), after in 0_u32..1_000) {
-        bad_news_is_checked_quickly(&script, after)?;
+    fn v2_suspicion_of_a_silent_bus_is_decided_within_its_bound(script in realistic_script(), after in 0_u32..1_000) {
+        suspicion_is_decided_within_its_bound(&script, after)?;
     }
 
     #[test]
-    fn v2_in_the_quiet_bad_news_decides_exactly_after_the_suspicion_timeout(script in human_script(), after in 0_u32..1_000) {
-        bad_news_in_the_quiet(&script, after)?;
+    fn v2_suspicion_while_idle_is_decided_exactly_at_its_timeout(script in realistic_script(), after in 0_u32..1_000) {
+        suspicion_while_idle_is_decided_exactly(&script, after)?;
     }
 
     #[test]
-    fn v2_missing_leaders_are_tolerated_exactly_so_long_as_it_was_told(script in human_script()) {
-        missing_leaders_are_tolerated_exactly_so_long(&script)?;
+    fn v2_missing_leaders_are_tolerated_exactly_for_the_tolerance(script in realistic_script()) {
+        missing_leaders_end_running_after_the_tolerance(&script)?;
     }
 
     #[test]
-    fn s15_it_never_gives_up_however_much_bad_news_comes(script in human_script()) {
-        it_never_gives_up(&script)?;
+    fn s15_retries_never_stop_however_many_suspicions_arrive(script in realistic_script()) {
+        retries_never_stop(&script)?;
     }
 
     #[test]
-    fn s2_running_never_survives_its_lease_even_if_nobody_calls(script in any_script()) {
-        the_lease_runs_out_by_itself(&script)?;
+    fn s2_running_ends_at_its_lease_without_any_call(script in any_script()) {
+        status_at_ends_with_the_lease(&script)?;
     }
 }

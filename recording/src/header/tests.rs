@@ -9,11 +9,11 @@ fn header(settings: Settings) -> Header {
         service: "message \"bus\"".to_owned(),
         began_unix_ms: 1_760_000_000_123,
         config: Config::new(settings).expect("valid"),
-        standing: None,
+        start_state: None,
     }
 }
 
-/// Settings of which no two fields are alike, so that none can stand for another.
+/// Settings of which no two fields are equal, so that a mix-up is noticed.
 fn all_different() -> Settings {
     let ms = Duration::from_millis;
     Settings {
@@ -50,7 +50,7 @@ fn all_different() -> Settings {
 }
 
 #[test]
-fn every_setting_comes_back_as_it_was() {
+fn every_setting_round_trips() {
     for settings in [
         all_different(),
         Settings::default(),
@@ -70,11 +70,11 @@ fn every_setting_comes_back_as_it_was() {
 }
 
 #[test]
-fn where_the_supervisor_stood_comes_back() {
-    let epoch = Epoch::to_read_by();
+fn the_start_state_round_trips() {
+    let epoch = Epoch::for_reading();
     let mut header = header(all_different());
     let supervisor = Supervisor::new(header.config.clone(), epoch.began());
-    header.standing = Some(Standing {
+    header.start_state = Some(StartState {
         ns: 0,
         state: supervisor.snapshot(epoch.began()),
     });
@@ -86,7 +86,7 @@ fn where_the_supervisor_stood_comes_back() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_refused() {
+fn invalid_settings_are_rejected() {
     let mut text = Vec::new();
     header(Settings::default())
         .encode(&mut text)
@@ -95,7 +95,7 @@ fn settings_that_cannot_be_are_refused() {
     let zero = text.replace(r#""drain":5000000000"#, r#""drain":0"#);
     assert!(Header::decode(zero.as_bytes()).is_ok());
     let zero = text.replace(r#""stop_timeout":5000000000"#, r#""stop_timeout":0"#);
-    let damage = Header::decode(zero.as_bytes()).expect_err("nothing stops at once");
+    let damage = Header::decode(zero.as_bytes()).expect_err("zero is too short");
     assert_eq!(damage.what, "stop_timeout = 0ns: make it longer than zero");
     let more = text.replace(r#""drain""#, r#""rain":1,"drain""#);
     assert!(Header::decode(more.as_bytes()).is_err());

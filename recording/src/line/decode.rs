@@ -1,4 +1,4 @@
-//! From its fields to a line. Each field is taken out; one that is left does not belong there.
+//! Decodes a line from its fields. Each field is taken out; one that is left does not belong to this kind of line.
 
 use std::time::Instant;
 
@@ -33,7 +33,9 @@ impl Wire<'_> {
         if self == Wire::default() {
             Ok(Line { at, content })
         } else {
-            Err(Damage::new("it has a field that is none of its kind"))
+            Err(Damage::new(
+                "it has a field that this kind of line does not have",
+            ))
         }
     }
 
@@ -172,7 +174,7 @@ impl Wire<'_> {
 
     fn take_handler(&mut self) -> Result<HandlerId, Damage> {
         HandlerId::from_index(present("handler", self.handler.take())?)
-            .ok_or_else(|| Damage::new("`handler` is more than there can be"))
+            .ok_or_else(|| Damage::new("`handler` is more than the maximum"))
     }
 
     fn take_deadline(&mut self, epoch: Epoch) -> Result<Instant, Damage> {
@@ -209,5 +211,5 @@ fn present<T>(field: &str, value: Option<T>) -> Result<T, Damage> {
 }
 
 fn unknown(field: &str, value: &str) -> Damage {
-    Damage::new(format!("`{field}` is {value:?}, which there is not"))
+    Damage::new(format!("`{field}` is {value:?}, which is unknown"))
 }

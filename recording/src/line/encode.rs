@@ -1,4 +1,4 @@
-//! From a line to its fields.
+//! Encodes a line as its fields.
 
 use std::borrow::Cow;
 

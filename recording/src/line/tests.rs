@@ -10,13 +10,13 @@ use proptest::prelude::*;
 use super::*;
 
 fn epoch() -> Epoch {
-    static EPOCH: std::sync::LazyLock<Epoch> = std::sync::LazyLock::new(Epoch::to_read_by);
+    static EPOCH: std::sync::LazyLock<Epoch> = std::sync::LazyLock::new(Epoch::for_reading);
     *EPOCH
 }
 
 fn instants() -> impl Strategy<Value = Instant> + Clone {
-    let farthest = epoch().nanos(epoch().began() + Epoch::FARTHEST);
-    prop_oneof![-farthest..=farthest, -1_000_i64..1_000_000_000_000]
+    let max = epoch().nanos(epoch().began() + Epoch::MAX_DISTANCE);
+    prop_oneof![-max..=max, -1_000_i64..1_000_000_000_000]
         .prop_map(|nanos| epoch().instant(nanos).expect("near enough"))
 }
 
@@ -167,18 +167,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_line_comes_back_as_it_was(line in lines()) {
+    fn every_line_round_trips(line in lines()) {
         let text = encoded(&line);
         prop_assert_eq!(text.iter().position(|byte| *byte == b'\n'), Some(text.len() - 1));
         prop_assert_eq!(Line::decode(&text, epoch()), Ok(line));
     }
 
     #[test]
-    fn a_field_of_another_kind_is_refused(line in lines(), surplus in 0_usize..4) {
+    fn a_field_of_another_kind_of_line_is_rejected(line in lines(), surplus in 0_usize..4) {
         let name = ["lease", "queued", "client", "warning_code"][surplus];
         let text = String::from_utf8(encoded(&line)).expect("JSON");
         let open = text.strip_suffix("}\n").expect("an object");
-        // A status may have any of them; twice the same is refused as well.
+        // A status may have any of them; a duplicate is rejected as well.
         if !text.contains("SetStatus") {
             let more = format!("{open},\"{name}\":1}}");
             prop_assert!(Line::decode(more.as_bytes(), epoch()).is_err(), "{more}");
@@ -187,7 +187,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_wrong_with_a_line_is_said() {
+fn the_error_of_a_line_says_what_is_wrong() {
     for (text, what) in [
         ("{}", "missing field `ns`"),
         (r#"{"ns":1}"#, "it has no `event`, no `action` and no `end`"),
@@ -197,16 +197,16 @@ fn what_is_wrong_with_a_line_is_said() {
         ),
         (
             r#"{"ns":1,"event":"Nap"}"#,
-            r#"`event` is "Nap", which there is not"#,
+            r#"`event` is "Nap", which is unknown"#,
         ),
         (r#"{"ns":1,"event":"StartAnswered"}"#, "`id` is missing"),
         (
             r#"{"ns":1,"action":"Discard","id":1}"#,
-            r#"`action` is "Discard", which there is not"#,
+            r#"`action` is "Discard", which is unknown"#,
         ),
         (
             r#"{"ns":1,"event":"Timeout","id":1}"#,
-            "it has a field that is none of its kind",
+            "it has a field that this kind of line does not have",
         ),
         (
             r#"{"ns":3153600000000000001,"event":"Timeout"}"#,
@@ -214,7 +214,7 @@ fn what_is_wrong_with_a_line_is_said() {
         ),
         (
             r#"{"ns":1,"action":"RegisterHandler","id":1,"handler":65536,"attempt":1,"deadline":1}"#,
-            "`handler` is more than there can be",
+            "`handler` is more than the maximum",
         ),
     ] {
         let damage = Line::decode(text.as_bytes(), epoch()).expect_err(text);
@@ -223,7 +223,7 @@ fn what_is_wrong_with_a_line_is_said() {
 }
 
 #[test]
-fn where_a_line_is_not_json_is_said() {
+fn the_error_of_a_line_that_is_not_json_has_the_column() {
     let damage = Line::decode(br#"{"ns":1,"event":Timeout}"#, epoch()).expect_err("no JSON");
     assert_eq!(damage.column, Some(17), "{damage}");
     assert!(!damage.what.contains("column"), "{damage}");

@@ -1,15 +1,15 @@
-//! What a crash, a disk or a person did to a recording is said, and nothing of it panics.
+//! Damaged recordings: errors say what is wrong, and nothing panics.
 
 use std::io::BufReader;
 
 use livebus_core::{Config, Handler, Settings};
-use livebus_recording::{Header, LONGEST_LINE, Outcome, ReadError, Replay};
+use livebus_recording::{Header, MAX_LINE_BYTES, Outcome, ReadError, Replay};
 
 use crate::memory::{lines, recording, replay};
-use crate::story::Numbers;
+use crate::random_run::Numbers;
 
 #[test]
-fn cut_anywhere_it_is_the_same_as_far_as_it_goes() {
+fn a_recording_that_is_cut_anywhere_replays_to_the_cut() {
     let text = recording(8, 25);
     let first = lines(&text)[0].len();
     let breaks: Vec<usize> = (0..text.len()).filter(|at| text[*at] == b'\n').collect();
@@ -30,7 +30,7 @@ fn cut_anywhere_it_is_the_same_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_line_that_is_garbled_is_named() {
+fn a_damaged_line_is_reported_with_its_number() {
     let text = recording(5, 25);
     let lines = lines(&text);
     for index in 1..lines.len() {
@@ -47,7 +47,7 @@ fn a_line_that_is_garbled_is_named() {
 }
 
 #[test]
-fn whatever_byte_is_changed_nothing_panics_and_errors_name_their_line() {
+fn a_changed_byte_never_panics_and_errors_have_the_line() {
     let text = recording(6, 25);
     let mut numbers = Numbers(1);
     let line_of = |at: usize| lines(&text[..=at]).len() as u64;
@@ -69,12 +69,12 @@ fn whatever_byte_is_changed_nothing_panics_and_errors_name_their_line() {
 }
 
 fn error_of(text: &[u8]) -> String {
-    replay(text).expect_err("not to be read").to_string()
+    replay(text).expect_err("it cannot be read").to_string()
 }
 
 #[test]
-fn what_is_no_recording_is_said() {
-    assert_eq!(error_of(b""), "there is nothing in it");
+fn the_error_of_another_file_says_that_it_is_no_recording() {
+    assert_eq!(error_of(b""), "it is empty");
     for other in [
         &b"hello"[..],
         b"\n",
@@ -101,29 +101,32 @@ fn what_is_no_recording_is_said() {
 }
 
 #[test]
-fn what_is_wrong_with_a_line_is_said() {
+fn the_error_of_a_line_says_what_is_wrong() {
     let text = recording(7, 10);
     let lines = lines(&text);
     let with = |line: &[u8]| error_of(&[lines[0], line, b"\n", lines[1]].concat());
     assert_eq!(with(b"\xff"), "line 2: it is not UTF-8");
     assert_eq!(with(b"{\"ns\":\"\xff\"}"), "line 2: it is not UTF-8");
-    assert_eq!(with(b""), "line 2: it is no JSON object");
+    assert_eq!(with(b""), "line 2: it is not a JSON object");
     assert_eq!(
-        with(&vec![b' '; LONGEST_LINE + 1]),
+        with(&vec![b' '; MAX_LINE_BYTES + 1]),
         "line 2: it is longer than 1048576 bytes"
     );
     let handler =
         br#"{"ns":0,"action":"RegisterHandler","id":1,"handler":9,"attempt":1,"deadline":1}"#;
-    assert_eq!(with(handler), "line 2: `handler` is more than there are");
+    assert_eq!(
+        with(handler),
+        "line 2: `handler` is not below the number of handlers"
+    );
     let end = br#"{"ns":0,"end":"too slow"}"#;
     assert_eq!(
         error_of(&[lines[0], end, b"\n", lines[1]].concat()),
-        "line 3: it comes after the end"
+        "line 3: it comes after the `end` line"
     );
 }
 
 #[test]
-fn a_state_that_is_none_is_refused() {
+fn an_invalid_start_state_is_rejected() {
     let text = recording(7, 10);
     let header = std::str::from_utf8(lines(&text)[0])
         .expect("text")
@@ -132,7 +135,7 @@ fn a_state_that_is_none_is_refused() {
     let with = |more: &str| error_of(format!("{open},{more}}}\n").as_bytes());
     assert_eq!(
         with(r#""ns":0,"state":[1,2,3]"#),
-        "line 1: `state` is no state of a supervisor"
+        "line 1: `state` is not the state of a supervisor"
     );
     assert_eq!(
         with(r#""ns":3153600000000000001,"state":[1]"#),
@@ -145,7 +148,7 @@ fn a_state_that_is_none_is_refused() {
 }
 
 #[test]
-fn actions_that_nobody_polls_do_not_pile_up_without_end() {
+fn pending_actions_are_bounded() {
     let handlers = (0..100).map(|n| Handler::optional(format!("handler-{n}")));
     let settings = Settings {
         handlers: handlers.collect(),
@@ -155,7 +158,7 @@ fn actions_that_nobody_polls_do_not_pile_up_without_end() {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
         config: Config::new(settings).expect("valid"),
-        standing: None,
+        start_state: None,
     };
     let mut text = Vec::new();
     header.encode(&mut text).expect("it can be written");
@@ -167,20 +170,20 @@ fn actions_that_nobody_polls_do_not_pile_up_without_end() {
     }
     let error = error_of(&text);
     assert!(
-        error.ends_with("more actions wait for their lines than any loop leaves"),
+        error.ends_with("more actions are pending than any loop leaves unpolled"),
         "{error}"
     );
 }
 
 #[test]
-fn a_reader_that_fails_is_said() {
+fn an_error_of_the_source_is_returned() {
     #[derive(Debug)]
     struct Failing;
     impl std::io::Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-            Err(std::io::Error::other("no such luck"))
+            Err(std::io::Error::other("on purpose"))
         }
     }
     let error = Replay::new(BufReader::new(Failing)).expect_err("it fails");
-    assert_eq!(error.to_string(), "line 1: no such luck");
+    assert_eq!(error.to_string(), "line 1: on purpose");
 }

@@ -1,4 +1,4 @@
-//! Files: how a recording ends in them, and how they follow each other.
+//! The files of a recording: their ends, and their rotation.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -12,16 +12,16 @@ use livebus_recording::{
 use livebus_runner::Entry;
 
 use crate::memory::{lines, replay};
-use crate::story::{Story, config};
+use crate::random_run::{RandomRun, config};
 
-/// Long enough for any disk that works; nothing waits so long.
-const LONG: Duration = Duration::from_mins(1);
+/// Much longer than any disk takes.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Small files, and a queue that is never full.
 fn options(path: &Path) -> RecordOptions {
     RecordOptions {
         path: path.to_owned(),
-        max_bytes: RecordOptions::LEAST_BYTES,
+        max_bytes: RecordOptions::MIN_BYTES,
         queue: NonZeroUsize::new(100_000).expect("not zero"),
     }
 }
@@ -42,84 +42,84 @@ fn same(path: &Path) -> Summary {
     }
 }
 
-fn moved(path: &Path) -> PathBuf {
+fn rotated(path: &Path) -> PathBuf {
     path.with_extension("1")
 }
 
 #[test]
-fn a_recorder_that_is_dropped_writes_all_that_it_was_told() {
+fn a_recorder_that_is_dropped_writes_all_entries() {
     let folder = tempfile::tempdir().expect("a folder");
     for (seed, end) in [(1, End::Stopped), (2, End::ForcedStop)] {
         let path = folder.path().join(seed.to_string());
         let (recorder, recording, began) = begin(&options(&path), seed);
-        let story = Story::without_end(seed, began, Box::new(recorder)).run(60);
+        let run = RandomRun::without_shutdown(seed, began, Box::new(recorder)).run(60);
         assert_eq!(recording.end(), None);
         assert_eq!(recording.wait(Duration::ZERO), None);
         if end == End::Stopped {
-            story.stop();
+            run.stop();
         } else {
-            drop(story);
+            drop(run);
         }
-        assert_eq!(recording.wait(LONG), Some(end.clone()));
+        assert_eq!(recording.wait(TEST_TIMEOUT), Some(end.clone()));
         assert_eq!(recording.end(), Some(end.clone()));
         let summary = same(&path);
         assert_eq!(summary.end, Some(end));
         assert!(summary.inputs > 50, "{summary:?}");
-        assert!(!moved(&path).exists());
+        assert!(!rotated(&path).exists());
     }
 }
 
 #[test]
-fn a_full_file_is_moved_and_each_can_be_replayed_alone() {
+fn a_full_file_is_rotated_and_each_file_can_be_replayed_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     for seed in 0..30 {
         let path = folder.path().join(seed.to_string());
         let options = options(&path);
         let (recorder, recording, began) = begin(&options, seed);
-        drop(Story::without_end(seed, began, Box::new(recorder)).run(1_500));
-        assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
-        let (older, newer) = (same(&moved(&path)), same(&path));
+        drop(RandomRun::without_shutdown(seed, began, Box::new(recorder)).run(1_500));
+        assert_eq!(recording.wait(TEST_TIMEOUT), Some(End::ForcedStop));
+        let (older, newer) = (same(&rotated(&path)), same(&path));
         assert!(
             matches!(older.end, Some(End::Continued { .. })),
             "{older:?}"
         );
         assert_eq!(newer.end, Some(End::ForcedStop));
-        for path in [&path, &moved(&path)] {
+        for path in [&path, &rotated(&path)] {
             let bytes = fs::metadata(path).expect("a file").len();
             assert!(bytes <= options.max_bytes / 2, "{bytes}");
         }
-        no_gap(&moved(&path), &path);
+        must_have_no_gap(&rotated(&path), &path);
     }
 }
 
-/// What follows in the next file is what follows in the story: told to the supervisor of the older file, after all of
-/// that, the newer one's lines give the same.
-fn no_gap(older: &Path, newer: &Path) {
+/// Fails if lines are missing between two files: a replay of the older file, continued with the lines of the newer one, must give
+/// the same actions.
+fn must_have_no_gap(older: &Path, newer: &Path) {
     let (older, newer) = (
         fs::read(older).expect("a file"),
         fs::read(newer).expect("a file"),
     );
     let (older, newer) = (lines(&older), lines(&newer));
-    let ends = std::str::from_utf8(older[older.len() - 1]).expect("text");
-    assert!(ends.contains(r#""end":"continued""#), "{ends}");
+    let last = std::str::from_utf8(older[older.len() - 1]).expect("text");
+    assert!(last.contains(r#""end":"continued""#), "{last}");
     let unbroken = [&older[..older.len() - 1], &newer[1..]].concat().concat();
     let outcome = replay(&unbroken).expect("it can be read");
     assert!(matches!(outcome, Outcome::Same(_)), "{outcome:?}");
 }
 
 #[test]
-fn files_are_cut_between_an_input_and_its_actions_too() {
+fn rotation_between_an_input_and_its_actions_keeps_the_actions() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut queued = 0;
     for seed in 0..30 {
         let path = folder.path().join(seed.to_string());
         let (recorder, recording, began) = begin(&options(&path), seed);
-        drop(Story::without_end(seed, began, Box::new(recorder)).run(400));
-        assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
-        if !moved(&path).exists() {
+        drop(RandomRun::without_shutdown(seed, began, Box::new(recorder)).run(400));
+        assert_eq!(recording.wait(TEST_TIMEOUT), Some(End::ForcedStop));
+        if !rotated(&path).exists() {
             continue;
         }
-        if let Some(End::Continued { queued: n @ 1.. }) = same(&moved(&path)).end {
+        if let Some(End::Continued { queued: n @ 1.. }) = same(&rotated(&path)).end {
             let text = fs::read(&path).expect("a file");
             let reader = Reader::new(&text[..]).expect("a recording");
             let actions = reader.map_while(|line| match line.expect("whole").1.content {
@@ -134,44 +134,44 @@ fn files_are_cut_between_an_input_and_its_actions_too() {
 }
 
 #[test]
-fn a_restart_moves_what_was_recorded_before() {
+fn a_restart_rotates_the_recording_of_the_run_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bus");
     let mut first = None;
     for seed in 1..3 {
         let (recorder, recording, began) = begin(&options(&path), seed);
-        drop(Story::without_end(seed, began, Box::new(recorder)).run(20));
-        recording.wait(LONG).expect("it is written");
+        drop(RandomRun::without_shutdown(seed, began, Box::new(recorder)).run(20));
+        recording.wait(TEST_TIMEOUT).expect("it is written");
         same(&path);
         let text = fs::read(&path).expect("a file");
         if let Some(first) = first.replace(text) {
-            assert!(fs::read(moved(&path)).expect("it was moved") == first);
+            assert!(fs::read(rotated(&path)).expect("it was renamed") == first);
         }
     }
 }
 
 #[test]
-fn a_crash_leaves_a_file_that_is_moved_and_replayed() {
+fn a_file_that_a_crash_cut_is_rotated_and_can_be_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bus");
     let text = crate::memory::recording(9, 30);
     fs::write(&path, &text[..text.len() - 45]).expect("written");
     let (recorder, recording, began) = begin(&options(&path), 9);
-    drop(Story::without_end(9, began, Box::new(recorder)).run(20));
-    recording.wait(LONG).expect("it is written");
-    assert!(same(&moved(&path)).was_cut);
+    drop(RandomRun::without_shutdown(9, began, Box::new(recorder)).run(20));
+    recording.wait(TEST_TIMEOUT).expect("it is written");
+    assert!(same(&rotated(&path)).was_cut);
     same(&path);
 }
 
 #[test]
-fn an_empty_file_is_used_and_nothing_is_moved_for_it() {
+fn an_empty_file_is_used_and_not_rotated() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bus");
     fs::write(&path, "").expect("written");
     let (recorder, recording, _) = begin(&options(&path), 1);
     drop(recorder);
-    recording.wait(LONG).expect("it is written");
-    assert!(!moved(&path).exists());
+    recording.wait(TEST_TIMEOUT).expect("it is written");
+    assert!(!rotated(&path).exists());
     assert!(fs::metadata(&path).expect("a file").len() > 0);
 }
 
@@ -181,17 +181,17 @@ fn refused(options: &RecordOptions, config: &Config) -> RecordError {
 }
 
 #[test]
-fn what_is_no_recording_is_never_touched() {
+fn a_file_that_is_no_recording_is_not_changed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bus");
     let foreign = "{\"live\":\"music\"}";
-    for other in [&path, &moved(&path)] {
+    for other in [&path, &rotated(&path)] {
         fs::write(other, foreign).expect("written");
         let error = refused(&options(&path), &config(1));
         assert_eq!(
             error.to_string(),
             format!(
-                "{} is there already and is not a livebus recording: name another file, or move this one away",
+                "{} exists and is not a livebus recording: name another file, or move this one away",
                 other.display()
             )
         );
@@ -202,7 +202,7 @@ fn what_is_no_recording_is_never_touched() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_is_an_error_at_once() {
+fn a_file_that_cannot_be_created_is_an_error_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("none").join("bus");
     let error = refused(&options(&missing), &config(1));
@@ -216,10 +216,10 @@ fn a_file_that_cannot_be_made_is_an_error_at_once() {
 }
 
 #[test]
-fn what_is_too_small_says_what_would_do() {
+fn a_maximum_size_that_is_too_small_is_rejected_with_the_minimum() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut options = options(&folder.path().join("bus"));
-    options.max_bytes = RecordOptions::LEAST_BYTES - 1;
+    options.max_bytes = RecordOptions::MIN_BYTES - 1;
     let error = refused(&options, &config(1)).to_string();
     assert_eq!(error, "max_bytes = 65535: make it at least 65536");
 
@@ -231,11 +231,11 @@ fn what_is_too_small_says_what_would_do() {
         };
         Config::new(settings).expect("valid")
     };
-    let RecordError::TooSmall { value, least } = refused(&options, &with(30)) else {
+    let RecordError::TooSmall { value, min } = refused(&options, &with(30)) else {
         panic!("a thousand handlers do not fit");
     };
     assert_eq!(value, options.max_bytes);
-    options.max_bytes = least - 1;
+    options.max_bytes = min - 1;
     assert!(matches!(
         refused(&options, &with(30)),
         RecordError::TooSmall { .. }
@@ -246,22 +246,22 @@ fn what_is_too_small_says_what_would_do() {
         "{error}"
     );
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
-    options.max_bytes = least;
+    options.max_bytes = min;
     Recorder::begun(options.clone(), "message-bus", &with(30), Instant::now())
         .expect("it can begin");
 }
 
 #[test]
-fn what_another_recording_goes_to_is_refused() {
-    let folder = tempfile::tempdir().expect("there is room");
+fn a_file_of_another_recording_is_rejected() {
+    let folder = tempfile::tempdir().expect("a folder");
     let options = RecordOptions::new(folder.path().join("bus"));
-    let config = Config::new(Settings::default()).expect("the defaults are right");
+    let config = Config::new(Settings::default()).expect("the defaults are valid");
     let began = Instant::now();
     let first = Recorder::begun(options.clone(), "bus", &config, began).expect("it can begin");
     let second = Recorder::begun(options.clone(), "bus", &config, began);
     assert!(matches!(second, Err(RecordError::InUse { path }) if path == options.path));
     let (recorder, recording) = first;
     drop(recorder);
-    recording.wait(LONG).expect("it ends");
-    Recorder::begun(options.clone(), "bus", &config, began).expect("it is free again");
+    recording.wait(TEST_TIMEOUT).expect("it ends");
+    Recorder::begun(options.clone(), "bus", &config, began).expect("the file is free again");
 }

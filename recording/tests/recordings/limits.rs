@@ -1,4 +1,4 @@
-//! A disk that is full, and one that is slow: the loop goes on, and the recorder says so.
+//! A full disk and a slow one: the recording ends with a reason, and the loop goes on.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -10,23 +10,23 @@ use livebus_runner::Observer;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::memory::replay;
-use crate::story::{Story, config};
+use crate::random_run::{RandomRun, config};
 
-const LONG: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[test]
-fn a_full_disk_ends_the_recording_and_nothing_else() {
+fn a_full_disk_ends_only_the_recording() {
     let began = Instant::now();
     let options = RecordOptions::new("/dev/full");
     let (recorder, recording) =
         Recorder::begun(options.clone(), "message-bus", &config(1), began).expect("it can begin");
-    let story = Story::without_end(1, began, Box::new(recorder));
-    let end = recording.wait(LONG).expect("it ends by itself");
+    let run = RandomRun::without_shutdown(1, began, Box::new(recorder));
+    let end = recording.wait(TEST_TIMEOUT).expect("it ends on its own");
     assert!(
         matches!(&end, End::Failed(why) if why.contains("No space left")),
         "{end:?}"
     );
-    story.run(1_000).stop();
+    run.run(1_000).stop();
     assert_eq!(recording.end(), Some(end));
 }
 
@@ -37,10 +37,10 @@ fn fifo(folder: &Path) -> RecordOptions {
 }
 
 #[test]
-fn a_slow_disk_ends_the_recording_and_what_was_queued_is_still_written() {
+fn a_slow_disk_ends_the_recording_after_the_queued_entries() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = fifo(folder.path());
-    // Reads nothing until much later. Opened for both, so that it does not wait for the writer.
+    // Reads nothing until much later. Opened for reading and writing, so that it does not wait for the writer.
     let mut reader = OpenOptions::new()
         .read(true)
         .write(true)
@@ -49,16 +49,20 @@ fn a_slow_disk_ends_the_recording_and_what_was_queued_is_still_written() {
     let began = Instant::now();
     let (recorder, recording) =
         Recorder::begun(options.clone(), "message-bus", &config(1), began).expect("it can begin");
-    let mut story = Story::without_end(1, began, Box::new(recorder));
+    let mut run = RandomRun::without_shutdown(1, began, Box::new(recorder));
     while recording.end().is_none() {
-        story.step();
+        run.step();
     }
     assert_eq!(recording.end(), Some(End::TooSlow));
-    assert_eq!(recording.wait(Duration::ZERO), None, "it is stuck");
-    story.run(1_000).stop();
+    assert_eq!(
+        recording.wait(Duration::ZERO),
+        None,
+        "the writer is blocked"
+    );
+    run.run(1_000).stop();
 
     let text = read_to_the_last_line(&mut reader);
-    assert_eq!(recording.wait(LONG), Some(End::TooSlow));
+    assert_eq!(recording.wait(TEST_TIMEOUT), Some(End::TooSlow));
     let Ok(Outcome::Same(summary)) = replay(&text) else {
         panic!("{:?}", replay(&text));
     };
@@ -78,32 +82,32 @@ fn read_to_the_last_line(reader: &mut File) -> Vec<u8> {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_keeps_nobody_waiting() {
+fn a_pipe_without_a_reader_does_not_block_the_loop() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = fifo(folder.path());
     let began = Instant::now();
     let (recorder, recording) =
         Recorder::begun(options.clone(), "message-bus", &config(2), began).expect("it can begin");
-    drop(Story::without_end(2, began, Box::new(recorder)).run(10));
+    drop(RandomRun::without_shutdown(2, began, Box::new(recorder)).run(10));
     assert_eq!(recording.wait(Duration::ZERO), None);
-    // Somebody comes in the end.
+    // Now a reader opens it.
     let text = fs::read(&options.path).expect("it can be read");
-    assert_eq!(recording.wait(LONG), Some(End::ForcedStop));
+    assert_eq!(recording.wait(TEST_TIMEOUT), Some(End::ForcedStop));
     assert!(matches!(replay(&text), Ok(Outcome::Same(_))));
 }
 
 #[test]
-fn a_reader_that_goes_ends_the_recording() {
+fn a_reader_that_closes_the_pipe_ends_the_recording() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = fifo(folder.path());
     let began = Instant::now();
     let (mut recorder, recording) =
         Recorder::begun(options.clone(), "message-bus", &config(2), began).expect("it can begin");
     drop(File::open(&options.path).expect("it opens when the writer does"));
-    // One of these is written after the reader has gone.
+    // One of these is written after the reader has closed it.
     while recording.end().is_none() {
         recorder.observe(began, livebus_runner::Entry::Timeout);
     }
-    let end = recording.wait(LONG).expect("it ends by itself");
+    let end = recording.wait(TEST_TIMEOUT).expect("it ends on its own");
     assert!(matches!(end, End::Failed(_) | End::TooSlow), "{end:?}");
 }

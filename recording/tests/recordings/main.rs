@@ -1,13 +1,13 @@
-//! Recordings as a whole: what is recorded is replayed the same, what was tampered with is noticed, and neither a slow disk
-//! nor a full one keeps the loop waiting.
+//! Whole recordings: a replay gives the same actions, a changed line is found, and neither a slow disk nor a full one blocks the
+//! loop.
 //!
-//! - `story.rs` drives a recorded supervisor through a random story, from a seed;
-//! - `memory.rs` keeps what it records in memory, as the text of a file;
+//! - `random_run.rs` gives a recorded supervisor random inputs, from a seed;
+//! - `memory.rs` records such a run in memory, as the text of a file;
 //! - the other files are the tests, by theme.
 
 mod damaged;
 mod files;
 mod limits;
 mod memory;
+mod random_run;
 mod replayed;
-mod story;

@@ -6,15 +6,15 @@ use std::time::Instant;
 use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Replay};
 use livebus_runner::Entry;
 
-use crate::story::{Story, config};
+use crate::random_run::{RandomRun, config};
 
-/// The recording of the story of this seed, as the text of a file.
+/// Returns the recording of the random run of this seed, as the text of a file.
 pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
     let began = Instant::now();
-    let (tell, told) = channel();
-    let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
-    let story = Story::new(seed, began, Box::new(record)).run(steps);
-    let end = if story.supervisor.is_stopped() {
+    let (sender, receiver) = channel();
+    let observer = move |at, entry| sender.send((at, entry)).expect("it is read below");
+    let run = RandomRun::new(seed, began, Box::new(observer)).run(steps);
+    let end = if run.supervisor.is_stopped() {
         End::Stopped
     } else {
         End::ForcedStop
@@ -23,9 +23,9 @@ pub(crate) fn recording(seed: u64, steps: usize) -> Vec<u8> {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
         config: config(seed),
-        standing: None,
+        start_state: None,
     };
-    let entries: Vec<(Instant, Entry)> = told.try_iter().collect();
+    let entries: Vec<(Instant, Entry)> = receiver.try_iter().collect();
     let newest = entries.iter().map(|(at, _)| *at).max();
     let lines = entries
         .iter()
@@ -46,7 +46,7 @@ pub(crate) fn replay(text: &[u8]) -> Result<Outcome, livebus_recording::ReadErro
     Replay::new(text)?.run(|_, _| {})
 }
 
-/// The lines of a text, each with its line break.
+/// Returns the lines of a text, each with its line break.
 pub(crate) fn lines(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|byte| *byte == b'\n').collect()
 }

@@ -1,4 +1,4 @@
-//! What was recorded is replayed the same, and what was changed is found.
+//! Replays: an unchanged recording gives the same actions, and a change is found.
 
 use livebus_recording::{Content, Difference, Outcome, Reader};
 use livebus_runner::Entry;
@@ -6,7 +6,7 @@ use livebus_runner::Entry;
 use crate::memory::{lines, recording, replay};
 
 #[test]
-fn a_thousand_random_stories_are_replayed_the_same() {
+fn a_thousand_random_runs_replay_the_same() {
     let (mut inputs, mut actions) = (0, 0);
     for seed in 0..1_000 {
         let text = recording(seed, 80);
@@ -19,11 +19,11 @@ fn a_thousand_random_stories_are_replayed_the_same() {
         inputs += summary.inputs;
         actions += summary.actions;
     }
-    assert!(inputs > 50_000, "{inputs} inputs say something");
-    assert!(actions > 50_000, "{actions} actions say something");
+    assert!(inputs > 50_000, "too few inputs: {inputs}");
+    assert!(actions > 50_000, "too few actions: {actions}");
 }
 
-/// Changes a value of an action, and keeps its line what it was otherwise.
+/// Returns the line of an action with one field changed; `None` if it has no such field.
 fn changed(line: &str, field: &str) -> Option<String> {
     let begin = line.find(&format!("\"{field}\":"))? + field.len() + 3;
     let end = begin + line[begin..].find([',', '}'])?;
@@ -39,7 +39,7 @@ fn changed(line: &str, field: &str) -> Option<String> {
 }
 
 #[test]
-fn one_field_of_one_action_that_was_changed_is_found_in_its_line() {
+fn a_changed_field_of_an_action_is_found_in_its_line() {
     let fields = [
         "ns", "id", "status", "cause", "failure", "warning", "since", "evidence", "lease",
         "attempt", "deadline",
@@ -53,7 +53,7 @@ fn one_field_of_one_action_that_was_changed_is_found_in_its_line() {
             if !line.contains("\"action\"") {
                 continue;
             }
-            // The one that was tried least.
+            // The field that was tried least often.
             let (field, other) = (0..fields.len())
                 .filter_map(|field| Some((field, changed(line, fields[field])?)))
                 .min_by_key(|(field, _)| found[*field])
@@ -79,7 +79,7 @@ fn one_field_of_one_action_that_was_changed_is_found_in_its_line() {
 }
 
 #[test]
-fn an_action_that_was_taken_out_is_found() {
+fn a_removed_action_is_found() {
     let mut found = 0;
     for seed in 0..20 {
         let text = recording(seed, 50);
@@ -93,7 +93,7 @@ fn an_action_that_was_taken_out_is_found() {
                 .skip(1)
                 .position(|line| is_action(line));
             let expected = next.map_or(lines.len() - 1, |next| index + 1 + next);
-            // A loop that was cut off may not have polled the last ones.
+            // After a forced stop the last actions may not have been polled.
             let stopped = lines[lines.len() - 1].ends_with(b"\"stopped\"}\n");
             match replay(&text).expect("it can be read") {
                 Outcome::Different(difference) => {
@@ -112,7 +112,7 @@ fn an_action_that_was_taken_out_is_found() {
 }
 
 #[test]
-fn whoever_watches_sees_every_line_in_order() {
+fn replay_passes_every_line_in_order() {
     let text = recording(3, 60);
     let mut numbers = Vec::new();
     let replayed = livebus_recording::Replay::new(&text[..])
@@ -123,7 +123,7 @@ fn whoever_watches_sees_every_line_in_order() {
 }
 
 #[test]
-fn a_reader_gives_what_was_recorded() {
+fn a_reader_returns_every_line() {
     let text = recording(4, 60);
     let mut reader = Reader::new(&text[..]).expect("a recording");
     let epoch = reader.epoch();

@@ -9,8 +9,8 @@ use livebus_core::{Event, OpId};
 use super::environment::{Answer, DirectInput, Environment, Occurrence};
 use super::plain_loop::{PlainLoop, answered};
 use super::scenario::Problem;
-use super::step::{Step, Stimulus, Trigger};
-use super::trace::{HeartbeatDeadline, State, StepTrace, heading, millis};
+use super::step::{Step, Stimulus, Trigger, heading};
+use super::trace::{HeartbeatDeadline, State, StepTrace, millis};
 
 /// Drives the core alone through `environment` and returns each step: the stimulus and what it led to.
 ///
@@ -319,7 +319,7 @@ impl<'a> ReferenceDriver<'a> {
     }
 }
 
-/// Returns a name that is twice in a sorted list.
+/// Returns the first name that a sorted list contains twice.
 fn duplicate(names: &[String]) -> Option<&String> {
     let pairs = names.iter().zip(names.iter().skip(1));
     pairs

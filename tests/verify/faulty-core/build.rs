@@ -1,4 +1,4 @@
-//! Copies the core and puts the faults into the copy.
+//! Copies the core and inserts the faults into the copy.
 //!
 //! A fault is a file, `faults/NAME.fault`:
 //!
@@ -7,18 +7,18 @@
 //! # for several lines.
 //! # seed: what the system that livebus follows did
 //!
-//! file: transition.rs
-//!   a line that stays, to find the place
-//! - a line that goes
-//! + what comes instead: FAULT is whether this fault is switched on, FAULT(other) another one
+//! file: supervisor.rs
+//!   a line that stays, to find the position
+//! - a line that is removed
+//! + a line that is inserted: FAULT is whether this fault is on, FAULT(other) whether another one is
 //! ```
 //!
-//! It says whose fault it is: `seed:` the system that livebus follows, `field:` a project that does such things, `ours:` this core
-//! once, `rule:` nobody's that we know of, but forbidden by a rule of the core. Then come hunks with an empty line between them. White
-//! space at the beginning of a line does not count when the place is looked for, which must be exactly one; several `file:` lines
-//! are allowed. Two faults may not want the same line to go: one of them has the hunk then, and names the other there.
+//! The source says who had the fault: `seed:` the system that livebus follows, `field:` another project, `ours:` an earlier version of
+//! this core, `rule:` no known project, but a rule of the core forbids it. Then come hunks, separated by empty lines. White space at
+//! the beginning of a line is ignored when the position is searched, which must be unique; several `file:` lines are allowed. Two
+//! faults cannot remove the same line: one of them has the hunk, and names the other there.
 //!
-//! A fault must not make one call go on forever: nobody would interrupt it.
+//! A fault must not make a call run forever, because nothing would interrupt it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -45,9 +45,9 @@ fn main() {
     let misfits = misfits.join("\n");
     assert!(
         misfits.is_empty(),
-        "the core has changed; look at these faults anew:\n{misfits}"
+        "the core has changed; adapt these faults:\n{misfits}"
     );
-    // Files of a core that was there before must not be found by a `mod`.
+    // Files of an earlier copy must not be found by a `mod`.
     let _ = fs::remove_dir_all(out.join("core"));
     for (path, text) in copy.texts() {
         write(&out.join("core").join(path), &text);
@@ -55,7 +55,7 @@ fn main() {
     write(&out.join("faults.rs"), &table(&faults));
 }
 
-/// One fault as its file says it.
+/// One fault, as read from its file.
 struct Fault {
     name: String,
     sentence: String,
@@ -96,7 +96,7 @@ fn read_faults(folder: &Path) -> Vec<Fault> {
         let mut hunks = faults.iter().flat_map(|other| &other.hunks);
         let elsewhere = hunks.any(|hunk| hunk.comes().any(|text| text.contains(&named)));
         let somewhere = !fault.hunks.is_empty() || elsewhere;
-        assert!(somewhere, "{}: it is in no hunk", fault.name);
+        assert!(somewhere, "{}: no hunk names it", fault.name);
     }
     faults
 }
@@ -166,7 +166,7 @@ fn read_fault(path: &Path) -> Fault {
     fault
 }
 
-/// The core's files, and what is to be done to their lines.
+/// The files of the core, and the changes to their lines.
 #[derive(Default)]
 struct Core {
     files: BTreeMap<String, File>,
@@ -175,11 +175,11 @@ struct Core {
 #[derive(Default)]
 struct File {
     lines: Vec<String>,
-    /// Which fault wants each line to go.
+    /// The lines to remove, each with the fault that removes it.
     goes: BTreeMap<usize, String>,
-    /// What comes instead of the line before each.
+    /// The lines that replace the line before each.
     instead: BTreeMap<usize, Vec<String>>,
-    /// What comes before each.
+    /// The lines to insert before each.
     before: BTreeMap<usize, Vec<String>>,
 }
 
@@ -195,14 +195,14 @@ impl Core {
             return Err(format!("{fault}: the core has no file {name}"));
         };
         let wanted: Vec<&str> = hunk.lines.iter().filter_map(Line::is_there).collect();
-        let places: Vec<usize> = (0..file.lines.len())
-            .filter(|place| {
-                let there = file.lines[*place..].iter().map(|it| it.trim());
+        let matches: Vec<usize> = (0..file.lines.len())
+            .filter(|index| {
+                let there = file.lines[*index..].iter().map(|it| it.trim());
                 there.take(wanted.len()).eq(wanted.iter().copied())
             })
             .collect();
-        let [mut place] = places[..] else {
-            let (count, text) = (places.len(), wanted.join("\n    "));
+        let [mut index] = matches[..] else {
+            let (count, text) = (matches.len(), wanted.join("\n    "));
             return Err(format!(
                 "{fault}: found {count} times in {name}, must be once:\n    {text}"
             ));
@@ -212,18 +212,18 @@ impl Core {
             match line {
                 Line::Stays(_) => {
                     to = &mut file.before;
-                    place += 1;
+                    index += 1;
                 }
                 Line::Goes(text) => {
-                    if let Some(other) = file.goes.insert(place, fault.to_owned()) {
+                    if let Some(other) = file.goes.insert(index, fault.to_owned()) {
                         return Err(format!(
-                            "{fault} and {other} both want this line of {name} to go: {text}"
+                            "{fault} and {other} both remove this line of {name}: {text}"
                         ));
                     }
                     to = &mut file.instead;
-                    place += 1;
+                    index += 1;
                 }
-                Line::Comes(text) => to.entry(place).or_default().push(replace(text)),
+                Line::Comes(text) => to.entry(index).or_default().push(replace(text)),
             }
         }
         Ok(())
@@ -248,10 +248,10 @@ impl Line {
 impl File {
     fn text(self) -> String {
         let mut lines = Vec::new();
-        for (place, line) in self.lines.iter().enumerate() {
-            lines.extend(self.instead.get(&place).into_iter().flatten());
-            lines.extend(self.before.get(&place).into_iter().flatten());
-            if !self.goes.contains_key(&place) {
+        for (index, line) in self.lines.iter().enumerate() {
+            lines.extend(self.instead.get(&index).into_iter().flatten());
+            lines.extend(self.before.get(&index).into_iter().flatten());
+            if !self.goes.contains_key(&index) {
                 lines.push(line);
             }
         }
@@ -270,7 +270,7 @@ fn read_sources(folder: &Path, below: &str, copy: &mut Core) {
             continue;
         }
         let is_root = below.is_empty() && name == "lib.rs";
-        // What is included may not begin with the documentation of its crate.
+        // An included file must not begin with the documentation of its crate.
         let lines = read(&path)
             .lines()
             .filter(|line| !(is_root && line.starts_with("//!")))
@@ -284,7 +284,7 @@ fn read_sources(folder: &Path, below: &str, copy: &mut Core) {
     }
 }
 
-/// The text with each `FAULT` replaced by its switch.
+/// Returns the text with each `FAULT` replaced by its switch.
 fn guarded(text: &str, number: usize, faults: &[Fault]) -> String {
     let switch = |number: usize| format!("crate::fault::is({number})");
     let mut to = String::new();
@@ -323,7 +323,7 @@ fn table(faults: &[Fault]) -> String {
         let row = format!(
             "Fault {{ name: {name:?}, sentence: {sentence:?}, source: {source:?}, number: {number}_usize }},"
         );
-        writeln!(table, "{row}").expect("memory is enough");
+        writeln!(table, "{row}").expect("a String can be written to");
     }
     table + "]\n"
 }

@@ -1,7 +1,7 @@
-//! Figures in the documentation, written by whatever found them.
+//! Results in the documentation, written by the code that found them.
 //!
-//! A section stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. Where finding is quick, a test finds again and fails
-//! when the section says something else; `LIVEBUS_WRITE_VERIFICATION=1` has it write instead.
+//! A section is between `<!-- NAME: begin -->` and `<!-- NAME: end -->`. If a result takes little time, a test computes it again and
+//! fails when the section differs; with `LIVEBUS_WRITE_VERIFICATION=1` the test writes the section instead.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 
 fn path_of(document: &str) -> PathBuf {
-    // This file belongs to two packages, in different folders of one workspace.
+    // This file is part of two packages, in different folders of one workspace.
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1);
     folders
         .map(|folder| folder.join("docs").join(document))
@@ -18,11 +18,11 @@ fn path_of(document: &str) -> PathBuf {
         .unwrap_or_else(|| Path::new("docs").join(document))
 }
 
-/// Compares a section of a document in `docs/` with what was found, or writes it.
+/// Compares a section of a document in `docs/` with a result, or writes it.
 ///
 /// # Errors
 ///
-/// When the document has no such section, cannot be read or written, or says something else.
+/// When the document has no such section, cannot be read or written, or has another result.
 pub fn compare_or_write(document: &str, name: &str, found: &str) -> anyhow::Result<()> {
     if env::var_os("LIVEBUS_WRITE_VERIFICATION").is_some() {
         return write(document, name, found);
@@ -30,7 +30,7 @@ pub fn compare_or_write(document: &str, name: &str, found: &str) -> anyhow::Resu
     let (text, begin, end) = section(document, name)?;
     ensure!(
         text[begin..end].trim() == found.trim(),
-        "docs/{document} is out of date in section {name:?}; found now:\n{found}\nwrite it: LIVEBUS_WRITE_VERIFICATION=1"
+        "docs/{document} is out of date in section {name:?}; the result is now:\n{found}\nto write it, set LIVEBUS_WRITE_VERIFICATION=1"
     );
     Ok(())
 }
@@ -46,15 +46,15 @@ pub fn write(document: &str, name: &str, found: &str) -> anyhow::Result<()> {
     fs::write(path_of(document), text).with_context(|| format!("writing docs/{document}"))
 }
 
-/// Prints what the running command found; where `written`, it stands in its section of `docs/verification.md` too, below the
-/// command.
+/// Prints the result of the running command; if `write_it`, also writes command and result into their section of
+/// `docs/verification.md`.
 ///
 /// # Errors
 ///
 /// When the document has no such section, or cannot be read or written.
-pub fn report(name: &str, found: &str, written: bool) -> anyhow::Result<()> {
+pub fn report(name: &str, found: &str, write_it: bool) -> anyhow::Result<()> {
     println!("{found}");
-    if !written {
+    if !write_it {
         return Ok(());
     }
     let words: Vec<String> = env::args().skip(1).filter(|it| it != "--write").collect();
@@ -66,7 +66,7 @@ pub fn report(name: &str, found: &str, written: bool) -> anyhow::Result<()> {
     write("verification.md", name, &section)
 }
 
-/// The document, and where the section begins and ends in it.
+/// Returns the text of a document, and where a section begins and ends in it.
 fn section(document: &str, name: &str) -> anyhow::Result<(String, usize, usize)> {
     let text = fs::read_to_string(path_of(document))
         .with_context(|| format!("reading docs/{document}"))?;
@@ -78,8 +78,6 @@ fn section(document: &str, name: &str) -> anyhow::Result<(String, usize, usize)>
     let end = text.find(&ends);
     match (begin, end) {
         (Some(begin), Some(end)) if begin <= end => Ok((text, begin, end)),
-        _ => anyhow::bail!(
-            "docs/{document} has no section {name:?}: put {begins} and {ends} into it"
-        ),
+        _ => anyhow::bail!("docs/{document} has no section {name:?}; add {begins} and {ends}"),
     }
 }

@@ -1,11 +1,11 @@
-//! What cargo-fuzz runs: each target is a function from any bytes, which panics where a claim is false.
+//! The targets of cargo-fuzz: each is a function of any bytes, which panics if a claim is false.
 //!
-//! It stands here and not in `fuzz/`, so that `tests/fuzz_corpus.rs` replays with the stable compiler whatever was found.
+//! They are here and not in `tests/fuzz/`, so that `tests/fuzz_corpus.rs` runs them with the stable compiler on all inputs.
 //!
-//! A story is read from bytes by hand, each step from eight of its own: every byte string is a story, one byte that changes
-//! changes one thing, and bytes that are put in or taken out do so to one step. The `arbitrary` crate would not give that. It
-//! wants to be derived by the types of the core, which depend on nothing; and what a committed byte means would be up to its
-//! version and to the order of our fields.
+//! Scripts are decoded without a library, each step from eight bytes: every byte string is a script, a change of one byte changes
+//! one thing, and inserted or removed bytes affect one step. The `arbitrary` crate does not give that. The types of the core,
+//! which has no dependencies, would have to derive its trait; and the meaning of a committed byte would depend on its version and
+//! on the order of our fields.
 
 pub mod corpus;
 

@@ -1,4 +1,4 @@
-//! The long commands: `cargo run --release -p livebus-verify -- --help`.
+//! The commands for long runs: `cargo run --release -p livebus-verify -- --help`.
 
 mod simulate;
 
@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use livebus_verify::fuzzing::corpus;
 use livebus_verify::{differential, explore, voltha};
 
-/// Proves the core of livebus.
+/// Verifies the core of livebus.
 #[derive(Debug, Parser)]
 #[command(name = "livebus-verify", disable_help_subcommand = true)]
 struct Args {
@@ -20,13 +20,13 @@ enum Command {
     /// Packs the inputs of a fuzz target into one file, or unpacks them.
     #[cfg(feature = "recordings")]
     Corpus(corpus::Args),
-    /// Compares the core with a second implementation on random stories.
+    /// Compares the core with the reference model on random scripts.
     Differential(differential::Options),
-    /// Explores every state of small universes, by stateright and by our own search.
+    /// Explores every state of small model configurations, by stateright and by our own search.
     Explore(explore::Args),
-    /// A whole world in virtual time: everything goes wrong, then all must come right.
+    /// Simulates services and a cluster with faults in virtual time; then every service must recover.
     Simulate(simulate::Args),
-    /// Compares the preset `as_in_voltha` with a transcription of the original's loop.
+    /// Compares the preset `as_in_voltha` with a transcription of the loop of the original.
     Voltha(voltha::Args),
 }
 

@@ -1,4 +1,4 @@
-//! Each claim has a machine, and the documentation says which: the table of claims is made from what there is.
+//! Checks that each claim has a checker. The table of claims in the documentation is made from the claims and tests in the code.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use livebus_verify::explore::always_leads_to;
 use livebus_verify::figures::compare_or_write;
-use livebus_verify::watch::Claim;
+use livebus_verify::invariants::Claim;
 
-/// The nine rules of the crate's documentation, and which of them types or compilers keep.
+/// The nine rules of the crate's documentation, and which of them the compiler or clippy checks.
 const RULES: [(&str, &str, &str); 9] = [
     (
         "rule 1",
@@ -23,7 +23,7 @@ const RULES: [(&str, &str, &str); 9] = [
     ),
     (
         "rule 3",
-        "Each operation is answered once, by its name; any other answer is stale.",
+        "Each operation is answered once, by its id; any other answer is stale.",
         "",
     ),
     (
@@ -33,17 +33,17 @@ const RULES: [(&str, &str, &str); 9] = [
     ),
     (
         "rule 5",
-        "Deadlines count from now; settings that make no sense are refused.",
+        "Deadlines count from now; invalid settings are rejected.",
         "",
     ),
     (
         "rule 6",
-        "Time does not go back; a jump of days is no burst.",
+        "Time does not go back; a jump of days causes no burst.",
         "",
     ),
     (
         "rule 7",
-        "No transition has a wildcard arm, and nothing fails.",
+        "No transition has a wildcard arm, and no call fails.",
         "clippy (`wildcard_enum_match_arm`, warnings are errors)",
     ),
     (
@@ -54,15 +54,15 @@ const RULES: [(&str, &str, &str); 9] = [
     ("rule 9", "Same inputs, same outputs.", ""),
 ];
 
-/// Safety that is not the core's to keep.
+/// Safety claims that are not about the core.
 const ELSEWHERE: [(&str, &str, &str); 1] = [(
     "S14",
-    "All faces agree.",
-    "not the core's: `tests/runners/probes.rs`; gRPC is not there yet",
+    "All endpoints agree.",
+    "not in the core: `tests/runners/probes.rs`; there is no gRPC endpoint yet",
 )];
 
 fn rust_files(folder: &Path, to: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a room can be listed") {
+    for entry in fs::read_dir(folder).expect("a folder can be listed") {
         let path = entry.expect("an entry can be read").path();
         if path.is_dir() {
             rust_files(&path, to);
@@ -72,16 +72,16 @@ fn rust_files(folder: &Path, to: &mut Vec<PathBuf>) {
     }
 }
 
-/// The tests of the core whose names begin with the number of a claim, such as `s10_`.
+/// Returns the tests of the core whose names begin with the number of a claim, such as `s10_`.
 fn tests_by_number() -> BTreeMap<String, Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = Vec::new();
-    for room in ["core/tests/properties", "core/src", "tests/verify/tests"] {
-        rust_files(&root.join(room), &mut files);
+    for folder in ["core/tests/properties", "core/src", "tests/verify/tests"] {
+        rust_files(&root.join(folder), &mut files);
     }
     let mut tests = BTreeMap::<String, Vec<String>>::new();
     for file in files {
-        let text = fs::read_to_string(&file).expect("a source is text");
+        let text = fs::read_to_string(&file).expect("a source file is UTF-8");
         let names = text.lines().filter_map(|line| {
             let rest = line.trim_start().strip_prefix("fn ")?;
             rest.split(['(', '<']).next()
@@ -98,7 +98,7 @@ fn tests_by_number() -> BTreeMap<String, Vec<String>> {
     tests
 }
 
-/// `S10` of `s10_a_stale_answer`, `rule 3` of `rule_3_ids_count_up`.
+/// Returns `S10` of `s10_a_stale_answer`, `rule 3` of `rule_3_ids_count_up`.
 fn number_of(name: &str) -> Option<String> {
     let (kind, rest) = match name.strip_prefix("rule_") {
         Some(rest) => ("rule ", rest),
@@ -113,41 +113,41 @@ fn number_of(name: &str) -> Option<String> {
     is_number.then(|| format!("{kind}{digits}"))
 }
 
-/// A row for each claim: its number, its sentence, and its machines.
+/// Returns a row for each claim: its number, its sentence, and its checkers.
 fn rows() -> Vec<(String, String, Vec<String>)> {
     let mut rows: Vec<(String, String, Vec<String>)> = Vec::new();
-    let mut add = |number: &str, sentence: &str, machine: &str| {
-        let place = rows
+    let mut add = |number: &str, sentence: &str, checker: &str| {
+        let index = rows
             .iter()
             .position(|row| row.0 == number)
             .unwrap_or_else(|| {
                 rows.push((number.to_owned(), sentence.to_owned(), Vec::new()));
                 rows.len() - 1
             });
-        if !machine.is_empty() {
-            rows[place].2.push(machine.to_owned());
+        if !checker.is_empty() {
+            rows[index].2.push(checker.to_owned());
         }
     };
     for claim in Claim::ALL {
-        // Two are asked of a state, not of a step.
-        let of_a_state = [Claim::TimeStandsStill, Claim::TimePassesFirst].contains(claim);
-        let machine = if of_a_state {
-            "every state that there is (`explore`)"
+        // Two are checked on a state, not on a step.
+        let of_a_state = [Claim::EarlyCallDoesNothing, Claim::TimePassesFirst].contains(claim);
+        let checker = if of_a_state {
+            "the check of each state (`explore`)"
         } else {
-            "the watch (`explore`, `simulate`)"
+            "the invariant checker (`explore`, `simulate`)"
         };
-        add(claim.number(), claim.sentence(), machine);
+        add(claim.number(), claim.sentence(), checker);
     }
     for (number, sentence) in always_leads_to::CLAIMS {
-        add(number, sentence, "cycles and longest ways (`explore`)");
+        add(number, sentence, "cycles and longest paths (`explore`)");
     }
     add(
         "V7",
-        "Every event comes in every phase, and every action comes out.",
-        "`explore`; the stories of `tests/scenarios/`",
+        "Every event comes in every phase, and every action is returned.",
+        "`explore`; the scenarios of `tests/scenarios/`",
     );
-    for (number, sentence, machine) in RULES.iter().chain(&ELSEWHERE) {
-        add(number, sentence, machine);
+    for (number, sentence, checker) in RULES.iter().chain(&ELSEWHERE) {
+        add(number, sentence, checker);
     }
     for (number, names) in tests_by_number() {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -169,7 +169,7 @@ fn rank(number: &str) -> (usize, u32, String) {
 }
 
 #[test]
-fn every_claim_has_a_machine_and_stands_in_the_documentation() {
+fn every_claim_has_a_checker_and_is_in_the_documentation() {
     let mut rows = rows();
     rows.sort_by_key(|row| rank(&row.0));
     let numbers: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
@@ -183,10 +183,10 @@ fn every_claim_has_a_machine_and_stands_in_the_documentation() {
         assert!(numbers.contains(&number.as_str()), "no row for {number}");
     }
     let mut table = String::from("| | claim | what fails when it is false |\n|---|---|---|\n");
-    for (number, sentence, machines) in &rows {
-        assert!(!machines.is_empty(), "nothing proves {number}");
-        assert!(!sentence.is_empty(), "nobody says what {number} is");
-        let _infallible = writeln!(table, "| {number} | {sentence} | {} |", machines.join("; "));
+    for (number, sentence, checkers) in &rows {
+        assert!(!checkers.is_empty(), "no checker for {number}");
+        assert!(!sentence.is_empty(), "no sentence for {number}");
+        let _infallible = writeln!(table, "| {number} | {sentence} | {} |", checkers.join("; "));
     }
     compare_or_write("verification.md", "claims", &table)
         .unwrap_or_else(|error| panic!("{error:#}"));

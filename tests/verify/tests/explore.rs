@@ -1,4 +1,4 @@
-//! Every state of the small universes, on every change: two searches, every claim, the bounds, and the picture.
+//! Explores every state of the small model configurations: two searches, every claim, the bounds, and the diagram.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -8,47 +8,50 @@ use livebus_verify::explore::always_leads_to::{V2, V5};
 use livebus_verify::explore::diagram::{EVENTS, diagram, table};
 use livebus_verify::explore::explorer::ACTIONS;
 use livebus_verify::explore::report::{Found, HEAD, find};
-use livebus_verify::explore::{Universe, checker, everything, universes};
+use livebus_verify::explore::{
+    ModelConfiguration, everything, small_configurations, stateright_search,
+};
 use livebus_verify::figures::compare_or_write;
 
-fn found(universe: Universe) -> Found {
-    find(universe).unwrap_or_else(|broken| panic!("{broken}"))
+fn found(configuration: ModelConfiguration) -> Found {
+    find(configuration).unwrap_or_else(|broken| panic!("{broken}"))
 }
 
-static SMALL: LazyLock<Vec<Found>> = LazyLock::new(|| universes().into_iter().map(found).collect());
+static SMALL: LazyLock<Vec<Found>> =
+    LazyLock::new(|| small_configurations().into_iter().map(found).collect());
 
 fn named(name: &str) -> &'static Found {
     SMALL
         .iter()
-        .find(|it| it.universe.name == name)
-        .expect("it is one of them")
+        .find(|it| it.configuration.name == name)
+        .expect("there is a configuration of this name")
 }
 
-fn has_as_many_states_as_pinned_and_in_stateright(found: &Found) {
-    let (name, states) = (found.universe.name, found.explored.states.len());
-    let other = checker::check(&found.universe, 1);
-    assert_eq!(other, Ok(states), "universe {name:?}, in stateright");
+fn assert_states_as_pinned_and_in_stateright(found: &Found) {
+    let (name, states) = (found.configuration.name, found.explored.states.len());
+    let other = stateright_search::check(&found.configuration, 1);
+    assert_eq!(other, Ok(states), "configuration {name:?}, in stateright");
     assert_eq!(
-        found.universe.states, states,
-        "universe {name:?}: where this is meant, pin the new number in universes.rs"
+        found.configuration.states, states,
+        "configuration {name:?}: if this is intended, pin the new number in configurations.rs"
     );
 }
 
 #[test]
-fn no_claim_is_false_in_any_small_universe_and_the_searches_agree() {
+fn no_claim_is_false_in_small_configurations_and_both_searches_agree() {
     for found in SMALL.iter() {
-        has_as_many_states_as_pinned_and_in_stateright(found);
+        assert_states_as_pinned_and_in_stateright(found);
     }
 }
 
-/// More than a million states. stateright's search and our own run side by side.
+/// More than a million states. stateright's search and our own run in parallel.
 #[test]
-fn no_claim_is_false_where_everything_happens_and_the_searches_agree() {
-    let other = thread::spawn(|| checker::check(&everything(), 1));
+fn no_claim_is_false_when_everything_may_happen_and_both_searches_agree() {
+    let other = thread::spawn(|| stateright_search::check(&everything(), 1));
     let found = found(everything());
     let states = found.explored.states.len();
     assert!(states >= 1_000_000, "only {states}");
-    assert_eq!(found.universe.states, states);
+    assert_eq!(found.configuration.states, states);
     assert_eq!(other.join().expect("it returns"), Ok(states));
     compare_or_write(
         "verification.md",
@@ -58,52 +61,59 @@ fn no_claim_is_false_where_everything_happens_and_the_searches_agree() {
     .unwrap_or_else(|error| panic!("{error:#}"));
 }
 
-/// The bus cannot be used from one tick on, and Running ends so many ticks later.
+/// From the first tick with an unusable bus to the end of Running.
 #[test]
-fn the_longest_detection_is_the_detection_bound() {
+fn maximum_detection_time_is_the_detection_bound() {
     for found in SMALL.iter() {
-        let universe = &found.universe;
-        let bound = universe.bound(universe.has_leaderless());
-        let longest = found.explored.detected_after.expect("it happens");
-        if universe.has_leaderless() {
-            // An answer comes a tick before its deadline at the latest; the bound is for one that comes just before.
-            assert_eq!(longest, bound - 1, "universe {:?}", universe.name);
+        let configuration = &found.configuration;
+        let bound = configuration.bound(configuration.has_leaderless());
+        let maximum = found
+            .explored
+            .detected_after
+            .expect("Running ends in some path");
+        if configuration.has_leaderless() {
+            // The latest answer comes a tick before its deadline; the bound allows for one that comes just before it.
+            assert_eq!(maximum, bound - 1, "configuration {:?}", configuration.name);
         } else {
-            assert_eq!(longest, bound, "universe {:?}", universe.name);
+            assert_eq!(maximum, bound, "configuration {:?}", configuration.name);
         }
     }
-    let (longest, bound) = named("traffic").outcome.longest[V2];
-    assert_eq!((longest, bound), (8, 8), "V2 says the same");
+    let (maximum, bound) = named("traffic").outcome.maximum[V2];
+    assert_eq!((maximum, bound), (8, 8), "V2 says the same");
 }
 
-/// A bound that is found everywhere would prove little if answers that are under way did not make it longer.
+/// Shows that the measured detection time is not the bound by accident: an answer in flight makes it longer.
 #[test]
-fn an_answer_that_is_under_way_when_the_bus_goes_delays_the_detection_by_as_long() {
+fn answer_in_flight_when_the_bus_fails_delays_detection_by_its_flight() {
     let flight = named("flight");
-    let bound = flight.universe.config.detection_bound();
-    let longest = flight.explored.detected_after;
-    assert_eq!(longest, Some(flight.universe.ticks(bound) + 1));
+    let bound = flight.configuration.config.detection_bound();
+    let maximum = flight.explored.detected_after;
+    assert_eq!(maximum, Some(flight.configuration.ticks(bound) + 1));
 }
 
 #[test]
-fn the_longest_shutdown_is_the_shutdown_bound() {
+fn maximum_shutdown_time_is_the_shutdown_bound() {
     let mut seen = 0;
     for found in SMALL.iter() {
-        if let Some((longest, bound)) = found.outcome.longest.get(V5) {
-            assert_eq!(longest, bound, "universe {:?}", found.universe.name);
+        if let Some((maximum, bound)) = found.outcome.maximum.get(V5) {
+            assert_eq!(
+                maximum, bound,
+                "configuration {:?}",
+                found.configuration.name
+            );
             seen += 1;
         }
     }
-    assert!(seen >= 5, "only {seen} universes have a shutdown");
+    assert!(seen >= 5, "only {seen} configurations have a shutdown");
 }
 
-/// V7. Answers to nothing and the loss of a client that is not there are told in every state besides.
+/// V7. Stale answers, and the loss of a client that does not exist, are also inputs in every state.
 #[test]
-fn every_event_comes_in_every_phase_and_every_action_comes_out() {
+fn every_event_comes_in_every_phase_and_every_action_is_returned() {
     for phase in Phase::ALL {
         for event in EVENTS {
             let stale = event.contains("answered") || event == "client lost";
-            // Nothing is due at the end.
+            // Nothing is due in Stopped.
             let cannot_be = phase == Phase::Stopped && event == "time passes";
             let comes = SMALL
                 .iter()
@@ -118,18 +128,22 @@ fn every_event_comes_in_every_phase_and_every_action_comes_out() {
         let comes = SMALL
             .iter()
             .any(|found| found.explored.actions.contains_key(name));
-        assert!(comes, "{name} never comes out");
+        assert!(comes, "{name} is never returned");
     }
 }
 
 #[test]
-fn what_was_found_stands_in_the_documentation() {
+fn documentation_contains_the_results() {
     let rows: String = SMALL.iter().map(Found::row).collect();
-    compare_or_write("verification.md", "universes", &format!("{HEAD}{rows}"))
-        .unwrap_or_else(|error| panic!("{error:#}"));
+    compare_or_write(
+        "verification.md",
+        "small configurations",
+        &format!("{HEAD}{rows}"),
+    )
+    .unwrap_or_else(|error| panic!("{error:#}"));
     let explored = || SMALL.iter().map(|found| &found.explored);
-    let picture = format!("```mermaid\n{}```\n", diagram(explored()));
-    compare_or_write("states.md", "diagram", &picture).unwrap_or_else(|error| panic!("{error:#}"));
+    let mermaid = format!("```mermaid\n{}```\n", diagram(explored()));
+    compare_or_write("states.md", "diagram", &mermaid).unwrap_or_else(|error| panic!("{error:#}"));
     compare_or_write("states.md", "table", &table(explored()))
         .unwrap_or_else(|error| panic!("{error:#}"));
 }

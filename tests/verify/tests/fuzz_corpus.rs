@@ -6,6 +6,7 @@ use std::fs;
 use std::panic;
 
 use livebus_core::{Action, Phase, Supervisor};
+use livebus_recording::{Outcome, Replay};
 use livebus_verify::explore::explorer::action_name;
 use livebus_verify::fuzzing;
 use livebus_verify::fuzzing::corpus::{Pack, Target, read};
@@ -77,22 +78,48 @@ fn lines_passes_on_its_pack_and_regressions() {
     replay_all(Target::Lines);
 }
 
-/// When a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
+/// If a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
 #[test]
 fn events_pack_reaches_every_phase_action_and_cause() {
     let mut phases = BTreeSet::new();
     let mut actions = BTreeSet::new();
     let mut causes = BTreeSet::new();
-    let mut watch = |supervisor: &Supervisor, came: &[Action]| {
+    let mut observe = |supervisor: &Supervisor, new: &[Action]| {
         phases.insert(supervisor.phase().name());
         causes.insert(supervisor.report().cause.name());
-        actions.extend(came.iter().map(action_name));
+        actions.extend(new.iter().map(action_name));
     };
     for (_, input) in pack(Target::Events).inputs() {
-        fuzzing::events_observed(input, &mut watch);
+        fuzzing::events_observed(input, &mut observe);
     }
     assert_eq!(phases.len(), Phase::ALL.len(), "{phases:?}");
     assert_eq!(actions.len(), 8, "{actions:?}");
-    // All but Unreported and Reported, which no supervisor says, and Configured, which lasts for no call.
+    // All except Unreported and Reported, which no supervisor reports, and Configured, which is replaced within the same call.
     assert_eq!(causes.len(), 10, "{causes:?}");
+}
+
+/// If a word of the format changes, the inputs are refused at that word: they still pass, but test nothing after it.
+#[test]
+fn recording_pack_and_regressions_are_recordings_of_every_outcome() {
+    let (mut same, mut different, mut damaged, mut refused) = (0, 0, 0, 0);
+    for (_, input) in pack(Target::Recording).inputs() {
+        match Replay::new(input).map(|replay| replay.run(|_, _| {})) {
+            Ok(Ok(Outcome::Same(_))) => same += 1,
+            Ok(Ok(Outcome::Different(_))) => different += 1,
+            Ok(Err(_)) => damaged += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    for (outcome, count) in [
+        ("same", same),
+        ("different", different),
+        ("damaged", damaged),
+        ("refused", refused),
+    ] {
+        assert!(count >= 30, "{outcome}: {count} inputs, fewer than 30");
+    }
+    for (name, input) in regressions(Target::Recording) {
+        let replay = Replay::new(&*input);
+        assert!(replay.is_ok(), "regression {name} is not a recording");
+    }
 }

@@ -1,4 +1,4 @@
-//! Whole worlds in virtual time. When a seed fails, the failure says how to play it again.
+//! Simulates supervisors with their environment. The message of a failure has the command that repeats its seed.
 
 use std::thread;
 
@@ -7,35 +7,35 @@ use livebus_verify::simulation::{
     ACTIONS, EVENTS, EVENTS_PER_SEED, Seeds, Situation, simulate, simulate_many,
 };
 
-/// As many seeds as have a hundred million events.
+/// The number of seeds that it takes for a hundred million events.
 const SEEDS: u64 = 9_700;
 
 #[test]
-fn nothing_breaks_a_claim_and_all_comes_right_in_a_hundred_million_events() {
+fn hundred_million_events_break_no_claim_and_every_service_recovers() {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let played = simulate_many(0, Seeds::Count(SEEDS), threads, &|_| {});
-    let seen = played.unwrap_or_else(|failure| panic!("{failure}"));
-    println!("{seen}");
-    assert!(seen.events >= 100_000_000, "{} events", seen.events);
-    assert_eq!(seen.seeds, SEEDS);
+    let result = simulate_many(0, Seeds::Count(SEEDS), threads, &|_| {});
+    let found = result.unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{found}");
+    assert!(found.events >= 100_000_000, "{} events", found.events);
+    assert_eq!(found.seeds, SEEDS);
 
-    let kinds = seen.kinds();
+    let kinds = found.kinds();
     for (name, count) in EVENTS
         .iter()
         .zip(kinds)
-        .chain(ACTIONS.iter().zip(seen.actions))
+        .chain(ACTIONS.iter().zip(found.actions))
     {
         assert!(count > 100_000, "{name}: {count}");
     }
-    for (status, count) in Status::ALL.iter().zip(seen.statuses) {
+    for (status, count) in Status::ALL.iter().zip(found.statuses) {
         // The first two are over before the first event.
         let early = matches!(status, Status::Unknown | Status::Preparing);
         assert!(early || count > 100_000, "{status}: {count}");
     }
-    for (phase, row) in Phase::ALL.iter().zip(seen.pairs) {
+    for (phase, row) in Phase::ALL.iter().zip(found.pairs) {
         assert!(row.iter().sum::<u64>() > 5_000, "{phase}: {row:?}");
         if *phase == Phase::Stopped {
-            // The runner ends with the step that stops it; only what it had read already is told.
+            // The runner ends with the step that stops the supervisor; only events that it had already read come after that.
             continue;
         }
         for (event, count) in EVENTS.iter().zip(row) {
@@ -45,52 +45,52 @@ fn nothing_breaks_a_claim_and_all_comes_right_in_a_hundred_million_events() {
     for situation in Situation::ALL {
         let once_a_seed = [
             Situation::Converged,
-            Situation::Detected,
+            Situation::OutageDetected,
             Situation::Stopped,
         ];
-        let least = if once_a_seed.contains(situation) {
+        let min = if once_a_seed.contains(situation) {
             SEEDS
         } else if *situation == Situation::StayedFailed {
             20
         } else {
             10_000
         };
-        let (name, count) = (situation.name(), seen.count(*situation));
-        assert!(count >= least, "{name}: {count}");
+        let (name, count) = (situation.name(), found.count(*situation));
+        assert!(count >= min, "{name}: {count}");
     }
 
-    // The bounds are met, and they are not wide: something came near each.
-    for (name, against) in [
-        ("detection", seen.detection),
-        ("death", seen.death),
-        ("shutdown", seen.shutdown),
+    // Every bound holds, and none is loose: some duration came near each.
+    for (name, shares) in [
+        ("detection", found.detection),
+        ("outage", found.outage),
+        ("shutdown", found.shutdown),
     ] {
-        assert!(against.count >= SEEDS, "{name} {against}");
-        assert!((900..=1000).contains(&against.most), "{name} {against}");
+        assert!(shares.count >= SEEDS, "{name} {shares}");
+        assert!((900..=1000).contains(&shares.max), "{name} {shares}");
     }
     assert!(
-        (400..=1000).contains(&seen.recovery.most),
+        (400..=1000).contains(&found.recovery.max),
         "{}",
-        seen.recovery
+        found.recovery
     );
 }
 
 #[test]
-fn the_same_seed_gives_the_same_world() {
+fn same_seed_gives_the_same_summary() {
     for seed in [1, 2, 3, 1 << 40, u64::MAX] {
-        let play = || simulate(seed, EVENTS_PER_SEED).unwrap_or_else(|failure| panic!("{failure}"));
-        assert_eq!(play(), play());
+        let run = || simulate(seed, EVENTS_PER_SEED).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(run(), run());
         let other =
             simulate(seed ^ 0x100, EVENTS_PER_SEED).unwrap_or_else(|failure| panic!("{failure}"));
-        assert_ne!(play().digest, other.digest);
+        assert_ne!(run().digest, other.digest);
     }
 }
 
 #[test]
-fn the_threads_do_not_change_what_is_seen() {
-    let play = |threads| {
-        let played = simulate_many(1_000_000, Seeds::Count(20), threads, &|_| {});
-        played.unwrap_or_else(|failure| panic!("{failure}"))
+fn number_of_threads_does_not_change_the_summary() {
+    let run = |threads| {
+        let result = simulate_many(1_000_000, Seeds::Count(20), threads, &|_| {});
+        result.unwrap_or_else(|failure| panic!("{failure}"))
     };
-    assert_eq!(play(1), play(2));
+    assert_eq!(run(1), run(2));
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use livebus_core::{Action, Config, Event, FailureClass, Settings, Supervisor};
-use livebus_recording::{Content, Epoch, Header, Line, Reader, Standing};
+use livebus_recording::{Content, Epoch, Header, Line, Reader, StartState};
 use livebus_runner::{Entry, ObservedSupervisor, Observer};
 
 /// What a bus does to a liveness message.
@@ -34,7 +34,7 @@ pub(super) fn record(
         service: service.to_owned(),
         began_unix_ms: 1_760_000_000_000,
         config: config.clone(),
-        standing: None,
+        start_state: None,
     };
     let memory = Memory::begin(&header, Epoch::new(began));
     let supervisor = Supervisor::new(config, began);
@@ -93,7 +93,7 @@ pub(super) fn second_half(text: &[u8]) -> Vec<u8> {
         newest = newest.max(*at);
     }
     let header = Header {
-        standing: Some(Standing {
+        start_state: Some(StartState {
             ns: epoch.nanos(newest),
             state: supervisor.snapshot(epoch.began()),
         }),

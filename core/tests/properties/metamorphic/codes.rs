@@ -1,40 +1,40 @@
-//! The numbers that a client library gives its failures: for people to look up, and for nothing else.
+//! The codes that a client library gives its failures: for people to look up, without effect.
 
 use livebus_core::{Action, Cause, Failure, Report, Supervisor};
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::retelling::{drained, tell, without_code};
+use crate::config_for;
+use crate::replay::{deliver, drained, without_code};
 use crate::script::{Script, any_script};
-use crate::world::{Input, ORIGIN, World};
+use crate::simulation::{Input, ORIGIN, Simulation};
 
-/// A failure's code decides nothing.
+/// The code of a failure has no effect.
 ///
-/// Exactly: a story with every code left out has the same actions with their codes left out, call by call, and the same
-/// deadlines, phases and numbers of stale answers.
-fn codes_decide_nothing(script: &Script) -> Result<(), TestCaseError> {
+/// Exactly: a run without any code has the same actions without their codes, call by call, and the same deadlines, phases
+/// and numbers of stale answers.
+fn codes_have_no_effect(script: &Script) -> Result<(), TestCaseError> {
     let mut with = Supervisor::new(script.config.clone(), *ORIGIN);
     let mut without = with.clone();
-    for entry in &World::run(script).log[1..] {
-        tell(&mut with, entry.told, entry.input);
+    for entry in &Simulation::run(script).log[1..] {
+        deliver(&mut with, entry.called_at, entry.input);
         let input = match entry.input {
             Input::Created | Input::Timeout => entry.input,
             Input::Event(event) => Input::Event(without_code(event)),
         };
-        tell(&mut without, entry.told, input);
+        deliver(&mut without, entry.called_at, input);
         let expected: Vec<Action> = drained(&mut with).into_iter().map(bare).collect();
         prop_assert_eq!(drained(&mut without), expected);
         prop_assert_eq!(without.poll_timeout(), with.poll_timeout());
         prop_assert_eq!(without.phase(), with.phase());
         prop_assert_eq!(without.stale_answers(), with.stale_answers());
-        prop_assert_eq!(*without.report(), bare_report(*with.report()));
+        prop_assert_eq!(*without.report(), report_without_code(*with.report()));
     }
     Ok(())
 }
 
 fn bare(action: Action) -> Action {
     match action {
-        Action::SetStatus(report) => Action::SetStatus(bare_report(report)),
+        Action::SetStatus(report) => Action::SetStatus(report_without_code(report)),
         Action::Start { .. }
         | Action::SendLiveness { .. }
         | Action::RegisterHandler { .. }
@@ -45,7 +45,7 @@ fn bare(action: Action) -> Action {
     }
 }
 
-fn bare_report(report: Report) -> Report {
+fn report_without_code(report: Report) -> Report {
     let bare = |failure: Failure| Failure::new(failure.class);
     Report {
         cause: match report.cause {
@@ -62,7 +62,7 @@ fn bare_report(report: Report) -> Report {
             | Cause::ShutDown
             | Cause::ForcedStop
             | Cause::Reported => report.cause,
-            _ => unreachable!("a cause that this relation does not know: {}", report.cause),
+            _ => unreachable!("a cause unknown to this relation: {}", report.cause),
         },
         warning: report.warning.map(bare),
         ..report
@@ -70,10 +70,10 @@ fn bare_report(report: Report) -> Report {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn any_code_or_none_is_the_same_story(script in any_script()) {
-        codes_decide_nothing(&script)?;
+    fn failure_codes_have_no_effect(script in any_script()) {
+        codes_have_no_effect(&script)?;
     }
 }

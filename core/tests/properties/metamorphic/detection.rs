@@ -1,13 +1,13 @@
-//! Shorter settings never detect later, and when they do after all.
+//! Shorter settings never detect later, and the exception.
 //!
-//! | shorter | from | then | never later |
+//! | shorter | from | then | never later with |
 //! |---|---|---|---|
-//! | `live_interval`, `liveness_timeout`, `recheck_delay`, fewer `failures_to_not_ready` | a proof in the quiet | silence | whatever the timers do |
-//! | `suspicion_timeout`, `suspicion_spacing` | a proof in the quiet | one suspicion before the next message, then silence | whatever the timers do |
-//! | `partial_tolerance` | a proof in the quiet | `NoLeader` to every message | whatever the timers do |
+//! | `live_interval`, `liveness_timeout`, `recheck_delay`, fewer `failures_to_not_ready` | a proof while idle | silence | any timers |
+//! | `suspicion_timeout`, `suspicion_spacing` | a proof while idle | one suspicion before the next message, then silence | any timers |
+//! | `partial_tolerance` | a proof while idle | `NoLeader` to every message | any timers |
 //!
-//! Nothing of the kind is true of a story with answers or evidence in it: a shorter interval asks at another instant, and what it
-//! is answered may be better news. Nor of a suspicion that finds a question under way; the last test has the story.
+//! This is not true of runs with answers or evidence: with a shorter interval a liveness message is sent at another instant,
+//! and its answer may be a success. Nor is it true of a suspicion during a liveness check; the last test has the example.
 
 use std::time::{Duration, Instant};
 
@@ -15,78 +15,78 @@ use livebus_core::{Config, Event, Failure, FailureClass, Settings, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::kept_in;
-use crate::script::{Script, human_script, thousandths};
-use crate::world::World;
+use crate::config_for;
+use crate::script::{Script, realistic_script, thousandths};
+use crate::simulation::Simulation;
 
-/// What follows the proof.
+/// The inputs after the proof.
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Silence,
-    /// One suspicion so long after the proof, then silence.
+    /// One suspicion this long after the proof, then silence.
     Suspicion(Duration),
-    /// Every liveness message is answered at once: the leaders are missing.
+    /// Every liveness message is answered at once with `NoLeader`.
     MissingLeaders,
 }
 
-/// When the supervisor is called besides.
+/// When the timers of the supervisor fire.
 #[derive(Debug, Clone, Copy)]
 enum Timers<'a> {
     /// At each deadline exactly.
     Ideal,
-    /// At these instants only, however late that is.
+    /// At these instants only, however late they are.
     Late(&'a [Instant]),
 }
 
-/// A bus that works from the first instant on: Running, and the first proof that made it so has just come. What is varied
-/// here has no part in it, so it is at the same instant for all.
-fn proved(config: &Config) -> World {
-    let mut world = World::new(config);
-    world.answer_all();
-    while world.status() != Status::Running {
-        assert!(world.wait());
-        world.answer_all();
+/// Runs with a bus that works from the first instant on, until Running: the proof has just come. The settings that are varied
+/// here have no effect until then, so this is at the same instant for all.
+fn proved(config: &Config) -> Simulation {
+    let mut sim = Simulation::new(config);
+    sim.answer_all();
+    while sim.status() != Status::Running {
+        assert!(sim.fire_timer());
+        sim.answer_all();
     }
-    assert_eq!(world.report().evidence, Some(world.clock));
-    world
+    assert_eq!(sim.report().evidence, Some(sim.clock));
+    sim
 }
 
-/// When it is not Running any more.
+/// Returns the instant at which Running ends.
 fn detected(config: &Config, then: Then, timers: Timers<'_>) -> Instant {
-    let mut world = proved(config);
-    let mut untold = match then {
-        Then::Suspicion(after) => Some(world.clock + after),
+    let mut sim = proved(config);
+    let mut undelivered = match then {
+        Then::Suspicion(after) => Some(sim.clock + after),
         Then::Silence | Then::MissingLeaders => None,
     };
-    while world.status() == Status::Running {
+    while sim.status() == Status::Running {
         let wake = match timers {
-            Timers::Ideal => world.supervisor.poll_timeout(),
-            Timers::Late(instants) => instants.iter().find(|at| **at > world.clock).copied(),
+            Timers::Ideal => sim.supervisor.poll_timeout(),
+            Timers::Late(instants) => instants.iter().find(|at| **at > sim.clock).copied(),
         };
-        let wake = wake.expect("Running is not forever");
-        if let Some(at) = untold.take_if(|at| *at <= wake) {
+        let wake = wake.expect("Running ends at its lease");
+        if let Some(at) = undelivered.take_if(|at| *at <= wake) {
             let hint = Failure::new(FailureClass::Unreachable);
-            world.tell_and_drain(at, Some(Event::Suspicion(hint)));
+            sim.deliver_and_drain(at, Some(Event::Suspicion(hint)));
         } else {
-            world.tell_and_drain(wake, None);
+            sim.deliver_and_drain(wake, None);
         }
         if let Then::MissingLeaders = then {
-            world.fail_liveness(Failure::new(FailureClass::NoLeader));
+            sim.fail_liveness(Failure::new(FailureClass::NoLeader));
         }
     }
-    world.clock
+    sim.clock
 }
 
-/// The same settings, but for one that is shorter.
+/// Returns the same configuration after a change that shortens settings.
 fn shorter(config: &Config, change: impl FnOnce(&mut Settings)) -> Config {
     let mut settings = config.settings().clone();
     change(&mut settings);
     Config::new(settings).expect("shorter is as valid as before")
 }
 
-/// From the same quiet proof at the same instant and with the same that follows, detection by `less` is not later than by
-/// `more`: with ideal timers, and with timers that fire at the same instants, however late, the last of them at the lease
-/// of `more` or after it.
+/// From a proof at the same instant while idle, and with the same inputs after it, detection with `less` is not later than
+/// with `more`: with ideal timers, and with timers that fire at the same instants, however late, the last of them at the
+/// lease of `more` or after it.
 fn never_later(
     more: &Config,
     less: &Config,
@@ -110,10 +110,11 @@ fn never_later(
     Ok(())
 }
 
-/// What is varied in silence. So many thousandths of the way from the shortest that is allowed to what it is.
+/// Shortens one of the settings that matter in silence, to this many thousandths of the way from the allowed minimum to its
+/// value.
 fn shorter_in_silence(config: &Config, which: u32, share: u32) -> Config {
-    let between = |shortest: Duration, longest: Duration| {
-        shortest.max(Duration::from_nanos(1)) + thousandths(longest.saturating_sub(shortest), share)
+    let between = |min: Duration, max: Duration| {
+        min.max(Duration::from_nanos(1)) + thousandths(max.saturating_sub(min), share)
     };
     let s = config.settings().clone();
     shorter(config, |settings| match which {
@@ -175,18 +176,18 @@ fn any_wakes() -> impl Strategy<Value = Vec<u32>> {
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn in_silence_shorter_settings_never_detect_later(
-        script in human_script(), which in 0_u32..4, share in 0_u32..=1_000, late in any_wakes(),
+    fn shorter_settings_never_detect_later_in_silence(
+        script in realistic_script(), which in 0_u32..4, share in 0_u32..=1_000, late in any_wakes(),
     ) {
         in_silence(&script, which, share, &late)?;
     }
 
     #[test]
-    fn after_a_suspicion_in_the_quiet_shorter_settings_never_detect_later(
-        script in human_script(),
+    fn shorter_settings_never_detect_later_after_a_suspicion_while_idle(
+        script in realistic_script(),
         shares in (0_u32..=1_000, 0_u32..=1_000),
         after in 0_u32..1_000,
         late in any_wakes(),
@@ -195,24 +196,24 @@ proptest! {
     }
 
     #[test]
-    fn with_missing_leaders_a_shorter_tolerance_never_detects_later(
-        script in human_script(), share in 0_u32..=1_000, late in any_wakes(),
+    fn shorter_tolerance_never_detects_missing_leaders_later(
+        script in realistic_script(), share in 0_u32..=1_000, late in any_wakes(),
     ) {
         while_leaders_are_missing(&script, share, &late)?;
     }
 }
 
-/// A shorter interval asks sooner, so bad news may find a question under way. It gets its chance before another one
-/// decides: twice `suspicion_timeout` instead of once.
+/// With a shorter interval the liveness check begins sooner, so a suspicion may come during it. The message in flight is
+/// awaited before another one decides: twice `suspicion_timeout` instead of once.
 #[test]
-fn a_suspicion_that_finds_a_question_under_way_is_decided_later_than_one_in_the_quiet() {
+fn suspicion_during_a_liveness_check_is_decided_later_than_while_idle() {
     let more = Config::new(Settings::default()).expect("valid");
     let less = shorter(&more, |settings| settings.live_interval /= 2);
     let after = Duration::from_secs(3);
     let suspicion = Then::Suspicion(after);
-    let took = [&more, &less]
+    let durations = [&more, &less]
         .map(|config| detected(config, suspicion, Timers::Ideal) - (proved(config).clock + after));
 
     let once = more.settings().suspicion_timeout;
-    assert_eq!(took, [once, once * 2]);
+    assert_eq!(durations, [once, once * 2]);
 }

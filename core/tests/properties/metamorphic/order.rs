@@ -1,23 +1,23 @@
-//! What happens at one instant, told in either order.
+//! Events of one instant, delivered in either order.
 //!
-//! Each of these pairs commutes, at any moment of any story that is drained, both told at the newest instant:
+//! Each of these pairs commutes, after any part of any script with everything polled, both delivered at the newest instant:
 //!
-//! | one | the other | in the end |
+//! | one | the other | result |
 //! |---|---|---|
 //! | an answer that is stale | any event | equal, with the same actions queued |
-//! | a registration's answer | a suspicion that only asks | the same form, the same actions |
+//! | a registration's answer | a suspicion, with `OnSuspicion::Check` | the same form, the same actions |
 //! | a registration's answer | another registration's answer | the same form; without jitter, if both fail |
 //! | a registration's answer | evidence | the same form |
-//! | a registration's answer | a liveness message's answer | the same form, but where Running showed in between, and but for a fatal client |
-//! | evidence | other evidence | the same form, while live or where one proof is enough; unless the older is so old that it has a liveness message go out at once |
-//! | evidence | a liveness message's good answer | the same form, while live |
+//! | a registration's answer | a liveness message's answer | the same form, unless Running was reported in between or the client is fatal |
+//! | evidence | other evidence | the same form, while live or where one proof is enough, unless the older is so old that a liveness message is sent at once |
+//! | evidence | a liveness message's successful answer | the same form, while live |
 //!
 //! "The same form" is equal [`canonical`](Supervisor::canonical) supervisors and the same report but for `since` and
-//! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first of two failures of
-//! one class, and that is the one that was told first.
+//! `evidence`: what was reported in between may differ. Codes are left out: a report keeps the code of the first delivered of
+//! two failures of one class.
 //!
-//! No other pair commutes, and none should: bad news and evidence refute each other by their order, a failure after
-//! which there is nothing to answer makes answers stale, and a shutdown ends everything.
+//! No other pair commutes, and none should: of a suspicion and evidence the later one counts, a failure that ends
+//! operations makes their answers stale, and a shutdown ends everything.
 
 use std::time::{Duration, Instant};
 
@@ -28,28 +28,28 @@ use livebus_core::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::config_for;
 use crate::coverage::samples;
-use crate::kept_in;
-use crate::retelling::drained;
+use crate::replay::drained;
 use crate::script::{Script, any_script};
-use crate::world::{Kind, ORIGIN, World, answer};
+use crate::simulation::{Kind, ORIGIN, Simulation, answer};
 
-use moment::{Moment, moment};
+use checkpoint::{Checkpoint, checkpoint};
 
-mod moment;
+mod checkpoint;
 
-/// Both orders of two events at a moment.
-fn both_orders(moment: &Moment, one: Event, other: Event) -> [Supervisor; 2] {
+/// Delivers two events at a checkpoint, in both orders.
+fn both_orders(checkpoint: &Checkpoint, one: Event, other: Event) -> [Supervisor; 2] {
     [[one, other], [other, one]].map(|events| {
-        let mut supervisor = moment.supervisor.clone();
+        let mut supervisor = checkpoint.supervisor.clone();
         for event in events {
-            supervisor.handle_event(moment.now, event);
+            supervisor.handle_event(checkpoint.now, event);
         }
         supervisor
     })
 }
 
-/// The same form; and what they did, for those who want to know more.
+/// Checks that both have the same form. Returns the actions of both.
 fn same_form(both: [Supervisor; 2]) -> Result<[Vec<Action>; 2], TestCaseError> {
     let [mut one, mut other] = both;
     let actions = [drained(&mut one), drained(&mut other)];
@@ -72,184 +72,213 @@ fn shown(supervisor: &Supervisor) -> Report {
     }
 }
 
-/// Whether the relation had something to say about a story.
-type Met = Result<bool, TestCaseError>;
+/// Whether the relation applied to a script.
+type Applies = Result<bool, TestCaseError>;
 
-/// An answer to what is over, or never was.
-fn a_stale_answer_commutes_with_anything(script: &Script, which: Index, what: &Drawn) -> Met {
-    let Some(moment) = moment(script, which, |_| true) else {
+/// An answer to an operation that is over, or that never began.
+fn a_stale_answer_commutes_with_anything(
+    script: &Script,
+    which: Index,
+    content: &Content,
+) -> Applies {
+    let Some(checkpoint) = checkpoint(script, which, |_| true) else {
         return Ok(false);
     };
     let unknown = OpId::from(LivenessId::from_number(1 << 40));
-    let stale = answer(*moment.done.last().unwrap_or(&unknown), what.result);
-    let newest = *moment.open.last().unwrap_or(&unknown);
-    let client = moment.done.iter().find_map(|id| match id {
+    let stale = answer(*checkpoint.done.last().unwrap_or(&unknown), content.result);
+    let newest = *checkpoint.open.last().unwrap_or(&unknown);
+    let client = checkpoint.done.iter().find_map(|id| match id {
         OpId::Client(client) => Some(*client),
         OpId::Liveness(_) | OpId::Registration(_) | OpId::Stop(_) => None,
     });
     let any = [
-        answer(newest, what.result),
+        answer(newest, content.result),
         Event::Live {
-            at: what.at(&moment),
+            at: content.at(&checkpoint),
         },
-        Event::Suspicion(what.failure),
+        Event::Suspicion(content.failure),
         Event::ClientLost {
             client: client.unwrap_or(ClientId::from_number(1 << 40)),
-            failure: what.failure,
+            failure: content.failure,
         },
         Event::Shutdown,
     ];
     for any in any {
-        let [one, other] = both_orders(&moment, stale, any);
+        let [one, other] = both_orders(&checkpoint, stale, any);
         prop_assert_eq!(one, other);
     }
     Ok(true)
 }
 
-fn a_registration_commutes_with_a_suspicion(script: &Script, which: Index, what: &Drawn) -> Met {
+fn a_registration_commutes_with_a_suspicion(
+    script: &Script,
+    which: Index,
+    content: &Content,
+) -> Applies {
     if script.config.settings().on_suspicion == OnSuspicion::NotReady {
         return Ok(false);
     }
-    let registers = |moment: &Moment| moment.registrations().next().is_some();
-    let Some(moment) = moment(script, which, registers) else {
+    let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
+    let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
-    let registered = answer(id, what.result);
-    let both = both_orders(&moment, registered, Event::Suspicion(what.failure));
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
+    let registered = answer(id, content.result);
+    let both = both_orders(&checkpoint, registered, Event::Suspicion(content.failure));
     let actions = same_form(both)?.map(|actions| {
-        let mut written: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
-        written.sort_unstable();
-        written
+        let mut formatted: Vec<String> = actions.iter().map(|it| format!("{it:?}")).collect();
+        formatted.sort_unstable();
+        formatted
     });
     prop_assert_eq!(&actions[0], &actions[1]);
     Ok(true)
 }
 
-fn registrations_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+fn registrations_commute(script: &Script, which: Index, content: &Content) -> Applies {
     let settings = script.config.settings();
-    let strays = settings.registration_backoff.jitter_percent > 0;
-    if strays && what.result.is_err() && what.other_result.is_err() {
+    let has_jitter = settings.registration_backoff.jitter_percent > 0;
+    if has_jitter && content.result.is_err() && content.other_result.is_err() {
         return Ok(false);
     }
-    let Some(moment) = moment(script, which, |moment| moment.registrations().count() > 1) else {
+    let Some(checkpoint) = checkpoint(script, which, |checkpoint| {
+        checkpoint.registrations().count() > 1
+    }) else {
         return Ok(false);
     };
-    let open: Vec<_> = moment.registrations().collect();
-    let one = answer(open[0], what.result);
-    let other = answer(open[1], what.other_result);
-    same_form(both_orders(&moment, one, other))?;
+    let open: Vec<_> = checkpoint.registrations().collect();
+    let one = answer(open[0], content.result);
+    let other = answer(open[1], content.other_result);
+    same_form(both_orders(&checkpoint, one, other))?;
     Ok(true)
 }
 
-fn a_registration_commutes_with_evidence(script: &Script, which: Index, what: &Drawn) -> Met {
-    let registers = |moment: &Moment| moment.registrations().next().is_some();
-    let Some(moment) = moment(script, which, registers) else {
+fn a_registration_commutes_with_evidence(
+    script: &Script,
+    which: Index,
+    content: &Content,
+) -> Applies {
+    let registers = |checkpoint: &Checkpoint| checkpoint.registrations().next().is_some();
+    let Some(checkpoint) = checkpoint(script, which, registers) else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
-    let at = what.at(&moment);
-    let registered = answer(id, what.result);
-    same_form(both_orders(&moment, registered, Event::Live { at }))?;
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
+    let at = content.at(&checkpoint);
+    let registered = answer(id, content.result);
+    same_form(both_orders(&checkpoint, registered, Event::Live { at }))?;
     Ok(true)
 }
 
 fn a_registration_commutes_with_a_liveness_answer(
     script: &Script,
     which: Index,
-    what: &Drawn,
-) -> Met {
-    let suits = |moment: &Moment| {
-        moment.registrations().next().is_some() && moment.liveness_message().is_some()
+    content: &Content,
+) -> Applies {
+    let suits = |checkpoint: &Checkpoint| {
+        checkpoint.registrations().next().is_some() && checkpoint.liveness_message().is_some()
     };
     let fatal = Err(Failure::new(FailureClass::ClientFatal));
-    let Some(moment) = moment(script, which, suits).filter(|_| what.other_result != fatal) else {
+    let Some(checkpoint) =
+        checkpoint(script, which, suits).filter(|_| content.other_result != fatal)
+    else {
         return Ok(false);
     };
-    let id = moment.registrations().next().expect("it suits");
-    let registered = answer(id, what.result);
-    let id = moment.liveness_message().expect("it suits");
-    let both = both_orders(&moment, registered, answer(id, what.other_result));
-    let flashed = both.iter().any(|supervisor| {
+    let id = checkpoint
+        .registrations()
+        .next()
+        .expect("the filter requires one");
+    let registered = answer(id, content.result);
+    let id = checkpoint
+        .liveness_message()
+        .expect("the filter requires one");
+    let both = both_orders(&checkpoint, registered, answer(id, content.other_result));
+    let running_in_between = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
-        supervisor.report().status != Status::Running && actions.iter().any(says_running)
+        supervisor.report().status != Status::Running && actions.iter().any(reports_running)
     });
-    if !flashed {
+    if !running_in_between {
         same_form(both)?;
     }
-    Ok(!flashed)
+    Ok(!running_in_between)
 }
 
-fn says_running(action: &Action) -> bool {
+fn reports_running(action: &Action) -> bool {
     matches!(action, Action::SetStatus(report) if report.status == Status::Running)
 }
 
-fn pieces_of_evidence_commute(script: &Script, which: Index, what: &Drawn) -> Met {
+fn pieces_of_evidence_commute(script: &Script, which: Index, content: &Content) -> Applies {
     let one_is_enough = script.config.settings().successes_to_ready == 1;
-    let suits = |moment: &Moment| {
-        let supervisor = &moment.supervisor;
+    let suits = |checkpoint: &Checkpoint| {
+        let supervisor = &checkpoint.supervisor;
         supervisor.report().status == Status::Running
             || (one_is_enough && supervisor.wants_evidence())
     };
-    let Some(moment) = moment(script, which, suits) else {
+    let Some(checkpoint) = checkpoint(script, which, suits) else {
         return Ok(false);
     };
     let one = Event::Live {
-        at: what.at(&moment),
+        at: content.at(&checkpoint),
     };
-    let other = Event::Live { at: moment.now };
-    let both = both_orders(&moment, one, other);
-    let asked = both.iter().any(|supervisor| {
+    let other = Event::Live { at: checkpoint.now };
+    let both = both_orders(&checkpoint, one, other);
+    let sent = both.iter().any(|supervisor| {
         let actions = drained(&mut supervisor.clone());
-        actions.iter().any(asks)
+        actions.iter().any(sends_liveness)
     });
-    if !asked {
+    if !sent {
         same_form(both)?;
     }
-    Ok(!asked)
+    Ok(!sent)
 }
 
-fn asks(action: &Action) -> bool {
+fn sends_liveness(action: &Action) -> bool {
     matches!(action, Action::SendLiveness { .. })
 }
 
-fn evidence_commutes_with_a_good_answer(script: &Script, which: Index, what: &Drawn) -> Met {
-    let suits = |moment: &Moment| {
-        moment.supervisor.phase() == Phase::InFlight && moment.liveness_message().is_some()
+fn evidence_commutes_with_success(script: &Script, which: Index, content: &Content) -> Applies {
+    let suits = |checkpoint: &Checkpoint| {
+        checkpoint.supervisor.phase() == Phase::InFlight && checkpoint.liveness_message().is_some()
     };
-    let Some(moment) = moment(script, which, suits) else {
+    let Some(checkpoint) = checkpoint(script, which, suits) else {
         return Ok(false);
     };
-    let id = moment.liveness_message().expect("it suits");
-    let at = what.at(&moment);
-    let good = answer(id, Ok(()));
-    same_form(both_orders(&moment, good, Event::Live { at }))?;
+    let id = checkpoint
+        .liveness_message()
+        .expect("the filter requires one");
+    let at = content.at(&checkpoint);
+    let success = answer(id, Ok(()));
+    same_form(both_orders(&checkpoint, success, Event::Live { at }))?;
     Ok(true)
 }
 
-/// What the events say.
+/// The random content of the events.
 #[derive(Debug, Clone)]
-struct Drawn {
+struct Content {
     result: Result<(), Failure>,
     other_result: Result<(), Failure>,
     failure: Failure,
-    /// How old evidence is, in thousandths of the detection bound.
+    /// The age of evidence, in thousandths of the detection bound.
     age: u32,
 }
 
-impl Drawn {
-    fn at(&self, moment: &Moment) -> Instant {
-        let bound = moment.supervisor.config().detection_bound();
-        let at = moment.now.checked_sub(bound / 1_000 * self.age);
-        at.unwrap_or(moment.now)
+impl Content {
+    fn at(&self, checkpoint: &Checkpoint) -> Instant {
+        let bound = checkpoint.supervisor.config().detection_bound();
+        let at = checkpoint.now.checked_sub(bound / 1_000 * self.age);
+        at.unwrap_or(checkpoint.now)
     }
 }
 
-fn any_drawn() -> impl Strategy<Value = Drawn> {
+fn any_content() -> impl Strategy<Value = Content> {
     let failure = (0..FailureClass::ALL.len()).prop_map(|n| Failure::new(FailureClass::ALL[n]));
     let result = prop_oneof![Just(Ok(())), failure.clone().prop_map(Err)];
     (result.clone(), result, failure, 0_u32..1_100).prop_map(
-        |(result, other_result, failure, age)| Drawn {
+        |(result, other_result, failure, age)| Content {
             result,
             other_result,
             failure,
@@ -258,9 +287,9 @@ fn any_drawn() -> impl Strategy<Value = Drawn> {
     )
 }
 
-type Relation = fn(&Script, Index, &Drawn) -> Met;
+type Relation = fn(&Script, Index, &Content) -> Applies;
 
-/// Each relation, and in how many of a thousand stories it has something to say at least: two thirds of what was measured.
+/// Each relation, and to how many of a thousand scripts it must apply: about two thirds of the measured number.
 const RELATIONS: [(&str, Relation, usize); 7] = [
     ("stale, any", a_stale_answer_commutes_with_anything, 1_000),
     (
@@ -280,97 +309,101 @@ const RELATIONS: [(&str, Relation, usize); 7] = [
         350,
     ),
     ("evidence", pieces_of_evidence_commute, 520),
-    (
-        "evidence, good answer",
-        evidence_commutes_with_a_good_answer,
-        500,
-    ),
+    ("evidence, success", evidence_commutes_with_success, 500),
 ];
 
 #[test]
-fn the_relations_of_order_have_something_to_say() {
+fn order_relations_apply_to_enough_scripts() {
     for (name, relation, at_least) in RELATIONS {
-        let stories = samples((any_script(), any::<Index>(), any_drawn()));
-        let met = stories
-            .filter(|(script, which, what)| relation(script, *which, what).is_ok_and(|met| met))
+        let scripts = samples((any_script(), any::<Index>(), any_content()));
+        let applied = scripts
+            .filter(|(script, which, content)| {
+                relation(script, *which, content).is_ok_and(|applies| applies)
+            })
             .count();
-        assert!(met >= at_least, "{name}: only {met} of 1,000 stories");
+        assert!(
+            applied >= at_least,
+            "{name}: only {applied} of 1,000 scripts"
+        );
     }
 }
 
 proptest! {
-    #![proptest_config(kept_in!("metamorphic", 2_000))]
+    #![proptest_config(config_for!("metamorphic", 2_000))]
 
     #[test]
-    fn a_stale_answer_may_come_before_or_after_anything(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn stale_answer_commutes_with_every_event(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_stale_answer_commutes_with_anything(&script, which, &what)?;
+        a_stale_answer_commutes_with_anything(&script, which, &content)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_a_suspicion(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn registration_answer_commutes_with_a_suspicion(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_a_suspicion(&script, which, &what)?;
+        a_registration_commutes_with_a_suspicion(&script, which, &content)?;
     }
 
     #[test]
-    fn registrations_may_be_answered_in_any_order(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn registration_answers_commute_with_each_other(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        registrations_commute(&script, which, &what)?;
+        registrations_commute(&script, which, &content)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_evidence(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn registration_answer_commutes_with_evidence(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_evidence(&script, which, &what)?;
+        a_registration_commutes_with_evidence(&script, which, &content)?;
     }
 
     #[test]
-    fn a_registration_may_be_answered_before_or_after_a_liveness_message(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn registration_answer_commutes_with_a_liveness_answer(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        a_registration_commutes_with_a_liveness_answer(&script, which, &what)?;
+        a_registration_commutes_with_a_liveness_answer(&script, which, &content)?;
     }
 
     #[test]
-    fn evidence_may_come_in_any_order(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn two_pieces_of_evidence_commute(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        pieces_of_evidence_commute(&script, which, &what)?;
+        pieces_of_evidence_commute(&script, which, &content)?;
     }
 
     #[test]
-    fn evidence_may_come_before_or_after_a_good_answer(
-        script in any_script(), which in any::<Index>(), what in any_drawn(),
+    fn evidence_commutes_with_a_successful_liveness_answer(
+        script in any_script(), which in any::<Index>(), content in any_content(),
     ) {
-        evidence_commutes_with_a_good_answer(&script, which, &what)?;
+        evidence_commutes_with_success(&script, which, &content)?;
     }
 }
 
-/// Why bad news and evidence do not: whichever comes last is believed.
+/// A suspicion and evidence do not commute: the later one counts.
 #[test]
-fn bad_news_and_evidence_do_not_commute() {
+fn suspicion_and_evidence_do_not_commute() {
     let config = livebus_core::Config::new(Settings::default()).expect("valid");
-    let mut world = World::new(&config);
-    world.answer_newest(Kind::Start, Ok(()));
+    let mut sim = Simulation::new(&config);
+    sim.answer_newest(Kind::Start, Ok(()));
     let early = Duration::from_millis(250);
-    world.tell_and_drain(world.clock + early, None);
-    let moment = Moment {
-        supervisor: world.supervisor,
-        now: world.clock,
+    sim.deliver_and_drain(sim.clock + early, None);
+    let checkpoint = Checkpoint {
+        supervisor: sim.supervisor,
+        now: sim.clock,
         open: Vec::new(),
         done: Vec::new(),
     };
-    let bad = Event::Suspicion(FailureClass::Unreachable.into());
-    let good = Event::Live { at: moment.now };
+    let suspicion = Event::Suspicion(FailureClass::Unreachable.into());
+    let evidence = Event::Live { at: checkpoint.now };
 
-    let decided = both_orders(&moment, bad, good).map(|mut supervisor| {
+    let decided = both_orders(&checkpoint, suspicion, evidence).map(|mut supervisor| {
         drained(&mut supervisor);
-        supervisor.poll_timeout().expect("a question is under way") - moment.now
+        supervisor
+            .poll_timeout()
+            .expect("a liveness check is in flight")
+            - checkpoint.now
     });
 
     let settings = config.settings();

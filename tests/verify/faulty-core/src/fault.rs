@@ -1,4 +1,4 @@
-//! The switch: at most one fault at a time, for one thread.
+//! The switch: at most one fault is on at a time, per thread.
 
 use std::cell::Cell;
 
@@ -9,7 +9,7 @@ pub struct Fault {
     pub name: &'static str,
     /// What is wrong, as a sentence.
     pub sentence: &'static str,
-    /// Whose fault it was, or which rule it breaks.
+    /// The project that had this fault, or the rule that it breaks.
     pub source: &'static str,
     number: usize,
 }
@@ -21,15 +21,15 @@ thread_local! {
     static ON: Cell<usize> = const { Cell::new(NONE) };
 }
 
-/// The number of no fault: they count from 1.
+/// The number that means no fault. The numbers of faults begin at 1.
 const NONE: usize = 0;
 
-/// Whether this one is switched on.
+/// Returns whether this fault is on.
 pub(crate) fn is(number: usize) -> bool {
     ON.get() == number
 }
 
-/// Does something with this fault switched on, or with none.
+/// Runs `work` with this fault on, or with none.
 pub fn with<T>(fault: Option<&Fault>, work: impl FnOnce() -> T) -> T {
     struct Restore(usize);
     impl Drop for Restore {

@@ -1,7 +1,7 @@
 //! The core of livebus, and faults that can be switched on.
 //!
-//! `build.rs` copies the sources of the core and puts every fault of `faults/` into the copy, each behind its switch. With no
-//! fault switched on it does what the core does.
+//! `build.rs` copies the sources of the core and inserts every fault of `faults/` into the copy, each behind a switch. With all
+//! switches off, the copy behaves like the core.
 
 pub mod fault;
 

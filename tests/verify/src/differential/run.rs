@@ -2,54 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{
-    Action, ClientId, Config, Event, LivenessId, OpId, Phase, RegistrationId, Report, StopId,
-    Supervisor,
-};
+use livebus_core::{Action, ClientId, Config, Event, OpId, Supervisor};
 
 use super::case::Case;
+use super::compared_step::{ComparedStep, Input, Observation};
 use super::coverage::Coverage;
 use super::script::{EvidenceTime, Kind, Step, Target, What, When};
+use crate::operation::{answer, begun_by, discarded_by};
 use crate::reference::Reference;
 
 /// The instant at which a script begins, in nanoseconds: evidence may be older than the supervisor.
 const BEGIN: u64 = 1_000 * 24 * 3_600_000_000_000;
 /// The end of every script: 400 years.
 const END: u64 = 400 * 365 * 24 * 3_600_000_000_000;
-
-/// Everything observable of a supervisor after one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Observation {
-    pub(super) due_before: Option<Instant>,
-    pub(super) actions: Vec<Action>,
-    pub(super) due_after: Option<Instant>,
-    pub(super) report: Report,
-    pub(super) phase: Phase,
-    pub(super) wants_evidence: bool,
-    pub(super) stopped: bool,
-    pub(super) stale_answers: u64,
-}
-
-/// The input of one step: an event, or time alone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Input {
-    pub(super) now: Instant,
-    pub(super) event: Option<Event>,
-}
-
-/// One step, with what both did.
-#[derive(Debug)]
-pub(super) struct ComparedStep {
-    pub(super) input: Input,
-    pub(super) core: Observation,
-    pub(super) model: Observation,
-}
-
-impl ComparedStep {
-    pub(super) fn agrees(&self) -> bool {
-        self.core == self.model
-    }
-}
 
 /// Runs a case up to the first difference, and returns how many steps that takes. `None` if the two agree in all steps.
 pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<usize> {
@@ -172,37 +137,25 @@ impl Pair {
             stale_answers: self.model.stale_answers(),
         };
         for action in &core.actions {
-            self.note(action);
+            self.note_operation(action);
         }
         ComparedStep { input, core, model }
     }
 
-    fn note(&mut self, action: &Action) {
-        let (kind, id, deadline) = match *action {
-            Action::Start { id, deadline, .. } => (Kind::Start, id.into(), deadline),
-            Action::SendLiveness { id, deadline } => (Kind::Liveness, id.into(), deadline),
-            Action::RegisterHandler { id, deadline, .. } => {
-                (Kind::Registration, id.into(), deadline)
+    fn note_operation(&mut self, action: &Action) {
+        if let Some((id, deadline)) = begun_by(action) {
+            self.operations.push(Operation {
+                kind: Kind::of(id),
+                id,
+                deadline,
+                ended: false,
+            });
+        }
+        if let Some(id) = discarded_by(action) {
+            let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
+            if let Some(operation) = discarded {
+                operation.ended = true;
             }
-            Action::Stop { id, deadline } => (Kind::Stop, id.into(), deadline),
-            Action::SetStatus(_) | Action::Renew { .. } => return,
-            Action::DiscardClient { client } => return self.discard(client.into()),
-            Action::DiscardRegistration { registration } => {
-                return self.discard(registration.into());
-            }
-        };
-        self.operations.push(Operation {
-            kind,
-            id,
-            deadline,
-            ended: false,
-        });
-    }
-
-    fn discard(&mut self, id: OpId) {
-        let discarded = self.operations.iter_mut().rev().find(|it| it.id == id);
-        if let Some(operation) = discarded {
-            operation.ended = true;
         }
     }
 
@@ -227,24 +180,7 @@ impl Pair {
             What::Time => None,
             What::Answer { to, kind, result } => {
                 let (number, fitting) = self.resolve_target(to)?;
-                Some(match kind.unwrap_or(fitting) {
-                    Kind::Start => Event::StartAnswered {
-                        id: ClientId::from_number(number),
-                        result,
-                    },
-                    Kind::Liveness => Event::LivenessAnswered {
-                        id: LivenessId::from_number(number),
-                        result,
-                    },
-                    Kind::Registration => Event::RegistrationAnswered {
-                        id: RegistrationId::from_number(number),
-                        result,
-                    },
-                    Kind::Stop => Event::StopAnswered {
-                        id: StopId::from_number(number),
-                        result,
-                    },
-                })
+                Some(answer(kind.unwrap_or(fitting).id(number), result))
             }
             What::Live(observed) => {
                 let at = match observed {

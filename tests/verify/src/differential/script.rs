@@ -1,6 +1,8 @@
 //! Random scripts: the inputs of a supervisor, so described that a step keeps its meaning when steps before it are left out.
 
-use livebus_core::{Failure, FailureClass, Settings};
+use livebus_core::{
+    ClientId, Failure, FailureClass, LivenessId, OpId, RegistrationId, Settings, StopId,
+};
 
 use crate::rng::Rng;
 
@@ -58,6 +60,28 @@ pub(super) enum Kind {
     Liveness,
     Registration,
     Stop,
+}
+
+impl Kind {
+    /// Returns the kind of an operation.
+    pub(super) const fn of(id: OpId) -> Self {
+        match id {
+            OpId::Client(_) => Self::Start,
+            OpId::Liveness(_) => Self::Liveness,
+            OpId::Registration(_) => Self::Registration,
+            OpId::Stop(_) => Self::Stop,
+        }
+    }
+
+    /// Returns the id of this kind with this number.
+    pub(super) fn id(self, number: u64) -> OpId {
+        match self {
+            Self::Start => ClientId::from_number(number).into(),
+            Self::Liveness => LivenessId::from_number(number).into(),
+            Self::Registration => RegistrationId::from_number(number).into(),
+            Self::Stop => StopId::from_number(number).into(),
+        }
+    }
 }
 
 /// The operation of a step.

@@ -10,6 +10,7 @@ use super::case::Case;
 use super::coverage::Coverage;
 use super::run::first_difference;
 use super::script::{Step, What, When};
+use crate::leave_out::leave_out_ranges;
 
 /// Returns the smallest case found that still has a difference.
 pub(super) fn shrink(case: &Case) -> Case {
@@ -43,28 +44,24 @@ fn cut_tail(case: &mut Case) {
 }
 
 fn accept(best: &mut Case, candidate: Case) -> bool {
-    let shows = differs(&candidate);
-    if shows {
+    let accepted = differs(&candidate);
+    if accepted {
         *best = candidate;
         cut_tail(best);
     }
-    shows
+    accepted
 }
 
 fn leave_out_steps(best: &mut Case) {
-    let mut chunk = best.steps.len().max(1);
-    while chunk > 0 {
-        let mut from = 0;
-        while from < best.steps.len() {
+    leave_out_ranges(
+        best,
+        |best| best.steps.len(),
+        |best, range| {
             let mut candidate = best.clone();
-            let to = (from + chunk).min(candidate.steps.len());
-            candidate.steps.drain(from..to);
-            if !accept(best, candidate) {
-                from += chunk;
-            }
-        }
-        chunk /= 2;
-    }
+            candidate.steps.drain(range);
+            accept(best, candidate)
+        },
+    );
 }
 
 fn simplify_steps(best: &mut Case) {

@@ -1,29 +1,29 @@
-//! What must happen in the end: V1 to V6, on the whole graph of a universe.
+//! Checks what must happen eventually: V1 to V6 and V8, on the whole graph of a model configuration.
 //!
-//! A checker that looks along ways only (stateright's `eventually`) misses a cycle on which nothing happens. Here each claim
-//! is that a part of the graph is left in time whatever way is taken: no cycle of it lets time pass, and its longest way
-//! takes no more ticks than the bound.
+//! A checker that follows single paths only (stateright's `eventually`) misses a cycle on which nothing happens. Here each claim is
+//! that every path leaves a part of the graph in time: no cycle of that part lets time pass, and its longest path takes no more
+//! ticks than the bound.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "what looks at a state and an edge looks at both where they stand"
+    reason = "all functions on a state and an edge take both by reference"
 )]
 
 use std::collections::BTreeMap;
 
 use livebus_core::{OnSuspicion, Phase, Status};
 
+use super::configurations::ModelConfiguration;
 use super::explorer::{Edge, Explored, Facts};
-use super::graph::{Leads, Stays, can_reach, longest_way};
+use super::graph::{EdgeRole, Stays, can_reach, longest_path};
 use super::moves::{BusState, Move, Operation};
-use super::universes::Universe;
 
-/// What was found about one universe.
+/// The result for one model configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// The longest time that each claim's premise lasted without its conclusion, in ticks, and the bound.
-    pub longest: BTreeMap<&'static str, (u32, u32)>,
-    /// The claims that are false, and the state that shows it.
+    /// For each claim: the maximum time from its premise to its conclusion, in ticks, and the bound.
+    pub maximum: BTreeMap<&'static str, (u32, u32)>,
+    /// The claims that are false, each with a state that shows it.
     pub broken: Vec<(&'static str, u32)>,
 }
 
@@ -42,7 +42,7 @@ pub const V6: &str = "V6";
 /// V8.
 pub const V8: &str = "V8";
 
-/// What must happen in the end, each with its number.
+/// What must happen eventually: the number and the sentence of each claim.
 pub const CLAIMS: [(&str, &str); 7] = [
     (
         V1,
@@ -64,23 +64,24 @@ pub const CLAIMS: [(&str, &str); 7] = [
     ),
     (
         V8,
-        "A bus that works and answers in time is never called NotReady, once it has proved itself.",
+        "A bus that works and answers in time is never reported as NotReady, once it has proved itself.",
     ),
 ];
 
-/// Looks at all of them.
+/// Checks all of them.
 #[must_use]
-pub fn always_leads_to(universe: &Universe, explored: &Explored) -> Outcome {
+pub fn always_leads_to(configuration: &ModelConfiguration, explored: &Explored) -> Outcome {
     let mut outcome = Outcome::default();
-    let config = &universe.config;
+    let config = &configuration.config;
     let s = config.settings();
-    let bound = |duration| universe.ticks(duration);
+    let bound = |duration| configuration.ticks(duration);
     let serves = |facts: &Facts| !facts.ending && facts.status != Status::Failed;
     let running = |facts: &Facts| facts.status == Status::Running;
 
-    let believed = s.on_suspicion == OnSuspicion::NotReady;
-    let good =
-        |facts: &Facts, edge: &Edge| is_good(facts, edge) && !(believed && edge.what == Move::Hint);
+    let suspicion_decides = s.on_suspicion == OnSuspicion::NotReady;
+    let good = |facts: &Facts, edge: &Edge| {
+        is_good(facts, edge) && !(suspicion_decides && edge.what == Move::Suspicion)
+    };
     let up = |facts: &Facts| serves(facts) && !running(facts) && facts.bus == BusState::Up;
     let starting = s.start_timeout + s.start_backoff.max;
     let proving = s.not_live_interval_max * (s.successes_to_ready + 1);
@@ -89,29 +90,29 @@ pub fn always_leads_to(universe: &Universe, explored: &Explored) -> Outcome {
     } else {
         s.registration_timeout + s.registration_backoff.max
     };
-    let most = bound(starting + proving + registering);
-    outcome.leaves(V1, most, longest_way(explored, up, only(good)));
+    let max = bound(starting + proving + registering);
+    outcome.check_left_in_time(V1, max, longest_path(explored, up, only(good)));
 
     let gone = |facts: &Facts| running(facts) && facts.bus != BusState::Up;
-    let most = universe.bound(universe.has_leaderless());
-    outcome.leaves(V2, most, longest_way(explored, gone, only(is_bad)));
+    let max = configuration.bound(configuration.has_leaderless());
+    outcome.check_left_in_time(V2, max, longest_path(explored, gone, only(is_bad)));
 
     let starts = |facts: &Facts| matches!(facts.phase, Phase::Starting | Phase::BackingOff);
     let another = until(|edge| edge.starts);
-    outcome.leaves(V3, bound(starting), longest_way(explored, starts, another));
+    outcome.check_left_in_time(V3, bound(starting), longest_path(explored, starts, another));
 
     let has_client =
         |facts: &Facts| serves(facts) && !starts(facts) && facts.phase != Phase::Failed;
-    let another = until(|edge| edge.tries || proves(edge));
-    // The longest: a warned bus proves itself by traffic while a liveness message is under way, whose timeout is harmless
-    // then; the next one goes out an interval later.
-    let most = bound((s.liveness_timeout + s.live_interval).max(s.not_live_interval_max));
-    outcome.leaves(V4, most, longest_way(explored, has_client, another));
+    let another = until(|edge| edge.attempts || proves(edge));
+    // The maximum: while there is a warning and a liveness message is in flight, traffic proves that the bus works. The timeout of
+    // that message then has no effect, and the next one is sent an interval later.
+    let max = bound((s.liveness_timeout + s.live_interval).max(s.not_live_interval_max));
+    outcome.check_left_in_time(V4, max, longest_path(explored, has_client, another));
 
     let ending = |facts: &Facts| facts.ending && facts.phase != Phase::Stopped;
     if explored.states.iter().any(ending) {
-        let most = bound(config.shutdown_bound());
-        outcome.leaves(V5, most, longest_way(explored, ending, until(|_| false)));
+        let max = bound(config.shutdown_bound());
+        outcome.check_left_in_time(V5, max, longest_path(explored, ending, until(|_| false)));
     }
 
     let reaches = can_reach(explored, running, |_, _| true);
@@ -126,49 +127,49 @@ pub fn always_leads_to(universe: &Universe, explored: &Explored) -> Outcome {
     outcome
 }
 
-/// Only these edges.
-fn only(allowed: impl Fn(&Facts, &Edge) -> bool) -> impl Fn(&Facts, &Edge) -> Leads {
+/// These edges are inside, all others are excluded.
+fn only(allowed: impl Fn(&Facts, &Edge) -> bool) -> impl Fn(&Facts, &Edge) -> EdgeRole {
     move |facts, edge| {
         if allowed(facts, edge) {
-            Leads::On
+            EdgeRole::Inside
         } else {
-            Leads::Nowhere
+            EdgeRole::Excluded
         }
     }
 }
 
-/// Whatever happens, with timers on time, until it is what is waited for.
-fn until(waited_for: impl Fn(&Edge) -> bool) -> impl Fn(&Facts, &Edge) -> Leads {
+/// Everything is inside, with timers on time, until the awaited edge.
+fn until(awaited: impl Fn(&Edge) -> bool) -> impl Fn(&Facts, &Edge) -> EdgeRole {
     move |_, edge| match edge.what {
-        Move::Sleep(_) => Leads::Nowhere,
+        Move::Sleep(_) => EdgeRole::Excluded,
         Move::Tick
         | Move::Bus(_)
         | Move::Answer(..)
         | Move::Traffic(_)
-        | Move::Hint
+        | Move::Suspicion
         | Move::Lost
         | Move::Shutdown => {
-            if waited_for(edge) {
-                Leads::Out
+            if awaited(edge) {
+                EdgeRole::Exit
             } else {
-                Leads::On
+                EdgeRole::Inside
             }
         }
     }
 }
 
-/// The bus works, every operation is answered well and in time, whatever the hints say.
+/// The bus works and every operation succeeds in time; there may be suspicions.
 fn is_good(facts: &Facts, edge: &Edge) -> bool {
     match edge.what {
-        Move::Tick => !facts.pressing,
-        Move::Answer(_, None) | Move::Traffic(_) | Move::Hint => true,
+        Move::Tick => !facts.deadline_in_a_tick,
+        Move::Answer(_, None) | Move::Traffic(_) | Move::Suspicion => true,
         Move::Answer(_, Some(_)) | Move::Sleep(_) | Move::Bus(_) | Move::Lost | Move::Shutdown => {
             false
         }
     }
 }
 
-/// Nothing proves that the bus works, and nothing else helps.
+/// Nothing proves that the bus works, and the bus does not come back.
 fn is_bad(_: &Facts, edge: &Edge) -> bool {
     !proves(edge) && !matches!(edge.what, Move::Bus(BusState::Up) | Move::Sleep(_))
 }
@@ -183,13 +184,13 @@ fn proves(edge: &Edge) -> bool {
         | Move::Tick
         | Move::Sleep(_)
         | Move::Bus(_)
-        | Move::Hint
+        | Move::Suspicion
         | Move::Lost
         | Move::Shutdown => false,
     }
 }
 
-/// A state that is not Running, and to which only a good bus led since a liveness message was answered while Running.
+/// Returns a state that is not Running, though the bus was good since a liveness message was answered while Running.
 fn false_alarm(explored: &Explored, good: impl Fn(&Facts, &Edge) -> bool) -> Option<u32> {
     let mut seen = vec![false; explored.states.len()];
     let mut rest = Vec::new();
@@ -217,15 +218,20 @@ fn false_alarm(explored: &Explored, good: impl Fn(&Facts, &Edge) -> bool) -> Opt
 }
 
 impl Outcome {
-    fn leaves(&mut self, claim: &'static str, bound: u32, found: Result<(u32, u32), Stays>) {
+    fn check_left_in_time(
+        &mut self,
+        claim: &'static str,
+        bound: u32,
+        found: Result<(u32, u32), Stays>,
+    ) {
         match found {
             Ok((longest, from)) => {
-                self.longest.insert(claim, (longest, bound));
+                self.maximum.insert(claim, (longest, bound));
                 if longest > bound {
                     self.broken.push((claim, from));
                 }
             }
-            Err(Stays::ForEver(state) | Stays::Stuck(state)) => self.broken.push((claim, state)),
+            Err(Stays::Forever(state) | Stays::Stuck(state)) => self.broken.push((claim, state)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The picture of the phases and the table of what was told in them, drawn from what was explored.
+//! The diagram of the phases and the table of their inputs, made from what was explored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use super::explorer::Explored;
 
 type Arrows = BTreeMap<(Phase, Phase), BTreeSet<&'static str>>;
 
-/// Phases that a reader may take for one.
+/// Phases that the diagram draws as one group.
 const GROUPS: [(&str, &[Phase]); 2] = [
     (
         "Live",
@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[Phase]); 2] = [
     ("Starts", &[Phase::Starting, Phase::BackingOff]),
 ];
 
-/// Every way from one phase to another, as a Mermaid state diagram.
+/// Returns every transition from one phase to another as a Mermaid state diagram.
 #[must_use]
 pub fn diagram<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
     let mut arrows = Arrows::new();
@@ -55,7 +55,7 @@ pub fn diagram<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
     text
 }
 
-/// What leads from each of `members` to the same phase, taken out of the arrows.
+/// Removes from the arrows the events that lead from each of `members` to `to`, and returns them.
 fn shared(arrows: &mut Arrows, members: &[Phase], to: Phase) -> Vec<&'static str> {
     let of = |member: &Phase| arrows.get(&(*member, to)).cloned().unwrap_or_default();
     let mut all = members.iter().map(of);
@@ -69,7 +69,7 @@ fn shared(arrows: &mut Arrows, members: &[Phase], to: Phase) -> Vec<&'static str
     shared.into_iter().collect()
 }
 
-/// What may be told to a supervisor, and time alone.
+/// The inputs of a supervisor, and time alone.
 pub const EVENTS: [&str; 13] = [
     "time passes",
     "start answered: ok",
@@ -86,8 +86,8 @@ pub const EVENTS: [&str; 13] = [
     "shutdown",
 ];
 
-/// For each phase and event: how often it came in it. Where it never did but as the answer to nothing, which is tried in every
-/// state, the table says stale.
+/// Returns a table of how often each event came in each phase. It says "stale" where the event came only as an answer to no
+/// operation, which is tried in every state.
 #[must_use]
 pub fn table<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
     let mut counts: BTreeMap<(Phase, &str), u64> = BTreeMap::new();

@@ -1,38 +1,38 @@
-//! Our own search: breadth first, every state kept whole, every step kept as an edge.
+//! Our own breadth-first search. It identifies states by all their bytes, and keeps every step as an edge.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use livebus_core::{Action, Event, Phase, Status};
 
+use super::configurations::ModelConfiguration;
 use super::moves::{BusState, Move};
-use super::universes::Universe;
-use super::world::World;
-use crate::watch::Claim;
+use super::state::ModelState;
+use crate::invariants::Claim;
 
-/// Everything that one universe can be, as a graph.
+/// The graph of all states of one model configuration.
 #[derive(Debug, Default)]
 pub struct Explored {
-    /// What is known of each state, in the order of their discovery.
+    /// The facts of each state, in order of discovery.
     pub states: Vec<Facts>,
-    /// Where the edges of each state begin in `edges`; one more than there are states.
+    /// The index in `edges` at which the edges of each state begin, and the number of edges at the end.
     pub starts: Vec<usize>,
     /// All edges.
     pub edges: Vec<Edge>,
     /// The first state in which a claim is broken.
     pub broken: Option<(u32, Claim)>,
-    /// How each state was found: from which one.
+    /// The state from which each state was found first.
     pub found_from: Vec<u32>,
-    /// The longest time that a bus could not be used when Running ended, in ticks.
+    /// The maximum number of ticks for which the bus had not been usable when Running ended.
     pub detected_after: Option<u32>,
     /// How often each event, or time alone, came in each phase.
     pub pairs: BTreeMap<(Phase, &'static str), u64>,
     /// How often each phase led to another.
     pub arrows: BTreeMap<(Phase, Phase, &'static str), u64>,
-    /// How often each action came out.
+    /// How often each action was returned.
     pub actions: BTreeMap<&'static str, u64>,
 }
 
-/// What the graph's readers need to know of a state.
+/// The facts about a state that the claims on the graph use.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// The status.
@@ -41,76 +41,76 @@ pub struct Facts {
     pub phase: Phase,
     /// The bus.
     pub bus: BusState,
-    /// Whether the shutdown was asked for.
+    /// Whether a shutdown was requested.
     pub ending: bool,
-    /// Whether one more tick leaves an operation unanswered beyond its deadline.
-    pub pressing: bool,
+    /// Whether an operation in flight reaches its deadline within one more tick.
+    pub deadline_in_a_tick: bool,
 }
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
 pub struct Edge {
-    /// Where it leads.
+    /// The state to which it leads.
     pub to: u32,
-    /// What it is.
+    /// The move.
     pub what: Move,
-    /// Whether it tries something: a start or a liveness message.
-    pub tries: bool,
-    /// Whether it is a start.
+    /// Whether the supervisor starts a client or sends a liveness message.
+    pub attempts: bool,
+    /// Whether the supervisor starts a client.
     pub starts: bool,
 }
 
-/// Explores until everything is known, a claim is broken, or there are more than `most` states.
+/// Explores until there are no new states, a claim is broken, or there are more than `max` states.
 ///
 /// # Errors
 ///
-/// `most`, when there are more.
-pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
+/// Returns `max` when there are more states.
+pub fn explore(configuration: &ModelConfiguration, max: usize) -> Result<Explored, usize> {
     let mut explored = Explored::default();
     let mut numbers: HashMap<Box<[u8]>, u32> = HashMap::new();
-    let mut rest: VecDeque<World> = VecDeque::new();
-    let first = World::first(universe);
-    explored.note(&first, 0, universe);
+    let mut rest: VecDeque<ModelState> = VecDeque::new();
+    let first = ModelState::first(configuration);
+    explored.note(&first, 0, configuration);
     numbers.insert(first.code().into(), 0);
     rest.push_back(first);
     let mut moves = Vec::new();
     let mut number = 0;
-    while let Some(world) = rest.pop_front() {
+    while let Some(state) = rest.pop_front() {
         explored.starts.push(explored.edges.len());
-        if let Err(claim) = world.is_sound(universe) {
+        if let Err(claim) = state.check_state(configuration) {
             explored.broken = explored.broken.or(Some((number, claim)));
         }
-        world.moves(universe, &mut moves);
+        state.moves(configuration, &mut moves);
         for what in &moves {
-            let (next, step) = world.after(universe, *what);
+            let (next, step) = state.after(configuration, *what);
             let to = *numbers.entry(next.code().into()).or_insert_with(|| {
-                let new = explored.note(&next, number, universe);
+                let new = explored.note(&next, number, configuration);
                 rest.push_back(next.clone());
                 new
             });
             explored.detected_after = explored.detected_after.max(step.detected_after);
-            explored.count(&world, &next, *what, step.event, &step.actions);
+            explored.count(&state, &next, *what, step.event, &step.actions);
             let starts = step
                 .actions
                 .iter()
                 .any(|it| matches!(it, Action::Start { .. }));
-            let asks = |it: &Action| matches!(it, Action::SendLiveness { .. });
+            let sends_liveness = |it: &Action| matches!(it, Action::SendLiveness { .. });
             explored.edges.push(Edge {
                 to,
                 what: *what,
                 starts,
-                tries: starts || step.actions.iter().any(asks),
+                attempts: starts || step.actions.iter().any(sends_liveness),
             });
         }
         if explored.broken.is_some() {
             return Ok(explored);
         }
-        if explored.states.len() > most {
-            return Err(most);
+        if explored.states.len() > max {
+            return Err(max);
         }
         number += 1;
         if number.is_multiple_of(1_000_000) {
-            eprintln!("{number} states explored, {} wait", rest.len());
+            eprintln!("{number} states explored, {} in the queue", rest.len());
         }
     }
     explored.starts.push(explored.edges.len());
@@ -118,38 +118,40 @@ pub fn explore(universe: &Universe, most: usize) -> Result<Explored, usize> {
 }
 
 impl Explored {
-    fn note(&mut self, world: &World, from: u32, universe: &Universe) -> u32 {
+    fn note(&mut self, state: &ModelState, from: u32, configuration: &ModelConfiguration) -> u32 {
         let number = u32::try_from(self.states.len()).expect("fewer states than 2^32");
-        if let Some(claim) = world.broken {
+        if let Some(claim) = state.broken {
             self.broken = self.broken.or(Some((number, claim)));
         }
-        let soon = *super::world::EPOCH + universe.tick;
-        let watch = &world.watch;
+        let soon = *super::state::EPOCH + configuration.tick;
+        let invariants = &state.invariants;
         let deadlines = [
-            watch.starting().map(|(_, deadline)| deadline),
-            watch.asking().map(|(_, deadline)| deadline),
-            watch.stopping().map(|(_, deadline)| deadline),
+            invariants.start_in_flight().map(|(_, deadline)| deadline),
+            invariants
+                .liveness_in_flight()
+                .map(|(_, deadline)| deadline),
+            invariants.stop_in_flight().map(|(_, deadline)| deadline),
         ];
-        let registering = universe
+        let registering = configuration
             .handlers()
-            .map(|handler| watch.registering(usize::from(handler)))
+            .map(|handler| invariants.registration_in_flight(usize::from(handler)))
             .map(|it| it.map(|(_, deadline)| deadline));
         let mut deadlines = deadlines.into_iter().chain(registering).flatten();
         self.found_from.push(from);
         self.states.push(Facts {
-            status: world.supervisor.report().status,
-            phase: world.supervisor.phase(),
-            bus: world.bus,
-            ending: watch.ending().is_some(),
-            pressing: deadlines.any(|deadline| deadline <= soon),
+            status: state.supervisor.report().status,
+            phase: state.supervisor.phase(),
+            bus: state.bus,
+            ending: invariants.shutdown_at().is_some(),
+            deadline_in_a_tick: deadlines.any(|deadline| deadline <= soon),
         });
         number
     }
 
     fn count(
         &mut self,
-        before: &World,
-        after: &World,
+        before: &ModelState,
+        after: &ModelState,
         what: Move,
         event: Option<Event>,
         actions: &[Action],
@@ -169,7 +171,7 @@ impl Explored {
         }
     }
 
-    /// The edges of a state.
+    /// Returns the edges of a state.
     #[must_use]
     pub fn edges_of(&self, state: u32) -> &[Edge] {
         let state = state as usize;
@@ -177,21 +179,21 @@ impl Explored {
         &self.edges[self.starts[state]..end.unwrap_or(self.edges.len())]
     }
 
-    /// The states on the way to this one, from the beginning.
+    /// Returns the states on the shortest path to this state, from the initial one.
     #[must_use]
-    pub fn way_to(&self, state: u32) -> Vec<u32> {
-        let mut way = vec![state];
+    pub fn path_to(&self, state: u32) -> Vec<u32> {
+        let mut path = vec![state];
         let mut at = state;
         while at != 0 {
             at = self.found_from[at as usize];
-            way.push(at);
+            path.push(at);
         }
-        way.reverse();
-        way
+        path.reverse();
+        path
     }
 }
 
-/// What an event is called in tables and pictures.
+/// Returns the name of an event in tables and diagrams.
 #[must_use]
 pub fn event_name(event: Event) -> &'static str {
     match event {
@@ -210,7 +212,7 @@ pub fn event_name(event: Event) -> &'static str {
     }
 }
 
-/// What actions are called in tables.
+/// The names of the actions in tables.
 pub const ACTIONS: [&str; 8] = [
     "Start",
     "SendLiveness",
@@ -222,7 +224,7 @@ pub const ACTIONS: [&str; 8] = [
     "Stop",
 ];
 
-/// What an action is called in tables: one of [`ACTIONS`].
+/// Returns the name of an action in tables: one of [`ACTIONS`].
 #[must_use]
 pub fn action_name(action: &Action) -> &'static str {
     match action {

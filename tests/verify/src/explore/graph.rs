@@ -1,7 +1,7 @@
-//! Cycles and longest ways in a part of the graph, by Tarjan's strongly connected components.
+//! Finds cycles and longest paths in a part of the graph, by Tarjan's strongly connected components.
 //!
-//! A part is some of the states, and some of the edges that begin in them. An edge of it that ends elsewhere is a way out, and
-//! so is one that does what is waited for.
+//! A part is some of the states, and some of the edges that begin in them. An edge that ends outside of the part is an exit, and
+//! so is an edge that does what the claim waits for.
 
 use super::explorer::{Edge, Explored, Facts};
 use super::moves::Move;
@@ -10,42 +10,42 @@ use super::moves::Move;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stays {
     /// From this state time can pass forever without leaving it.
-    ForEver(u32),
+    Forever(u32),
     /// From this state nothing leads on.
     Stuck(u32),
 }
 
-/// What an edge is in a part of the graph.
+/// The role of an edge in a part of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leads {
-    /// It does not belong to the part: what it stands for does not happen.
-    Nowhere,
-    /// It stays in the part, if it ends there.
-    On,
-    /// It does what is waited for, wherever it ends.
-    Out,
+pub(super) enum EdgeRole {
+    /// It does not belong to the part: the claim assumes that it does not happen.
+    Excluded,
+    /// It belongs to the part, and is an exit only if it ends outside.
+    Inside,
+    /// It is an exit, wherever it ends.
+    Exit,
 }
 
 const NEW: u32 = u32::MAX;
 
-/// The most ticks that can pass between entering a part and leaving it, over all ways, and where they begin; or why it need
-/// not be left.
-pub(super) fn longest_way(
+/// Returns the maximum number of ticks between entering a part and leaving it, over all paths, and the state in which that path
+/// begins; or why the part is not always left.
+pub(super) fn longest_path(
     explored: &Explored,
     inside: impl Fn(&Facts) -> bool,
-    leads: impl Fn(&Facts, &Edge) -> Leads,
+    role: impl Fn(&Facts, &Edge) -> EdgeRole,
 ) -> Result<(u32, u32), Stays> {
     let count = explored.states.len();
     let facts = |state: u32| &explored.states[state as usize];
     let mut search = Search {
         order: vec![NEW; count],
         low: vec![NEW; count],
-        longest: vec![0; count],
+        max_ticks: vec![0; count],
         path: Vec::new(),
         stack: Vec::new(),
         next: 0,
     };
-    let mut most = (0, 0);
+    let mut max = (0, 0);
     for root in 0..u32::try_from(count).expect("fewer states than 2^32") {
         if search.order[root as usize] != NEW || !inside(facts(root)) {
             continue;
@@ -55,12 +55,12 @@ pub(super) fn longest_way(
             let state = *state;
             let edges = explored.edges_of(state);
             let Some(next) = edges.get(*edge) else {
-                search.leave(explored, state, &inside, &leads)?;
-                most = most.max((search.longest[state as usize], state));
+                search.leave(explored, state, &inside, &role)?;
+                max = max.max((search.max_ticks[state as usize], state));
                 continue;
             };
             *edge += 1;
-            if leads(facts(state), next) != Leads::On || !inside(facts(next.to)) {
+            if role(facts(state), next) != EdgeRole::Inside || !inside(facts(next.to)) {
                 continue;
             }
             if search.order[next.to as usize] == NEW {
@@ -71,7 +71,7 @@ pub(super) fn longest_way(
             }
         }
     }
-    Ok(most)
+    Ok(max)
 }
 
 struct Search {
@@ -79,8 +79,8 @@ struct Search {
     order: Vec<u32>,
     /// The earliest open state that can be reached; once its component is closed, `CLOSED`.
     low: Vec<u32>,
-    /// The most ticks from here to a way out.
-    longest: Vec<u32>,
+    /// The maximum number of ticks from here to an exit.
+    max_ticks: Vec<u32>,
     path: Vec<(u32, usize)>,
     stack: Vec<u32>,
     next: u32,
@@ -106,7 +106,7 @@ impl Search {
         explored: &Explored,
         state: u32,
         inside: &impl Fn(&Facts) -> bool,
-        leads: &impl Fn(&Facts, &Edge) -> Leads,
+        role: &impl Fn(&Facts, &Edge) -> EdgeRole,
     ) -> Result<(), Stays> {
         self.path.pop();
         if let Some((parent, _)) = self.path.last() {
@@ -116,46 +116,46 @@ impl Search {
         if self.low[state as usize] != self.order[state as usize] {
             return Ok(());
         }
-        // Components are closed in the order of their ways out: whatever this one leads to is known already.
-        let place = self.stack.iter().rposition(|open| *open == state);
-        let component = self.stack.split_off(place.expect("it was entered"));
-        let mut longest = 0;
-        let mut leads_on = false;
+        // Components are closed in the order of their exits: what this one leads to is known already.
+        let index = self.stack.iter().rposition(|open| *open == state);
+        let component = self.stack.split_off(index.expect("it was entered"));
+        let mut max_ticks = 0;
+        let mut has_next = false;
         for &member in &component {
             let from = &explored.states[member as usize];
             for edge in explored.edges_of(member) {
                 let ticks = u32::from(edge.what == Move::Tick);
                 let to = edge.to;
-                let stays = match leads(from, edge) {
-                    Leads::Nowhere => continue,
-                    Leads::On => inside(&explored.states[to as usize]),
-                    Leads::Out => false,
+                let stays = match role(from, edge) {
+                    EdgeRole::Excluded => continue,
+                    EdgeRole::Inside => inside(&explored.states[to as usize]),
+                    EdgeRole::Exit => false,
                 };
                 if !stays {
-                    leads_on = true;
-                    longest = longest.max(ticks);
+                    has_next = true;
+                    max_ticks = max_ticks.max(ticks);
                 } else if self.is_open(to) {
                     if ticks > 0 {
-                        return Err(Stays::ForEver(member));
+                        return Err(Stays::Forever(member));
                     }
                 } else {
-                    leads_on = true;
-                    longest = longest.max(ticks + self.longest[to as usize]);
+                    has_next = true;
+                    max_ticks = max_ticks.max(ticks + self.max_ticks[to as usize]);
                 }
             }
         }
-        if !leads_on {
+        if !has_next {
             return Err(Stays::Stuck(state));
         }
         for member in component {
             self.low[member as usize] = CLOSED;
-            self.longest[member as usize] = longest;
+            self.max_ticks[member as usize] = max_ticks;
         }
         Ok(())
     }
 }
 
-/// All states from which one of `goals` can be reached, by allowed edges.
+/// Returns, for each state, whether a goal can be reached from it by allowed edges.
 pub(super) fn can_reach(
     explored: &Explored,
     goal: impl Fn(&Facts) -> bool,
@@ -182,9 +182,9 @@ pub(super) fn can_reach(
     let mut backwards = vec![0_u32; begins[count]];
     for state in numbers() {
         for edge in edges_of(state) {
-            let place = &mut filled[edge.to as usize];
-            backwards[*place] = state;
-            *place += 1;
+            let index = &mut filled[edge.to as usize];
+            backwards[*index] = state;
+            *index += 1;
         }
     }
     let mut reaches: Vec<bool> = explored.states.iter().map(goal).collect();

@@ -1,25 +1,25 @@
-//! Every state that a supervisor and its surroundings can be in, in small universes: no story is missed.
+//! Explores every state that a supervisor and its environment can reach, for small model configurations.
 //!
-//! A [`Universe`] is a configuration in ticks and what its surroundings may do. A [`World`] is one state of it: the
-//! [canonical](livebus_core::Supervisor::canonical) supervisor, the [`Watch`](crate::watch::Watch) over it, and the bus. Two
-//! searches share worlds and nothing else: stateright's ([`checker`]), which knows safety, and our own ([`explorer`]), which
-//! keeps the whole graph, so that it can look for cycles and longest ways ([`always_leads_to`]).
+//! A [`ModelConfiguration`] is a configuration in ticks, with what the environment may do. A [`ModelState`] is one state of it: the
+//! [canonical](livebus_core::Supervisor::canonical) supervisor, its [`InvariantChecker`](crate::invariants::InvariantChecker), and
+//! the bus. Two searches share these states and nothing else: stateright's ([`stateright_search`]), which checks safety, and our own
+//! ([`explorer`]), which keeps the whole graph, so that it can look for cycles and longest paths ([`always_leads_to`]).
 
 pub mod always_leads_to;
-pub mod checker;
 pub mod command;
+pub mod configurations;
 pub mod diagram;
 pub mod explorer;
 pub mod report;
-pub mod universes;
+pub mod stateright_search;
 
 mod graph;
 mod moves;
-mod sound;
-mod world;
+mod state;
+mod state_checks;
 
 pub use command::{Args, run};
+pub use configurations::{ModelConfiguration, everything, large, small_configurations};
 pub use moves::{BusState, Move, Operation};
-pub use report::{Broken, Found, find};
-pub use universes::{Universe, everything, large, universes};
-pub use world::World;
+pub use report::{FalseClaim, Found, find};
+pub use state::ModelState;

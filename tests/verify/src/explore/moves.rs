@@ -1,13 +1,13 @@
-//! What can happen next in a world, and what the supervisor is told then.
+//! The moves: what can happen next in a state, and the event that the supervisor receives then.
 
 use std::time::Instant;
 
 use livebus_core::{ClientId, Event, FailureClass, LivenessId, Phase, RegistrationId, StopId};
 
-use super::universes::Universe;
-use super::world::{EPOCH, World};
+use super::configurations::ModelConfiguration;
+use super::state::{EPOCH, ModelState};
 
-/// What a bus does.
+/// The state of the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BusState {
     /// It works.
@@ -16,11 +16,11 @@ pub enum BusState {
     Down,
     /// It says nothing.
     Hung,
-    /// Other brokers answer, the leaders asked are missing.
+    /// The leaders to which liveness messages go are missing; other brokers answer.
     Leaderless,
 }
 
-/// An operation under way.
+/// The kind of an operation in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// The start.
@@ -38,68 +38,68 @@ pub enum Operation {
 pub enum Move {
     /// One tick passes.
     Tick,
-    /// The process does not get to run for so many ticks.
+    /// The process does not run for this many ticks.
     Sleep(u8),
     /// The bus changes.
     Bus(BusState),
     /// An operation is answered.
     Answer(Operation, Option<FailureClass>),
-    /// Ordinary traffic proved that the bus works, so many ticks ago.
+    /// Evidence from ordinary traffic, observed this many ticks ago.
     Traffic(u8),
-    /// Bad news.
-    Hint,
+    /// A suspicion.
+    Suspicion,
     /// The client is lost.
     Lost,
-    /// The service wants to end.
+    /// The service requests its shutdown.
     Shutdown,
 }
 
-impl World {
-    /// Everything that can happen next.
-    pub fn moves(&self, universe: &Universe, to: &mut Vec<Move>) {
+impl ModelState {
+    /// Puts every move that is possible in this state into `to`.
+    pub fn moves(&self, configuration: &ModelConfiguration, to: &mut Vec<Move>) {
         to.clear();
         if self.broken.is_some() {
             return;
         }
         if !self.supervisor.is_stopped() {
             to.push(Move::Tick);
-            self.answers(universe, to);
+            self.answers(configuration, to);
         }
-        let ending = self.watch.ending().is_some();
+        let ending = self.invariants.shutdown_at().is_some();
         if !ending {
-            to.extend(universe.sleeps.map(Move::Sleep));
-            let others = universe.buses.iter().filter(|bus| **bus != self.bus);
+            to.extend(configuration.sleeps.map(Move::Sleep));
+            let others = configuration.buses.iter().filter(|bus| **bus != self.bus);
             to.extend(others.map(|bus| Move::Bus(*bus)));
-            if universe.losses && self.watch.client().is_some() {
+            if configuration.losses && self.invariants.client().is_some() {
                 to.push(Move::Lost);
             }
         }
-        if universe.traffic && self.bus == BusState::Up {
+        if configuration.traffic && self.bus == BusState::Up {
             to.push(Move::Traffic(0));
         }
-        let old_news = 1..=universe.old_news.unwrap_or(0);
-        let known =
-            old_news.filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
+        let late_evidence = 1..=configuration.late_evidence.unwrap_or(0);
+        let known = late_evidence
+            .filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
         to.extend(known.map(Move::Traffic));
-        if universe.hints {
-            to.push(Move::Hint);
+        if configuration.suspicions {
+            to.push(Move::Suspicion);
         }
-        if universe.shutdown {
+        if configuration.shutdown {
             to.push(Move::Shutdown);
         }
     }
 
-    fn answers(&self, universe: &Universe, to: &mut Vec<Move>) {
+    fn answers(&self, configuration: &ModelConfiguration, to: &mut Vec<Move>) {
         let good = self.bus == BusState::Up
-            || self.unusable <= universe.flight
-                && universe.flight > 0
+            || self.unusable <= configuration.flight
+                && configuration.flight > 0
                 && self.supervisor.phase() != Phase::NotLive;
-        if self.watch.starting().is_some() {
+        if self.invariants.start_in_flight().is_some() {
             to.push(Move::Answer(Operation::Start, None));
             to.push(Move::Answer(Operation::Start, Some(FailureClass::Other)));
         }
-        if self.watch.asking().is_some() {
-            let answers = universe.failures.iter().copied();
+        if self.invariants.liveness_in_flight().is_some() {
+            let answers = configuration.failures.iter().copied();
             let possible = answers
                 .filter(|class| self.bus.may_answer(*class))
                 .map(Some);
@@ -110,75 +110,82 @@ impl World {
                     .map(|it| Move::Answer(Operation::Liveness, it)),
             );
         }
-        for handler in universe.handlers() {
-            if self.watch.registering(usize::from(handler)).is_some() {
+        for handler in configuration.handlers() {
+            if self
+                .invariants
+                .registration_in_flight(usize::from(handler))
+                .is_some()
+            {
                 let operation = Operation::Registration(handler);
                 to.push(Move::Answer(operation, None));
                 to.push(Move::Answer(operation, Some(FailureClass::Authorization)));
             }
         }
-        if self.watch.stopping().is_some() {
+        if self.invariants.stop_in_flight().is_some() {
             to.push(Move::Answer(Operation::Stop, None));
             to.push(Move::Answer(Operation::Stop, Some(FailureClass::Other)));
         }
     }
 
-    pub(super) fn event(&self, universe: &Universe, what: Move) -> Event {
+    pub(super) fn event(&self, configuration: &ModelConfiguration, what: Move) -> Event {
         match what {
             Move::Answer(operation, failure) => {
                 let result = failure.map_or(Ok(()), |class| Err(class.into()));
                 match operation {
                     Operation::Start => Event::StartAnswered {
-                        id: id(self.watch.starting(), ClientId::from_number),
+                        id: id(self.invariants.start_in_flight(), ClientId::from_number),
                         result,
                     },
                     Operation::Liveness => Event::LivenessAnswered {
-                        id: id(self.watch.asking(), LivenessId::from_number),
+                        id: id(
+                            self.invariants.liveness_in_flight(),
+                            LivenessId::from_number,
+                        ),
                         result,
                     },
                     Operation::Registration(handler) => Event::RegistrationAnswered {
                         id: id(
-                            self.watch.registering(usize::from(handler)),
+                            self.invariants.registration_in_flight(usize::from(handler)),
                             RegistrationId::from_number,
                         ),
                         result,
                     },
                     Operation::Stop => Event::StopAnswered {
-                        id: id(self.watch.stopping(), StopId::from_number),
+                        id: id(self.invariants.stop_in_flight(), StopId::from_number),
                         result,
                     },
                 }
             }
             Move::Traffic(ago) => Event::Live {
                 at: EPOCH
-                    .checked_sub(universe.tick * u32::from(ago))
+                    .checked_sub(configuration.tick * u32::from(ago))
                     .unwrap_or(*EPOCH),
             },
             Move::Lost => Event::ClientLost {
                 client: self
-                    .watch
+                    .invariants
                     .client()
                     .unwrap_or(ClientId::from_number(UNKNOWN)),
                 failure: FailureClass::ClientFatal.into(),
             },
             Move::Shutdown => Event::Shutdown,
-            Move::Hint | Move::Tick | Move::Sleep(_) | Move::Bus(_) => {
+            Move::Suspicion | Move::Tick | Move::Sleep(_) | Move::Bus(_) => {
                 Event::Suspicion(FailureClass::Unreachable.into())
             }
         }
     }
 }
 
-/// The number of an operation that never was.
+/// The number of an operation that never existed.
 const UNKNOWN: u64 = u64::MAX;
 
-/// The id of what is under way; of what never was, if nothing is.
+/// Returns the id of the operation in flight, or an id that never existed if there is none.
 fn id<I>(operation: Option<(I, Instant)>, from_number: fn(u64) -> I) -> I {
     operation.map_or_else(|| from_number(UNKNOWN), |(id, _)| id)
 }
 
 impl BusState {
-    /// Whether a bus that does this may answer a liveness message so.
+    /// Returns whether a bus in this state may answer a liveness message with this class of failure.
     fn may_answer(self, class: FailureClass) -> bool {
         match class {
             FailureClass::NoLeader => self == Self::Leaderless,
@@ -194,7 +201,7 @@ impl BusState {
             | FailureClass::QueueFull
             | FailureClass::ClientFatal
             | FailureClass::Other => self != Self::Hung,
-            _ => unreachable!("a class that the model does not know: {class}"),
+            _ => unreachable!("the model does not know this class: {class}"),
         }
     }
 }

@@ -1,122 +1,126 @@
-//! What was found in a universe, in words and as a row of a table.
+//! The result for one model configuration, as text and as a row of a table.
 
 use std::fmt::{self, Write as _};
 
 use super::always_leads_to::{Outcome, V1, V2, V3, V4, V5, always_leads_to};
+use super::configurations::ModelConfiguration;
 use super::explorer::{Explored, explore};
-use super::universes::Universe;
-use super::world::World;
+use super::state::ModelState;
 
-/// What was found in one universe.
+/// The result for one model configuration.
 #[derive(Debug)]
 pub struct Found {
-    /// The universe.
-    pub universe: Universe,
+    /// The model configuration.
+    pub configuration: ModelConfiguration,
     /// Its graph.
     pub explored: Explored,
-    /// What happens in the end.
+    /// The results of the claims that something happens eventually.
     pub outcome: Outcome,
 }
 
-/// A claim that is false in a universe.
+/// A claim that is false in a model configuration.
 #[derive(Debug, Clone, thiserror::Error)]
-pub struct Broken {
-    /// The universe.
-    pub universe: &'static str,
+pub struct FalseClaim {
+    /// The model configuration.
+    pub configuration: &'static str,
     /// The claim.
     pub claim: String,
-    /// The shortest way to the state that shows it, a move a line.
-    pub way: String,
+    /// The shortest path to the state that shows it, one move per line.
+    pub path: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for FalseClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "in universe {:?}: {}\n{}again: cargo run --release -p livebus-verify -- explore --universe {:?}",
-            self.universe, self.claim, self.way, self.universe
+            "in configuration {:?}: {}\n{}to repeat: cargo run --release -p livebus-verify -- explore --configuration {:?}",
+            self.configuration, self.claim, self.path, self.configuration
         )
     }
 }
 
-/// More states than anybody waits for.
-const MOST_STATES: usize = 100_000_000;
+/// More states than any search can finish in reasonable time.
+const MAX_STATES: usize = 100_000_000;
 
-/// Explores a universe and checks every claim in it.
+/// Explores a model configuration and checks every claim in it.
 ///
 /// # Errors
 ///
-/// The first claim that is false, with the way that shows it.
-pub fn find(universe: Universe) -> Result<Found, Broken> {
-    let broken = |claim: String, way: String| Broken {
-        universe: universe.name,
+/// The first claim that is false, with the path that shows it.
+pub fn find(configuration: ModelConfiguration) -> Result<Found, FalseClaim> {
+    let broken = |claim: String, path: String| FalseClaim {
+        configuration: configuration.name,
         claim,
-        way,
+        path,
     };
-    let explored = explore(&universe, MOST_STATES)
-        .map_err(|most| broken(format!("it ends: more than {most} states"), String::new()))?;
+    let explored = explore(&configuration, MAX_STATES).map_err(|max| {
+        broken(
+            format!("the search did not end: more than {max} states"),
+            String::new(),
+        )
+    })?;
     if let Some((state, claim)) = explored.broken {
-        let way = tell_way(&universe, &explored, state);
-        return Err(broken(claim.to_string(), way));
+        let path = format_path(&configuration, &explored, state);
+        return Err(broken(claim.to_string(), path));
     }
-    let outcome = always_leads_to(&universe, &explored);
+    let outcome = always_leads_to(&configuration, &explored);
     if let Some((claim, state)) = outcome.broken.first() {
-        let way = tell_way(&universe, &explored, *state);
-        return Err(broken((*claim).to_owned(), way));
+        let path = format_path(&configuration, &explored, *state);
+        return Err(broken((*claim).to_owned(), path));
     }
     Ok(Found {
-        universe,
+        configuration,
         explored,
         outcome,
     })
 }
 
-fn tell_way(universe: &Universe, explored: &Explored, state: u32) -> String {
+fn format_path(configuration: &ModelConfiguration, explored: &Explored, state: u32) -> String {
     let mut text = String::new();
-    let mut world = World::first(universe);
-    for pair in explored.way_to(state).windows(2) {
+    let mut current = ModelState::first(configuration);
+    for pair in explored.path_to(state).windows(2) {
         let edges = explored.edges_of(pair[0]);
         let Some(edge) = edges.iter().find(|edge| edge.to == pair[1]) else {
             break;
         };
-        let (next, step) = world.after(universe, edge.what);
+        let (next, step) = current.after(configuration, edge.what);
         let _infallible = writeln!(text, "  {:?} -> {:?}", edge.what, step.actions);
-        world = next;
+        current = next;
     }
     text
 }
 
 /// The head of the table that [`Found::row`] makes.
 pub const HEAD: &str = "\
-| universe | states | steps | Running, at the longest, without a bus that can be used (bound) | V1 | V2 | V3 | V4 | V5 |
+| configuration | states | steps | maximum time Running with an unusable bus (bound) | V1 | V2 | V3 | V4 | V5 |
 |---|---|---|---|---|---|---|---|---|
 ";
 
 impl Found {
-    /// What was found, as a row. Times are in ticks, each with its bound.
+    /// Returns the result as a row of the table. Times are in ticks, each with its bound.
     #[must_use]
     pub fn row(&self) -> String {
         let Self {
-            universe,
+            configuration,
             explored,
             outcome,
         } = self;
-        let leaderless = universe.has_leaderless();
-        let bound = universe.bound(leaderless);
+        let leaderless = configuration.has_leaderless();
+        let bound = configuration.bound(leaderless);
         let detected = explored
             .detected_after
             .map_or_else(|| "-".to_owned(), |ticks| format!("{ticks} ({bound})"));
         let mut row = format!(
             "| {} | {} | {} | {detected} |",
-            universe.name,
+            configuration.name,
             thousands(explored.states.len()),
             thousands(explored.edges.len())
         );
         for claim in [V1, V2, V3, V4, V5] {
-            let cell = outcome.longest.get(claim).map_or_else(
-                || "-".to_owned(),
-                |(most, bound)| format!("{most} ({bound})"),
-            );
+            let cell = outcome
+                .maximum
+                .get(claim)
+                .map_or_else(|| "-".to_owned(), |(max, bound)| format!("{max} ({bound})"));
             let _infallible = write!(row, " {cell} |");
         }
         row.push('\n');
@@ -124,13 +128,13 @@ impl Found {
     }
 }
 
-/// A number as people read it.
+/// Formats a number with thousands separators.
 #[must_use]
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,4 +1,4 @@
-//! The bytes of a fuzzer, handed out one by one. After the last one come zeroes.
+//! The bytes of a fuzzer, read one after another. After the last one, zeroes are read.
 
 use std::time::Duration;
 
@@ -34,26 +34,26 @@ impl<'a> Bytes<'a> {
         u64::from_le_bytes(self.array())
     }
 
-    /// The next `length` of them, or as many as there are.
+    /// Takes the next `length` bytes, or fewer if fewer are left.
     pub(super) fn part(&mut self, length: usize) -> Bytes<'a> {
         let (part, rest) = self.0.split_at(self.0.len().min(length));
         self.0 = rest;
         Bytes(part)
     }
 
-    /// From zero and nanoseconds to 584 years: a number of 16 bits and how far it is shifted.
+    /// Reads a duration, from zero and nanoseconds to 584 years: a number of 16 bits, and the number of bits to shift it by.
     pub(super) fn duration(&mut self) -> Duration {
         let shift = self.byte() % 49;
         Duration::from_nanos(u64::from(self.u16()) << shift)
     }
 
-    /// One of a few; the first for zero.
+    /// Reads a choice; zero is the first one.
     pub(super) fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         choices[usize::from(self.byte()) % N]
     }
 }
 
-/// So many 65,536ths of a duration.
+/// Returns `share` 65,536ths of a duration.
 pub(super) fn share(of: Duration, share: u16) -> Duration {
     of / 65_536 * u32::from(share)
 }

@@ -1,4 +1,4 @@
-//! Any configuration, any story: what can be seen from outside while it is told.
+//! Any configuration and any script: checks what can be observed from outside at each step.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -6,14 +6,15 @@ use std::time::Instant;
 use livebus_core::{Action, Config, Event, FailureKind, OpId, Phase, Report, Status, Supervisor};
 
 use super::bytes::Bytes;
-use super::script::{Call, Script, discards, due, operation};
+use super::script::{Call, Script, due};
 use super::settings;
+use crate::operation::{begun_by, discarded_by};
 
-/// Where every story begins: late enough that clocks can go back.
+/// The instant at which every script begins: late enough that clocks can go back.
 pub(super) static ORIGIN: LazyLock<Instant> =
     LazyLock::new(|| Instant::now() + Config::MAX_DURATION);
 
-/// Reads settings, then a story, and tells it. The names of the checks are those of `docs/verification.md`.
+/// Reads settings, then a script, and runs it. The names of the checks are those of `docs/verification.md`.
 ///
 /// # Panics
 ///
@@ -22,15 +23,15 @@ pub fn events(bytes: &[u8]) {
     events_observed(bytes, |_, _| {});
 }
 
-/// As [`events`]. After each call `watch` is shown the supervisor and the actions that came.
+/// Does the same as [`events()`], and calls `observe` after each step with the supervisor and its new actions.
 ///
 /// # Panics
 ///
 /// Where a rule of the core is broken.
-pub fn events_observed(bytes: &[u8], watch: impl FnMut(&Supervisor, &[Action])) {
+pub fn events_observed(bytes: &[u8], observe: impl FnMut(&Supervisor, &[Action])) {
     let mut bytes = Bytes::new(bytes);
     let config = settings::config(&mut bytes);
-    let mut run = Run::new(config, watch);
+    let mut run = Run::new(config, observe);
     run.check_new_actions();
     while !bytes.is_empty() {
         run.step(&mut bytes);
@@ -38,26 +39,26 @@ pub fn events_observed(bytes: &[u8], watch: impl FnMut(&Supervisor, &[Action])) 
     run.end();
 }
 
-/// A supervisor, and what is known of it from what it said.
+/// A supervisor, and what is known of it from its actions.
 struct Run<W> {
     supervisor: Supervisor,
-    watch: W,
+    observe: W,
     script: Script,
-    /// What was seen on the queue and is still there.
+    /// The number of queued actions that were checked.
     queued: usize,
-    /// The sum of all actions.
+    /// The report that follows from all actions.
     fold: Report,
     operations: Vec<OpId>,
     discarded: Vec<OpId>,
-    /// Every proof that was told.
+    /// Every proof that it received.
     proofs: Vec<Instant>,
 }
 
 impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
-    fn new(config: Config, watch: W) -> Self {
+    fn new(config: Config, observe: W) -> Self {
         Self {
             supervisor: Supervisor::new(config, *ORIGIN),
-            watch,
+            observe,
             script: Script::new(*ORIGIN),
             queued: 0,
             fold: Report::unreported(*ORIGIN),
@@ -70,7 +71,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
     fn step(&mut self, bytes: &mut Bytes<'_>) {
         let before = self.supervisor.clone();
         let call = self.script.call(bytes, &before);
-        call.tell(&mut self.supervisor);
+        call.apply(&mut self.supervisor);
         self.note_proof(&call);
         self.compare(&before, &call);
         self.check_new_actions();
@@ -105,10 +106,10 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         }
     }
 
-    /// What others do that were told the same, or nearly.
+    /// Compares with copies that receive the same call, or nearly the same.
     fn compare(&self, before: &Supervisor, call: &Call) {
         let after = &self.supervisor;
-        let told = |at, event| {
+        let run_copy = |at, event| {
             let mut other = before.clone();
             let drained = true;
             let extra = 0;
@@ -118,14 +119,14 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 drained,
                 extra,
             }
-            .tell(&mut other);
+            .apply(&mut other);
             other
         };
         // Rules 6 and 9.
         assert_eq!(
-            &told(self.script.clock, call.event),
+            &run_copy(self.script.clock, call.event),
             after,
-            "going back is standing"
+            "a clock that goes back must stand still"
         );
         let stale = after.stale_answers() - before.stale_answers();
         let can_be_stale = matches!(
@@ -141,63 +142,75 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         assert!(stale <= u64::from(can_be_stale), "{stale} stale answers");
         // S10, and rule 2: a wake-up at which nothing is due.
         if stale == 1 {
-            let passed = told(call.at, None);
+            let passed = run_copy(call.at, None);
             assert_eq!(
-                seen(&passed),
-                seen(after),
-                "a stale answer is time that passes"
+                observable(&passed),
+                observable(after),
+                "a stale answer must do the same as time alone"
             );
         }
         if call.event.is_none() && !before.is_due(self.script.clock) {
-            assert_eq!(seen(before), seen(after), "an early wake-up is nothing");
+            assert_eq!(
+                observable(before),
+                observable(after),
+                "an early wake-up must change nothing"
+            );
         }
         // S4.
         if before.phase() == Phase::Failed && call.event != Some(Event::Shutdown) {
-            assert_eq!(seen(before), seen(after), "Failed is for good");
+            assert_eq!(
+                observable(before),
+                observable(after),
+                "Failed must be left only by a shutdown"
+            );
         }
     }
 
-    /// Looks at what the newest call added to the queue, and at where it led.
+    /// Checks the actions that the newest call queued, and the state after it.
     fn check_new_actions(&mut self) {
         let clock = self.script.clock;
         let mut polled = self.supervisor.clone();
-        let mut came = Vec::new();
+        let mut actions = Vec::new();
         // Rule 1.
         let timeout = polled.poll_timeout();
         while let Some(action) = polled.poll_action() {
-            assert_eq!(timeout, Some(clock), "queued is due");
-            came.push(action);
+            assert_eq!(
+                timeout,
+                Some(clock),
+                "the timeout must be due while actions are queued"
+            );
+            actions.push(action);
         }
-        let came = came.split_off(self.queued);
-        self.queued += came.len();
+        let actions = actions.split_off(self.queued);
+        self.queued += actions.len();
         let handlers = self.supervisor.config().settings().handlers.len();
-        assert!(came.len() <= 6 + 2 * handlers, "S8: {came:?}");
-        for action in &came {
+        assert!(actions.len() <= 6 + 2 * handlers, "S8: {actions:?}");
+        for action in &actions {
             self.script.record_action(action);
             self.check_operation(action);
             self.check_status(action, clock);
         }
-        let messages = came.iter().filter_map(operation);
+        let messages = actions.iter().filter_map(begun_by);
         assert!(
             messages
-                .filter(|id| matches!(id, OpId::Liveness(_)))
+                .filter(|(id, _)| matches!(id, OpId::Liveness(_)))
                 .count()
                 <= 1,
-            "rule 6: {came:?}"
+            "rule 6: {actions:?}"
         );
         assert_eq!(
             &self.fold,
             self.supervisor.report(),
-            "S9: the fold is the report"
+            "S9: the actions must add up to the report"
         );
         self.check_timeout(&polled);
         self.check_report();
         check_canonical(&self.supervisor);
-        (self.watch)(&self.supervisor, &came);
+        (self.observe)(&self.supervisor, &actions);
     }
 
     fn check_operation(&mut self, action: &Action) {
-        if let Some(id) = operation(action) {
+        if let Some((id, _)) = begun_by(action) {
             self.operations.push(id);
             assert_eq!(
                 id.number(),
@@ -205,7 +218,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 "rule 3: ids count up"
             );
         }
-        if let Some(id) = discards(action) {
+        if let Some(id) = discarded_by(action) {
             assert!(self.operations.contains(&id), "never begun: {action:?}");
             assert!(!self.discarded.contains(&id), "discarded twice: {action:?}");
             self.discarded.push(id);
@@ -232,7 +245,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 let moved = new.status != old.status;
                 assert!(
                     moved || new.evidence >= old.evidence,
-                    "newer evidence was known: {new:?}"
+                    "newer evidence is known: {new:?}"
                 );
                 assert_eq!(new.since, if moved { clock } else { old.since });
                 self.fold = new;
@@ -242,7 +255,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 assert_ne!(old.lease, Some(lease), "S9: nothing new");
                 assert!(
                     Some(evidence) >= old.evidence,
-                    "newer evidence was known: {action:?}"
+                    "newer evidence is known: {action:?}"
                 );
                 self.fold.evidence = Some(evidence);
                 self.fold.lease = Some(lease);
@@ -256,17 +269,20 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         }
     }
 
-    /// `polled` has given all its actions.
+    /// Checks the timeout of `polled`, whose actions are all polled.
     fn check_timeout(&self, polled: &Supervisor) {
         let due = polled.poll_timeout();
         assert!(
             due.is_none_or(|due| due > self.script.clock),
-            "rule 2: drained is later"
+            "rule 2: without queued actions the timeout must be later"
         );
-        let the_end = matches!(polled.phase(), Phase::Failed | Phase::Stopped);
-        assert_eq!(due.is_none(), the_end, "S7");
+        let ended = matches!(polled.phase(), Phase::Failed | Phase::Stopped);
+        assert_eq!(due.is_none(), ended, "S7");
         if polled.report().status == Status::Running {
-            assert!(due <= polled.report().lease, "S2: nobody would wake");
+            assert!(
+                due <= polled.report().lease,
+                "S2: no wake-up before the end of the lease"
+            );
         }
     }
 
@@ -280,7 +296,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         if let Some(evidence) = report.evidence {
             assert!(
                 self.proofs.contains(&evidence),
-                "S2: evidence is never invented"
+                "S2: the evidence was never received"
             );
         }
         assert_eq!(
@@ -306,7 +322,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 panic!("Running with a warning that is {kind:?}")
             }
         };
-        let evidence = report.evidence.expect("S1: Running has evidence");
+        let evidence = report.evidence.expect("S1: Running without evidence");
         assert_eq!(report.lease, Some(evidence + bound), "S2");
         assert!(
             self.script.clock < evidence + bound,
@@ -314,19 +330,19 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         );
     }
 
-    /// What is written down and restored is equal; now and then the story goes on with the restored one.
+    /// Checks that a restored snapshot is equal. With `go_on`, the script continues with the restored supervisor.
     fn check_restore(&mut self, go_on: bool) {
-        let words = self.supervisor.snapshot(*ORIGIN);
+        let snapshot = self.supervisor.snapshot(*ORIGIN);
         let config = self.supervisor.config().clone();
-        let restored = Supervisor::restore(config, *ORIGIN, &words);
-        let restored = restored.expect("a snapshot is restored");
+        let restored = Supervisor::restore(config, *ORIGIN, &snapshot);
+        let restored = restored.expect("a snapshot can be restored");
         assert_eq!(restored, self.supervisor);
         if go_on {
             self.supervisor = restored;
         }
     }
 
-    /// S11 and V5: after a shutdown, with nothing answered, it is stopped within its bound.
+    /// Checks S11 and V5: after a shutdown without any answer, it stops within its bound.
     fn end(&mut self) {
         let shut_down = self.script.clock;
         self.supervisor.handle_event(shut_down, Event::Shutdown);
@@ -335,7 +351,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         while let Some(due) = self.supervisor.poll_timeout() {
             assert!(
                 due <= shut_down + self.supervisor.config().shutdown_bound(),
-                "V5: it is not stopped in time"
+                "V5: it did not stop in time"
             );
             self.script.clock = due;
             self.supervisor.handle_timeout(due);
@@ -346,8 +362,8 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
     }
 }
 
-/// What anybody sees of a supervisor: the actions, the timeouts, the report, the phase.
-fn seen(supervisor: &Supervisor) -> (Vec<Action>, Option<Instant>, Report, Phase, bool) {
+/// Returns what can be observed of a supervisor: the actions, the timeout, the report, the phase, whether it wants evidence.
+fn observable(supervisor: &Supervisor) -> (Vec<Action>, Option<Instant>, Report, Phase, bool) {
     let mut polled = supervisor.clone();
     let actions = std::iter::from_fn(|| polled.poll_action()).collect();
     (
@@ -359,11 +375,14 @@ fn seen(supervisor: &Supervisor) -> (Vec<Action>, Option<Instant>, Report, Phase
     )
 }
 
-/// The one that stands for others stands for itself, and is due when they are.
+/// Checks that the canonical form of the canonical form is itself, and that it has the same phase and timers.
 pub(super) fn check_canonical(supervisor: &Supervisor) {
     let (canonical, names) = supervisor.canonical(*ORIGIN);
     let (again, new_names) = canonical.canonical(*ORIGIN);
-    assert_eq!(again, canonical, "canonical twice is canonical once");
+    assert_eq!(
+        again, canonical,
+        "the canonical form must be its own canonical form"
+    );
     assert_eq!(names.len(), new_names.len());
     assert_eq!(canonical.phase(), supervisor.phase());
     assert_eq!(canonical.wants_evidence(), supervisor.wants_evidence());
@@ -373,7 +392,7 @@ pub(super) fn check_canonical(supervisor: &Supervisor) {
     );
 }
 
-/// The edges of the documentation.
+/// Returns whether the documentation has this transition of the status.
 const fn is_edge(from: Status, to: Status) -> bool {
     use Status::{Failed, NotReady, Prepared, Preparing, Running, Stopped, Unknown};
     match (from, to) {

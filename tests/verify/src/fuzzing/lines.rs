@@ -1,10 +1,10 @@
-//! A recording of any story: replayed it is the same; with lines that were moved, lost or changed nothing panics.
+//! A recording of any script: its replay is the same; with lines moved, lost or changed, nothing panics.
 
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use livebus_core::Supervisor;
-use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, Standing};
+use livebus_recording::{Content, End, Epoch, Header, Line, Outcome, StartState};
 use livebus_runner::{Entry, ObservedSupervisor};
 
 use super::bytes::Bytes;
@@ -13,7 +13,7 @@ use super::recording;
 use super::script::Script;
 use super::settings;
 
-/// Where numbers end, and where an instant is too far away.
+/// The ends of number ranges, and the end of the instants.
 const NUMBERS: [&str; 9] = [
     "0",
     "1",
@@ -26,25 +26,25 @@ const NUMBERS: [&str; 9] = [
     "3153600000000000001",
 ];
 
-/// The bytes that one change takes.
+/// The number of bytes of one change.
 const CHANGE: usize = 5;
 
-/// Reads how many changes there are, the changes, settings and a story; replays its recording before and after them, which
-/// are all in its first file.
+/// Reads a number of changes, the changes, settings and a script. Replays the recording of the script before and after the
+/// changes, which all affect its first file.
 ///
 /// # Panics
 ///
-/// Where a recording that nobody changed does not come out the same, or where [`recording`](super::recording()) panics.
+/// If the replay of the unchanged recording differs, or if [`recording`](super::recording()) panics.
 pub fn lines(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let changes = usize::from(bytes.byte() % 8);
     let mut changes_bytes = bytes.part(CHANGE * changes);
-    for mut file in tell(&mut bytes) {
+    for mut file in record(&mut bytes) {
         let whole = file.concat();
         match recording::replay(&whole, file.len() as u64) {
             Some(Outcome::Same(summary)) => assert!(summary.end.is_some() && !summary.was_cut),
             Some(Outcome::Different(difference)) => panic!("{difference}"),
-            None => panic!("it cannot be read: {}", String::from_utf8_lossy(&whole)),
+            None => panic!("cannot be read: {}", String::from_utf8_lossy(&whole)),
         }
         while !changes_bytes.is_empty() {
             change(&mut file, &mut changes_bytes);
@@ -56,18 +56,18 @@ pub fn lines(bytes: &[u8]) {
 /// The lines of a file, each with its line break.
 type File = Vec<Vec<u8>>;
 
-/// The recording of a story: in several files, if its whims want that.
-fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
+/// Returns the recording of a script, in several files if the script says so.
+fn record(bytes: &mut Bytes<'_>) -> Vec<File> {
     let supervisor = Supervisor::new(settings::config(bytes), *ORIGIN);
     let mut writer = FileWriter::new(supervisor.clone());
-    let (tell, told) = channel();
-    let record = move |at, entry| tell.send((at, entry)).expect("it is read below");
+    let (sender, entries) = channel();
+    let observer = move |at, entry| sender.send((at, entry)).expect("it is received below");
     let mut twin = supervisor.clone();
-    let mut recorded = ObservedSupervisor::new(supervisor, *ORIGIN, vec![Box::new(record)]);
+    let mut recorded = ObservedSupervisor::new(supervisor, *ORIGIN, vec![Box::new(observer)]);
     let mut script = Script::new(*ORIGIN);
     while !bytes.is_empty() {
         let call = script.call(bytes, &twin);
-        call.tell(&mut twin);
+        call.apply(&mut twin);
         match call.event {
             Some(event) => recorded.handle_event(call.at, event),
             None => recorded.handle_timeout(call.at),
@@ -77,12 +77,12 @@ fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
                 assert_eq!(
                     twin.poll_action(),
                     Some(action),
-                    "who looks on changes nothing"
+                    "an observer must change nothing"
                 );
                 script.record_action(&action);
             }
         }
-        for (at, entry) in told.try_iter() {
+        for (at, entry) in entries.try_iter() {
             writer.write(at, entry);
         }
         if call.extra == 3 {
@@ -92,7 +92,7 @@ fn tell(bytes: &mut Bytes<'_>) -> Vec<File> {
     writer.end()
 }
 
-/// A recording as it is written, with a supervisor that follows what is written.
+/// Writes a recording, with a supervisor in the state of what is written.
 struct FileWriter {
     files: Vec<File>,
     supervisor: Supervisor,
@@ -115,7 +115,7 @@ impl FileWriter {
             .expect("a line is written");
         self.files
             .last_mut()
-            .expect("there is one from the beginning")
+            .expect("there is always a file")
             .push(text);
     }
 
@@ -137,12 +137,12 @@ impl FileWriter {
     fn next_file(&mut self) {
         let queued = self.queued();
         self.line(self.newest, Content::End(End::Continued { queued }));
-        let standing = Standing {
+        let start_state = StartState {
             ns: Epoch::new(*ORIGIN).nanos(self.newest),
             state: self.supervisor.snapshot(*ORIGIN),
         };
         self.files
-            .push(vec![header(&self.supervisor, Some(standing))]);
+            .push(vec![header(&self.supervisor, Some(start_state))]);
     }
 
     fn end(mut self) -> Vec<File> {
@@ -156,19 +156,19 @@ impl FileWriter {
     }
 }
 
-fn header(supervisor: &Supervisor, standing: Option<Standing>) -> Vec<u8> {
+fn header(supervisor: &Supervisor, start_state: Option<StartState>) -> Vec<u8> {
     let header = Header {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
         config: supervisor.config().clone(),
-        standing,
+        start_state,
     };
     let mut text = Vec::new();
     header.encode(&mut text).expect("a header is written");
     text
 }
 
-/// Changes a file: whole lines, or one byte of one.
+/// Changes a file: whole lines, a number, or one byte.
 fn change(file: &mut File, bytes: &mut Bytes<'_>) {
     let how = bytes.byte();
     let (line, other) = (bytes.u16(), bytes.u16());
@@ -184,13 +184,13 @@ fn change(file: &mut File, bytes: &mut Bytes<'_>) {
         1 => file.insert(other, file[line].clone()),
         2 => file.swap(line, other),
         3 => file.truncate(line + 1),
-        // A crash.
+        // The file ends within a line, as after a crash.
         4 => {
             file.truncate(line + 1);
             let length = at % file[line].len();
             file[line].truncate(length);
         }
-        // The other half of another line.
+        // The second half of another line.
         5 => {
             let tail = file[other].clone();
             let half = file[line].len() / 2;
@@ -201,17 +201,17 @@ fn change(file: &mut File, bytes: &mut Bytes<'_>) {
             replace_number(&mut file[line], at, number);
         }
         _ => {
-            let place = at % file[line].len();
-            file[line][place] ^= 1 << (how / 8 % 8);
+            let index = at % file[line].len();
+            file[line][index] ^= 1 << (how / 8 % 8);
         }
     }
 }
 
-/// Puts another number in place of one of those in a line.
+/// Replaces one of the numbers in a line.
 fn replace_number(line: &mut Vec<u8>, which: usize, number: &str) {
-    let is_digit = |place: usize| line.get(place).is_some_and(u8::is_ascii_digit);
+    let is_digit = |index: usize| line.get(index).is_some_and(u8::is_ascii_digit);
     let begins: Vec<usize> = (0..line.len())
-        .filter(|place| is_digit(*place) && !(*place > 0 && is_digit(place - 1)))
+        .filter(|index| is_digit(*index) && !(*index > 0 && is_digit(index - 1)))
         .collect();
     if begins.is_empty() {
         return;

@@ -1,12 +1,13 @@
-//! Any bytes in place of a recording: read, or refused with the line that is wrong.
+//! Any bytes as a recording: read, or refused with the line that is wrong.
 
-use livebus_recording::{Header, LONGEST_LINE, Outcome, ReadError, Reader, Replay};
+use livebus_recording::{Header, MAX_LINE_BYTES, Outcome, ReadError, Reader, Replay};
 
 /// Reads the bytes as a file, and replays them.
 ///
 /// # Panics
 ///
-/// Where reading panics, where what was read does not come back when it is written, or where an error names no line of it.
+/// If reading panics, if what was read changes when it is written and read again, or if an error names a line that does not
+/// exist.
 pub fn recording(bytes: &[u8]) {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
     read(bytes, lines);
@@ -39,11 +40,11 @@ fn read(bytes: &[u8], lines: u64) {
         let again = livebus_recording::Line::decode(&text, epoch);
         assert_eq!(again.expect("what was written is read"), line);
     }
-    assert!(reader.next().is_none(), "after the end comes nothing");
+    assert!(reader.next().is_none(), "nothing may follow the end");
     assert_eq!(expected - 1 + u64::from(reader.was_cut()), lines);
 }
 
-/// Replays a recording, and gives its outcome where it could be read.
+/// Replays a recording, and returns its outcome if it can be read.
 pub(super) fn replay(bytes: &[u8], lines: u64) -> Option<Outcome> {
     let replay = match Replay::new(bytes) {
         Ok(replay) => replay,
@@ -52,19 +53,19 @@ pub(super) fn replay(bytes: &[u8], lines: u64) -> Option<Outcome> {
             return None;
         }
     };
-    let mut watched = 1;
+    let mut passed = 1;
     let outcome = replay.run(|number, _| {
-        watched += 1;
-        assert_eq!(number, watched, "each line is shown, in order");
+        passed += 1;
+        assert_eq!(number, passed, "each line must be passed on, in order");
     });
     match &outcome {
         Ok(Outcome::Same(summary)) => {
-            assert_eq!(summary.lines, watched);
+            assert_eq!(summary.lines, passed);
             assert_eq!(summary.lines + u64::from(summary.was_cut), lines);
             assert!(summary.inputs + summary.actions < lines);
         }
         Ok(Outcome::Different(difference)) => {
-            assert_eq!(difference.line, watched + 1, "{difference}");
+            assert_eq!(difference.line, passed + 1, "{difference}");
             assert!(difference.line <= lines, "{difference}");
         }
         Err(error) => check_error(error, lines),
@@ -72,10 +73,10 @@ pub(super) fn replay(bytes: &[u8], lines: u64) -> Option<Outcome> {
     outcome.ok()
 }
 
-/// An error is about a line that there is.
+/// Checks that an error names a line that exists.
 fn check_error(error: &ReadError, lines: u64) {
     let text = error.to_string();
-    assert!(!text.is_empty() && text.len() < 3 * LONGEST_LINE);
+    assert!(!text.is_empty() && text.len() < 3 * MAX_LINE_BYTES);
     match *error {
         ReadError::Empty => assert_eq!(lines, 0),
         ReadError::NotARecording | ReadError::OtherVersion(_) => {}
@@ -83,7 +84,7 @@ fn check_error(error: &ReadError, lines: u64) {
         ReadError::Damaged { line, .. }
         | ReadError::NotUtf8 { line }
         | ReadError::TooLong { line } => assert!((1..=lines).contains(&line), "{error}"),
-        ReadError::Io { .. } => panic!("bytes are always read: {error}"),
-        _ => unreachable!("an error that this target does not know: {error}"),
+        ReadError::Io { .. } => panic!("reading bytes cannot fail: {error}"),
+        _ => unreachable!("unknown error: {error}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Stories from bytes: what the clock does, what a supervisor is told, and whether it is asked what it wants.
+//! Scripts from bytes: the clock, the inputs of a supervisor, and whether its actions are polled.
 
 use std::time::{Duration, Instant};
 
@@ -8,61 +8,24 @@ use livebus_core::{
 };
 
 use super::bytes::{Bytes, share};
+use crate::operation::{answer, begun_by};
 
-/// How far a clock goes, from where it began: a recording ends at 100 years, and evidence may be nine older.
+/// The maximum distance of an instant from the origin: a recording ends at 100 years, and evidence may be nine years older.
 const MAX_DISTANCE: Duration = Duration::from_hours(80 * 365 * 24);
 
-/// The operation that an action begins.
-pub(super) fn operation(action: &Action) -> Option<OpId> {
-    match *action {
-        Action::Start { id, .. } => Some(id.into()),
-        Action::SendLiveness { id, .. } => Some(id.into()),
-        Action::RegisterHandler { id, .. } => Some(id.into()),
-        Action::Stop { id, .. } => Some(id.into()),
-        Action::DiscardClient { .. }
-        | Action::DiscardRegistration { .. }
-        | Action::SetStatus(_)
-        | Action::Renew { .. } => None,
-    }
-}
-
-/// The operation that an action gives up.
-pub(super) fn discards(action: &Action) -> Option<OpId> {
-    match *action {
-        Action::DiscardClient { client } => Some(client.into()),
-        Action::DiscardRegistration { registration } => Some(registration.into()),
-        Action::Start { .. }
-        | Action::SendLiveness { .. }
-        | Action::RegisterHandler { .. }
-        | Action::SetStatus(_)
-        | Action::Renew { .. }
-        | Action::Stop { .. } => None,
-    }
-}
-
-/// The event that answers this operation.
-pub(super) fn answer(operation: OpId, result: Result<(), Failure>) -> Event {
-    match operation {
-        OpId::Client(id) => Event::StartAnswered { id, result },
-        OpId::Liveness(id) => Event::LivenessAnswered { id, result },
-        OpId::Registration(id) => Event::RegistrationAnswered { id, result },
-        OpId::Stop(id) => Event::StopAnswered { id, result },
-    }
-}
-
-/// One call: the instant, and an event if it is not time alone.
+/// One call: the instant, and an event unless it is time alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) at: Instant,
     pub(super) event: Option<Event>,
     /// Whether its actions are polled before the next one.
     pub(super) drained: bool,
-    /// Two more bits, for whoever wants to do something else now and then.
+    /// Two more bits, with which a target can choose to do something else.
     pub(super) extra: u8,
 }
 
 impl Call {
-    pub(super) fn tell(&self, supervisor: &mut Supervisor) {
+    pub(super) fn apply(&self, supervisor: &mut Supervisor) {
         match self.event {
             Some(event) => supervisor.handle_event(self.at, event),
             None => supervisor.handle_timeout(self.at),
@@ -70,13 +33,13 @@ impl Call {
     }
 }
 
-/// What the script of a story knows: the clock, and the operations that were begun.
+/// Reads the calls of a script. Holds the clock, and the operations that were begun.
 #[derive(Debug, Clone)]
 pub(super) struct Script {
     origin: Instant,
-    /// The newest instant that was told.
+    /// The newest instant of a call.
     pub(super) clock: Instant,
-    open: Vec<OpId>,
+    in_flight: Vec<OpId>,
     done: Vec<OpId>,
     client: ClientId,
 }
@@ -86,18 +49,18 @@ impl Script {
         Self {
             origin,
             clock: origin,
-            open: Vec::new(),
+            in_flight: Vec::new(),
             done: Vec::new(),
             client: ClientId::from_number(u64::MAX),
         }
     }
 
-    /// To be shown each action.
+    /// Records the operation of an action. To be called with each action.
     pub(super) fn record_action(&mut self, action: &Action) {
-        self.open.extend(operation(action));
+        self.in_flight.extend(begun_by(action).map(|(id, _)| id));
     }
 
-    /// The next call, from eight bytes. All zeroes: time passes to the next deadline.
+    /// Reads the next call from eight bytes. Zeroes are a call of `handle_timeout` at the next deadline.
     pub(super) fn call(&mut self, bytes: &mut Bytes<'_>, supervisor: &Supervisor) -> Call {
         let how = bytes.byte();
         let at = self.instant(how, bytes.u16(), supervisor);
@@ -146,8 +109,8 @@ impl Script {
         let amount = bytes.u16();
         match what % 16 {
             0 | 1 => None,
-            2..=5 => self.answer_open(which, Ok(())),
-            6..=8 => self.answer_open(which, Err(failure)),
+            2..=5 => self.answer_in_flight(which, Ok(())),
+            6..=8 => self.answer_in_flight(which, Err(failure)),
             9 => {
                 let id = *self.done.iter().rev().nth(which.into())?;
                 Some(answer(id, Ok(())))
@@ -174,16 +137,16 @@ impl Script {
                 },
                 failure,
             }),
-            // A story that ends at once has little to tell.
+            // After a shutdown little happens, so it is rare.
             _ => (which % 4 == 3).then_some(Event::Shutdown),
         }
     }
 
-    /// Answers the operation so many before the newest that is open.
-    fn answer_open(&mut self, which: u8, result: Result<(), Failure>) -> Option<Event> {
-        let newest = self.open.len().checked_sub(1)?;
+    /// Answers an operation in flight, `which % 8` before the newest.
+    fn answer_in_flight(&mut self, which: u8, result: Result<(), Failure>) -> Option<Event> {
+        let newest = self.in_flight.len().checked_sub(1)?;
         let id = self
-            .open
+            .in_flight
             .remove(newest.saturating_sub(usize::from(which % 8)));
         self.done.push(id);
         if let (OpId::Client(client), Ok(())) = (id, result) {
@@ -192,17 +155,17 @@ impl Script {
         Some(answer(id, result))
     }
 
-    /// When evidence was observed.
-    fn observed(&self, how: u8, amount: u16, told: Instant, supervisor: &Supervisor) -> Instant {
+    /// Returns the instant of evidence that is received at `now`.
+    fn observed(&self, how: u8, amount: u16, now: Instant, supervisor: &Supervisor) -> Instant {
         let tick = Duration::from_nanos(1);
-        let known = supervisor.report().evidence.unwrap_or(told);
+        let known = supervisor.report().evidence.unwrap_or(now);
         let bound = supervisor.config().detection_bound();
         match how % 8 {
-            0 => told,
-            1 => earlier(told, tick),
-            2 => earlier(told, share(bound, amount)),
-            3 => earlier(told, bound),
-            4 => told + share(bound, amount),
+            0 => now,
+            1 => earlier(now, tick),
+            2 => earlier(now, share(bound, amount)),
+            3 => earlier(now, bound),
+            4 => now + share(bound, amount),
             5 => known,
             6 => earlier(known, tick),
             _ => earlier(self.clock, Duration::from_nanos(1 << (amount % 59))),
@@ -210,7 +173,7 @@ impl Script {
     }
 }
 
-/// What would be the timeout if everything was polled.
+/// Returns the timeout after all actions are polled.
 pub(super) fn due(supervisor: &Supervisor) -> Option<Instant> {
     let mut polled = supervisor.clone();
     while polled.poll_action().is_some() {}

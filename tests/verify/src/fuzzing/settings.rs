@@ -1,4 +1,4 @@
-//! Settings from bytes: as they come, and corrected so that they are right.
+//! Settings from bytes: as they are read, and corrected to be valid.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::bytes::Bytes;
 const TICK: Duration = Duration::from_nanos(1);
 const HANDLERS: u8 = 6;
 
-/// The configuration that these bytes are nearest to; panics if the core disagrees about whether they are one.
+/// Returns the valid configuration that is nearest to these bytes. Panics if the core disagrees about whether they are valid.
 pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
     let raw = read(bytes);
     let Corrected { settings, first } = corrected(raw.clone());
@@ -28,14 +28,14 @@ pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
         ) => {
             assert_eq!(field, wrong, "{value}: {remedy}");
             assert!(!value.is_empty() && !remedy.is_empty(), "{field}");
-            Config::new(settings).expect("corrected settings are right")
+            Config::new(settings).expect("corrected settings are valid")
         }
         (Ok(config), Some(wrong)) => panic!("`{wrong}` was not refused: {:?}", config.settings()),
-        (Err(error), None) => panic!("refused without reason: {error}"),
+        (Err(error), None) => panic!("refused without a reason: {error}"),
     }
 }
 
-/// A value that stays as it is for zero, so that all zeroes are the preset.
+/// Reads a duration. Zero is the value of the preset, so that all zeroes are the preset.
 fn duration(bytes: &mut Bytes<'_>, preset: Duration) -> Duration {
     let kept = bytes.byte() % 4;
     let other = bytes.duration();
@@ -80,7 +80,7 @@ fn read_handlers(bytes: &mut Bytes<'_>) -> Vec<Handler> {
         .collect()
 }
 
-/// A fixed number of bytes, whatever is in them.
+/// Reads settings, always from the same number of bytes.
 fn read(bytes: &mut Bytes<'_>) -> Settings {
     let preset = match bytes.byte() % 3 {
         0 => Settings::default(),
@@ -129,23 +129,23 @@ fn read(bytes: &mut Bytes<'_>) -> Settings {
     }
 }
 
-/// Settings that are right, and the first field that was not.
+/// Valid settings, and the first field that was invalid.
 struct Corrected {
     settings: Settings,
     first: Option<&'static str>,
 }
 
-/// What `Config::new` says about each field, in its order, written again as the nearest value that is right.
+/// Sets each field to the nearest valid value, in the order in which `Config::new` checks them.
 fn corrected(settings: Settings) -> Corrected {
     let mut m = Corrected {
         settings,
         first: None,
     };
-    let longest = Config::MAX_DURATION;
+    let max = Config::MAX_DURATION;
     m.correct(
         "start_timeout",
         |s| &mut s.start_timeout,
-        |_, it| it.clamp(TICK, longest),
+        |_, it| it.clamp(TICK, max),
     );
     m.correct(
         "start_backoff",
@@ -155,7 +155,7 @@ fn corrected(settings: Settings) -> Corrected {
     m.correct(
         "live_interval",
         |s| &mut s.live_interval,
-        |_, it| it.clamp(TICK, longest),
+        |_, it| it.clamp(TICK, max),
     );
     m.correct(
         "liveness_timeout",
@@ -180,12 +180,12 @@ fn corrected(settings: Settings) -> Corrected {
     m.correct(
         "not_live_interval",
         |s| &mut s.not_live_interval,
-        |_, it| it.clamp(TICK, longest),
+        |_, it| it.clamp(TICK, max),
     );
     m.correct(
         "not_live_interval_max",
         |s| &mut s.not_live_interval_max,
-        |s, it| it.clamp(s.not_live_interval, longest),
+        |s, it| it.clamp(s.not_live_interval, max),
     );
     m.correct(
         "suspicion_timeout",
@@ -200,33 +200,32 @@ fn corrected(settings: Settings) -> Corrected {
     m.correct(
         "partial_tolerance",
         |s| &mut s.partial_tolerance,
-        |_, it| it.min(longest),
+        |_, it| it.min(max),
     );
     m.correct(
         "recreate_after",
         |s| &mut s.recreate_after,
         |s, it| {
-            let shortest = s.not_live_interval_max + TICK;
-            it.filter(|_| shortest <= longest)
-                .map(|it| it.clamp(shortest, longest))
+            let min = s.not_live_interval_max + TICK;
+            it.filter(|_| min <= max).map(|it| it.clamp(min, max))
         },
     );
     m.correct("handlers", |s| &mut s.handlers, |_, it| handlers(it));
     m.correct(
         "registration_timeout",
         |s| &mut s.registration_timeout,
-        |_, it| it.clamp(TICK, longest),
+        |_, it| it.clamp(TICK, max),
     );
     m.correct(
         "registration_backoff",
         |s| &mut s.registration_backoff,
         |_, it| backoff(it),
     );
-    m.correct("drain", |s| &mut s.drain, |_, it| it.min(longest));
+    m.correct("drain", |s| &mut s.drain, |_, it| it.min(max));
     m.correct(
         "stop_timeout",
         |s| &mut s.stop_timeout,
-        |_, it| it.clamp(TICK, longest),
+        |_, it| it.clamp(TICK, max),
     );
     m.shorten_the_bound();
     m
@@ -247,7 +246,7 @@ impl Corrected {
         }
     }
 
-    /// The detection bound comes last, and is put down to the number of failures.
+    /// Checks the detection bound, which `Config::new` checks last and reports as the number of failures.
     fn shorten_the_bound(&mut self) {
         let s = &mut self.settings;
         let n = u128::from(s.failures_to_not_ready);
@@ -280,13 +279,13 @@ fn backoff(raw: Backoff) -> Backoff {
     }
 }
 
-/// The ones that are wrong are left out.
+/// Leaves out the invalid handlers.
 fn handlers(raw: Vec<Handler>) -> Vec<Handler> {
-    let mut right: Vec<Handler> = Vec::new();
+    let mut valid: Vec<Handler> = Vec::new();
     for handler in raw {
-        if !handler.name.is_empty() && right.iter().all(|other| other.name != handler.name) {
-            right.push(handler);
+        if !handler.name.is_empty() && valid.iter().all(|other| other.name != handler.name) {
+            valid.push(handler);
         }
     }
-    right
+    valid
 }

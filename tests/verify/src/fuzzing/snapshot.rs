@@ -1,4 +1,4 @@
-//! Any words in place of a snapshot: refused, or a supervisor that takes anything and whose timers end.
+//! Any words as a snapshot: refused, or a supervisor that handles any input and whose timers end.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use livebus_core::{Config, Event, Supervisor};
 
 use super::bytes::Bytes;
 use super::events::{ORIGIN, check_canonical};
-use super::script::{Script, answer, operation};
+use super::script::Script;
 use super::settings;
+use crate::operation::{answer, begun_by};
 
-/// Where numbers end, and where a counter of the core is too far gone.
+/// The ends of number ranges, and values that are too large for the counters of the core.
 const EXTREMES: [u64; 6] = [
     u32::MAX as u64,
     u64::MAX,
@@ -20,11 +21,11 @@ const EXTREMES: [u64; 6] = [
 ];
 const TICK: Duration = Duration::from_nanos(1);
 
-/// Reads settings, a story of which the snapshot is taken, changes to its words, and a story for what is restored.
+/// Reads settings, a script after which a snapshot is taken, changes to its words, and a script for the restored supervisor.
 ///
 /// # Panics
 ///
-/// Where what is restored cannot be written down again, is due at once, or does not end.
+/// If a restored supervisor has no equal snapshot, is due at once, or does not end.
 pub fn snapshot(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let config = settings::config(&mut bytes);
@@ -33,12 +34,12 @@ pub fn snapshot(bytes: &[u8]) {
         return;
     };
     let again = Supervisor::restore(config, *ORIGIN, &hostile.snapshot(*ORIGIN));
-    let again = again.expect("what was restored can be restored again");
+    let again = again.expect("the snapshot of a restored supervisor can be restored");
     assert_eq!(again.snapshot(*ORIGIN), hostile.snapshot(*ORIGIN));
     check_canonical(&hostile);
     let mut script = Script::new(*ORIGIN);
     while !bytes.is_empty() {
-        script.call(&mut bytes, &hostile).tell(&mut hostile);
+        script.call(&mut bytes, &hostile).apply(&mut hostile);
         while let Some(action) = hostile.poll_action() {
             script.record_action(&action);
         }
@@ -51,13 +52,13 @@ pub fn snapshot(bytes: &[u8]) {
         let next = hostile.poll_timeout();
         assert!(
             next.is_none_or(|next| next > due),
-            "rule 2: drained is later"
+            "rule 2: without queued actions the timeout must be later"
         );
     }
     end(hostile);
 }
 
-/// Words that nobody wrote, or the words of a supervisor with some of them changed.
+/// Reads random words, or changes some words of a snapshot.
 fn words(bytes: &mut Bytes<'_>, config: &Config) -> Vec<u64> {
     let how = bytes.byte();
     if how == 255 {
@@ -70,7 +71,7 @@ fn words(bytes: &mut Bytes<'_>, config: &Config) -> Vec<u64> {
     let mut script = Script::new(*ORIGIN);
     for _ in 0..how / 8 {
         let call = script.call(bytes, &supervisor);
-        call.tell(&mut supervisor);
+        call.apply(&mut supervisor);
         if call.drained {
             while let Some(action) = supervisor.poll_action() {
                 script.record_action(&action);
@@ -86,23 +87,23 @@ fn words(bytes: &mut Bytes<'_>, config: &Config) -> Vec<u64> {
 
 /// Changes one word, from six bytes. Small numbers are tags, flags and counts; the others are instants, near and far.
 fn change(words: &mut Vec<u64>, bytes: &mut Bytes<'_>) {
-    let place = bytes.byte();
+    let index = bytes.byte();
     let how = bytes.byte();
     let small = bytes.byte();
     let far = u64::try_from(bytes.duration().as_nanos()).unwrap_or(u64::MAX);
     if words.is_empty() {
         return;
     }
-    let place = usize::from(place) % words.len();
+    let index = usize::from(index) % words.len();
     match how % 8 {
-        0 => words[place] = small.into(),
-        1 => words[place] = EXTREMES[usize::from(small) % EXTREMES.len()],
-        2 => words[place] = far,
-        3 => words[place] = far.wrapping_neg(),
-        4 => words[place] = words[place].wrapping_add(far),
-        5 => words[place] = words[place].wrapping_sub(far),
-        6 => words.insert(place, small.into()),
-        _ => drop(words.remove(place)),
+        0 => words[index] = small.into(),
+        1 => words[index] = EXTREMES[usize::from(small) % EXTREMES.len()],
+        2 => words[index] = far,
+        3 => words[index] = far.wrapping_neg(),
+        4 => words[index] = words[index].wrapping_add(far),
+        5 => words[index] = words[index].wrapping_sub(far),
+        6 => words.insert(index, small.into()),
+        _ => drop(words.remove(index)),
     }
 }
 
@@ -110,14 +111,14 @@ fn drain(supervisor: &mut Supervisor) {
     while supervisor.poll_action().is_some() {}
 }
 
-/// Whatever it knows, it ends after a shutdown: by its timers alone, and when all it asks is answered.
+/// Checks that it ends after a shutdown: by its timers alone, and when all its operations are answered.
 fn end(mut hostile: Supervisor) {
     hostile.handle_event(*ORIGIN, Event::Shutdown);
     let mut answered = hostile.clone();
     let mut now = *ORIGIN;
     for _ in 0..2 {
         while let Some(action) = answered.poll_action() {
-            if let Some(id) = operation(&action) {
+            if let Some((id, _)) = begun_by(&action) {
                 answered.handle_event(now, answer(id, Ok(())));
             }
         }
@@ -129,7 +130,7 @@ fn end(mut hostile: Supervisor) {
     drain(&mut answered);
     assert!(
         answered.is_stopped(),
-        "answered, it does not stop: {answered:?}"
+        "it does not stop when all is answered: {answered:?}"
     );
     drain(&mut hostile);
     for _ in 0..2 {
@@ -138,5 +139,8 @@ fn end(mut hostile: Supervisor) {
             drain(&mut hostile);
         }
     }
-    assert!(hostile.is_stopped(), "its timers do not end: {hostile:?}");
+    assert!(
+        hostile.is_stopped(),
+        "it does not stop by its timers: {hostile:?}"
+    );
 }

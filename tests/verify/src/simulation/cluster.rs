@@ -1,4 +1,4 @@
-//! The bus: brokers that come and go, and partitions whose leaders move.
+//! The bus: brokers that fail and come back, and partitions whose leaders move.
 
 use livebus_core::{FailureClass, FailureKind};
 
@@ -10,18 +10,18 @@ pub(super) struct Cluster {
     brokers: Vec<State>,
     /// The leader of each partition.
     leaders: Vec<usize>,
-    /// Replicas that must be in sync for a record to be taken.
-    least_in_sync: usize,
+    /// The number of replicas that must be in sync for a record to be accepted.
+    min_in_sync: usize,
     pub(super) network: Network,
-    /// What every broker answers instead of doing its work.
+    /// The failure that every broker answers, if any.
     pub(super) refusal: Option<FailureClass>,
     usable: bool,
-    /// When it became usable last, and when it ceased to be.
+    /// The last instants at which it became usable and unusable.
     since: u64,
     until: u64,
 }
 
-/// What a broker does.
+/// The state of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Up,
@@ -30,7 +30,7 @@ pub(super) enum State {
     Hung,
 }
 
-/// What lies between us and all brokers.
+/// The network between the client and all brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Network {
     Open,
@@ -46,7 +46,7 @@ impl Cluster {
         Self {
             brokers: vec![State::Up; brokers],
             leaders: (first..first + partitions).map(|it| it % brokers).collect(),
-            least_in_sync: rng.pick(&[1_usize, 1, 2]).min(brokers),
+            min_in_sync: rng.pick(&[1_usize, 1, 2]).min(brokers),
             network: Network::Open,
             refusal: None,
             usable: true,
@@ -59,7 +59,7 @@ impl Cluster {
         self.brokers.len()
     }
 
-    /// What a broker does, as it looks from here.
+    /// Returns the state of a broker as the client sees it.
     pub(super) fn seen(&self, broker: usize) -> State {
         match self.network {
             Network::Open => self.brokers[broker],
@@ -76,26 +76,26 @@ impl Cluster {
         self.brokers[broker] = state;
     }
 
-    /// The leaders that a round asks: at most three, all different.
-    pub(super) fn asked(&self) -> ([usize; 3], usize) {
-        let (mut asked, mut count) = ([0; 3], 0);
+    /// Returns the leaders to which a round sends: at most three, all different.
+    pub(super) fn targets(&self) -> ([usize; 3], usize) {
+        let (mut targets, mut count) = ([0; 3], 0);
         for leader in &self.leaders {
-            if count < 3 && !asked[..count].contains(leader) {
-                asked[count] = *leader;
+            if count < 3 && !targets[..count].contains(leader) {
+                targets[count] = *leader;
                 count += 1;
             }
         }
-        (asked, count)
+        (targets, count)
     }
 
-    /// Whether a broker answers that was not asked.
+    /// Returns whether a broker works to which a round does not send.
     pub(super) fn another_answers(&self) -> bool {
-        let (asked, count) = self.asked();
+        let (targets, count) = self.targets();
         (0..self.brokers())
-            .any(|broker| !asked[..count].contains(&broker) && self.seen(broker).works())
+            .any(|broker| !targets[..count].contains(&broker) && self.seen(broker).works())
     }
 
-    /// The partitions of a broker that does not work get another leader, if there is one. Tells whether there is.
+    /// Moves the partitions of a broker that does not work to another leader. Returns whether there is one.
     pub(super) fn elect(&mut self, instead_of: usize, rng: &mut Rng) -> bool {
         if self.is_up(instead_of) {
             return false;
@@ -115,25 +115,25 @@ impl Cluster {
         moved
     }
 
-    /// Everything works.
+    /// Makes everything work.
     pub(super) fn heal(&mut self) {
         self.brokers.fill(State::Up);
         self.network = Network::Open;
         self.refusal = None;
     }
 
-    /// What a broker that works answers.
+    /// Returns what a broker that works answers.
     pub(super) fn answer(&self) -> Result<(), FailureClass> {
         let in_sync = (0..self.brokers()).filter(|it| self.is_up(*it)).count();
         match self.refusal {
             Some(class) => Err(class),
-            None if in_sync < self.least_in_sync => Err(FailureClass::NotEnoughReplicas),
+            None if in_sync < self.min_in_sync => Err(FailureClass::NotEnoughReplicas),
             None => Ok(()),
         }
     }
 
-    /// To be called after each change. Tells whether it is usable when it was not, or the other way round.
-    pub(super) fn settle(&mut self, now: u64) -> bool {
+    /// Updates whether the bus is usable, and returns whether that changed. To be called after each change.
+    pub(super) fn update_usable(&mut self, now: u64) -> bool {
         let serves = match self.answer() {
             Ok(()) => true,
             Err(class) => class.kind() == FailureKind::Rejected,
@@ -153,7 +153,7 @@ impl Cluster {
         self.usable
     }
 
-    /// The newest stretch of time in which some leader could do its work.
+    /// Returns the newest interval in which a leader was usable.
     pub(super) fn usable(&self, now: u64) -> (u64, u64) {
         (self.since, if self.usable { now } else { self.until })
     }

@@ -1,4 +1,4 @@
-//! Random configurations, all of them valid.
+//! Random valid configurations.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use livebus_core::{
 
 use crate::rng::Rng;
 
-/// The unit of a seed's configurations: all its services live at about the same pace.
+/// The unit of the durations of one seed: they are of the same order of magnitude in all its services.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unit {
     nanos: u64,
-    /// Whole units only, so that many deadlines fall on one instant.
+    /// Whether durations are whole units, so that many deadlines coincide.
     whole: bool,
 }
 
@@ -25,19 +25,19 @@ impl Unit {
         }
     }
 
-    /// From `least` to `most` units.
-    fn some(self, rng: &mut Rng, least: u64, most: u64) -> Duration {
+    /// Returns a duration from `min` to `max` units.
+    fn some(self, rng: &mut Rng, min: u64, max: u64) -> Duration {
         Duration::from_nanos(if self.whole {
-            self.nanos * rng.between(least, most)
+            self.nanos * rng.between(min, max)
         } else {
-            rng.between(self.nanos * least, self.nanos * most)
+            rng.between(self.nanos * min, self.nanos * max)
         })
     }
 
-    /// From one unit to `most`, which is at least one.
-    fn within(self, rng: &mut Rng, most: Duration) -> Duration {
-        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-        self.some(rng, 1, most / self.nanos)
+    /// Returns a duration from one unit to `max`, which is at least one.
+    fn within(self, rng: &mut Rng, max: Duration) -> Duration {
+        let max = u64::try_from(max.as_nanos()).unwrap_or(u64::MAX);
+        self.some(rng, 1, max / self.nanos)
     }
 
     fn backoff(self, rng: &mut Rng) -> Backoff {
@@ -50,7 +50,7 @@ impl Unit {
     }
 }
 
-/// One of the presets, with handlers, or anything that is valid.
+/// Draws one of the presets with handlers, or any valid configuration.
 pub(super) fn draw(rng: &mut Rng, preset: Option<u64>, unit: Unit) -> Result<Config, ConfigError> {
     let settings = match preset {
         None => anything(rng, unit),

@@ -1,13 +1,13 @@
-//! What goes wrong with the bus and its client.
+//! The faults of the bus and its client.
 
 use livebus_core::{ClientId, Event, FailureClass};
 
-use super::broken::Broken;
 use super::cluster::{Network, State};
+use super::environment::{Environment, Occurrence};
 use super::summary::Situation;
-use super::world::{What, World};
+use super::violation::Violation;
 
-impl World {
+impl Environment {
     pub(super) fn broker(&mut self, broker: usize) {
         if self.cluster.is_up(broker) && self.cluster.seen(broker) != State::Slow {
             let (state, situation) = self.rng.pick(&[
@@ -22,19 +22,19 @@ impl World {
             self.cluster.set(broker, state);
             let flaps = self.rng.below(4) == 0;
             let down = self.rates.broker_down / if flaps { 16 } else { 1 };
-            self.recur(down.max(1), What::Broker(broker));
+            self.recur(down.max(1), Occurrence::Broker(broker));
             if state != State::Slow {
-                self.recur(self.rates.election, What::Election(broker));
+                self.recur(self.rates.election, Occurrence::Election(broker));
             }
             if state == State::Killed {
-                self.hints();
+                self.suspect();
             }
             self.changed(false);
         } else {
             self.log
                 .note(self.clock, format_args!("broker {broker}: Up"));
             self.cluster.set(broker, State::Up);
-            self.recur(self.rates.broker_up, What::Broker(broker));
+            self.recur(self.rates.broker_up, Occurrence::Broker(broker));
             self.changed(true);
         }
     }
@@ -43,12 +43,12 @@ impl World {
         let better = self.cluster.network != Network::Open;
         if better {
             self.cluster.network = Network::Open;
-            self.recur(self.rates.network_open, What::Network);
+            self.recur(self.rates.network_open, Occurrence::Network);
         } else {
             self.cluster.network = self.rng.pick(&[Network::Refusing, Network::Silent]);
-            self.recur(self.rates.network_broken, What::Network);
+            self.recur(self.rates.network_broken, Occurrence::Network);
             if self.cluster.network == Network::Refusing {
-                self.hints();
+                self.suspect();
             }
         }
         let network = self.cluster.network;
@@ -61,10 +61,10 @@ impl World {
         let better = self.cluster.refusal.is_some();
         if better {
             self.cluster.refusal = None;
-            self.recur(self.rates.no_refusal, What::Refusal);
+            self.recur(self.rates.no_refusal, Occurrence::Refusal);
         } else {
             self.cluster.refusal = Some(self.rng.pick(&REFUSALS));
-            self.recur(self.rates.refusal, What::Refusal);
+            self.recur(self.rates.refusal, Occurrence::Refusal);
         }
         let refusal = self.cluster.refusal;
         self.log
@@ -72,13 +72,13 @@ impl World {
         self.changed(better);
     }
 
-    /// The client library notices that connections are gone, and may say so.
-    pub(super) fn hints(&mut self) {
+    /// The client library notices that connections are closed, and may report it.
+    pub(super) fn suspect(&mut self) {
         for service in 0..self.services.len() {
-            if self.rng.per_million(self.rates.hints) {
+            if self.rng.per_million(self.rates.suspicions) {
                 let more = self.storm();
                 let delay = self.rng.below(self.rates.latency);
-                self.after(delay, What::Hint { service, more });
+                self.after(delay, Occurrence::Suspicion { service, more });
             }
         }
     }
@@ -91,36 +91,36 @@ impl World {
         }
     }
 
-    /// The bus has changed: is it usable, and will rounds that wait be answered?
+    /// Updates whether the bus is usable, and retries the rounds without an answer if it got better.
     pub(super) fn changed(&mut self, better: bool) {
-        if self.cluster.settle(self.clock) {
+        if self.cluster.update_usable(self.clock) {
             self.summary.note(if self.cluster.is_usable() {
                 Situation::BusBack
             } else {
                 Situation::BusGone
             });
-            self.rearm();
+            self.restart_traffic();
         }
         if better {
             self.retry_all();
         }
     }
 
-    /// A client is beyond repair.
-    pub(super) fn lose_client(&mut self) -> Result<(), Broken> {
+    /// A client is lost.
+    pub(super) fn on_client_lost(&mut self) -> Result<(), Violation> {
         let service = self.any_service();
-        let lives = self.services[service].lives;
-        let Some(life) = &self.services[service].life else {
+        let generation = self.services[service].generation;
+        let Some(instance) = &self.services[service].instance else {
             return Ok(());
         };
-        // At times the news are of a client that was replaced long ago.
+        // Sometimes it is a client that was replaced long ago.
         let old = self.rng.below(4) == 0;
-        let client = life
+        let client = instance
             .client
             .filter(|_| !old)
             .unwrap_or(ClientId::from_number(1 + self.rng.below(8)));
         let failure = FailureClass::ClientFatal.into();
-        self.tell(service, lives, Event::ClientLost { client, failure })
+        self.deliver(service, generation, Event::ClientLost { client, failure })
     }
 }
 

@@ -1,20 +1,20 @@
-//! The log: one line for each event, written only when somebody reads it.
+//! The log: one line for each event, formatted only when it is read.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 
 use livebus_core::{Action, Event, Failure, Supervisor};
 
-/// How many lines a failure shows.
-const LAST: usize = 40;
+/// The number of lines that a failure shows.
+const MAX_LINES: usize = 40;
 
-/// What becomes of the lines.
+/// What happens to the lines.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Log {
-    /// Nothing, and they cost nothing.
+    /// They are not formatted.
     #[default]
     Off,
-    /// The last are kept.
+    /// The last ones are kept.
     Last(VecDeque<String>),
     /// All are printed.
     Print,
@@ -38,9 +38,9 @@ impl Log {
             clock / 1_000_000_000,
             clock % 1_000_000_000
         );
-        let told = event.map_or_else(|| "time".to_owned(), event_text);
+        let input = event.map_or_else(|| "time".to_owned(), event_text);
         let stale = if stale > 0 { " (stale)" } else { "" };
-        let _ = write!(line, "{told}{stale}");
+        let _ = write!(line, "{input}{stale}");
         for action in actions {
             let _ = write!(line, "; {}", action_text(action));
         }
@@ -49,7 +49,7 @@ impl Log {
         self.write(line);
     }
 
-    /// What the world did besides.
+    /// Logs what happened in the environment.
     pub(super) fn note(&mut self, clock: u64, text: fmt::Arguments<'_>) {
         if let Self::Off = self {
             return;
@@ -62,7 +62,7 @@ impl Log {
         match self {
             Self::Off => {}
             Self::Last(lines) => {
-                if lines.len() == LAST {
+                if lines.len() == MAX_LINES {
                     lines.pop_front();
                 }
                 lines.push_back(line);
@@ -80,25 +80,29 @@ impl Log {
 }
 
 fn event_text(event: &Event) -> String {
-    let said = |result: &Result<(), Failure>| match result {
-        Ok(()) => "well".to_owned(),
+    let result_text = |result: &Result<(), Failure>| match result {
+        Ok(()) => "ok".to_owned(),
         Err(failure) => failure.class.name().to_owned(),
     };
     match event {
         Event::StartAnswered { id, result } => {
-            format!("start {} answered {}", id.number(), said(result))
+            format!("start {} answered {}", id.number(), result_text(result))
         }
         Event::LivenessAnswered { id, result } => {
-            format!("liveness {} answered {}", id.number(), said(result))
+            format!("liveness {} answered {}", id.number(), result_text(result))
         }
         Event::RegistrationAnswered { id, result } => {
-            format!("registration {} answered {}", id.number(), said(result))
+            format!(
+                "registration {} answered {}",
+                id.number(),
+                result_text(result)
+            )
         }
         Event::StopAnswered { id, result } => {
-            format!("stop {} answered {}", id.number(), said(result))
+            format!("stop {} answered {}", id.number(), result_text(result))
         }
         Event::Live { .. } => "evidence".to_owned(),
-        Event::Suspicion(hint) => format!("hint {}", hint.class),
+        Event::Suspicion(failure) => format!("suspicion {}", failure.class),
         Event::ClientLost { client, .. } => format!("client {} lost", client.number()),
         Event::Shutdown => "shutdown".to_owned(),
     }
@@ -107,7 +111,7 @@ fn event_text(event: &Event) -> String {
 fn action_text(action: &Action) -> String {
     match action {
         Action::Start { id, attempt, .. } => format!("start {} (attempt {attempt})", id.number()),
-        Action::SendLiveness { id, .. } => format!("ask {}", id.number()),
+        Action::SendLiveness { id, .. } => format!("send liveness {}", id.number()),
         Action::RegisterHandler { id, handler, .. } => {
             format!("register {} ({})", handler.index(), id.number())
         }

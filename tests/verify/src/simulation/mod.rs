@@ -1,92 +1,92 @@
-//! A whole world in virtual time, played to supervisors: a cluster whose brokers die, hang and flap, leaders that move, rounds,
-//! handlers, traffic, hints, and runners that come late.
+//! Simulates supervisors with their environment in virtual time: a cluster whose brokers die, hang and flap, leaders that move,
+//! rounds, handlers, traffic, suspicions, and runners that are late.
 //!
-//! A seed decides all of it: the configurations, how often what goes wrong, and every single thing that does. So some seeds are
-//! calm and some are hell. First everything may go wrong, and no claim of the [watch](crate::watch) may break, nor what the world
-//! knows better. Then all faults end, and every service must be Running within a bound and stay so; then everything dies, which must
-//! be noticed; then the services are shut down.
+//! A seed decides everything: the configurations, the rate of each fault, and every single event. So some seeds have few faults and
+//! some have very many. First there are faults, and no claim of the [invariant checker](crate::invariants) may break, nor one that
+//! only the environment can check. Then all faults end, and every service must be Running within a bound and stay so; then the bus
+//! fails, which must be detected; then the services are shut down.
 //!
 //! | file | what |
 //! |---|---|
-//! | `trial.rs` | the phases |
-//! | `world.rs` | virtual time, and what will happen |
-//! | `faults.rs` | what goes wrong with the bus |
+//! | `run.rs` | the four parts of a run |
+//! | `environment.rs` | virtual time, and the queue of what will happen |
+//! | `faults.rs` | the faults of the bus |
 //! | `runner.rs` | the loop around a supervisor |
 //! | `step.rs` | one step, and what is checked at it |
 //! | `operations.rs` | how starts, rounds, registrations and stops are answered |
 //! | `cluster.rs` | brokers and leaders |
 //! | `rates.rs`, `configs.rs` | what a seed draws |
 
-mod broken;
 mod cluster;
 mod configs;
+mod environment;
 mod faults;
 mod log;
-mod many;
 mod operations;
 mod rates;
+mod run;
 mod runner;
+mod seeds;
 mod service;
 mod step;
 mod summary;
-mod trial;
-mod world;
+mod violation;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use broken::{Broken, Failure};
-pub use many::{Seeds, simulate_many};
-pub use summary::{ACTIONS, Against, EVENTS, Situation, Summary};
+pub use seeds::{Seeds, simulate_many};
+pub use summary::{ACTIONS, BoundShares, EVENTS, Situation, Summary};
+pub use violation::{SeedFailure, Violation};
 
+use environment::Environment;
 use log::Log;
-use world::World;
 
-/// How many events the first phase of a seed has, where nobody says otherwise. The line that plays a seed again relies on it.
+/// The number of events in the first part of a run. The command that repeats a seed relies on it.
 pub const EVENTS_PER_SEED: u64 = 10_000;
 
-/// Plays one seed, whose first phase has so many events.
+/// Simulates one seed, with this many events in the first part.
 ///
-/// Every discrepancy is a failure, a panic of the core too. Only a core that never returns from a call is not noticed: who hunts
-/// such a one gives the process a limit.
+/// Every violation is a failure, and so is a panic of the core. Only a core that never returns from a call is not detected; to find
+/// one, limit the time of the process.
 ///
 /// # Errors
 ///
-/// What is false, with the last lines of the log.
-pub fn simulate(seed: u64, events: u64) -> Result<Summary, Failure> {
-    play(seed, events, Log::Off).map_err(|_| {
-        // The same again, with somebody to read the log.
-        let again = play(seed, events, Log::Last(VecDeque::new()));
-        again.err().unwrap_or(Failure {
+/// The violation, with the last lines of the log.
+pub fn simulate(seed: u64, events: u64) -> Result<Summary, SeedFailure> {
+    run(seed, events, Log::Off).map_err(|_| {
+        // Repeats the run with a log.
+        let again = run(seed, events, Log::Last(VecDeque::new()));
+        again.err().unwrap_or(SeedFailure {
             seed,
-            broken: Broken::NotTheSame,
+            violation: Violation::NotReproducible,
             events: 0,
             log: Vec::new(),
         })
     })
 }
 
-/// Plays one seed and prints a line for each event.
+/// Simulates one seed and prints a line for each event.
 ///
 /// # Errors
 ///
-/// What is false.
-pub fn simulate_aloud(seed: u64, events: u64) -> Result<Summary, Failure> {
-    play(seed, events, Log::Print)
+/// The violation.
+pub fn simulate_verbosely(seed: u64, events: u64) -> Result<Summary, SeedFailure> {
+    run(seed, events, Log::Print)
 }
 
-fn play(seed: u64, events: u64, log: Log) -> Result<Summary, Failure> {
-    let failure = |broken, events, log: Log| Failure {
+fn run(seed: u64, events: u64, log: Log) -> Result<Summary, SeedFailure> {
+    let failure = |violation, events, log: Log| SeedFailure {
         seed,
-        broken,
+        violation,
         events,
         log: log.lines(),
     };
-    let mut world = World::draw(seed, log).map_err(|it| failure(it, 0, Log::Off))?;
-    // A faulty core may overflow: that is found, too.
-    let ended = catch_unwind(AssertUnwindSafe(|| world.run(events)));
-    match ended.unwrap_or(Err(Broken::Panicked)) {
-        Ok(()) => Ok(world.summary),
-        Err(broken) => Err(failure(broken, world.summary.events, world.log)),
+    let mut env = Environment::draw(seed, log).map_err(|it| failure(it, 0, Log::Off))?;
+    // A faulty core may panic, for example by an overflow.
+    let ended = catch_unwind(AssertUnwindSafe(|| env.run(events)));
+    match ended.unwrap_or(Err(Violation::Panicked)) {
+        Ok(()) => Ok(env.summary),
+        Err(violation) => Err(failure(violation, env.summary.events, env.log)),
     }
 }

@@ -1,13 +1,13 @@
-//! What actions lead to: operations, and how the bus answers them.
+//! Executes actions: operations, and how the bus answers them.
 
 use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, LivenessId, Status};
 
 use super::cluster::State;
+use super::environment::{Environment, Occurrence};
 use super::service::Round;
 use super::summary::Situation;
-use super::world::{What, World};
 
-impl World {
+impl Environment {
     pub(super) fn execute(&mut self, service: usize, action: &Action) {
         match *action {
             Action::Start { id, deadline, .. } => {
@@ -35,42 +35,42 @@ impl World {
             }
             Action::SendLiveness { id, deadline } => {
                 let deadline = self.nanos(deadline);
-                if let Some(life) = &mut self.services[service].life {
-                    life.round = Some(Round {
+                if let Some(instance) = &mut self.services[service].instance {
+                    instance.round = Some(Round {
                         id,
                         deadline,
-                        waits: true,
+                        is_open: true,
                     });
                 }
                 self.attempt(service, true);
             }
             Action::DiscardClient { client } => {
-                if let Some(life) = &mut self.services[service].life
-                    && life.client == Some(client)
+                if let Some(instance) = &mut self.services[service].instance
+                    && instance.client == Some(client)
                 {
-                    (life.client, life.round) = (None, None);
+                    (instance.client, instance.round) = (None, None);
                 }
             }
             Action::SetStatus(report) if report.status == Status::Failed => {
-                // Somebody notices in the end.
-                let life = self.services[service].lives;
+                // Someone notices it in the end, and shuts the service down.
+                let generation = self.services[service].generation;
                 let delay = self.rng.around(self.pace * 4);
                 let event = Event::Shutdown;
-                let what = What::Told {
+                let what = Occurrence::Input {
                     service,
-                    life,
+                    generation,
                     event,
                 };
                 if !self.healed {
                     self.after(delay, what);
                 }
             }
-            // It may be answered all the same.
+            // A discarded registration may still be answered.
             Action::DiscardRegistration { .. } | Action::SetStatus(_) | Action::Renew { .. } => {}
         }
     }
 
-    /// How an operation ends that is not a question to the bus. `None`: it does not.
+    /// Returns the result of an operation that is not a liveness message. `None`: it never ends.
     fn outcome(&mut self, fails: u64, hangs: u64) -> Option<Result<(), Failure>> {
         if self.rng.per_million(hangs) {
             None
@@ -81,17 +81,17 @@ impl World {
         }
     }
 
-    /// An answer about as soon as usual, or not.
+    /// Schedules an answer after about the usual time, or late.
     fn answer(&mut self, service: usize, event: Event, deadline: u64) {
         let delay = self.rng.around(self.rates.latency);
         self.answer_after(service, event, deadline, delay);
     }
 
     fn answer_after(&mut self, service: usize, event: Event, deadline: u64, delay: u64) {
-        let life = self.services[service].lives;
-        let what = What::Told {
+        let generation = self.services[service].generation;
+        let what = Occurrence::Input {
             service,
-            life,
+            generation,
             event,
         };
         let mut at = self.clock + delay;
@@ -113,19 +113,20 @@ impl World {
     }
 }
 
-// Rounds: a record to each of the leaders; the first acknowledgement is enough.
-impl World {
-    /// Sends the records. Answers what the first leader does, or what is left when all have failed; else waits.
+// Rounds: a record to each of the leaders; one acknowledgement is enough.
+impl Environment {
+    /// Sends the records. Answers with the first acknowledgement, or with a failure when all have failed; otherwise the round stays
+    /// open.
     fn attempt(&mut self, service: usize, first: bool) {
         let Some(round) = self.round(service) else {
             return;
         };
-        let (asked, count) = self.cluster.asked();
-        let said = self.cluster.answer();
+        let (targets, count) = self.cluster.targets();
+        let reply = self.cluster.answer();
         let mut acknowledged: Option<u64> = None;
         let mut failed: Option<(u64, FailureClass)> = None;
         let mut silent = false;
-        for broker in &asked[..count] {
+        for broker in &targets[..count] {
             let mean = match self.cluster.seen(*broker) {
                 State::Up => self.rates.latency,
                 State::Slow => self.rates.slow,
@@ -144,13 +145,13 @@ impl World {
                 continue;
             }
             let delay = self.rng.around(mean);
-            let failing = said.is_ok() && self.rng.per_million(self.rates.failing);
-            let said = if failing {
+            let failing = reply.is_ok() && self.rng.per_million(self.rates.failing);
+            let reply = if failing {
                 Err(self.rng.pick(&FailureClass::ALL))
             } else {
-                said
+                reply
             };
-            match said {
+            match reply {
                 Ok(()) => {
                     acknowledged = Some(acknowledged.map_or(delay, |it| it.min(delay)));
                 }
@@ -167,40 +168,55 @@ impl World {
                 if first {
                     self.summary.note(Situation::RoundParked);
                     let half = (round.deadline - self.clock) / 2;
-                    let (life, id) = (self.services[service].lives, round.id);
-                    self.after(half, What::HalfTime { service, life, id });
+                    let (generation, id) = (self.services[service].generation, round.id);
+                    self.after(
+                        half,
+                        Occurrence::HalfTime {
+                            service,
+                            generation,
+                            id,
+                        },
+                    );
                 }
                 return;
             }
         };
-        self.waits_no_more(service);
+        self.close_round(service);
         let id = round.id;
         let event = Event::LivenessAnswered { id, result };
         self.answer_after(service, event, round.deadline, delay);
     }
 
-    /// The bus is better than it was: records that wait are sent soon.
+    /// Sends the records of open rounds again soon, because the bus has improved.
     pub(super) fn retry_all(&mut self) {
         for service in 0..self.services.len() {
             if let Some(Round { id, .. }) = self.round(service) {
-                let life = self.services[service].lives;
+                let generation = self.services[service].generation;
                 let delay = self.rng.around(self.rates.latency);
-                self.after(delay, What::Retry { service, life, id });
+                self.after(
+                    delay,
+                    Occurrence::Retry {
+                        service,
+                        generation,
+                        id,
+                    },
+                );
             }
         }
     }
 
-    pub(super) fn retry(&mut self, service: usize, life: u32, id: LivenessId) {
-        let same = self.services[service].lives == life;
+    pub(super) fn retry(&mut self, service: usize, generation: u32, id: LivenessId) {
+        let same = self.services[service].generation == generation;
         if same && self.round(service).is_some_and(|round| round.id == id) {
             self.attempt(service, false);
         }
     }
 
-    /// No leader has answered. If another broker does, it is the leaders that are missing.
-    pub(super) fn half_time(&mut self, service: usize, life: u32, id: LivenessId) {
+    /// No leader has answered. If another broker does, only the leaders are missing.
+    pub(super) fn half_time(&mut self, service: usize, generation: u32, id: LivenessId) {
         let waiting = self.round(service).filter(|round| round.id == id);
-        let Some(round) = waiting.filter(|_| self.services[service].lives == life) else {
+        let Some(round) = waiting.filter(|_| self.services[service].generation == generation)
+        else {
             return;
         };
         let left = round.deadline - self.clock;
@@ -211,33 +227,34 @@ impl World {
             self.rng
                 .pick(&[FailureClass::Timeout, FailureClass::Unreachable])
         } else {
-            // Nobody says anything until the deadline.
+            // There is no answer before the deadline.
             return;
         };
         let result = Err(class.into());
         let event = Event::LivenessAnswered { id, result };
-        // It is told a little before the deadline; a leader that comes back until then is faster.
+        // It arrives some time before the deadline; a leader that comes back earlier answers first.
         let delay = left - left * 2 / 5;
         self.answer_after(service, event, round.deadline, delay);
     }
 
-    /// The round under way, if nothing came of it yet.
+    /// Returns the round in flight, if it has no answer yet.
     fn round(&self, service: usize) -> Option<Round> {
-        let life = self.services[service].life.as_ref()?;
-        life.round
-            .filter(|round| round.waits && round.deadline > self.clock)
+        let instance = self.services[service].instance.as_ref()?;
+        instance
+            .round
+            .filter(|round| round.is_open && round.deadline > self.clock)
     }
 
-    fn waits_no_more(&mut self, service: usize) {
-        if let Some(life) = &mut self.services[service].life
-            && let Some(round) = &mut life.round
+    fn close_round(&mut self, service: usize) {
+        if let Some(instance) = &mut self.services[service].instance
+            && let Some(round) = &mut instance.round
         {
-            round.waits = false;
+            round.is_open = false;
         }
     }
 }
 
-/// Whether it says that the bus works, and so may keep a service Running after it ceased to.
+/// Returns whether an answer proves that the bus worked. In flight, it may keep a service Running after the bus has failed.
 fn is_proof(event: &Event) -> bool {
     match event {
         Event::LivenessAnswered { result, .. } => {

@@ -1,167 +1,182 @@
-//! The runner's loop: what wakes it, in which order it tells what came, and until when it waits.
+//! The loop of the runner: what wakes it, the order in which it delivers inputs, and how long it waits.
 
 use livebus_core::{ClientId, Event, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
-use super::broken::Broken;
-use super::service::{Life, NEVER};
+use super::environment::{Environment, Occurrence};
+use super::service::{Instance, NEVER};
 use super::step::poll;
 use super::summary::{Situation, action_kind};
-use super::world::{What, World};
-use crate::watch::{Claim, Seen};
+use super::violation::Violation;
+use crate::invariants::{Claim, Step};
 
-impl World {
-    pub(super) fn begin(&mut self, service: usize) -> Result<(), Broken> {
+impl Environment {
+    pub(super) fn begin(&mut self, service: usize) -> Result<(), Violation> {
         let now = self.instant(self.clock);
-        let number = self.services[service].begin(now, self.clock);
-        self.summary.note(Situation::Lives);
-        let Some(life) = &mut self.services[service].life else {
+        let generation = self.services[service].begin(now, self.clock);
+        self.summary.note(Situation::Started);
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
         let mut actions = std::mem::take(&mut self.actions);
-        let call = poll(life, 0, &mut actions)?;
-        let seen = Seen {
+        let effects = poll(instance, 0, &mut actions)?;
+        let checked = Step {
             now,
             event: None,
             actions: &actions,
-            supervisor: &life.supervisor,
-            call,
+            supervisor: &instance.supervisor,
+            effects,
         };
-        life.watch.see(&seen).map_err(Broken::Claim)?;
+        instance
+            .invariants
+            .check_step(&checked)
+            .map_err(Violation::Claim)?;
         self.log
-            .line(self.clock, service, None, &actions, &life.supervisor, 0);
+            .line(self.clock, service, None, &actions, &instance.supervisor, 0);
         for action in &actions {
             self.summary.actions[action_kind(action)] += 1;
             self.execute(service, action);
         }
         self.actions = actions;
-        if self.rates.life > 0 && !self.healed {
-            let delay = self.rng.around(self.rates.life);
-            let what = What::Told {
+        if self.rates.lifetime > 0 && !self.healed {
+            let delay = self.rng.around(self.rates.lifetime);
+            let what = Occurrence::Input {
                 service,
-                life: number,
+                generation,
                 event: Event::Shutdown,
             };
             self.after(delay, what);
-            // Who waits for an end asks for it again.
+            // The shutdown is requested twice.
             let again = self.rng.around(self.timeout * 2);
             self.after(delay + again, what);
         }
-        self.rest(service);
+        self.schedule_wake(service);
         Ok(())
     }
 
-    /// Something comes to a supervisor's inbox.
-    pub(super) fn tell(&mut self, service: usize, number: u32, event: Event) -> Result<(), Broken> {
+    /// Puts an event into the inbox of a supervisor.
+    pub(super) fn deliver(
+        &mut self,
+        service: usize,
+        generation: u32,
+        event: Event,
+    ) -> Result<(), Violation> {
         let it = &mut self.services[service];
-        let Some(life) = it.life.as_mut().filter(|_| it.lives == number) else {
+        let Some(instance) = it.instance.as_mut().filter(|_| it.generation == generation) else {
             return Ok(());
         };
-        life.inbox.push((self.clock, event));
-        if life.asleep > 0 {
+        instance.inbox.push((self.clock, event));
+        if instance.asleep > 0 {
             return Ok(());
         }
         self.wake(service)
     }
 
-    /// The client library has a hint. Of several that nobody has read yet the most telling is kept.
-    pub(super) fn hint(&mut self, service: usize, more: u64) -> Result<(), Broken> {
+    /// The client library reports a suspicion. Of several that the runner has not read yet, the most specific is kept.
+    pub(super) fn on_suspicion(&mut self, service: usize, more: u64) -> Result<(), Violation> {
         if more > 0 {
             let delay = self.rng.between(1, self.rates.latency * 2);
             let more = more - 1;
-            self.after(delay, What::Hint { service, more });
+            self.after(delay, Occurrence::Suspicion { service, more });
         }
-        let class = self.rng.pick(&HINTS);
-        let Some(life) = &mut self.services[service].life else {
+        let class = self.rng.pick(&SUSPICIONS);
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
-        let hint = Failure::from(class);
-        life.suspicion = Some(life.suspicion.map_or(hint, |old| old.most_specific(hint)));
-        if life.asleep > 0 {
+        let suspicion = Failure::from(class);
+        instance.suspicion = Some(
+            instance
+                .suspicion
+                .map_or(suspicion, |old| old.most_specific(suspicion)),
+        );
+        if instance.asleep > 0 {
             return Ok(());
         }
         self.wake(service)
     }
 
-    /// The runner wakes: good news first, then all that was told, then what is feared, and what time it is.
-    pub(super) fn wake(&mut self, service: usize) -> Result<(), Broken> {
-        self.read(service)?;
+    /// The runner wakes: it delivers evidence, then the inbox, then a suspicion, then the time.
+    pub(super) fn wake(&mut self, service: usize) -> Result<(), Violation> {
+        self.check_reader(service)?;
         let now = self.clock;
         let observed = self.observe(service);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
-        life.asleep = 0;
-        let mut inbox = std::mem::take(&mut life.inbox);
-        let suspicion = life.suspicion.take();
+        instance.asleep = 0;
+        let mut inbox = std::mem::take(&mut instance.inbox);
+        let suspicion = instance.suspicion.take();
         if let Some(at) = observed {
             self.summary.note(Situation::Coalesced);
-            let at_last = self.instant(at);
-            self.step(service, at, Some(Event::Live { at: at_last }))?;
+            let instant = self.instant(at);
+            self.step(service, at, Some(Event::Live { at: instant }))?;
         }
         for (at, event) in inbox.drain(..) {
             self.step_in_time(service, at, event)?;
         }
-        if let Some(hint) = suspicion {
-            self.step_in_time(service, now, Event::Suspicion(hint))?;
+        if let Some(suspicion) = suspicion {
+            self.step_in_time(service, now, Event::Suspicion(suspicion))?;
         }
-        self.oddities(service)?;
+        self.unusual_inputs(service)?;
         if self.is_due(service, now) {
             self.step(service, now, None)?;
         }
-        if let Some(life) = &mut self.services[service].life {
-            life.inbox = inbox;
+        if let Some(instance) = &mut self.services[service].instance {
+            instance.inbox = inbox;
         }
-        self.rest(service);
+        self.schedule_wake(service);
         Ok(())
     }
 
-    /// Time passes in a call of its own before anything is told, which comes to the same as one call.
-    fn step_in_time(&mut self, service: usize, at: u64, event: Event) -> Result<(), Broken> {
+    /// Lets time pass in a call of its own before the event, and checks that one call does the same.
+    fn step_in_time(&mut self, service: usize, at: u64, event: Event) -> Result<(), Violation> {
         if !self.is_due(service, at) {
             return self.step(service, at, Some(event));
         }
-        let life = self.services[service].life.as_ref();
-        let at_once = life.map(|life| {
-            let mut twin = life.supervisor.clone();
+        let instance = self.services[service].instance.as_ref();
+        let at_once = instance.map(|instance| {
+            let mut twin = instance.supervisor.clone();
             twin.handle_event(self.instant(at), event);
             while twin.poll_action().is_some() {}
             twin
         });
         self.step(service, at, None)?;
         self.step(service, at, Some(event))?;
-        let life = self.services[service].life.as_ref();
-        if life.map(|life| &life.supervisor) != at_once.as_ref() {
-            return Err(Broken::Claim(Claim::TimePassesFirst));
+        let instance = self.services[service].instance.as_ref();
+        if instance.map(|instance| &instance.supervisor) != at_once.as_ref() {
+            return Err(Violation::Claim(Claim::TimePassesFirst));
         }
         Ok(())
     }
 
     fn is_due(&self, service: usize, at: u64) -> bool {
         let at = self.instant(at);
-        self.services[service].life.as_ref().is_some_and(|life| {
-            let due = life.supervisor.poll_timeout();
-            due.is_some_and(|due| due <= at.max(life.told))
-        })
+        self.services[service]
+            .instance
+            .as_ref()
+            .is_some_and(|instance| {
+                let due = instance.supervisor.poll_timeout();
+                due.is_some_and(|due| due <= at.max(instance.now))
+            })
     }
 
-    /// What a runner or its surroundings get wrong, and what must not matter.
-    fn oddities(&mut self, service: usize) -> Result<(), Broken> {
+    /// Delivers inputs that a correct runner and bus rarely produce, and that must do no harm.
+    fn unusual_inputs(&mut self, service: usize) -> Result<(), Violation> {
         let now = self.clock;
-        if self.rng.per_million(self.rates.old_news) {
-            // True, and perhaps long ago.
+        if self.rng.per_million(self.rates.old_evidence) {
+            // Evidence that is true, and perhaps old.
             let (since, until) = self.cluster.usable(now);
             let ago = self.rng.pick(&[self.timeout, self.pace * 2]);
             let from = since.max(until.saturating_sub(ago));
             let at = self.rng.between(from, until);
-            self.summary.note(Situation::OldNews);
+            self.summary.note(Situation::OldEvidence);
             let at = self.instant(at);
             self.step(service, now, Some(Event::Live { at }))?;
         }
-        if self.rng.per_million(self.rates.alien) {
-            // One that never was, or the start that was answered long ago.
+        if self.rng.per_million(self.rates.unknown_answers) {
+            // An operation that never existed, or a start that was answered long ago.
             let unknown = self.rng.pick(&[0, u64::MAX]);
-            let life = self.services[service].life.as_ref();
-            let client = life.and_then(|life| life.client);
+            let instance = self.services[service].instance.as_ref();
+            let client = instance.and_then(|instance| instance.client);
             let client = client.filter(|_| now.is_multiple_of(2));
             let number = client.map_or(unknown, ClientId::number);
             let result = Err(self.rng.pick(&FailureClass::ALL).into());
@@ -197,7 +212,7 @@ impl World {
         Ok(())
     }
 
-    /// Ordinary traffic, as the cell has it: the newest, seen when somebody looks.
+    /// Returns the newest evidence of ordinary traffic that the runner has not read yet.
     fn observe(&mut self, service: usize) -> Option<u64> {
         if self.rates.traffic == 0 {
             return None;
@@ -205,10 +220,10 @@ impl World {
         let now = self.clock;
         let (since, until) = self.cluster.usable(now);
         let gap = self.rng.below(self.rates.traffic * 2);
-        let life = self.services[service].life.as_mut()?;
-        // What came before somebody looked last was seen then.
-        let looked = std::mem::replace(&mut life.looked, now);
-        let at = if life.traffic <= now {
+        let instance = self.services[service].instance.as_mut()?;
+        // Older evidence was read before.
+        let looked = std::mem::replace(&mut instance.looked, now);
+        let at = if instance.traffic <= now {
             now
         } else {
             let latest = now.min(until + self.rates.latency);
@@ -217,20 +232,20 @@ impl World {
         (at > looked && at >= since).then_some(at)
     }
 
-    /// Until when the runner waits, for what.
-    fn rest(&mut self, service: usize) {
-        let epoch_nanos = |world: &Self, life: &Life| {
-            let due = life.supervisor.poll_timeout();
-            due.map_or(NEVER, |due| world.nanos(due))
+    /// Decides when the runner wakes next, and by what.
+    fn schedule_wake(&mut self, service: usize) {
+        let epoch_nanos = |env: &Self, instance: &Instance| {
+            let due = instance.supervisor.poll_timeout();
+            due.map_or(NEVER, |due| env.nanos(due))
         };
-        let Some(life) = &self.services[service].life else {
+        let Some(instance) = &self.services[service].instance else {
             return;
         };
-        if life.supervisor.is_stopped() {
+        if instance.supervisor.is_stopped() {
             return self.end(service);
         }
-        let mut timer = epoch_nanos(self, life);
-        let wants = life.supervisor.wants_evidence();
+        let mut timer = epoch_nanos(self, instance);
+        let wants = instance.supervisor.wants_evidence();
         if timer != NEVER && self.rng.per_million(self.rates.timer_late) {
             timer += self.rng.between(1, self.pace / 8);
         }
@@ -240,10 +255,10 @@ impl World {
             asleep = self.clock + self.rng.around(self.rates.sleep);
         }
         let traffic = self.traffic(wants);
-        if let Some(life) = &mut self.services[service].life {
-            life.timer = timer.max(self.clock);
-            life.traffic = traffic;
-            life.asleep = asleep;
+        if let Some(instance) = &mut self.services[service].instance {
+            instance.timer = timer.max(self.clock);
+            instance.traffic = traffic;
+            instance.asleep = asleep;
         }
     }
 
@@ -255,32 +270,32 @@ impl World {
         }
     }
 
-    /// Traffic begins again, or ends.
-    pub(super) fn rearm(&mut self) {
+    /// Draws the next traffic of every service, after the bus became usable or unusable.
+    pub(super) fn restart_traffic(&mut self) {
         for service in 0..self.services.len() {
             let wants = self.services[service]
-                .life
+                .instance
                 .as_ref()
-                .is_some_and(|life| life.supervisor.wants_evidence());
+                .is_some_and(|instance| instance.supervisor.wants_evidence());
             let traffic = self.traffic(wants);
-            if let Some(life) = &mut self.services[service].life {
-                life.traffic = traffic;
+            if let Some(instance) = &mut self.services[service].instance {
+                instance.traffic = traffic;
             }
         }
     }
 
-    /// It has stopped: the service begins anew, some time later.
+    /// The supervisor has stopped: the service gets another one some time later.
     fn end(&mut self, service: usize) {
-        self.services[service].life = None;
+        self.services[service].instance = None;
         self.services[service].ended = self.clock;
         if !self.healed {
             let delay = self.rng.around(self.pace / 4);
-            self.after(delay, What::Begin(service));
+            self.after(delay, Occurrence::Begin(service));
         }
     }
 }
 
-const HINTS: [FailureClass; 4] = [
+const SUSPICIONS: [FailureClass; 4] = [
     FailureClass::Unreachable,
     FailureClass::Unreachable,
     FailureClass::Timeout,

@@ -1,64 +1,64 @@
-//! A service: its configuration, and its supervisor with what its runner knows.
+//! A service: its configuration, and its supervisor with the state of its runner.
 
 use std::time::Instant;
 
 use livebus_core::{ClientId, Config, Event, Failure, LivenessId, Supervisor};
 
-use crate::watch::Watch;
+use crate::invariants::InvariantChecker;
 
 /// Never.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// One service of the process: one supervisor after another.
+/// A service of the process. It has one supervisor after another.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) config: Config,
-    /// In nanoseconds.
+    /// The detection bound, in nanoseconds.
     pub(super) bound: u64,
     pub(super) partial_bound: u64,
-    /// How many supervisors it has had.
-    pub(super) lives: u32,
-    pub(super) life: Option<Life>,
-    /// When the last one stopped.
+    /// The number of its supervisors so far, which identifies the current one.
+    pub(super) generation: u32,
+    pub(super) instance: Option<Instance>,
+    /// The instant at which the last one stopped.
     pub(super) ended: u64,
 }
 
-/// One supervisor, the watch over it, and what its runner knows.
+/// One supervisor, its invariant checker, and the state of its runner.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct Instance {
     pub(super) supervisor: Supervisor,
-    pub(super) watch: Watch,
-    /// The newest instant that it was told.
-    pub(super) told: Instant,
-    /// When its timer fires.
+    pub(super) invariants: InvariantChecker,
+    /// The newest instant that it received.
+    pub(super) now: Instant,
+    /// The instant at which its timer fires.
     pub(super) timer: u64,
-    /// When traffic wakes it: only while evidence is wanted.
+    /// The instant at which traffic wakes the runner, which is only while evidence is wanted.
     pub(super) traffic: u64,
-    /// Its process does not get to run until then.
+    /// The process does not run until then.
     pub(super) asleep: u64,
-    /// What came, and when.
+    /// The events that arrived, each with its instant.
     pub(super) inbox: Vec<(u64, Event)>,
-    /// When the runner looked for traffic last.
+    /// The last instant at which the runner looked for traffic.
     pub(super) looked: u64,
-    /// The hint that nobody has read yet.
+    /// The suspicion that the runner has not read yet.
     pub(super) suspicion: Option<Failure>,
-    /// The liveness message under way, as the bus sees it.
+    /// The liveness message in flight, as the bus sees it.
     pub(super) round: Option<Round>,
-    /// The start that succeeded last.
+    /// The client of the last successful start.
     pub(super) client: Option<ClientId>,
-    /// Whether only leaders are missing, as far as was told.
+    /// Whether only leaders are missing, by the answers so far.
     pub(super) leaderless: bool,
-    /// Nothing that may happen ends its Running.
+    /// Whether nothing that may happen ends Running.
     pub(super) must_run: bool,
 }
 
-/// A record on its way to each of at most three leaders.
+/// A round: a record to each of at most three leaders.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
     pub(super) id: LivenessId,
     pub(super) deadline: u64,
-    /// Nothing came of it yet.
-    pub(super) waits: bool,
+    /// Whether it has no answer yet.
+    pub(super) is_open: bool,
 }
 
 impl Service {
@@ -68,30 +68,30 @@ impl Service {
             bound: nanos(config.detection_bound()),
             partial_bound: nanos(config.partial_detection_bound()),
             config,
-            lives: 0,
-            life: None,
+            generation: 0,
+            instance: None,
             ended: 0,
         }
     }
 
-    /// When its runner wakes by itself.
+    /// Returns the instant at which the runner wakes without an event.
     pub(super) fn wakes(&self) -> u64 {
-        self.life.as_ref().map_or(NEVER, |life| {
-            if life.asleep > 0 {
-                life.asleep
+        self.instance.as_ref().map_or(NEVER, |instance| {
+            if instance.asleep > 0 {
+                instance.asleep
             } else {
-                life.timer.min(life.traffic)
+                instance.timer.min(instance.traffic)
             }
         })
     }
 }
 
-impl Life {
+impl Instance {
     pub(super) fn new(config: &Config, now: Instant, nanos: u64) -> Self {
         Self {
             supervisor: Supervisor::new(config.clone(), now),
-            watch: Watch::new(config, now),
-            told: now,
+            invariants: InvariantChecker::new(config, now),
+            now,
             timer: nanos,
             traffic: NEVER,
             asleep: 0,

@@ -1,71 +1,74 @@
-//! One step of a supervisor, and all that is checked at it.
+//! One step of a supervisor, and everything that is checked at it.
 
 use std::time::Instant;
 
 use livebus_core::{Action, Cause, Event, FailureKind, Phase, Report, Status};
 
-use super::broken::Broken;
-use super::service::{Life, NEVER};
+use super::environment::Environment;
+use super::service::{Instance, NEVER};
 use super::summary::{Situation, action_kind, event_kind};
-use super::world::World;
-use crate::watch::{self, Call, Claim, Seen};
+use super::violation::Violation;
+use crate::invariants::{self, CallEffects, Claim, Step};
 
-/// More actions than any step has.
-const MOST_ACTIONS: usize = 64;
+/// More actions than a correct step has.
+const MAX_ACTIONS: usize = 64;
 
-impl World {
-    /// One call, and all that it leads to.
+impl Environment {
+    /// Makes one call, checks it and executes its actions.
     pub(super) fn step(
         &mut self,
         service: usize,
         at: u64,
         event: Option<Event>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         let at = self.instant(at);
         let mut actions = std::mem::take(&mut self.actions);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
-        life.told = life.told.max(at);
-        let now = life.told;
-        let due = life.supervisor.poll_timeout();
+        instance.now = instance.now.max(at);
+        let now = instance.now;
+        let due = instance.supervisor.poll_timeout();
         if due.is_some_and(|due| due < now) {
             self.summary.note(Situation::TimerLate);
-            life.watch.overslept(now);
+            instance.invariants.restart_bounds(now);
         }
-        let (before, phase) = (*life.supervisor.report(), life.supervisor.phase());
-        let stale = life.supervisor.stale_answers();
+        let (before, phase) = (*instance.supervisor.report(), instance.supervisor.phase());
+        let stale = instance.supervisor.stale_answers();
         match event {
-            Some(event) => life.supervisor.handle_event(at, event),
-            None => life.supervisor.handle_timeout(at),
+            Some(event) => instance.supervisor.handle_event(at, event),
+            None => instance.supervisor.handle_timeout(at),
         }
         self.summary.events += 1;
-        let call = poll(life, stale, &mut actions)?;
-        let stale = call.stale;
+        let effects = poll(instance, stale, &mut actions)?;
+        let stale = effects.stale;
         self.log.line(
             self.clock,
             service,
             event.as_ref(),
             &actions,
-            &life.supervisor,
+            &instance.supervisor,
             stale,
         );
-        let seen = Seen {
+        let checked = Step {
             now,
             event,
             actions: &actions,
-            supervisor: &life.supervisor,
-            call,
+            supervisor: &instance.supervisor,
+            effects,
         };
-        life.watch.see(&seen).map_err(Broken::Claim)?;
+        instance
+            .invariants
+            .check_step(&checked)
+            .map_err(Violation::Claim)?;
         let early = event.is_none() && due.is_none_or(|due| due > now);
-        if early && !(actions.is_empty() && life.supervisor.poll_timeout() == due) {
-            return Err(Broken::Claim(Claim::TimeStandsStill));
+        if early && !(actions.is_empty() && instance.supervisor.poll_timeout() == due) {
+            return Err(Violation::Claim(Claim::EarlyCallDoesNothing));
         }
         let kind = event_kind(event.as_ref());
         self.summary.pairs[phase as usize][kind] += 1;
         self.digest(kind, &actions);
-        self.judge(service, before, event, stale)?;
+        self.check_environment(service, before, event, stale)?;
         for action in &actions {
             self.summary.actions[action_kind(action)] += 1;
             self.execute(service, action);
@@ -95,22 +98,22 @@ impl World {
         }
     }
 
-    /// What the world knows better than any supervisor.
-    fn judge(
+    /// Checks what only the environment can check, because it knows the state of the bus.
+    fn check_environment(
         &mut self,
         service: usize,
         before: Report,
         event: Option<Event>,
         stale: u64,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         let (_, usable) = self.cluster.usable(self.clock);
         let (flight, epoch) = (self.flight, self.epoch);
         let it = &mut self.services[service];
         let (bound, partial_bound) = (it.bound, it.partial_bound);
-        let Some(life) = &mut it.life else {
+        let Some(instance) = &mut it.instance else {
             return Ok(());
         };
-        let report = life.supervisor.report();
+        let report = instance.supervisor.report();
         let (was, is) = (
             before.status == Status::Running,
             report.status == Status::Running,
@@ -119,18 +122,20 @@ impl World {
         if let Some(event) = event {
             match event {
                 Event::StartAnswered { id, result: Ok(()) } if stale == 0 => {
-                    life.client = Some(id);
+                    instance.client = Some(id);
                 }
                 Event::LivenessAnswered { result, .. } if stale == 0 => {
-                    life.round = None;
+                    instance.round = None;
                     let kind = result.err().map(|failure| failure.class.kind());
-                    life.leaderless = match kind {
+                    instance.leaderless = match kind {
                         None | Some(FailureKind::Rejected) => false,
                         Some(FailureKind::Partial) => true,
-                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => life.leaderless,
+                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => {
+                            instance.leaderless
+                        }
                     };
                     if kind == Some(FailureKind::Definitive) && is {
-                        return Err(Broken::NotAtOnce);
+                        return Err(Violation::NotImmediate);
                     }
                 }
                 Event::StartAnswered { .. }
@@ -148,7 +153,7 @@ impl World {
                 self.summary.note(situation);
             }
         }
-        let bound = if life.leaderless {
+        let bound = if instance.leaderless {
             partial_bound
         } else {
             bound
@@ -157,12 +162,12 @@ impl World {
             let since = at.saturating_duration_since(epoch);
             u64::try_from(since.as_nanos()).unwrap_or(NEVER)
         };
-        let told = nanos(life.told);
-        if is && told >= usable + bound {
-            return Err(Broken::StillRunning);
+        let now = nanos(instance.now);
+        if is && now >= usable + bound {
+            return Err(Violation::StillRunning);
         }
-        if life.must_run && !is {
-            return Err(Broken::LeftRunning);
+        if instance.must_run && !is {
+            return Err(Violation::LeftRunning);
         }
         if matches!(report.cause, Cause::HandlerFailed(..)) {
             self.summary.note(Situation::HandlerMissing);
@@ -172,18 +177,18 @@ impl World {
                 self.summary.note(Situation::Warned);
             }
             if !was {
-                self.summary.note(Situation::RunningWon);
+                self.summary.note(Situation::RunningBegan);
             }
         }
-        // What is proved after that begins with a clear sheet.
-        life.leaderless &= life.supervisor.phase() != Phase::NotLive;
+        // The next proof begins without missing leaders.
+        instance.leaderless &= instance.supervisor.phase() != Phase::NotLive;
         if was && !is {
-            self.summary.note(Situation::RunningLost);
+            self.summary.note(Situation::RunningEnded);
             if report.cause == Cause::Starved {
                 self.summary.note(Situation::Starved);
-            } else if !self.cluster.is_usable() && told >= usable {
-                // Whoever reads it compares the lease with the clock, and need not wait for a process that sleeps.
-                let ended = before.lease.map_or(told, |lease| told.min(nanos(lease)));
+            } else if !self.cluster.is_usable() && now >= usable {
+                // A reader compares the lease with the clock, and does not depend on a process that sleeps.
+                let ended = before.lease.map_or(now, |lease| now.min(nanos(lease)));
                 self.summary
                     .detection
                     .note(ended.saturating_sub(usable), bound);
@@ -192,39 +197,43 @@ impl World {
         Ok(())
     }
 
-    /// Whoever asks whether it is ready compares the lease with the clock, and waits for nobody.
-    pub(super) fn read(&mut self, service: usize) -> Result<(), Broken> {
+    /// Checks what a reader sees, who compares the lease with the clock.
+    pub(super) fn check_reader(&mut self, service: usize) -> Result<(), Violation> {
         let now = self.instant(self.clock);
         let (_, usable) = self.cluster.usable(self.clock);
         let it = &self.services[service];
-        let Some(life) = &it.life else {
+        let Some(instance) = &it.instance else {
             return Ok(());
         };
-        let report = life.supervisor.report();
+        let report = instance.supervisor.report();
         if report.status != Status::Running {
             return Ok(());
         }
-        let bound = if life.leaderless {
+        let bound = if instance.leaderless {
             it.partial_bound
         } else {
             it.bound
         };
         if report.status_at(now) != Status::Running {
-            self.summary.note(Situation::LeaseSeenOut);
+            self.summary.note(Situation::LeaseExpired);
         } else if self.clock > usable + bound + self.flight {
-            return Err(Broken::StillRunning);
+            return Err(Violation::StillRunning);
         }
         Ok(())
     }
 }
 
-/// All that it wants, if that ends.
-pub(super) fn poll(life: &mut Life, stale: u64, actions: &mut Vec<Action>) -> Result<Call, Broken> {
-    let call = watch::poll(&mut life.supervisor, stale, actions);
-    if actions.len() < MOST_ACTIONS {
-        Ok(call)
+/// Polls all actions of a supervisor; fails if there are too many.
+pub(super) fn poll(
+    instance: &mut Instance,
+    stale: u64,
+    actions: &mut Vec<Action>,
+) -> Result<CallEffects, Violation> {
+    let effects = invariants::poll(&mut instance.supervisor, stale, actions);
+    if actions.len() < MAX_ACTIONS {
+        Ok(effects)
     } else {
-        Err(Broken::TooManyActions)
+        Err(Violation::TooManyActions)
     }
 }
 
@@ -236,7 +245,7 @@ fn while_running(event: &Event) -> Option<Situation> {
         } => match failure.class.kind() {
             FailureKind::Definitive => Some(Situation::DefinitiveWhileRunning),
             FailureKind::Partial => Some(Situation::PartialWhileRunning),
-            FailureKind::Rejected => Some(Situation::AnswerWhileRunning),
+            FailureKind::Rejected => Some(Situation::RejectionWhileRunning),
             FailureKind::Ambiguous => None,
         },
         Event::Suspicion(_) => Some(Situation::SuspicionWhileRunning),

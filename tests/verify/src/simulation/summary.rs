@@ -1,4 +1,4 @@
-//! What was seen: so that a simulation which goes nowhere is noticed.
+//! What happened in a simulation, so that one in which too little happens is noticed.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use livebus_core::{Action, Event, Phase, Status};
 
 macro_rules! situations {
     ($($name:ident $sentence:literal)*) => {
-        /// Something that must have happened often, or the simulation proves little.
+        /// A situation that must have occurred often, or the simulation proves little.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Situation {
             $(#[doc = $sentence] $name,)*
         }
 
         impl Situation {
-            /// Every one, in the order of their declaration.
+            /// All situations, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// What happened, in a few words.
+            /// Its name in tables.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -28,7 +28,7 @@ macro_rules! situations {
 }
 
 situations! {
-    Lives "lives begun"
+    Started "supervisors started"
     BrokerKilled "brokers killed"
     BrokerHung "brokers hung"
     BrokerSlow "brokers slow"
@@ -36,68 +36,68 @@ situations! {
     BusGone "the bus became unusable"
     BusBack "the bus became usable"
     RoundLeaderless "rounds without leaders"
-    RoundParked "rounds that wait"
-    AnswerStale "answers that were stale"
+    RoundParked "rounds without an immediate answer"
+    AnswerStale "stale answers"
     AnswerAtDeadline "answers at their deadline"
     DefinitiveWhileRunning "definitive failures while Running"
     PartialWhileRunning "missing leaders while Running"
-    AnswerWhileRunning "refusals while Running"
-    SuspicionWhileRunning "bad news while Running"
+    RejectionWhileRunning "rejections while Running"
+    SuspicionWhileRunning "suspicions while Running"
     LossWhileRunning "clients lost while Running"
     ShutdownWhileRunning "shutdowns while Running"
     Warned "Running with a warning"
-    TimerLate "steps that came late"
+    TimerLate "steps after their deadline"
     Slept "sleeps"
     ClockBack "the clock went back"
     WokeEarly "early wake-ups"
-    Coalesced "evidence in the cell"
-    OldNews "evidence that was old"
+    Coalesced "evidence read by the runner"
+    OldEvidence "old evidence"
     Starved "Starved"
-    RunningLost "Running ended"
-    RunningWon "Running began"
-    LeaseSeenOut "leases that a reader saw run out"
-    HandlerMissing "NotReady for want of a handler"
+    RunningEnded "Running ended"
+    RunningBegan "Running began"
+    LeaseExpired "leases that had expired for a reader"
+    HandlerMissing "NotReady because of a handler"
     Converged "services that converged"
     StayedFailed "services that stayed Failed"
-    Detected "deaths that were noticed"
+    OutageDetected "outages detected"
     Stopped "shutdowns in time"
 }
 
-/// How long something took, against its bound.
+/// Durations as shares of their bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Against {
-    /// How often.
+pub struct BoundShares {
+    /// The number of durations.
     pub count: u64,
     /// The largest share of its bound, in parts of a thousand.
-    pub most: u64,
-    /// The sum of all shares, in parts of a thousand.
+    pub max: u64,
+    /// The sum of all shares, in thousandths.
     pub sum: u64,
 }
 
-impl Against {
+impl BoundShares {
     pub(super) fn note(&mut self, took: u64, bound: u64) {
         let share = u128::from(took) * 1000 / u128::from(bound.max(1));
         let share = u64::try_from(share).unwrap_or(u64::MAX);
         self.count += 1;
-        self.most = self.most.max(share);
+        self.max = self.max.max(share);
         self.sum = self.sum.saturating_add(share);
     }
 
     fn add(&mut self, other: &Self) {
         self.count += other.count;
-        self.most = self.most.max(other.most);
+        self.max = self.max.max(other.max);
         self.sum = self.sum.saturating_add(other.sum);
     }
 }
 
-impl fmt::Display for Against {
+impl fmt::Display for BoundShares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = self.sum / self.count.max(1);
         let parts = |it: u64| (it / 1000, it % 1000);
-        let ((most, thousandths), (mean, mean_thousandths)) = (parts(self.most), parts(mean));
+        let ((max, thousandths), (mean, mean_thousandths)) = (parts(self.max), parts(mean));
         write!(
             f,
-            "{most}.{thousandths:03} of the bound at most, {mean}.{mean_thousandths:03} on average, {} times",
+            "{max}.{thousandths:03} of the bound at most, {mean}.{mean_thousandths:03} on average, {} times",
             self.count
         )
     }
@@ -155,7 +155,7 @@ pub(super) const fn action_kind(action: &Action) -> usize {
     }
 }
 
-/// How often each [`Situation`] came.
+/// How often each [`Situation`] occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Situations(pub [u64; Situation::ALL.len()]);
 
@@ -165,16 +165,16 @@ impl Default for Situations {
     }
 }
 
-/// What was seen, of one seed or of many.
+/// What happened, in one seed or in many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Seeds.
+    /// The number of seeds.
     pub seeds: u64,
     /// Calls of `handle_event` and `handle_timeout`.
     pub events: u64,
     /// Simulated nanoseconds.
     pub nanos: u128,
-    /// A number that all of it decides. That of many seeds is the sum of theirs.
+    /// A hash of all steps. That of many seeds is the sum of theirs.
     pub digest: u64,
     /// By kind and phase before it, as in [`EVENTS`] and [`Phase::ALL`].
     pub pairs: [[u64; 9]; 11],
@@ -185,13 +185,13 @@ pub struct Summary {
     /// As in [`Situation::ALL`].
     pub situations: Situations,
     /// From the bus's last usable instant to the end of Running.
-    pub detection: Against,
+    pub detection: BoundShares,
     /// From the end of all faults to Running.
-    pub recovery: Against,
-    /// From the death of everything to `NotReady`.
-    pub death: Against,
+    pub recovery: BoundShares,
+    /// From the failure of the bus to `NotReady`.
+    pub outage: BoundShares,
     /// From a shutdown to Stopped.
-    pub shutdown: Against,
+    pub shutdown: BoundShares,
 }
 
 impl Summary {
@@ -199,31 +199,31 @@ impl Summary {
         self.situations.0[situation as usize] += 1;
     }
 
-    /// How often it happened.
+    /// Returns how often a situation occurred.
     #[must_use]
     pub const fn count(&self, situation: Situation) -> u64 {
         self.situations.0[situation as usize]
     }
 
-    /// Adds what another one saw.
+    /// Adds another summary.
     pub fn add(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.events += other.events;
         self.nanos += other.nanos;
         self.digest = self.digest.wrapping_add(other.digest);
-        for (mine, theirs) in self.pairs.iter_mut().zip(&other.pairs) {
-            add(mine, theirs);
+        for (own, theirs) in self.pairs.iter_mut().zip(&other.pairs) {
+            add(own, theirs);
         }
         add(&mut self.actions, &other.actions);
         add(&mut self.statuses, &other.statuses);
         add(&mut self.situations.0, &other.situations.0);
         self.detection.add(&other.detection);
         self.recovery.add(&other.recovery);
-        self.death.add(&other.death);
+        self.outage.add(&other.outage);
         self.shutdown.add(&other.shutdown);
     }
 
-    /// How often each kind of event came, as in [`EVENTS`].
+    /// Returns how often each kind of event came, as in [`EVENTS`].
     #[must_use]
     pub fn kinds(&self) -> [u64; 9] {
         let mut kinds = [0; 9];
@@ -232,9 +232,9 @@ impl Summary {
     }
 }
 
-fn add(mine: &mut [u64], theirs: &[u64]) {
-    for (mine, theirs) in mine.iter_mut().zip(theirs) {
-        *mine += theirs;
+fn add(own: &mut [u64], theirs: &[u64]) {
+    for (own, theirs) in own.iter_mut().zip(theirs) {
+        *own += theirs;
     }
 }
 
@@ -244,9 +244,9 @@ impl fmt::Display for Summary {
             + self.nanos / 1_000_000 % (365 * 24 * 3_600_000) * 10 / (365 * 24 * 3_600_000);
         writeln!(
             f,
-            "{} seeds, {} lives, {} events, {}.{} simulated years, digest {:016x}",
+            "{} seeds, {} supervisors, {} events, {}.{} simulated years, digest {:016x}",
             self.seeds,
-            self.count(Situation::Lives),
+            self.count(Situation::Started),
             self.events,
             years / 10,
             years % 10,
@@ -254,7 +254,7 @@ impl fmt::Display for Summary {
         )?;
         writeln!(f, "detection {}", self.detection)?;
         writeln!(f, "recovery  {}", self.recovery)?;
-        writeln!(f, "death     {}", self.death)?;
+        writeln!(f, "outage    {}", self.outage)?;
         writeln!(f, "shutdown  {}", self.shutdown)?;
         table(f, "events", EVENTS.into_iter().zip(self.kinds()))?;
         table(f, "actions", ACTIONS.into_iter().zip(self.actions))?;

@@ -121,8 +121,8 @@ impl Environment {
     fn with_traffic(mut self, rng: &mut Rng, strays: u64) -> Self {
         let mut at = At::ZERO;
         while at < self.end {
-            // A stretch of traffic at one rate; the first of these is silence. In milliseconds: the maximum length of the stretch,
-            // and the minimum and maximum distance of its messages.
+            // A stretch of traffic at one rate; the first of these is silence. In milliseconds: the maximum length of the
+            // stretch, and the minimum and maximum distance of its messages.
             let (stretch, min, max) = rng.pick(&[
                 (240_000, 240_000, 240_001),
                 (100_000, 1_000, 8_000),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::differential::{Tally, Unexplained, compare};
 use super::environment::Environment;
+use crate::leave_out::leave_out_ranges;
 
 /// Leaves out everything that can be left out so that `environment` still fails, and returns how it fails then.
 #[must_use]
@@ -15,9 +16,9 @@ pub fn shrink(environment: Environment, failure: Unexplained) -> (Environment, U
     shrinker.end_at_the_failure();
     loop {
         let before = shrinker.size();
-        shrinker.without(|environment| &mut environment.traffic);
-        shrinker.without(|environment| &mut environment.bus);
-        shrinker.without(|environment| &mut environment.starts);
+        shrinker.leave_out(|environment| &mut environment.traffic);
+        shrinker.leave_out(|environment| &mut environment.bus);
+        shrinker.leave_out(|environment| &mut environment.starts);
         shrinker.attempt(|environment| environment.shutdown = None);
         shrinker.sooner();
         shrinker.end_at_the_failure();
@@ -81,21 +82,12 @@ impl Shrinker {
         }
     }
 
-    /// Leaves out runs of a list, long ones first.
-    fn without<T>(&mut self, list: impl Fn(&mut Environment) -> &mut Vec<T>) {
-        let mut run = list(&mut self.environment).len();
-        while run > 0 {
-            let mut from = 0;
-            while from < list(&mut self.environment).len() {
-                let until = (from + run).min(list(&mut self.environment).len());
-                let left_out = self.attempt(|environment| {
-                    list(environment).drain(from..until);
-                });
-                if !left_out {
-                    from = until;
-                }
-            }
-            run /= 2;
-        }
+    /// Leaves out elements of a list that the failure does not need.
+    fn leave_out<T>(&mut self, list: fn(&mut Environment) -> &mut Vec<T>) {
+        leave_out_ranges(
+            self,
+            |shrinker| list(&mut shrinker.environment).len(),
+            |shrinker, range| shrinker.attempt(|environment| drop(list(environment).drain(range))),
+        );
     }
 }

@@ -1,47 +1,47 @@
-//! Every seeded fault of the core is noticed by the model checker alone, and by the simulator alone.
+//! Checks that the explorer alone and the simulation alone detect every seeded fault of the core.
 //!
-//! The table in `docs/verification.md` is what this found: with `LIVEBUS_WRITE_VERIFICATION=1` it is written, else it must be the
-//! same. No fault at all is a row of its own: there both must find nothing.
+//! The table in `docs/verification.md` shows the result. With `LIVEBUS_WRITE_VERIFICATION=1` the test writes it, otherwise it must be
+//! up to date. The core without a fault is a row of its own: there both must find nothing.
 
-mod hunt;
+mod search;
 mod table;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::thread;
 
-use hunt::{Found, by_the_model_checker, by_the_simulator};
 use livebus_core::fault::{FAULTS, Fault};
+use search::{Found, by_explorer, by_simulation};
 
-/// What became of one fault, or of none.
+/// The result for one fault, or for none.
 #[derive(Debug)]
 struct Row {
     fault: Option<&'static Fault>,
-    model_checker: Found,
-    simulator: Found,
+    explorer: Found,
+    simulation: Found,
 }
 
 #[test]
-fn every_fault_is_noticed_by_the_model_checker_alone_and_by_the_simulator_alone() {
-    let rows = hunt_all();
+fn explorer_alone_and_simulation_alone_detect_every_fault() {
+    let rows = search_all();
     let mut wrong = Vec::new();
     for row in &rows {
         let name = row.fault.map_or("no fault", |fault| fault.name);
-        for (machine, found) in [
-            ("the model checker", &row.model_checker),
-            ("the simulator", &row.simulator),
+        for (checker, found) in [
+            ("the explorer", &row.explorer),
+            ("the simulation", &row.simulation),
         ] {
             if found.claim.is_some() != row.fault.is_some() {
-                wrong.push(format!("{name}: {machine}: {found}"));
+                wrong.push(format!("{name}: {checker}: {found}"));
             }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    table::keep(&rows);
+    table::compare_or_write_table(&rows);
 }
 
 #[test]
-fn there_are_enough_faults_and_most_are_somebody_s() {
+fn there_are_enough_faults_and_most_are_from_the_seed_or_the_field() {
     let of = |source: &str| {
         FAULTS
             .iter()
@@ -57,21 +57,21 @@ fn there_are_enough_faults_and_most_are_somebody_s() {
     );
 }
 
-/// Hunts all of them, on as many threads as there are cores: each hunt is as long as it is wherever it runs.
-fn hunt_all() -> Vec<Row> {
+/// Searches for all faults, on one thread per core. The result of a search does not depend on its thread.
+fn search_all() -> Vec<Row> {
     let all = std::iter::once(None).chain(FAULTS.iter().map(Some));
     let rest: Mutex<VecDeque<_>> = Mutex::new(all.enumerate().collect());
     let rows = Mutex::new(Vec::new());
     let work = || {
         loop {
-            let next = rest.lock().expect("no hunt panics").pop_front();
-            let Some((place, fault)) = next else { return };
+            let next = rest.lock().expect("no search panics").pop_front();
+            let Some((index, fault)) = next else { return };
             let row = Row {
                 fault,
-                model_checker: by_the_model_checker(fault),
-                simulator: by_the_simulator(fault),
+                explorer: by_explorer(fault),
+                simulation: by_simulation(fault),
             };
-            rows.lock().expect("no hunt panics").push((place, row));
+            rows.lock().expect("no search panics").push((index, row));
         }
     };
     thread::scope(|scope| {
@@ -79,7 +79,7 @@ fn hunt_all() -> Vec<Row> {
             scope.spawn(work);
         }
     });
-    let mut rows = rows.into_inner().expect("no hunt panics");
-    rows.sort_by_key(|(place, _)| *place);
+    let mut rows = rows.into_inner().expect("no search panics");
+    rows.sort_by_key(|(index, _)| *index);
     rows.into_iter().map(|(_, row)| row).collect()
 }

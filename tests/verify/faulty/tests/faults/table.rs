@@ -1,4 +1,4 @@
-//! The table of faults, as it stands in the documentation.
+//! The table of faults in the documentation.
 
 use std::fmt::Write as _;
 
@@ -7,17 +7,17 @@ use livebus_verify_faulty::explore::report::thousands;
 use livebus_verify_faulty::figures::compare_or_write;
 
 use crate::Row;
-use crate::hunt::Found;
+use crate::search::Found;
 
-/// Compares it with the documentation, or writes it.
-pub(crate) fn keep(rows: &[Row]) {
+/// Compares the table with the documentation, or writes it.
+pub(crate) fn compare_or_write_table(rows: &[Row]) {
     compare_or_write("verification.md", "seeded faults", &table(rows))
         .unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 fn table(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| fault | whose it is | the model checker: claim | after states | the simulator: claim | after events |\n\
+        "| fault | source | explorer: claim | after states | simulation: claim | after events |\n\
          |---|---|---|---|---|---|\n",
     );
     let mut rows: Vec<&Row> = rows.iter().collect();
@@ -25,9 +25,9 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let (what, source) = match row.fault {
             Some(fault) => (link(fault), fault.source),
-            None => ("none: the core as it is".to_owned(), "-"),
+            None => ("none: the core without a fault".to_owned(), "-"),
         };
-        let (states, events) = (&row.model_checker, &row.simulator);
+        let (states, events) = (&row.explorer, &row.simulation);
         writeln!(
             table,
             "| {what} | {source} | {} | {} | {} | {} |",
@@ -36,7 +36,7 @@ fn table(rows: &[Row]) -> String {
             claim(events),
             thousands(events.after),
         )
-        .expect("a text can be written to");
+        .expect("a String can be written to");
     }
     table
 }
@@ -53,7 +53,7 @@ fn link(fault: &Fault) -> String {
     format!("[{sentence}](../tests/verify/faulty-core/faults/{name}.fault)")
 }
 
-/// A claim by its number; what it says is told once, elsewhere.
+/// Returns the number of a claim. Its sentence is in the table of claims.
 fn claim(found: &Found) -> &str {
     let claim = found.claim.as_deref().unwrap_or("nothing");
     claim.split(':').next().unwrap_or(claim)

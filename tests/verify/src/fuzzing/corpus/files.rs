@@ -28,7 +28,7 @@ pub fn read(file: &Path) -> anyhow::Result<Pack> {
 ///
 /// # Errors
 ///
-/// As of [`read`], then nothing was written; and when the folder or a file cannot be written.
+/// The errors of [`read`], and then nothing was written; and when the folder or a file cannot be written.
 pub fn unpack(file: &Path, folder: &Path) -> anyhow::Result<Pack> {
     let pack = read(file)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -39,7 +39,7 @@ pub fn unpack(file: &Path, folder: &Path) -> anyhow::Result<Pack> {
     Ok(pack)
 }
 
-/// Writes the files of a folder, whatever their names, as a pack, and returns it. A pack that was there is replaced.
+/// Writes the files of a folder, with any names, as a pack, and returns it. An existing pack is replaced.
 ///
 /// # Errors
 ///

@@ -100,7 +100,7 @@ pub enum Fault {
     /// The file ends within the line.
     #[error("the line feed at its end is missing")]
     Cut,
-    /// A name and bytes cannot be told apart.
+    /// Name and bytes cannot be separated.
     #[error("the space between name and bytes is missing")]
     NoSpace,
     /// The bytes are encoded in another way than in a pack.
@@ -115,7 +115,7 @@ pub enum Fault {
         /// The name of the bytes in the line.
         sha1: String,
     },
-    /// The line is in the wrong place, or comes twice.
+    /// The line is not in order, or is a repetition.
     #[error("the name does not come after the name of the line before")]
     Unsorted,
 }

@@ -1,4 +1,4 @@
-//! The fuzz targets, and where their inputs are.
+//! The fuzz targets, and the paths of their inputs.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl Target {
     ///
     /// # Panics
     ///
-    /// Where the input shows that a claim is false.
+    /// If the input shows that a claim is false.
     pub fn run(self, input: &[u8]) {
         match self {
             Self::Events => fuzzing::events(input),

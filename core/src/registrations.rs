@@ -1,0 +1,260 @@
+//! Registrations: each request handler is registered with the client on its own, with its own retries.
+//!
+//! The supervisor begins them when a client has started and ends them when the client goes; in between it gives them inputs, and
+//! they return what follows.
+
+use std::time::Instant;
+
+use crate::backoff::Jitter;
+use crate::context::Context;
+use crate::failure::{Failure, TIMED_OUT};
+use crate::handler::Handler;
+use crate::ids::{HandlerId, OperationIds, RegistrationId};
+
+/// The registrations with the current client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Registrations {
+    /// One for each handler while there is a client, else none. The capacity is for all handlers, so that no start allocates.
+    slots: Vec<Registration>,
+}
+
+/// The registration of one handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Registration {
+    InFlight {
+        id: RegistrationId,
+        attempt: u32,
+        deadline: Instant,
+        /// Why the attempt before this one failed.
+        failure: Option<Failure>,
+    },
+    /// The newest attempt failed; attempt number `attempt` comes at `until`.
+    BackingOff {
+        attempt: u32,
+        until: Instant,
+        failure: Failure,
+    },
+    Registered,
+}
+
+/// An attempt to register a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) id: RegistrationId,
+    pub(crate) handler: HandlerId,
+    pub(crate) number: u32,
+    pub(crate) deadline: Instant,
+}
+
+/// What the registrations of the required handlers have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// All are registered.
+    Complete,
+    /// Some are not registered, and none of these failed.
+    Pending,
+    /// Some are not registered; this is the first that failed.
+    Failed(HandlerId, Failure),
+}
+
+/// A timer of a registration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timer {
+    index: usize,
+    due: Due,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The attempt in flight times out.
+    Timeout { id: RegistrationId, attempt: u32 },
+    /// The back-off ends.
+    Retry { attempt: u32, failure: Failure },
+}
+
+/// What a timer leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fired {
+    /// This registration timed out: its failure may change the progress, and it must be discarded.
+    TimedOut(RegistrationId),
+    /// This attempt begins.
+    Retried(Attempt),
+}
+
+impl Registrations {
+    /// Returns no registrations, with the capacity for those of `handlers` handlers.
+    pub(crate) fn with_capacity(handlers: usize) -> Self {
+        Self {
+            slots: Vec::with_capacity(handlers),
+        }
+    }
+
+    /// Begins with a new client: the first attempt of every handler, all of them [in flight](Self::in_flight).
+    pub(crate) fn begin(&mut self, cx: Context<'_>, ids: &mut OperationIds) {
+        let deadline = cx.now + cx.settings().registration_timeout;
+        self.slots.clear();
+        self.slots
+            .extend(cx.config.handlers().iter().map(|_| Registration::InFlight {
+                id: ids.next(),
+                attempt: 1,
+                deadline,
+                failure: None,
+            }));
+    }
+
+    /// Ends with the client.
+    pub(crate) fn end(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Takes the answer to an attempt. Returns whether that attempt was in flight.
+    pub(crate) fn on_answer(
+        &mut self,
+        answered: RegistrationId,
+        result: Result<(), Failure>,
+        cx: Context<'_>,
+        jitter: &mut Jitter,
+    ) -> bool {
+        let in_flight = self
+            .in_flight()
+            .find(|attempt| attempt.id == answered)
+            .map(|attempt| (attempt.handler.index(), attempt.number));
+        let Some((index, attempt)) = in_flight else {
+            return false;
+        };
+        match result {
+            Ok(()) => self.slots[index] = Registration::Registered,
+            Err(failure) => self.back_off(index, attempt, failure, cx, jitter),
+        }
+        true
+    }
+
+    /// Returns the timers with their instants. Of several that are due the first one fires.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (Instant, Timer)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| match *slot {
+            Registration::InFlight {
+                id,
+                attempt,
+                deadline,
+                ..
+            } => {
+                let due = Due::Timeout { id, attempt };
+                Some((deadline, Timer { index, due }))
+            }
+            Registration::BackingOff {
+                attempt,
+                until,
+                failure,
+            } => {
+                let due = Due::Retry { attempt, failure };
+                Some((until, Timer { index, due }))
+            }
+            Registration::Registered => None,
+        })
+    }
+
+    /// Fires a timer that is due.
+    pub(crate) fn on_timer(
+        &mut self,
+        Timer { index, due }: Timer,
+        cx: Context<'_>,
+        ids: &mut OperationIds,
+        jitter: &mut Jitter,
+    ) -> Fired {
+        match due {
+            Due::Timeout { id, attempt } => {
+                self.back_off(index, attempt, TIMED_OUT, cx, jitter);
+                Fired::TimedOut(id)
+            }
+            Due::Retry { attempt, failure } => {
+                let id = ids.next();
+                let deadline = cx.now + cx.settings().registration_timeout;
+                self.slots[index] = Registration::InFlight {
+                    id,
+                    attempt,
+                    deadline,
+                    failure: Some(failure),
+                };
+                Fired::Retried(Attempt {
+                    id,
+                    handler: handler_id(index),
+                    number: attempt,
+                    deadline,
+                })
+            }
+        }
+    }
+
+    /// Returns the attempts in flight, by handler.
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = Attempt> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| match *slot {
+            Registration::InFlight {
+                id,
+                attempt,
+                deadline,
+                ..
+            } => Some(Attempt {
+                id,
+                handler: handler_id(index),
+                number: attempt,
+                deadline,
+            }),
+            Registration::BackingOff { .. } | Registration::Registered => None,
+        })
+    }
+
+    /// Returns what the registrations of the required ones among `handlers` have come to.
+    pub(crate) fn progress(&self, handlers: &[Handler]) -> Progress {
+        let mut progress = Progress::Complete;
+        for (index, (slot, handler)) in self.slots.iter().zip(handlers).enumerate() {
+            match slot.failure() {
+                _ if !handler.required => {}
+                Some(failure) => return Progress::Failed(handler_id(index), failure),
+                None if *slot == Registration::Registered => {}
+                None => progress = Progress::Pending,
+            }
+        }
+        progress
+    }
+
+    fn back_off(
+        &mut self,
+        index: usize,
+        attempt: u32,
+        failure: Failure,
+        cx: Context<'_>,
+        jitter: &mut Jitter,
+    ) {
+        let delay = cx.settings().registration_backoff.delay(attempt, jitter);
+        self.slots[index] = Registration::BackingOff {
+            attempt: attempt.saturating_add(1),
+            until: cx.now + delay,
+            failure,
+        };
+    }
+}
+
+impl Registration {
+    /// Why it is not registered, where a failure is the reason.
+    const fn failure(&self) -> Option<Failure> {
+        match *self {
+            Self::InFlight { failure, .. } => failure,
+            Self::BackingOff { failure, .. } => Some(failure),
+            Self::Registered => None,
+        }
+    }
+}
+
+/// The configuration allows no more handlers than fit.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "Config allows fewer: Config::MAX_HANDLERS"
+)]
+const fn handler_id(index: usize) -> HandlerId {
+    HandlerId(index as u16)
+}
+
+#[path = "inspect/registrations.rs"]
+mod inspect;
