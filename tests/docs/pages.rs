@@ -17,7 +17,7 @@ fn check(text: &str) -> Report {
         "cargo test --workspace 2>&1 | tee log\n",
     )
     .expect("a file can be written");
-    let page = Page::parse("page.md", text).expect("its markers have reasons");
+    let page = Page::parse("page.md", text).expect("the page is valid");
     let target = folder.path().join("target");
     let checker = Checker::new(&clone, folder.path(), &target, false);
     checker.expect("there is a PATH").check(&page, |_, _| {})
@@ -70,7 +70,7 @@ fn output_without_an_expected_line_is_a_failure() {
 
 #[test]
 fn broken_command_of_the_readme_is_detected() {
-    let readme = Page::parse("README.md", &read("README.md")).expect("its markers have reasons");
+    let readme = Page::parse("README.md", &read("README.md")).expect("the page is valid");
     let demo = readme
         .blocks
         .iter()
@@ -190,7 +190,7 @@ fn every_block_of_every_page_is_run_built_or_marked() {
             continue;
         }
         let text = fs::read_to_string(path).expect("a page is text");
-        let page = Page::parse(&name, &text).expect("its markers have reasons");
+        let page = Page::parse(&name, &text).expect("the page is valid");
         assert_eq!(page.fences, page.blocks.len(), "{name}");
         for block in page.blocks {
             let is_run = ["console", "toml", "rust"].contains(&block.language.as_str());

@@ -50,7 +50,7 @@ fn cargo_commands() -> Vec<String> {
     for path in pages() {
         let name = path.display().to_string();
         let text = fs::read_to_string(path).expect("a page is text");
-        let page = Page::parse(&name, &text).expect("its markers have reasons");
+        let page = Page::parse(&name, &text).expect("the page is valid");
         let lines = page.blocks.iter().flat_map(|block| block.text.lines());
         commands.extend(lines.filter_map(|line| Some(line.strip_prefix("$ ")?.to_owned())));
     }
@@ -126,7 +126,7 @@ fn hosted_ci_uses_the_minimum_supported_rust() {
     let (_, rest) = manifest
         .split_once("rust-version = \"")
         .expect("the workspace has a minimum version");
-    let (minimum, _) = rest.split_once('"').expect("it is quoted");
+    let (minimum, _) = rest.split_once('"').expect("the version is quoted");
     let workflow = read(".github/workflows/ci.yml");
     assert!(
         workflow.contains(&format!("RUST: \"{minimum}")),

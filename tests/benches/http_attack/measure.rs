@@ -47,7 +47,7 @@ pub(crate) fn attack(plan: &Plan, host: Host, duration: Duration) -> anyhow::Res
     let before = counters.settled_descriptors(None)?;
     let memory = counters.memory("VmRSS:")?;
 
-    let prober = Prober::start(address);
+    let during_attack = Prober::start(address);
     let size = Size {
         clients: plan.clients,
         connections: plan.connections,
@@ -63,7 +63,7 @@ pub(crate) fn attack(plan: &Plan, host: Host, duration: Duration) -> anyhow::Res
     let outcome = attacking.join();
     let outcome = outcome.map_err(|_| anyhow::anyhow!("the attack panicked"))??;
     thread::sleep(MARGIN);
-    let probes = prober.finish()?;
+    let probes = during_attack.finish()?;
     let after = counters.settled_descriptors(Some(before))?;
     Ok(Figures {
         attack: plan.name.clone(),

@@ -112,7 +112,10 @@ impl<'a> ReferenceDriver<'a> {
     }
 
     fn play_occurrence(&mut self) -> Result<(), InvalidScript> {
-        let (_, occurrence) = self.occurrences.pop_front().expect("there is one");
+        let (_, occurrence) = self
+            .occurrences
+            .pop_front()
+            .expect("there is an occurrence");
         if let Occurrence::Blocked(duration) = occurrence {
             return self.blocked(duration);
         }
@@ -234,7 +237,7 @@ impl<'a> ReferenceDriver<'a> {
             .plain_loop
             .operations
             .remove(&id)
-            .expect("it is in flight");
+            .expect("the operation is in flight");
         let Answer::After { delay, outcome, .. } = operation.answer else {
             unreachable!("only an operation with an answer ends");
         };
