@@ -1,8 +1,9 @@
-//! `livebus`: watch whether a Kafka bus really works, and tell whoever asks.
+//! `livebus`: watches whether a Kafka bus works, prints each change of its status, and serves probes.
 
 mod args;
 mod demo;
 mod demo_table;
+mod exit;
 mod output;
 mod record;
 mod recorded_time;
@@ -24,31 +25,15 @@ use livebus_tokio::TokioRuntime;
 
 use crate::args::{Args, Command, RuntimeName};
 use crate::demo::demo;
+use crate::exit::{EXIT_USAGE, UsageError};
 use crate::replay::replay;
 use crate::runtime::CommandRuntime;
 use crate::watch::watch;
 
-/// A wrong option, address, property or file.
-const EXIT_USAGE: u8 = 2;
-/// A replay did something else than its recording.
-const EXIT_DIFFERENT: u8 = 3;
-
-/// A mistake of whoever called: one line, and exit code 2.
-#[derive(Debug)]
-struct UsageError;
-
-impl std::fmt::Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("wrong usage")
-    }
-}
-
-impl std::error::Error for UsageError {}
-
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return refuse(&error),
+        Err(error) => return report_usage(&error),
     };
     match run(args) {
         Ok(code) => code,
@@ -110,8 +95,8 @@ fn man(command: Option<&str>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Help goes to stdout as it is; a mistake becomes one line.
-fn refuse(error: &clap::Error) -> ExitCode {
+/// Prints help to standard output, and a mistake as one line.
+fn report_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return ExitCode::SUCCESS;
@@ -122,7 +107,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .next()
         .unwrap_or("wrong usage")
         .trim_start_matches("error: ");
-    // What is missing stands on the lines that follow; usage and hints come after.
+    // The next lines have what is missing; usage and hints come after them.
     let details: Vec<&str> = lines
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .collect();
@@ -140,7 +125,7 @@ fn one_line(error: &anyhow::Error, usage: bool) -> String {
     let mut causes: Vec<String> = Vec::new();
     for cause in error.chain().skip(skip) {
         let cause = cause.to_string().replace('\n', "; ");
-        // Some errors tell their source's text themselves.
+        // Some errors contain the text of their source.
         if !causes.last().is_some_and(|last| last.contains(&cause)) {
             causes.push(cause);
         }

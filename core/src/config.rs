@@ -7,7 +7,8 @@ use crate::backoff::Backoff;
 use crate::handler::Handler;
 use crate::settings::Settings;
 
-/// Settings that make sense: nothing zero that must pass, nothing longer than what contains it.
+/// Settings that were checked, and request handlers. No duration that must pass is zero, and none is longer than the one that contains
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     settings: Settings,
@@ -79,7 +80,7 @@ impl Config {
         &self.settings.handlers
     }
 
-    /// The maximum time for which the bus can be unusable while the status is Running:
+    /// Returns the maximum time for which the bus can be unusable while the status is Running, unless only leaders are missing:
     /// `live_interval + n x liveness_timeout + (n - 1) x recheck_delay`, n being `failures_to_not_ready`.
     ///
     /// Counted from the newest evidence. It holds however late a timer fires, because it is the lease too: a reader

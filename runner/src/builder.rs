@@ -114,7 +114,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Replaces the settings. They must have no handlers: those are added with their registrations, by [`handler`](Self::handler).
+    /// Replaces the settings. They must have no handlers: those are added with their registrations, by
+    /// [`handler`](Self::handler).
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }

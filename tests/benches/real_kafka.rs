@@ -16,7 +16,8 @@ use livebus_tests::child_process::ChildProcess;
 use livebus_tests::cost::Cost;
 use livebus_tests::host::Host;
 use livebus_tests::http::{Sampler, last_ready};
-use livebus_tests::kafka_supervision::{KafkaSupervision, Label, by_produce, fast};
+use livebus_tests::kafka_supervision::{KafkaSupervision, by_produce, fast};
+use livebus_tests::label::Label;
 use livebus_tests::program::Watch;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -26,7 +27,7 @@ const TOPIC: &str = "measured";
 /// The maximum time from the start of a node to its answer.
 const START_LIMIT: Duration = Duration::from_secs(90);
 
-/// How many supervisions sit through the pauses, their liveness messages spread over the interval.
+/// The number of supervisions during the pauses, with their liveness messages spread over the interval.
 const SUPERVISORS: u32 = 8;
 
 /// With this argument the program is only the producer that livebus is compared with.

@@ -1,4 +1,4 @@
-//! `docs/write-a-runner.md` keeps its word: the runner that it shows is the one that the suite is played to.
+//! Checks that `docs/write-a-runner.md` shows the runner that the suite tests.
 
 use crate::Single;
 
@@ -7,7 +7,7 @@ const RUNNER: &str = include_str!("../src/threads.rs");
 
 pub(crate) const TRIALS: [Single; 2] = [
     (
-        "threads: the document shows the runner as it is",
+        "threads: the document shows the runner byte for byte",
         document_shows_the_runner,
     ),
     (
@@ -16,8 +16,8 @@ pub(crate) const TRIALS: [Single; 2] = [
     ),
 ];
 
-/// The most lines that are neither blank, nor a comment, nor an import.
-const LINES: usize = 110;
+/// The maximum number of lines that are neither blank, nor a comment, nor an import.
+const MAX_LINES: usize = 110;
 
 fn document_shows_the_runner() -> Result<(), String> {
     let blocks = DOCUMENT.split("```rust\n").skip(1);
@@ -25,7 +25,7 @@ fn document_shows_the_runner() -> Result<(), String> {
     if codes.any(|code| code == RUNNER) {
         Ok(())
     } else {
-        Err("put tests/src/threads.rs into the document as it is".to_owned())
+        Err("copy tests/src/threads.rs into the document".to_owned())
     }
 }
 
@@ -41,7 +41,7 @@ fn runner_is_at_most_110_lines() -> Result<(), String> {
         .map(str::trim);
     let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
     match code.count() {
-        ..=LINES => Ok(()),
-        count => Err(format!("it is {count}")),
+        ..=MAX_LINES => Ok(()),
+        count => Err(format!("it has {count} lines")),
     }
 }

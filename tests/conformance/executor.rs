@@ -1,4 +1,4 @@
-//! An executor that is really held up: on tokio's current thread, one task keeps all others from running.
+//! An executor that is really blocked: on tokio's current thread, one task keeps all others from running.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -14,20 +14,20 @@ use livebus_tokio::Builder;
 use crate::Single;
 
 pub(crate) const TRIAL: Single = (
-    "tokio, current thread: an answer that came before the executor was held up is in time",
-    answers_lie_in_the_inbox,
+    "tokio, current thread: an answer from before the executor was blocked is in time",
+    answers_in_the_inbox_are_in_time,
 );
 
-/// A loop looks at its timer and its inbox in a random order, so once would prove little.
-const TIMES: usize = 32;
+/// A loop polls its timer and its inbox in a random order, so one run would show little.
+const REPETITIONS: usize = 32;
 
-fn answers_lie_in_the_inbox() -> Result<(), String> {
+fn answers_in_the_inbox_are_in_time() -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    (0..TIMES).try_for_each(|_| runtime.block_on(answer_lies_in_the_inbox()))
+    (0..REPETITIONS).try_for_each(|_| runtime.block_on(answer_in_the_inbox_is_in_time()))
 }
 
-async fn answer_lies_in_the_inbox() -> Result<(), String> {
+async fn answer_in_the_inbox_is_in_time() -> Result<(), String> {
     let (bus, clock) = (OneAnswer::default(), Clock::new());
     let answer = Arc::clone(&bus.answer);
     let settings = Settings::default();
@@ -40,28 +40,28 @@ async fn answer_lies_in_the_inbox() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let answer = until(|| answer.lock().ok()?.take()).await?;
 
-    // The order of the queue: the operation, the task that holds all others up, and the loop, which the operation wakes.
-    let answered = clock.pass(in_time);
+    // The order of the queue: the operation, the task that blocks all others, and the loop, which the operation wakes.
+    let answered = clock.advance(in_time);
     let _ = answer.send(());
     tokio::spawn({
         let clock = clock.clone();
-        async move { clock.pass(Duration::from_secs(2)) }
+        async move { clock.advance(Duration::from_secs(2)) }
     });
     until(|| (handle.report().evidence == Some(answered)).then_some(())).await
 }
 
-/// Lets all others run until there is something; with patience, but without a clock.
-async fn until<T>(mut something: impl FnMut() -> Option<T>) -> Result<T, String> {
+/// Lets all other tasks run until `poll` returns something; gives up after a number of turns, not after a time.
+async fn until<T>(mut poll: impl FnMut() -> Option<T>) -> Result<T, String> {
     for _ in 0..1_000 {
-        if let Some(something) = something() {
-            return Ok(something);
+        if let Some(value) = poll() {
+            return Ok(value);
         }
         tokio::task::yield_now().await;
     }
-    Err("the answer was not taken as of when it came".to_owned())
+    Err("the answer does not count at the instant at which it came".to_owned())
 }
 
-/// Starts at once; a liveness message is answered when the test says so.
+/// A bus that starts at once and answers a liveness message when the test sends the answer.
 #[derive(Default)]
 struct OneAnswer {
     answer: Arc<Mutex<Option<oneshot::Sender<()>>>>,
@@ -78,7 +78,7 @@ impl Bus for OneAnswer {
         _deadline: Instant,
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         let (answer, answered) = oneshot::channel();
-        *self.answer.lock().expect("nobody panics with it") = Some(answer);
+        *self.answer.lock().expect("no thread panics with the lock") = Some(answer);
         answered.map(|_| Ok(()))
     }
 
@@ -93,7 +93,7 @@ impl Bus for OneAnswer {
     }
 }
 
-/// A clock that the test turns, and those who wait for it.
+/// A clock that the test advances, and the wakers of its timers.
 #[derive(Clone)]
 struct Clock(Arc<Mutex<(Instant, Vec<Waker>)>>);
 
@@ -102,8 +102,8 @@ impl Clock {
         Self(Arc::new(Mutex::new((Instant::now(), Vec::new()))))
     }
 
-    fn pass(&self, time: Duration) -> Instant {
-        let mut clock = self.0.lock().expect("nobody panics with it");
+    fn advance(&self, time: Duration) -> Instant {
+        let mut clock = self.0.lock().expect("no thread panics with the lock");
         clock.0 += time;
         clock.1.drain(..).for_each(Waker::wake);
         clock.0
@@ -112,7 +112,7 @@ impl Clock {
 
 impl Time for Clock {
     fn now(&self) -> Instant {
-        self.0.lock().expect("nobody panics with it").0
+        self.0.lock().expect("no thread panics with the lock").0
     }
 
     fn timer(&self) -> Box<dyn Timer> {
@@ -132,7 +132,7 @@ impl Timer for ClockTimer {
     }
 
     fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut clock = self.clock.0.lock().expect("nobody panics with it");
+        let mut clock = self.clock.0.lock().expect("no thread panics with the lock");
         if self.deadline.is_some_and(|deadline| deadline <= clock.0) {
             return Poll::Ready(());
         }

@@ -1,4 +1,4 @@
-//! Where the supervisions of each runner are started.
+//! Starts the supervisions of each runner.
 
 use std::thread::{self, JoinHandle};
 
@@ -27,11 +27,11 @@ impl Tokio {
     }
 
     fn driven(runtime: std::io::Result<Runtime>) -> Self {
-        let runtime = runtime.expect("a runtime needs nothing but threads");
+        let runtime = runtime.expect("a runtime without IO needs only threads");
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let driver = thread::spawn(move || {
-            // Nobody sends: what ends it is that the sender is dropped.
+            // Nothing is ever sent: the drop of the sender ends it.
             let _dropped = runtime.block_on(ended);
         });
         Self {
@@ -54,13 +54,13 @@ impl Drop for Tokio {
     fn drop(&mut self) {
         self.end = None;
         if let Some(driver) = self.driver.take() {
-            // Its panic was reported when it happened.
+            // The panic hook has already reported a panic of the thread.
             let _ = driver.join();
         }
     }
 }
 
-/// The executor that async-std has for the whole process.
+/// The executor of async-std, one for the whole process.
 pub(crate) struct AsyncStd;
 
 impl Host for AsyncStd {

@@ -1,7 +1,7 @@
-//! What every runner must do, on each that there is: `cargo test -p livebus-tests --test conformance [-- part of a name]`.
+//! Runs the conformance suite on every runner: `cargo test -p livebus-tests --test conformance [-- part of a name]`.
 //!
-//! Its scenarios are in `tests/scenarios`. `--test scenarios` plays them to the core and checks what is seen; here each is
-//! played to every runner, but for those that are for the core only.
+//! The scenarios are in `tests/scenarios`. `--test scenarios` plays them to the core and checks the results; this plays each to
+//! every runner, except those that are for the core only.
 
 use std::process::ExitCode;
 
@@ -18,15 +18,15 @@ mod wall_clock;
 use hosts::{AsyncStd, Tokio};
 use livebus_tests::threads::Threads;
 
-/// How many supervisors live at once in one process.
+/// The number of supervisors in one process.
 const SUPERVISORS: usize = 1_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = match runners() {
         Ok(trials) => trials,
-        Err(mistake) => {
-            eprintln!("{mistake}");
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
@@ -38,26 +38,31 @@ fn main() -> ExitCode {
 fn runners() -> Result<Vec<Trial>, ParseError> {
     let mut scenarios = scenarios()?;
     scenarios.retain(|scenario| scenario.core_only.is_none());
-    let life = lifecycle()?;
+    let lifecycle = lifecycle()?;
     let mut trials = runner(
         "tokio, current thread",
         Tokio::current_thread,
         &scenarios,
-        &life,
+        &lifecycle,
     );
     trials.extend(runner(
         "tokio, two threads",
         Tokio::two_threads,
         &scenarios,
-        &life,
+        &lifecycle,
     ));
-    trials.extend(runner("async-std", || AsyncStd, &scenarios, &life));
-    trials.extend(runner("threads", || Threads, &scenarios, &life));
+    trials.extend(runner("async-std", || AsyncStd, &scenarios, &lifecycle));
+    trials.extend(runner("threads", || Threads, &scenarios, &lifecycle));
     Ok(trials)
 }
 
-/// Every scenario on one runner, each in a place of its own.
-fn runner<H: Host>(name: &str, host: fn() -> H, all: &[Scenario], life: &Scenario) -> Vec<Trial> {
+/// Returns the trials of every scenario on one runner, each on a host of its own.
+fn runner<H: Host>(
+    name: &str,
+    host: fn() -> H,
+    all: &[Scenario],
+    lifecycle: &Scenario,
+) -> Vec<Trial> {
     let one = |scenario: &Scenario| {
         let (name, environment) = (
             format!("{name}: {}", scenario.sentence),
@@ -68,15 +73,15 @@ fn runner<H: Host>(name: &str, host: fn() -> H, all: &[Scenario], life: &Scenari
         })
     };
     let mut trials: Vec<Trial> = all.iter().map(one).collect();
-    let life = life.environment.clone();
+    let lifecycle = lifecycle.environment.clone();
     trials.push(Trial::test(
-        format!("{name}: a thousand supervisors in one process live the same life"),
-        move || play_many(&host(), &life, SUPERVISORS).map_err(Failed::from),
+        format!("{name}: a thousand supervisors in one process have the same trace"),
+        move || play_many(&host(), &lifecycle, SUPERVISORS).map_err(Failed::from),
     ));
     trials
 }
 
-/// A sentence that says what is true, and the function that proves it.
+/// A sentence that states what must be true, and the function that checks it.
 pub(crate) type Single = (&'static str, fn() -> Result<(), String>);
 
 fn single((sentence, test): Single) -> Trial {

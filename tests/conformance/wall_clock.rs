@@ -1,4 +1,4 @@
-//! The runner on plain threads, by the real clock: nothing here turns one, and nothing here measures.
+//! The runner on plain threads, with the real clock. Nothing here controls the clock or measures a time.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +15,11 @@ use livebus_tests::threads::Threads;
 use crate::Single;
 
 pub(crate) const TRIAL: Single = (
-    "threads: by the real clock, a bus that works, hangs and works again is followed to its shutdown",
-    follows_by_the_real_clock,
+    "threads: with the real clock, a bus that hangs and recovers is followed",
+    bus_is_followed_with_the_real_clock,
 );
 
-fn follows_by_the_real_clock() -> Result<(), String> {
+fn bus_is_followed_with_the_real_clock() -> Result<(), String> {
     let settings = Settings {
         live_interval: Duration::from_millis(200),
         liveness_timeout: Duration::from_millis(200),
@@ -32,15 +32,15 @@ fn follows_by_the_real_clock() -> Result<(), String> {
     let builder = Builder::<Threads, _>::new(Switched::default()).settings(settings);
     let handle = pollster::block_on(builder.start()).map_err(|error| error.to_string())?;
     let mut changes = handle.changes_from_start();
-    let (tell, told) = channel();
+    let (sender, causes) = channel();
     thread::spawn(move || {
         while let Some(change) = pollster::block_on(changes.next()) {
-            // Nobody listens once the test is over.
-            let _ = tell.send(change.report.cause);
+            // Fails only after the end of the test.
+            let _ = sender.send(change.report.cause);
         }
     });
     let next = |cause: Cause| loop {
-        match told.recv_timeout(WAIT_LIMIT) {
+        match causes.recv_timeout(WAIT_LIMIT) {
             Ok(other) if other == cause => return Ok(()),
             Ok(_) => {}
             Err(error) => return Err(format!("no {cause:?}: {error}")),
@@ -59,7 +59,7 @@ fn follows_by_the_real_clock() -> Result<(), String> {
     }
 }
 
-/// Answers at once, or never.
+/// A bus that answers at once, or never.
 #[derive(Default)]
 struct Switched {
     hangs: AtomicBool,

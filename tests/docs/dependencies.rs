@@ -1,12 +1,12 @@
-//! What may depend on what: no runtime where none is named, and none of another's.
+//! The allowed dependencies of the crates: a runner depends on its own runtime only, and other crates on none.
 //!
-//! The crate `tokio` alone is no runtime: what makes it one are its features. hyper takes channels from it.
+//! The crate `tokio` is a runtime only with certain features. hyper uses its channels.
 
 use std::process::Command;
 
 use crate::root;
 
-/// The names of the packages of a dependency tree, each once.
+/// Returns the names of the packages of a dependency tree, each once.
 fn packages(package: &str, arguments: &[&str]) -> Vec<String> {
     let names = names(&[&["-p", package], arguments].concat());
     assert!(names.iter().any(|name| name == package), "{names:?}");
@@ -29,12 +29,12 @@ fn tree(arguments: &[&str]) -> String {
         .args(arguments)
         .current_dir(root())
         .output()
-        .expect("cargo is there: it runs this test");
+        .expect("cargo is installed: it runs this test");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).expect("names are text")
 }
 
-/// What a program gets that depends on `package`: with no features and with all.
+/// Returns what a program that depends on `package` gets: without features and with all.
 fn shipped(package: &str) -> [Vec<String>; 2] {
     let kinds = ["-e", "normal,build"];
     [
@@ -43,10 +43,10 @@ fn shipped(package: &str) -> [Vec<String>; 2] {
     ]
 }
 
-/// The features of `tokio` that are no runtime, and may come with what does not run on tokio.
+/// The features of `tokio` that are not its runtime. Crates that do not run on tokio may have them.
 const NO_RUNTIME: [&str; 3] = ["default", "io-util", "sync"];
 
-/// The features of `dependency` that are on for who depends on `package`: with no features of its own and with all.
+/// Returns the features of `dependency` that are on in a program that depends on `package`: without features and with all.
 fn features(package: &str, dependency: &str) -> Vec<String> {
     let given = [
         "-p",
@@ -71,7 +71,7 @@ fn features(package: &str, dependency: &str) -> Vec<String> {
     features
 }
 
-/// What of tokio's runtime comes with `package`: crates, and features of the crate `tokio`.
+/// Returns the parts of tokio's runtime that come with `package`: crates, and features of the crate `tokio`.
 fn parts_of_tokio(package: &str) -> Vec<String> {
     let crates = shipped(package)
         .into_iter()
@@ -84,7 +84,7 @@ fn parts_of_tokio(package: &str) -> Vec<String> {
     crates.chain(features).collect()
 }
 
-/// The crates of async-std's runtime that come with `package`.
+/// Returns the crates of async-std's runtime that come with `package`.
 fn parts_of_async_std(package: &str) -> Vec<String> {
     let parts = [
         "async-executor",
@@ -104,7 +104,7 @@ fn parts_of_async_std(package: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_runner_brings_only_its_own_runtime() {
+fn runner_depends_on_its_own_runtime_only() {
     assert_eq!(parts_of_tokio("livebus-async-std"), [""; 0]);
     assert!(parts_of_async_std("livebus-async-std").contains(&"async-std".to_owned()));
     assert_eq!(parts_of_async_std("livebus-tokio"), [""; 0]);
@@ -115,7 +115,7 @@ fn a_runner_brings_only_its_own_runtime() {
 }
 
 #[test]
-fn what_the_runners_share_brings_no_runtime() {
+fn shared_crates_depend_on_no_runtime() {
     for package in [
         "livebus-readiness",
         "livebus-runner",
@@ -126,18 +126,18 @@ fn what_the_runners_share_brings_no_runtime() {
         assert_eq!(parts_of_tokio(package), [""; 0], "{package}");
         assert_eq!(parts_of_async_std(package), [""; 0], "{package}");
     }
-    // The features are seen where there are some: hyper has channels of tokio's.
+    // Checks the check: hyper uses the channels of tokio.
     assert!(features("livebus-endpoints", "tokio").contains(&"sync".to_owned()));
 }
 
-/// Packages that compile C: librdkafka, and whatever else builds with a C compiler.
+/// Returns whether a package compiles C: librdkafka, or a tool that runs a C compiler.
 fn compiles_c(name: &str) -> bool {
     let tools = ["cc", "cmake", "pkg-config"];
     name.starts_with("rdkafka") || tools.contains(&name)
 }
 
 #[test]
-fn what_a_runner_of_ones_own_needs_compiles_no_c() {
+fn dependencies_of_a_custom_runner_compile_no_c() {
     for package in ["livebus-runner", "livebus-readiness", "livebus-recording"] {
         for names in shipped(package) {
             let c: Vec<_> = names.iter().filter(|name| compiles_c(name)).collect();
@@ -154,27 +154,30 @@ fn what_a_runner_of_ones_own_needs_compiles_no_c() {
 }
 
 #[test]
-fn a_runner_without_http_brings_no_server() {
+fn runner_without_http_depends_on_no_server() {
     for runner in ["livebus-tokio", "livebus-async-std"] {
         let bare = ["-e", "normal,build", "--no-default-features"];
         let has_server = |features: &str| {
             let names = packages(runner, &[&bare[..], &["--features", features]].concat());
             names.iter().any(|name| name == "hyper")
         };
-        assert!(!has_server("kafka,recording"), "{runner} brings a server");
-        assert!(has_server("http"), "{runner} serves by hyper");
+        assert!(
+            !has_server("kafka,recording"),
+            "{runner} depends on a server"
+        );
+        assert!(has_server("http"), "{runner} serves with hyper");
     }
 }
 
 #[test]
-fn the_core_depends_on_nothing() {
+fn core_has_no_dependencies() {
     for names in shipped("livebus-core") {
         assert_eq!(names, ["livebus-core"]);
     }
 }
 
 #[test]
-fn nobody_but_its_hunt_gets_the_core_with_faults() {
+fn only_the_hunt_depends_on_the_core_with_faults() {
     let dependents = names(&["--workspace", "--all-features", "-i", "livebus-core-faulty"]);
     assert_eq!(dependents, ["livebus-core-faulty", "livebus-verify-faulty"]);
     let dependents = names(&[
@@ -186,16 +189,16 @@ fn nobody_but_its_hunt_gets_the_core_with_faults() {
     assert_eq!(dependents, ["livebus-verify-faulty"]);
 }
 
-/// Which runtime `DefaultRuntime` is would depend on them, for every crate of a build at once.
+/// These features would decide which runtime `DefaultRuntime` is, for every crate of a build at once.
 #[test]
-fn nobody_gives_rdkafka_a_default_runtime() {
+fn no_crate_enables_a_default_runtime_of_rdkafka() {
     let whole = ["--workspace", "--all-features", "-e", "features"];
     let tree = tree(&[&whole[..], &["-i", "rdkafka", "--prefix", "none"]].concat());
     let features: Vec<&str> = tree
         .lines()
         .filter_map(|line| line.strip_prefix("rdkafka feature \"")?.split('"').next())
         .collect();
-    // `--all-features` is worth nothing if it misses those that there are.
+    // Checks that `--all-features` shows features at all.
     assert!(features.contains(&"ssl"), "{tree}");
     for feature in ["default", "tokio", "naive-runtime"] {
         assert!(!features.contains(&feature), "{feature}: {tree}");
@@ -203,7 +206,7 @@ fn nobody_gives_rdkafka_a_default_runtime() {
 }
 
 #[test]
-fn no_machine_that_proves_the_core_reaches_those_who_use_it() {
+fn published_crates_depend_on_no_verification_crate() {
     let published = [
         "livebus-core",
         "livebus-readiness",
@@ -217,15 +220,18 @@ fn no_machine_that_proves_the_core_reaches_those_who_use_it() {
     ];
     for package in published {
         for names in shipped(package) {
-            let machines: Vec<_> = names
+            let verification: Vec<_> = names
                 .iter()
                 .filter(|name| {
                     name.contains("verify") || name.contains("faulty") || *name == "stateright"
                 })
                 .collect();
-            assert!(machines.is_empty(), "{package} brings {machines:?}");
+            assert!(
+                verification.is_empty(),
+                "{package} depends on {verification:?}"
+            );
         }
     }
     let names = packages("livebus-core", &["-e", "normal,build"]);
-    assert_eq!(names, ["livebus-core"], "the core depends on nothing");
+    assert_eq!(names, ["livebus-core"], "the core has no dependencies");
 }

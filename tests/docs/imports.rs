@@ -1,8 +1,8 @@
-//! No module of any crate is in a circle of imports.
+//! Checks that no module of any crate is in an import cycle.
 //!
-//! A module imports another one by a `use` or by a path that begins with `crate`, `self`, `super` or the name of a child module. A name that
-//! a module exports again counts as an import of the module that has it. What does not count: `mod`, an export (`pub use`), and code that
-//! only tests have.
+//! A module imports another one by a `use` or by a path that begins with `crate`, `self`, `super` or the name of a child module.
+//! A name that a module re-exports counts as an import of the module that defines it. `mod`, a re-export (`pub use`), and code
+//! for tests only do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,36 +14,36 @@ use syn::{Attribute, Expr, File, Item, ItemMod, ItemUse, Lit, Meta, UseTree, Vis
 use crate::root;
 
 #[test]
-fn no_crate_has_a_circle_of_imports() {
-    let mut circles = Vec::new();
+fn no_crate_has_an_import_cycle() {
+    let mut cycles = Vec::new();
     for crate_root in crate_roots() {
         let mut modules = Modules::default();
         modules.read(&[], &crate_root, true);
-        circles.extend(modules.circle().map(|circle| {
+        cycles.extend(modules.cycle().map(|cycle| {
             let path = crate_root.strip_prefix(root()).unwrap_or(&crate_root);
-            format!("{}: {}", path.display(), circle.join(" -> "))
+            format!("{}: {}", path.display(), cycle.join(" -> "))
         }));
     }
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    assert!(cycles.is_empty(), "{}", cycles.join("\n"));
 }
 
 #[test]
-fn circles_are_found_through_exports_and_only_in_code_that_ships() {
-    let circle = |files: &[(&str, &str)]| {
-        let folder = tempfile::tempdir().expect("a folder");
+fn cycles_are_found_through_re_exports_and_only_outside_of_tests() {
+    let cycle = |files: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().expect("a folder can be created");
         for (name, text) in files {
-            fs::write(folder.path().join(name), text).expect("written");
+            fs::write(folder.path().join(name), text).expect("a file can be written");
         }
         let mut modules = Modules::default();
         modules.read(&[], &folder.path().join("lib.rs"), true);
-        modules.circle()
+        modules.cycle()
     };
     let root = ("lib.rs", "mod a; mod b; pub use a::A; pub use b::B;");
     let a = ("a.rs", "use crate::B; pub struct A;");
-    assert_eq!(circle(&[root, a, ("b.rs", "pub struct B;")]), None);
+    assert_eq!(cycle(&[root, a, ("b.rs", "pub struct B;")]), None);
     let names = |names: &[&str]| Some(names.iter().map(|&it| it.to_owned()).collect());
     assert_eq!(
-        circle(&[
+        cycle(&[
             root,
             a,
             ("b.rs", "fn f() -> super::A { todo!() } pub struct B;")
@@ -51,14 +51,14 @@ fn circles_are_found_through_exports_and_only_in_code_that_ships() {
         names(&["a", "b", "a"])
     );
     let tested = "pub struct B; #[cfg(test)] mod tests { use crate::A; }";
-    assert_eq!(circle(&[root, a, ("b.rs", tested)]), None);
+    assert_eq!(cycle(&[root, a, ("b.rs", tested)]), None);
     let nested = ("b.rs", "use crate::{a::{A as C}}; pub struct B;");
-    assert_eq!(circle(&[root, a, nested]), names(&["a", "b", "a"]));
+    assert_eq!(cycle(&[root, a, nested]), names(&["a", "b", "a"]));
     let parent = ("lib.rs", "mod a; use a::A; pub struct B;");
-    assert_eq!(circle(&[parent, a]), names(&["the root", "a", "the root"]));
+    assert_eq!(cycle(&[parent, a]), names(&["the root", "a", "the root"]));
 }
 
-/// The root file of each library and program.
+/// Returns the root file of each library and program.
 fn crate_roots() -> Vec<PathBuf> {
     let mut roots = Vec::new();
     let mut folders = vec![root()];
@@ -80,15 +80,15 @@ fn crate_roots() -> Vec<PathBuf> {
     roots
 }
 
-/// The names of a module from the root of its crate on.
+/// The path of a module, from the root of its crate.
 type Name = Vec<String>;
 
 /// The modules of one crate.
 #[derive(Default)]
 struct Modules {
-    /// The paths in each module, as they are written, from the root of the crate on where they can be resolved.
+    /// The paths in each module, as they are written; they are resolved from that module.
     paths: BTreeMap<Name, Vec<Name>>,
-    /// What each module imports or exports under a name of its own.
+    /// The names that each module imports or re-exports, with their paths.
     names: BTreeMap<Name, BTreeMap<String, Name>>,
 }
 
@@ -102,7 +102,7 @@ impl Modules {
         let folder = match (is_folder, file.parent(), file.file_stem()) {
             (true, Some(folder), _) => folder.to_owned(),
             (false, Some(folder), Some(stem)) => folder.join(stem),
-            (_, _, _) => panic!("{}: no file of a module", file.display()),
+            (_, _, _) => panic!("{}: not the file of a module", file.display()),
         };
         let mut reader = Reader {
             paths: Vec::new(),
@@ -123,7 +123,7 @@ impl Modules {
                     (folder.join(&child).join("mod.rs"), true),
                 ],
             };
-            // Files that a build script writes are not there.
+            // Files that a build script writes do not exist here.
             if let Some((path, is_folder)) = candidates.into_iter().find(|(path, _)| path.is_file())
             {
                 self.read(&name, &path, is_folder);
@@ -131,14 +131,14 @@ impl Modules {
         }
     }
 
-    /// The modules that `module` imports.
+    /// Returns the modules that `module` imports.
     fn imports(&self, module: &[String]) -> BTreeSet<Name> {
         let paths = self.paths[module].iter();
         let targets = paths.filter_map(|path| self.module_of(module, path, 8));
         targets.filter(|target| target != module).collect()
     }
 
-    /// The module that has what `path` names, which is written in `module`. `None`: it is of another crate.
+    /// Returns the module that defines the item of `path`, which is written in `module`; `None` if it is in another crate.
     fn module_of(&self, module: &[String], path: &[String], depth: usize) -> Option<Name> {
         let mut path = path.to_vec();
         let first = path.first()?.clone();
@@ -171,8 +171,8 @@ impl Modules {
         Some(at)
     }
 
-    /// The shortest circle that begins at the first module that is in one.
-    fn circle(&self) -> Option<Vec<String>> {
+    /// Returns the shortest cycle that begins at the first module that is in one.
+    fn cycle(&self) -> Option<Vec<String>> {
         self.paths.keys().find_map(|begin| {
             let mut paths = vec![vec![begin.clone()]];
             let mut seen = BTreeSet::new();
@@ -201,13 +201,11 @@ fn display(name: &[String]) -> String {
     }
 }
 
-/// The modules that a file declares, each with its `#[path]`, without those that only tests have.
+/// Returns the modules that a file declares, each with its `#[path]`, without those for tests only.
 fn children(file: &File) -> Vec<(String, Option<String>)> {
-    let modules = file.items.iter().filter_map(|item| match item {
-        Item::Mod(module) if module.content.is_none() && !is_for_tests(&module.attrs) => {
-            Some(module)
-        }
-        _ => None,
+    let modules = file.items.iter().filter_map(|item| {
+        let Item::Mod(module) = item else { return None };
+        (module.content.is_none() && !is_for_tests(&module.attrs)).then_some(module)
     });
     modules
         .map(|module| (module.ident.to_string(), path_attribute(&module.attrs)))
@@ -215,18 +213,18 @@ fn children(file: &File) -> Vec<(String, Option<String>)> {
 }
 
 fn path_attribute(attributes: &[Attribute]) -> Option<String> {
-    attributes
-        .iter()
-        .find_map(|attribute| match &attribute.meta {
-            Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-                Expr::Lit(literal) => match &literal.lit {
-                    Lit::Str(text) => Some(text.value()),
-                    _ => None,
-                },
-                _ => None,
-            },
-            _ => None,
-        })
+    attributes.iter().find_map(|attribute| {
+        let Meta::NameValue(pair) = &attribute.meta else {
+            return None;
+        };
+        let Expr::Lit(literal) = &pair.value else {
+            return None;
+        };
+        let Lit::Str(text) = &literal.lit else {
+            return None;
+        };
+        pair.path.is_ident("path").then(|| text.value())
+    })
 }
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {

@@ -1,4 +1,4 @@
-//! What the pages link to is there: files, folders and headings.
+//! The links of the pages: files, folders and headings exist.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,7 +9,7 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use crate::{pages, root};
 
 #[test]
-fn every_link_of_every_page_leads_to_a_file_or_a_heading_that_exists() {
+fn every_link_leads_to_an_existing_file_or_heading() {
     let (mut links, mut broken) = (0, Vec::new());
     for page in pages() {
         let text = fs::read_to_string(&page).expect("a page is text");
@@ -25,7 +25,7 @@ fn every_link_of_every_page_leads_to_a_file_or_a_heading_that_exists() {
     assert!(links > 100, "only {links} links were found");
 }
 
-/// What the links and pictures of a page point to, inside of the repository.
+/// Returns the targets of a page's links and pictures that are inside of the repository.
 fn targets(text: &str) -> Vec<String> {
     let mut targets = Vec::new();
     for event in Parser::new(text) {
@@ -44,7 +44,7 @@ fn resolves(page: &Path, text: &str, target: &str) -> bool {
         Some((file, heading)) => (file, Some(heading)),
         None => (target, None),
     };
-    // `root()` has a `..` in it, so a file is not looked for by its canonical path.
+    // `root()` has a `..` in it, so this does not use the canonical path.
     let path = page
         .parent()
         .expect("a page is in a folder")
@@ -58,7 +58,7 @@ fn resolves(page: &Path, text: &str, target: &str) -> bool {
     }
 }
 
-/// The anchors of a page's headings, as the hosting platforms make them.
+/// Returns the anchors of a page's headings, as hosting platforms create them.
 fn headings(text: &str) -> HashSet<String> {
     let mut headings = HashSet::new();
     let mut heading = None::<String>;
@@ -86,7 +86,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn a_link_to_a_missing_file_or_heading_is_noticed() {
+fn link_to_a_missing_file_or_heading_is_detected() {
     let page = root().join("README.md");
     let text = "# Some heading, with `code`\n\n[a](#some-heading-with-code) [b](docs) [c](#nowhere) [d](nothing.md)\n";
     let broken: Vec<_> = targets(text)

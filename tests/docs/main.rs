@@ -1,4 +1,4 @@
-//! The documentation is right: what it points at is there.
+//! Tests of the documentation: links, names, commands and diffs are up to date.
 
 mod dependencies;
 mod imports;
@@ -18,7 +18,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All Markdown files of the repository.
+/// Returns all Markdown files of the repository.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut folders = vec![root()];
@@ -36,10 +36,10 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// All Rust files below the rooms of the workspace, as one text.
+/// Returns all Rust files of the crates of the workspace, as one text.
 fn sources() -> String {
     let mut text = String::new();
-    let rooms = [
+    let crates = [
         "core",
         "readiness",
         "kafka",
@@ -51,10 +51,10 @@ fn sources() -> String {
         "cli",
         "tests",
     ];
-    let mut folders: Vec<PathBuf> = rooms.iter().map(|room| root().join(room)).collect();
+    let mut folders: Vec<PathBuf> = crates.iter().map(|name| root().join(name)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)
-            .expect("a room can be listed")
+            .expect("a folder can be listed")
             .map_while(Result::ok)
         {
             let path = entry.path();

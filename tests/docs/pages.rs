@@ -1,4 +1,4 @@
-//! The checker of commands and snippets notices what it is there for.
+//! Tests of the checker of commands and snippets.
 
 use std::fs;
 
@@ -9,21 +9,21 @@ use crate::{pages, read, root};
 
 /// Checks a page in an empty folder, whose `.ci/run` has one command.
 fn check(text: &str) -> Report {
-    let folder = TempDir::new().expect("there is room for a folder");
+    let folder = TempDir::new().expect("a folder can be created");
     let clone = folder.path().join("clone");
-    fs::create_dir_all(clone.join(".ci")).expect("there is room for a folder");
+    fs::create_dir_all(clone.join(".ci")).expect("a folder can be created");
     fs::write(
         clone.join(".ci/run"),
         "cargo test --workspace 2>&1 | tee log\n",
     )
-    .expect("there is room for a file");
-    let page = Page::parse("page.md", text).expect("its markers have reasons");
+    .expect("a file can be written");
+    let page = Page::parse("page.md", text).expect("the page is valid");
     let target = folder.path().join("target");
     let checker = Checker::new(&clone, folder.path(), &target, false);
     checker.expect("there is a PATH").check(&page, |_, _| {})
 }
 
-/// The one fault of a page.
+/// Returns the one failure of a page.
 fn fault(text: &str) -> String {
     let failures = check(text).failures();
     assert_eq!(failures.len(), 1, "{failures:?}");
@@ -35,13 +35,13 @@ fn outcomes(text: &str) -> Vec<Outcome> {
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// A block of this language.
+/// Returns a block in this language.
 fn block(language: &str, text: &str) -> String {
     format!("```{language}\n{text}\n```\n")
 }
 
 #[test]
-fn commands_that_do_what_is_promised_have_run() {
+fn commands_with_the_expected_output_have_run() {
     let page = block(
         "console",
         "$ mkdir folder && cd folder\n$ echo \"it took $((1 + 1)) ms\"; echo end\nit took ... ms\nend\n$ pwd\n.../clone/folder",
@@ -50,7 +50,7 @@ fn commands_that_do_what_is_promised_have_run() {
 }
 
 #[test]
-fn a_command_that_fails_is_a_failure_with_its_output() {
+fn failed_command_is_a_failure_with_its_output() {
     let fault = fault(&block(
         "console",
         "$ echo before\n$ echo reason >&2; false\n$ true",
@@ -63,14 +63,14 @@ fn a_command_that_fails_is_a_failure_with_its_output() {
 }
 
 #[test]
-fn output_that_lacks_a_promised_line_is_a_failure() {
+fn output_without_an_expected_line_is_a_failure() {
     let fault = fault(&block("console", "$ echo one; echo two\none\nthree"));
     assert!(fault.contains("lacks \"three\""), "{fault}");
 }
 
 #[test]
-fn a_command_of_the_readme_that_is_broken_is_noticed() {
-    let readme = Page::parse("README.md", &read("README.md")).expect("its markers have reasons");
+fn broken_command_of_the_readme_is_detected() {
+    let readme = Page::parse("README.md", &read("README.md")).expect("the page is valid");
     let demo = readme
         .blocks
         .iter()
@@ -83,16 +83,16 @@ fn a_command_of_the_readme_that_is_broken_is_noticed() {
 }
 
 #[test]
-fn a_background_command_runs_until_the_block_ends() {
-    let wait = "until test -e asked; do sleep 0.01; done";
+fn background_command_runs_until_the_block_ends() {
+    let wait = "until test -e requested; do sleep 0.01; done";
     let commands = format!(
-        "$ {{ echo ready; {wait}; echo answered >answer; sleep 1000; }} &\nready\n$ touch asked; until test -e answer; do sleep 0.01; done; cat answer\nanswered"
+        "$ {{ echo ready; {wait}; echo answered >answer; sleep 1000; }} &\nready\n$ touch requested; until test -e answer; do sleep 0.01; done; cat answer\nanswered"
     );
     assert_eq!(outcomes(&block("console", &commands)), [Outcome::Ran]);
 }
 
 #[test]
-fn a_background_command_that_ends_before_its_promise_is_a_failure() {
+fn background_command_that_ends_before_its_expected_line_is_a_failure() {
     let fault = fault(&block("console", "$ echo something &\nready\n$ true"));
     assert!(
         fault.contains("it has ended") && fault.contains("something"),
@@ -101,7 +101,7 @@ fn a_background_command_that_ends_before_its_promise_is_a_failure() {
 }
 
 #[test]
-fn a_snippet_whose_dependency_is_not_named_is_a_failure() {
+fn snippet_with_an_unnamed_dependency_is_a_failure() {
     let source = block(
         "rust",
         "pub fn nothing() -> anyhow::Result<()> {\n    Ok(())\n}",
@@ -111,7 +111,7 @@ fn a_snippet_whose_dependency_is_not_named_is_a_failure() {
 }
 
 #[test]
-fn a_snippet_that_builds_with_a_warning_is_a_failure() {
+fn snippet_with_a_warning_is_a_failure() {
     let page = [
         block("toml", "[dependencies]"),
         block("rust", "fn main() { let unused = 1; }"),
@@ -121,7 +121,7 @@ fn a_snippet_that_builds_with_a_warning_is_a_failure() {
 }
 
 #[test]
-fn a_snippet_that_builds_is_beside_the_clone_for_the_commands_below_it() {
+fn built_snippet_is_beside_the_clone_for_later_commands() {
     let page = [
         block("toml", "[dependencies]"),
         block("rust", "fn main() { println!(\"hello\"); }"),
@@ -135,12 +135,12 @@ fn a_snippet_that_builds_is_beside_the_clone_for_the_commands_below_it() {
 }
 
 #[test]
-fn a_snippet_without_a_manifest_is_a_failure() {
+fn snippet_without_a_manifest_is_a_failure() {
     assert!(fault(&block("rust", "fn main() {}")).contains("no `toml` block"));
 }
 
 #[test]
-fn a_block_that_is_neither_run_nor_marked_is_a_failure() {
+fn block_that_is_neither_run_nor_marked_is_a_failure() {
     let fault = fault("Text.\n\n```yaml\nkey: value\n```\n");
     assert!(
         fault.starts_with("page.md:3: ") && fault.contains("not run"),
@@ -149,7 +149,7 @@ fn a_block_that_is_neither_run_nor_marked_is_a_failure() {
 }
 
 #[test]
-fn a_block_that_is_not_run_is_listed_with_its_reason() {
+fn block_that_is_not_run_is_listed_with_its_reason() {
     let page = format!(
         "<!-- not run: it takes an hour -->\n{}",
         block("console", "$ false")
@@ -163,7 +163,7 @@ fn a_block_that_is_not_run_is_listed_with_its_reason() {
 }
 
 #[test]
-fn a_block_that_ci_runs_must_stand_in_its_script() {
+fn block_that_ci_runs_must_be_in_its_script() {
     let page = |command| format!("<!-- run by .ci/run -->\n{}", block("console", command));
     assert_eq!(
         outcomes(&page("$ cargo test --workspace")),
@@ -173,24 +173,24 @@ fn a_block_that_ci_runs_must_stand_in_its_script() {
 }
 
 #[test]
-fn a_block_that_was_overlooked_is_a_failure() {
+fn block_that_was_missed_is_a_failure() {
     let mut report = check(&block("console", "$ true"));
     report.outcomes.clear();
     assert_eq!(report.failures().len(), 1);
 }
 
-/// What takes no time to see, without running anything.
+/// Checks the pages without running a command.
 #[test]
 fn every_block_of_every_page_is_run_built_or_marked() {
     let mut unmarked = Vec::new();
     for path in pages() {
-        let name = path.strip_prefix(root()).expect("it is below");
+        let name = path.strip_prefix(root()).expect("a page is below the root");
         let name = name.display().to_string();
         if REPORTS.contains(&name.as_str()) {
             continue;
         }
         let text = fs::read_to_string(path).expect("a page is text");
-        let page = Page::parse(&name, &text).expect("its markers have reasons");
+        let page = Page::parse(&name, &text).expect("the page is valid");
         assert_eq!(page.fences, page.blocks.len(), "{name}");
         for block in page.blocks {
             let is_run = ["console", "toml", "rust"].contains(&block.language.as_str());

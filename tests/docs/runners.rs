@@ -1,20 +1,20 @@
-//! `docs/runners.md` shows the difference of the two runners as it is, with a reason for every hunk.
+//! Checks that `docs/runners.md` shows the current difference of the two runners, with a reason for each hunk.
 
 use std::process::Command;
 
 use crate::{read, root};
 
-/// What a line of the document that is no prose begins with.
+/// The prefix of a line that begins or ends a block.
 const FENCE: &str = "```";
 
-/// The hunks of one file's difference, as the command gives them.
+/// Returns the hunks of one file's difference, as the command prints them.
 fn hunks(file: &str) -> Vec<String> {
     let side = |runner: &str| root().join(runner).join("src").join(file);
     let diff = Command::new("diff")
         .arg("-U1")
         .args([side("runner-tokio"), side("runner-async-std")])
         .output()
-        .expect("there is a diff (diffutils)");
+        .expect("diff (diffutils) is installed");
     assert!(diff.stderr.is_empty(), "{diff:?}");
     let text = String::from_utf8(diff.stdout).expect("sources are text");
     let mut hunks: Vec<String> = Vec::new();
@@ -30,7 +30,7 @@ fn hunks(file: &str) -> Vec<String> {
     hunks
 }
 
-/// The hunks of one file as the document shows them, each with the prose before it.
+/// Returns the hunks of one file as the document shows them, each with the prose before it.
 fn shown(document: &str, file: &str) -> Vec<(String, String)> {
     let section = document
         .split("\n## ")
@@ -66,7 +66,7 @@ fn files(runner: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_runners_have_the_same_files() {
+fn runners_have_the_same_files() {
     assert_eq!(files("runner-tokio"), files("runner-async-std"));
 }
 

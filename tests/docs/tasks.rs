@@ -1,4 +1,4 @@
-//! The table of tasks, the `justfile` and the workspace agree, and so do the hosted CI and the oldest Rust.
+//! Checks that the table of tasks, the `justfile` and the workspace agree, and the hosted CI and the minimum Rust version.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::{pages, read, root};
 /// A recipe and its command.
 type Task = (String, String);
 
-/// The rows of CONTRIBUTING's table: | `just NAME` | `COMMAND` | what for |
+/// Returns the rows of the table in CONTRIBUTING: | `just NAME` | `COMMAND` | purpose |
 fn table() -> Vec<Task> {
     let text = read("CONTRIBUTING.md");
     let rows = text.lines().filter_map(|line| {
@@ -22,7 +22,7 @@ fn table() -> Vec<Task> {
     rows.collect()
 }
 
-/// The recipes of the justfile, but for those that begin with an underscore.
+/// Returns the recipes of the justfile, except those that begin with an underscore.
 fn recipes() -> Vec<Task> {
     let text = read("justfile");
     let mut recipes: Vec<Task> = Vec::new();
@@ -39,18 +39,18 @@ fn recipes() -> Vec<Task> {
 }
 
 #[test]
-fn the_table_of_tasks_and_the_justfile_have_the_same_commands() {
+fn table_of_tasks_and_justfile_have_the_same_commands() {
     assert_eq!(table(), recipes());
     assert!(table().len() > 10, "only {:?}", table());
 }
 
-/// All commands of cargo on all pages and in the justfile.
+/// Returns all cargo commands on all pages and in the justfile.
 fn cargo_commands() -> Vec<String> {
     let mut commands: Vec<String> = recipes().into_iter().map(|(_, command)| command).collect();
     for path in pages() {
         let name = path.display().to_string();
         let text = fs::read_to_string(path).expect("a page is text");
-        let page = Page::parse(&name, &text).expect("its markers have reasons");
+        let page = Page::parse(&name, &text).expect("the page is valid");
         let lines = page.blocks.iter().flat_map(|block| block.text.lines());
         commands.extend(lines.filter_map(|line| Some(line.strip_prefix("$ ")?.to_owned())));
     }
@@ -58,8 +58,8 @@ fn cargo_commands() -> Vec<String> {
     commands
 }
 
-/// What is wrong with the package and the target that a command names.
-fn fault(command: &str, packages: &[Value]) -> Option<String> {
+/// Returns the failure if a command names a package or a target that does not exist.
+fn failure(command: &str, packages: &[Value]) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     let value = |option: &str| {
         let at = words.iter().position(|word| *word == option)?;
@@ -86,7 +86,7 @@ fn packages() -> Vec<Value> {
         .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
         .current_dir(root())
         .output()
-        .expect("cargo is there: it runs this test");
+        .expect("cargo is installed: it runs this test");
     assert!(output.status.success(), "{output:?}");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
     let packages = metadata["packages"].as_array();
@@ -94,43 +94,43 @@ fn packages() -> Vec<Value> {
 }
 
 #[test]
-fn commands_of_cargo_name_packages_and_targets_that_exist() {
+fn cargo_commands_name_existing_packages_and_targets() {
     let (packages, commands) = (packages(), cargo_commands());
     assert!(commands.len() > 20, "only {commands:?}");
-    let faults: Vec<String> = commands
+    let failures: Vec<String> = commands
         .iter()
-        .filter_map(|command| fault(command, &packages))
+        .filter_map(|command| failure(command, &packages))
         .collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
-fn a_command_that_names_nothing_that_exists_is_noticed() {
+fn command_with_a_missing_package_or_target_is_detected() {
     let packages = packages();
     for command in [
         "cargo bench -p livebus-nothing",
         "cargo bench -p livebus-tests --bench nothing",
         "LIVEBUS=1 cargo test -p livebus-tests --test nothing -- --exact",
     ] {
-        assert!(fault(command, &packages).is_some(), "{command}");
+        assert!(failure(command, &packages).is_some(), "{command}");
     }
     assert_eq!(
-        fault("cargo test -p livebus-tests --test docs", &packages),
+        failure("cargo test -p livebus-tests --test docs", &packages),
         None
     );
 }
 
 #[test]
-fn the_hosted_ci_runs_on_the_oldest_rust_that_is_supported() {
+fn hosted_ci_uses_the_minimum_supported_rust() {
     let manifest = read("Cargo.toml");
     let (_, rest) = manifest
         .split_once("rust-version = \"")
-        .expect("the workspace names it");
-    let (oldest, _) = rest.split_once('"').expect("it is quoted");
+        .expect("the workspace has a minimum version");
+    let (minimum, _) = rest.split_once('"').expect("the version is quoted");
     let workflow = read(".github/workflows/ci.yml");
     assert!(
-        workflow.contains(&format!("RUST: \"{oldest}")),
-        "Rust {oldest} is not what .github/workflows/ci.yml installs"
+        workflow.contains(&format!("RUST: \"{minimum}")),
+        "Rust {minimum} is not what .github/workflows/ci.yml installs"
     );
     assert!(
         workflow.contains("run: .ci/run\n"),

@@ -8,7 +8,8 @@ use livebus_core::Settings;
 use livebus_kafka::KafkaConfig;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::host::Host;
-use livebus_tests::kafka_supervision::{KafkaSupervision, Label};
+use livebus_tests::kafka_supervision::KafkaSupervision;
+use livebus_tests::label::Label;
 
 /// The maximum time until a node answers: many times what it needs, for busy machines.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(90);

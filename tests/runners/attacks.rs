@@ -40,15 +40,15 @@ pub(crate) async fn probes_are_answered_during_every_attack<R: FullRunner>() {
             any_port(),
             Limits {
                 connections: 32,
-                head_timeout: ATTACK_DURATION / 4,
-                // A busy machine may also delay a prober between its connection and its request.
-                min_tenure: Duration::from_millis(100),
+                head_timeout: LASTS / 4,
+                // A busy machine may also hold up a good client between its connection and its request.
+                min_age: Duration::from_millis(100),
                 ..Limits::default()
             },
         );
     let (handle, mut changes) = start(builder).await;
     changes.until(Status::Running).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     for attack in Attack::ALL {
         let work = move || {
             let sampler = Sampler::start(address)?;
@@ -94,9 +94,9 @@ pub(crate) async fn oldest_connections_are_closed_to_admit_a_probe<R: FullRunner
         ..no_deadlines()
     };
     let (handle, _changes) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let idle = blocking::<R, _>(move || {
-        let connect = |_| connect(address).expect("it listens");
+        let connect = |_| connect(address).expect("the server listens");
         let mut idle: Vec<_> = (0..50).map(connect).collect();
         // The server accepts in order, so it closes the oldest: all but the last 8.
         for stream in idle.iter_mut().take(42) {
@@ -113,11 +113,13 @@ pub(crate) async fn head_that_is_too_long_gets_431_and_a_close<R: FullRunner>() 
     let bus = ScriptedBus::new(Answer::Live);
     let builder = builder::<R>(&bus).http_within(any_port(), no_deadlines());
     let (handle, _changes) = start(builder).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let received = blocking::<R, _>(move || {
-        let mut stream = connect(address).expect("it listens");
+        let mut stream = connect(address).expect("the server listens");
         let head = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(100_000));
-        stream.write_all(head.as_bytes()).expect("it is taken");
+        stream
+            .write_all(head.as_bytes())
+            .expect("the server reads it");
         let mut received = String::new();
         // Ends when the server shuts down its half. It does not close the connection: the client may have more to send.
         stream.read_to_string(&mut received).expect("no reset");
@@ -134,9 +136,9 @@ pub(crate) async fn client_that_never_reads_is_disconnected<R: FullRunner>() {
         ..no_deadlines()
     };
     let (handle, _changes) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let error = blocking::<R, _>(move || {
-        let mut stream = connect(address).expect("it listens");
+        let mut stream = connect(address).expect("the server listens");
         stream
             .set_write_timeout(Some(WAIT_LIMIT))
             .expect("the timeout is not zero");

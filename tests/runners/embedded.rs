@@ -17,7 +17,9 @@ pub(crate) fn cluster(brokers: u8) -> EmbeddedCluster {
 /// Starts a cluster of one broker, with the topic.
 pub(crate) fn small() -> EmbeddedCluster {
     let cluster = cluster(1);
-    cluster.create_topic(TOPIC, 1).expect("it can be created");
+    cluster
+        .create_topic(TOPIC, 1)
+        .expect("the topic can be created");
     cluster
 }
 

@@ -48,11 +48,13 @@ pub(crate) async fn second_shutdown_before_the_first_evidence_changes_nothing<R:
 
 pub(crate) async fn service_can_be_supervised_again_after_the_end<R: FullRunner>() {
     let registry = Registry::builder().required("bus").build();
-    let registry = registry.expect("one name");
+    let registry = registry.expect("the name is valid");
     let mut ended: Vec<Handle<_>> = Vec::new();
     for _ in 0..3 {
         let bus = ScriptedBus::new(Answer::Live);
-        let reporter = registry.reporter("bus").expect("the one before has ended");
+        let reporter = registry
+            .reporter("bus")
+            .expect("the earlier supervision has ended");
         let (handle, mut changes) = start(builder::<R>(&bus).reporter(reporter)).await;
         handle.ready().await.expect("the bus answers");
         assert!(registry.readiness().is_ready());

@@ -99,11 +99,11 @@ pub(crate) async fn readiness_needs_both_buses<R: FullRunner>() {
         ScriptedBus::new(Answer::Live),
     );
     let one = builder::<R>(&orders).reporter(first);
-    let one = one.start().await.expect("it starts");
+    let one = one.start().await.expect("the supervision starts");
     one.ready().await.expect("the bus answers");
     assert!(!one.is_ready(), "the other bus is missing");
     let other = builder::<R>(&audit).reporter(second);
-    let other = other.start().await.expect("it starts");
+    let other = other.start().await.expect("the supervision starts");
     other.ready().await.expect("the bus answers");
     assert!(one.is_ready() && other.is_ready());
 }

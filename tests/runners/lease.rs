@@ -51,7 +51,7 @@ pub(crate) async fn stream_probe_and_reader_agree_at_the_end_of_the_lease<R: Ful
         loop_has_its_timer: AtomicBool::new(false),
     });
     let builder = builder::<R>(&bus).http(any_port()).time(time);
-    let handle = builder.start().await.expect("it starts");
+    let handle = builder.start().await.expect("the supervision starts");
     // Waits until the loop runs, so that the first timer is the loop's.
     eventually::<R>("a liveness message", || bus.messages_sent() > 0).await;
     let mut changes = ChangeStream::<R>::new(handle.changes_from_start());

@@ -20,7 +20,7 @@ pub(crate) async fn readyz_follows_the_bus_and_livez_does_not<R: FullRunner>() {
     changes.until(Status::Running).await;
     let ready = request::<R, _>(&bus, "GET", "/readyz").await;
     assert_eq!((ready.status, &*ready.body), (200, "ok"));
-    cluster.kill().expect("it can be killed");
+    cluster.kill().expect("the broker can be killed");
     changes.until(Status::NotReady).await;
     let lost = request::<R, _>(&bus, "GET", "/readyz").await;
     assert_eq!(lost.status, 503);
@@ -71,15 +71,17 @@ pub(crate) async fn silent_client_is_disconnected<R: FullRunner>() {
         ..Limits::default()
     };
     let (handle, _changes) = start(builder::<R>(&bus).http_within(any_port(), limits)).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let silent = ["", "GET /livez HT", "GET /livez HTTP/1.1\r\nHost: test\r\n"];
     let received = blocking::<R, _>(move || {
         let mut streams = silent.map(|request| {
-            let mut stream = connect(address).expect("it listens");
-            stream.write_all(request.as_bytes()).expect("it is taken");
+            let mut stream = connect(address).expect("the server listens");
+            stream
+                .write_all(request.as_bytes())
+                .expect("the server reads it");
             stream
         });
-        let mut answered = connect(address).expect("it listens");
+        let mut answered = connect(address).expect("the server listens");
         exchange(&mut answered);
         assert_eq!(rest(&mut answered), "");
         streams.each_mut().map(rest)
@@ -94,9 +96,9 @@ pub(crate) async fn silent_client_is_disconnected<R: FullRunner>() {
 pub(crate) async fn dropped_handle_closes_the_server_and_its_connections<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
     let (handle, _changes) = start(builder::<R>(&bus).http(any_port())).await;
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let mut kept = blocking::<R, _>(move || {
-        let mut stream = connect(address).expect("it listens");
+        let mut stream = connect(address).expect("the server listens");
         exchange(&mut stream);
         exchange(&mut stream);
         stream
@@ -126,12 +128,12 @@ pub(crate) async fn probes_are_answered_until_the_shutdown_is_complete<R: FullRu
 pub(crate) async fn port_in_use_is_reported<R: FullRunner>() {
     let bus = ScriptedBus::new(scripted_bus::Answer::Live);
     let (first, _changes) = start(builder::<R>(&bus).http(any_port())).await;
-    let taken = first.http_address().expect("it serves");
+    let taken = first.http_address().expect("the server is started");
     let error = builder::<R>(&bus)
         .http(taken)
         .start()
         .await
-        .expect_err("it is taken");
+        .expect_err("the port is in use");
     assert!(matches!(error, BuildError::Serve(ServeError::InUse { address }) if address == taken));
     assert!(error.to_string().contains("the port is in use"), "{error}");
     drop(first);
@@ -150,7 +152,7 @@ pub(crate) async fn request<R: FullRunner, B: Bus>(
     method: &'static str,
     target: &'static str,
 ) -> Response {
-    let address = handle.http_address().expect("it serves");
+    let address = handle.http_address().expect("the server is started");
     let response = blocking::<R, _>(move || http::request(address, method, target)).await;
     response.unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -166,11 +168,13 @@ async fn is_free<R: FullRunner>(address: SocketAddr) {
 /// Sends a request and reads the response, on a connection that stays open.
 fn exchange(stream: &mut TcpStream) {
     let request = "GET /livez HTTP/1.1\r\nHost: test\r\n\r\n";
-    stream.write_all(request.as_bytes()).expect("it is taken");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the server reads it");
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\nok") {
         let mut byte = [0];
-        stream.read_exact(&mut byte).expect("it is answered");
+        stream.read_exact(&mut byte).expect("the response arrives");
         answer.extend(byte);
     }
 }
@@ -178,6 +182,8 @@ fn exchange(stream: &mut TcpStream) {
 /// Reads until the other side closes.
 fn rest(stream: &mut TcpStream) -> String {
     let mut rest = String::new();
-    stream.read_to_string(&mut rest).expect("it is closed");
+    stream
+        .read_to_string(&mut rest)
+        .expect("the server closes the connection");
     rest
 }

@@ -27,13 +27,13 @@ pub(crate) async fn recording_is_complete_on_disk_after_the_end<R: FullRunner>()
         .observer(recorder)
         .start()
         .await
-        .expect("it starts");
+        .expect("the supervision starts");
     handle.ready().await.expect("the bus answers");
     assert_eq!(recording.end(), None);
     handle.shutdown().await;
     assert_eq!(recording.wait(WAIT_LIMIT), Some(End::Stopped));
 
-    let replay = Replay::new(BufReader::new(File::open(&file).expect("it is there")));
+    let replay = Replay::new(BufReader::new(File::open(&file).expect("the file exists")));
     let outcome = replay.and_then(|replay| replay.run(|_, _| {}));
     let Ok(Outcome::Same(summary)) = outcome else {
         panic!("{outcome:?}");
@@ -46,7 +46,7 @@ pub(crate) async fn recording_is_complete_on_disk_after_the_end<R: FullRunner>()
 pub(crate) async fn file_that_is_not_a_recording_is_not_overwritten<R: FullRunner>() {
     let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let file = folder.path().join("letter.txt");
-    fs::write(&file, "not a recording").expect("it can be written");
+    fs::write(&file, "not a recording").expect("the file can be written");
     let bus = ScriptedBus::new(Answer::Live);
     let refused = builder::<R>(&bus)
         .observer(Recorder::new(RecordOptions::new(&file)).0)
@@ -57,6 +57,6 @@ pub(crate) async fn file_that_is_not_a_recording_is_not_overwritten<R: FullRunne
     };
     let error = error.downcast_ref();
     assert!(matches!(error, Some(RecordError::Foreign { path }) if *path == file));
-    let text = fs::read_to_string(&file).expect("it is there");
+    let text = fs::read_to_string(&file).expect("the file exists");
     assert_eq!(text, "not a recording");
 }

@@ -23,7 +23,9 @@ pub(crate) async fn missing_topic_is_a_warning_until_it_is_created<R: FullRunner
         verbose.contains("with a warning: TopicMissing (code 3); create the liveness topic"),
         "{verbose}"
     );
-    cluster.create_topic(TOPIC, 1).expect("it can be created");
+    cluster
+        .create_topic(TOPIC, 1)
+        .expect("the topic can be created");
     let clear = changes.next().await;
     assert_eq!((clear.status, clear.warning), (Status::Running, None));
 }
@@ -40,7 +42,9 @@ pub(crate) async fn missing_topic_is_not_ready_with_strict_rejection<R: FullRunn
         not_ready.cause.failure().map(|f| f.class),
         Some(FailureClass::TopicMissing)
     );
-    cluster.create_topic(TOPIC, 1).expect("it can be created");
+    cluster
+        .create_topic(TOPIC, 1)
+        .expect("the topic can be created");
     changes.until(Status::Running).await;
 }
 
@@ -51,9 +55,9 @@ pub(crate) async fn checks_by_metadata_need_no_topic<R: FullRunner>() {
     let (_handle, mut changes) = start(builder).await;
     let running = changes.until(Status::Running).await;
     assert_eq!(running.warning, None);
-    cluster.kill().expect("it can be killed");
+    cluster.kill().expect("the broker can be killed");
     changes.until(Status::NotReady).await;
-    cluster.restore().expect("it can be restored");
+    cluster.restore().expect("the cluster can be restored");
     changes.until(Status::Running).await;
 }
 
@@ -64,7 +68,7 @@ pub(crate) async fn too_few_replicas_are_definitive_and_denied_is_a_rejection<R:
 
     cluster
         .refuse_produce(RDKafkaErrorCode::NotEnoughReplicas, 1)
-        .expect("it can refuse");
+        .expect("rejections can be set");
     let lost = changes.next().await;
     assert_eq!(
         lost.cause.failure().map(|f| f.class),
@@ -74,7 +78,7 @@ pub(crate) async fn too_few_replicas_are_definitive_and_denied_is_a_rejection<R:
 
     cluster
         .refuse_produce(RDKafkaErrorCode::TopicAuthorizationFailed, 1)
-        .expect("it can refuse");
+        .expect("rejections can be set");
     let warned = changes.next().await;
     assert_eq!(warned.status, Status::Running);
     assert_eq!(

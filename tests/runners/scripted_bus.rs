@@ -67,8 +67,8 @@ pub(crate) fn builder<R: Runner>(bus: &Arc<ScriptedBus>) -> Builder<R, Shared> {
     Builder::new(Shared(Arc::clone(bus))).settings(quick())
 }
 
-/// Returns settings with short times, so that the cases are short, but long enough that a busy machine does not starve a supervisor
-/// beyond its bound. No case checks a time.
+/// Returns settings with short times, so that the cases are short, but long enough that a busy machine does not starve a
+/// supervisor beyond its bound. No case checks a time.
 pub(crate) fn quick() -> Settings {
     let short = Duration::from_millis(200);
     Settings {

@@ -62,7 +62,7 @@ pub(crate) async fn stream_can_be_polled_outside_of_the_runtime<R: FullRunner>()
         outside.is_finished() && shut_down.is_finished()
     })
     .await;
-    let seen = outside.join().expect("it does not panic");
+    let seen = outside.join().expect("the thread does not panic");
     assert_eq!(seen, (Some(Status::NotReady), Some(Status::Stopped)));
     assert_eq!(shut_down.join().ok(), Some(Status::Stopped));
 }

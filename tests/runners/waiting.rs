@@ -17,7 +17,7 @@ use livebus_tests::host::FullRunner;
 pub(crate) async fn start<R: FullRunner, B: Bus>(
     builder: Builder<R, B>,
 ) -> (Handle<B>, ChangeStream<R>) {
-    let handle = builder.start().await.expect("it starts");
+    let handle = builder.start().await.expect("the supervision starts");
     let changes = ChangeStream::new(handle.changes_from_start());
     (handle, changes)
 }
@@ -94,5 +94,5 @@ pub(crate) async fn blocking<R: FullRunner, T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> T {
     let done = R::spawn_blocking(work).await;
-    done.expect("it does not panic")
+    done.expect("the work does not panic")
 }

@@ -17,6 +17,7 @@ use livebus_runner::{BuildError, Builder, Changes, Handle, Runtime};
 use livebus_tokio::TokioRuntime;
 
 use crate::host::{FullRunner, Host};
+use crate::label::Label;
 use crate::{WAIT_LIMIT, recordings};
 
 /// Returns the configuration of the bus at `servers`, with liveness checks that produce to `topic`.
@@ -50,17 +51,6 @@ pub fn fast() -> Settings {
         drain: Duration::ZERO,
         ..Settings::fast()
     }
-}
-
-/// Identifies a supervision. No two have the same label.
-#[derive(Debug, Clone, Copy)]
-pub struct Label<'a> {
-    /// The folder of its scenario in `tests/recordings/`.
-    pub folder: &'a str,
-    /// The name of the service, unique within its scenario.
-    pub service: &'a str,
-    /// The runtime on which it runs.
-    pub host: Host,
 }
 
 /// A supervision on a thread of its own. It goes on while the scenario's thread waits.

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod host;
 pub mod http;
 pub mod kafka_supervision;
+pub mod label;
 pub mod pages;
 pub mod program;
 pub mod recordings;

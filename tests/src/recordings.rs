@@ -6,7 +6,7 @@ use std::{fs, io};
 use livebus_recording::RecordOptions;
 
 use crate::is_enabled;
-use crate::kafka_supervision::Label;
+use crate::label::Label;
 
 /// Set to 1, it makes every supervision of a scenario record itself, in place of the recording that exists.
 pub const RECORD: &str = "LIVEBUS_RECORD_SCENARIOS";

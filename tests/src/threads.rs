@@ -64,11 +64,8 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
         events.extend(message);
         events.extend(from_fn(|| it.inbox.next().now_or_never().flatten()));
         events.extend(observed.suspicion.map(|it| (now, Event::Suspicion(it))));
-        events.extend(
-            observed
-                .lost
-                .map(|(client, failure)| (now, Event::ClientLost { client, failure })),
-        );
+        let lost = |(client, failure)| (now, Event::ClientLost { client, failure });
+        events.extend(observed.lost.map(lost));
         for (at, event) in events {
             it.supervisor.handle_event(at, event);
         }

@@ -1,12 +1,12 @@
-//! Attacks the server of the probes, and looks whether good probes are answered: `cargo bench -p livebus-tests --bench http_attack
+//! Attacks the server of the probes, and checks that probes are answered: `cargo bench -p livebus-tests --bench http_attack
 //! [-- part of an attack's or a runner's name]`.
 //!
-//! Prints Markdown. Each attack meets a supervision whose bus always answers, in a process of its own; Linux counts its memory and
-//! its descriptors. A good probe asks `/readyz` and `/livez` each 20 ms, each on a new connection, from before the attack to after
-//! it. It takes some six minutes; `LIVEBUS_ATTACK_SECONDS` (8) is how long each attack lasts.
+//! Prints Markdown. Each attack targets a supervision whose bus always answers, in a process of its own, whose memory and
+//! descriptors are read from Linux. A prober requests `/readyz` and `/livez` each 20 ms, each on a new connection, from before
+//! the attack until after it. This takes some six minutes; `LIVEBUS_ATTACK_SECONDS` (8) sets the duration of each attack.
 //!
-//! Fails when a probe is not answered, when memory grows by more than 30 MiB, when the status changes, or when descriptors are not
-//! given back. Times are reported, and fail nothing.
+//! Fails when a probe is not answered, when memory grows by more than 30 MiB, when the status changes, or when descriptors are
+//! not closed. Times are reported only.
 
 mod measure;
 mod plan;
@@ -29,7 +29,7 @@ const HOSTS: [Host; 3] = [
     Host::AsyncStd,
 ];
 
-/// The first argument of a process that is attacked, before its host and how many descriptors it may have.
+/// The first argument of a process that is attacked; then follow its host and its limit of descriptors.
 const CHILD: &str = "--child";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
     if let [child, host, descriptors] = &arguments[..]
         && child == CHILD
     {
-        return be_attacked(host, descriptors.parse()?);
+        return run_child(host, descriptors.parse()?);
     }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let filter = filter.map_or("", |filter| &**filter);
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Ok(value) => value.parse().context("LIVEBUS_ATTACK_SECONDS")?,
         Err(_) => 8,
     };
-    allow_descriptors(plan::MOST_DESCRIPTORS)?;
+    allow_descriptors(plan::ATTACKER_DESCRIPTORS)?;
 
     let mut failed = false;
     println!("{}", measure::HEADER);
@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn be_attacked(host: &str, descriptors: u64) -> anyhow::Result<ExitCode> {
+fn run_child(host: &str, descriptors: u64) -> anyhow::Result<ExitCode> {
     allow_descriptors(descriptors)?;
     let host = HOSTS.into_iter().find(|it| it.name() == host);
     let host = host.context("no such host")?;
@@ -74,7 +74,7 @@ fn be_attacked(host: &str, descriptors: u64) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lets this process have so many descriptors.
+/// Sets the limit of descriptors of this process.
 fn allow_descriptors(number: u64) -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let limit = Rlimit {

@@ -1,4 +1,4 @@
-//! One attack on one process, and what it costs.
+//! Runs one attack on one process, and measures its effect.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
@@ -12,72 +12,72 @@ use livebus_tests::child_process::ChildProcess;
 use livebus_tests::host::Host;
 
 use crate::plan::Plan;
-use crate::probe::{Answers, Probe};
+use crate::probe::{Prober, Responses};
 use crate::{CHILD, served};
 
-/// How long probes ask before the attack, so that what a process needs once is not counted; and after it.
-const AROUND: Duration = Duration::from_secs(1);
-/// By how much memory may grow, in MiB.
-const MOST_GROWTH: f64 = 30.0;
+/// How long the prober runs before the attack, so that one-time costs are not counted, and after it.
+const MARGIN: Duration = Duration::from_secs(1);
+/// The maximum growth of memory, in MiB.
+const MAX_GROWTH: f64 = 30.0;
 
 pub(crate) const HEADER: &str = "\
-| attack | runner | connections | answered 431 | probes | unanswered | p50 ms | p99 ms | max ms | memory + MiB | most descriptors | status changes | |
+| attack | runner | connections | responses 431 | probes | unanswered | p50 ms | p99 ms | max ms | memory + MiB | max descriptors | status changes | |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
 pub(crate) struct Figures {
     attack: String,
     host: Host,
     outcome: Outcome,
-    probes: Answers,
+    probes: Responses,
     /// MiB.
     growth: f64,
-    most_descriptors: usize,
+    max_descriptors: usize,
     changes: Vec<String>,
-    /// How many descriptors were there before, and after.
+    /// The number of descriptors before and after.
     descriptors: (usize, usize),
 }
 
-/// Starts a process, and attacks it for so long.
-pub(crate) fn attack(plan: &Plan, host: Host, lasts: Duration) -> anyhow::Result<Figures> {
+/// Starts a process, and attacks it for this duration.
+pub(crate) fn attack(plan: &Plan, host: Host, duration: Duration) -> anyhow::Result<Figures> {
     let (process, address, changes) = start(host, plan.descriptors)?;
-    let observed = Observed(process.id());
-    let quiet = Probe::start(address);
-    thread::sleep(AROUND);
-    quiet.finish()?;
-    let before = observed.settled_descriptors(None)?;
-    let memory = observed.memory("VmRSS:")?;
+    let counters = ProcessCounters(process.id());
+    let warm_up = Prober::start(address);
+    thread::sleep(MARGIN);
+    warm_up.finish()?;
+    let before = counters.settled_descriptors(None)?;
+    let memory = counters.memory("VmRSS:")?;
 
-    let probe = Probe::start(address);
+    let during_attack = Prober::start(address);
     let size = Size {
         clients: plan.clients,
         connections: plan.connections,
-        end: Instant::now() + lasts,
+        end: Instant::now() + duration,
     };
     let attack = plan.attack;
     let attacking = thread::spawn(move || attack.run(address, size));
-    let mut most_descriptors = 0;
+    let mut max_descriptors = 0;
     while !attacking.is_finished() {
-        most_descriptors = most_descriptors.max(observed.descriptors()?);
+        max_descriptors = max_descriptors.max(counters.descriptors()?);
         thread::sleep(Duration::from_millis(20));
     }
     let outcome = attacking.join();
     let outcome = outcome.map_err(|_| anyhow::anyhow!("the attack panicked"))??;
-    thread::sleep(AROUND);
-    let probes = probe.finish()?;
-    let after = observed.settled_descriptors(Some(before))?;
+    thread::sleep(MARGIN);
+    let probes = during_attack.finish()?;
+    let after = counters.settled_descriptors(Some(before))?;
     Ok(Figures {
         attack: plan.name.clone(),
         host,
         outcome,
         probes,
-        growth: observed.memory("VmHWM:")? - memory,
-        most_descriptors,
+        growth: counters.memory("VmHWM:")? - memory,
+        max_descriptors,
         changes: changes.try_iter().collect(),
         descriptors: (before, after),
     })
 }
 
-/// A process with a supervision that runs, where it serves its probes, and the lines of its further changes.
+/// Starts a process with a running supervision. Returns the process, the address of its probes, and the lines of later changes.
 fn start(
     host: Host,
     descriptors: u64,
@@ -96,16 +96,16 @@ fn start(
     }
 }
 
-/// A process as Linux sees it.
-struct Observed(u32);
+/// The counters of a process in Linux.
+struct ProcessCounters(u32);
 
-impl Observed {
-    /// How many descriptors it has.
+impl ProcessCounters {
+    /// Returns the number of open descriptors.
     fn descriptors(&self) -> anyhow::Result<usize> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 
-    /// How many it has when that has come down to `expected`, or else when it no longer changes.
+    /// Waits until the number of descriptors is at most `expected`, or, without that, no longer changes; returns the number.
     fn settled_descriptors(&self, expected: Option<usize>) -> anyhow::Result<usize> {
         let deadline = Instant::now() + WAIT_LIMIT / 2;
         let (mut number, mut since) = (self.descriptors()?, Instant::now());
@@ -126,7 +126,7 @@ impl Observed {
         Ok(number)
     }
 
-    /// A size that Linux tells, in MiB.
+    /// Returns a size from the process status, in MiB.
     fn memory(&self, name: &str) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -137,21 +137,23 @@ impl Observed {
 }
 
 impl Figures {
-    /// Which properties do not hold. Times are none.
+    /// Returns the checks that failed. Times are not checked.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         if let Some(first) = self.probes.failures.first() {
             failures.push(format!("**a probe was not answered: {first}**"));
         }
-        if self.growth > MOST_GROWTH {
-            failures.push(format!("**memory grew by more than {MOST_GROWTH} MiB**"));
+        if self.growth > MAX_GROWTH {
+            failures.push(format!("**memory grew by more than {MAX_GROWTH} MiB**"));
         }
         if let Some(first) = self.changes.first() {
             failures.push(format!("**the status changed: {first}**"));
         }
         let (before, after) = self.descriptors;
         if after > before {
-            failures.push(format!("**{after} descriptors are left of {before}**"));
+            failures.push(format!(
+                "**{after} descriptors are open, {before} before the attack**"
+            ));
         }
         failures
     }
@@ -173,7 +175,7 @@ impl fmt::Display for Figures {
             probes.percentile(99),
             probes.percentile(100),
             self.growth,
-            self.most_descriptors,
+            self.max_descriptors,
             self.changes.len(),
             self.failures().join("; ")
         )

@@ -1,9 +1,9 @@
-//! Which attacks there are.
+//! The attacks.
 
 use livebus_tests::attack::Attack;
 
-/// How many descriptors the process that attacks needs.
-pub(crate) const MOST_DESCRIPTORS: u64 = 6_000;
+/// The number of descriptors that the attacking process needs.
+pub(crate) const ATTACKER_DESCRIPTORS: u64 = 6_000;
 
 /// One attack on one process.
 #[derive(Debug)]
@@ -11,9 +11,9 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) attack: Attack,
     pub(crate) clients: usize,
-    /// How many connections it opens in all.
+    /// The number of connections in total.
     pub(crate) connections: usize,
-    /// How many descriptors the process that is attacked may have.
+    /// The limit of descriptors of the attacked process.
     pub(crate) descriptors: u64,
 }
 

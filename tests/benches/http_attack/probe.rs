@@ -1,4 +1,4 @@
-//! A good probe, that asks as a kubelet does, and often.
+//! A prober that sends requests as a kubelet does, but more often.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,62 +9,62 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use livebus_tests::http::{SAMPLE_INTERVAL, get};
 
-/// Asks all the time, from a thread of its own.
-pub(crate) struct Probe {
+/// Sends probes at a fixed interval, from a thread of its own.
+pub(crate) struct Prober {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Answers>,
+    thread: JoinHandle<Responses>,
 }
 
-/// What it got.
+/// The responses.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
-    /// How long each answer took, with its connection; from the shortest.
+pub(crate) struct Responses {
+    /// The time of each response, including the connection, in ascending order.
     pub(crate) times: Vec<Duration>,
-    /// What was no answer, or not 200.
+    /// Errors, and responses other than 200.
     pub(crate) failures: Vec<String>,
 }
 
-impl Probe {
+impl Prober {
     pub(crate) fn start(address: SocketAddr) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let ask = move || {
-            let mut answers = Answers::default();
+        let run = move || {
+            let mut responses = Responses::default();
             while !stopped.load(Ordering::Relaxed) {
                 let begin = Instant::now();
                 for target in ["/readyz", "/livez"] {
-                    answers.ask(address, target);
+                    responses.probe(address, target);
                 }
                 thread::sleep(SAMPLE_INTERVAL.saturating_sub(begin.elapsed()));
             }
-            answers.times.sort();
-            answers
+            responses.times.sort();
+            responses
         };
-        let thread = thread::spawn(ask);
+        let thread = thread::spawn(run);
         Self { stop, thread }
     }
 
-    pub(crate) fn finish(self) -> anyhow::Result<Answers> {
+    pub(crate) fn finish(self) -> anyhow::Result<Responses> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread
             .join()
-            .map_err(|_| anyhow!("the probe panicked"))
+            .map_err(|_| anyhow!("the prober panicked"))
     }
 }
 
-impl Answers {
-    fn ask(&mut self, address: SocketAddr, target: &str) {
+impl Responses {
+    fn probe(&mut self, address: SocketAddr, target: &str) {
         let begin = Instant::now();
         match get(address, target) {
-            Ok(answer) if answer.status == 200 => self.times.push(begin.elapsed()),
-            Ok(answer) => self
+            Ok(response) if response.status == 200 => self.times.push(begin.elapsed()),
+            Ok(response) => self
                 .failures
-                .push(format!("{target}: {} {}", answer.status, answer.body)),
+                .push(format!("{target}: {} {}", response.status, response.body)),
             Err(error) => self.failures.push(format!("{target}: {error:#}")),
         }
     }
 
-    /// In how much time so many of 100 were answered, in milliseconds.
+    /// Returns the percentile of the times, in milliseconds.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let last = self.times.len().saturating_sub(1);
         let time = self.times.get(last * percent / 100);

@@ -9,10 +9,10 @@ use livebus_core::{ClientId, Failure, Settings, Status};
 use livebus_runner::{Builder, Bus, Observations};
 use livebus_tests::host::FullRunner;
 
-/// Before the address of the probes, in the first line of the output. Each further line is a change of status.
+/// The prefix of the first line of the output, before the address of the probes. Each further line is a change of status.
 pub(crate) const LISTENS: &str = "listens on ";
 
-/// Supervises a bus that always answers, with the preset whose bound is the shortest; serves its probes; and stays.
+/// Supervises a bus that always answers, with the preset whose detection bound is the shortest; serves its probes; and stays.
 pub(crate) async fn stay<R: FullRunner>() -> anyhow::Result<()> {
     let builder = Builder::<R, _>::new(LiveBus(Observations::new()))
         .settings(Settings::fast())

@@ -1,4 +1,4 @@
-//! A bus that answers at once, or not at all, and says when it is asked.
+//! A bus that answers at once or never, and reports each liveness message.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use futures::channel::mpsc::UnboundedSender;
 use livebus_core::{ClientId, Failure};
 use livebus_runner::{Bus, Observations};
 
-/// Clones are the same bus.
+/// Clones share one bus.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PromptBus(Arc<Inner>);
 
@@ -17,19 +17,19 @@ pub(crate) struct PromptBus(Arc<Inner>);
 struct Inner {
     observations: Observations,
     silent: AtomicBool,
-    asked: Option<UnboundedSender<Instant>>,
+    messages: Option<UnboundedSender<Instant>>,
 }
 
 impl PromptBus {
-    /// One that tells `asked` of the instant at which each liveness message begins.
-    pub(crate) fn telling(asked: UnboundedSender<Instant>) -> Self {
+    /// Creates a bus that sends the instant at which each liveness message begins to `messages`.
+    pub(crate) fn reporting(messages: UnboundedSender<Instant>) -> Self {
         Self(Arc::new(Inner {
-            asked: Some(asked),
+            messages: Some(messages),
             ..Inner::default()
         }))
     }
 
-    /// Answers no more.
+    /// Stops answering.
     pub(crate) fn fall_silent(&self) {
         self.0.silent.store(true, Ordering::Relaxed);
     }
@@ -41,9 +41,9 @@ impl Bus for PromptBus {
     }
 
     async fn send_liveness(&self, _deadline: Instant) -> Result<(), Failure> {
-        if let Some(asked) = &self.0.asked {
-            // At the end of the benchmark nobody listens any more.
-            let _ = asked.unbounded_send(Instant::now());
+        if let Some(messages) = &self.0.messages {
+            // Fails only at the end of the benchmark.
+            let _ = messages.unbounded_send(Instant::now());
         }
         if self.0.silent.load(Ordering::Relaxed) {
             pending().await

@@ -1,4 +1,4 @@
-//! From a hint of the client library to what the supervisor does about it, with the loop asleep before.
+//! Measures the time from an observation of the client library to the supervisor's reaction, with a loop that was asleep.
 
 use std::sync::mpsc;
 use std::thread;
@@ -16,18 +16,18 @@ use pollster::block_on;
 use crate::bus::PromptBus;
 
 pub(crate) const SUSPICION: &str = "a suspicion to its liveness message";
-pub(crate) const GOOD_NEWS: &str = "evidence to Running";
+pub(crate) const EVIDENCE: &str = "evidence to Running";
 
-/// How long everybody sleeps before a hint.
+/// The pause before an observation, in which all threads go to sleep.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Measures one of them from this thread, as a client's own thread would hint, and prints what came out.
+/// Measures one of them from this thread, which observes as a client's own thread would, and prints the figures.
 pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> anyhow::Result<()> {
-    let (asked, messages) = unbounded();
-    let bus = PromptBus::telling(asked);
+    let (sender, messages) = unbounded();
+    let bus = PromptBus::reporting(sender);
     let (settings, measured): (_, fn(&mut Running) -> anyhow::Result<Duration>) = match what {
-        SUSPICION => (quiet(OnSuspicion::Check), Running::suspicion),
-        GOOD_NEWS => (quiet(OnSuspicion::NotReady), Running::good_news),
+        SUSPICION => (nothing_due(OnSuspicion::Check), Running::suspicion),
+        EVIDENCE => (nothing_due(OnSuspicion::NotReady), Running::evidence),
         _ => bail!("there is no {what}"),
     };
     let (handle, changes) = start::<R>(host, &bus, settings)?;
@@ -38,9 +38,9 @@ pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> any
         _handle: handle,
     };
     for status in [Status::Preparing, Status::Prepared, Status::Running] {
-        running.becomes(status)?;
+        running.expect_status(status)?;
     }
-    block_on(running.messages.next()).context("it was Running without a message")?;
+    block_on(running.messages.next()).context("Running without a liveness message")?;
     let mut took: Vec<Duration> = (0..rounds)
         .map(|_| measured(&mut running))
         .collect::<Result<_, _>>()?;
@@ -56,7 +56,7 @@ pub(crate) fn measure<R: FullRunner>(what: &str, host: Host, rounds: u32) -> any
 /// A supervision that is Running, before each measurement and after it.
 struct Running {
     bus: PromptBus,
-    /// When each liveness message began.
+    /// The instants at which the liveness messages began.
     messages: UnboundedReceiver<Instant>,
     changes: Changes,
     _handle: Handle<PromptBus>,
@@ -64,41 +64,41 @@ struct Running {
 
 impl Running {
     fn suspicion(&mut self) -> anyhow::Result<Duration> {
-        let hint = self.suspect();
-        let asked = block_on(self.messages.next()).context("the supervision ended")?;
-        Ok(asked.saturating_duration_since(hint))
+        let observed = self.suspect();
+        let sent = block_on(self.messages.next()).context("the supervision ended")?;
+        Ok(sent.saturating_duration_since(observed))
     }
 
-    /// To the instant at which the status is stored for everyone to see: to spin until it is would keep a processor from the
+    /// Measures until the instant at which the status is stored. Waiting for it in a busy loop would take a processor from the
     /// runtime's threads.
-    fn good_news(&mut self) -> anyhow::Result<Duration> {
+    fn evidence(&mut self) -> anyhow::Result<Duration> {
         self.bus.fall_silent();
         self.suspect();
-        self.becomes(Status::NotReady)?;
+        self.expect_status(Status::NotReady)?;
         thread::sleep(PAUSE);
-        let hint = Instant::now();
+        let observed = Instant::now();
         self.bus.observations().live();
-        let running = self.becomes(Status::Running)?;
-        Ok(running.saturating_duration_since(hint))
+        let running = self.expect_status(Status::Running)?;
+        Ok(running.saturating_duration_since(observed))
     }
 
     fn suspect(&self) -> Instant {
         thread::sleep(PAUSE);
-        let hint = Instant::now();
+        let observed = Instant::now();
         let failure = FailureClass::Unreachable.into();
         self.bus.observations().suspicion(failure);
-        hint
+        observed
     }
 
-    fn becomes(&mut self, status: Status) -> anyhow::Result<Instant> {
+    fn expect_status(&mut self, status: Status) -> anyhow::Result<Instant> {
         let change = block_on(self.changes.next()).context("the supervision ended")?;
         ensure!(change.report.status == status, "{change:?}");
         Ok(change.at)
     }
 }
 
-/// Nothing is due for an hour, so that all that happens is what was hinted at.
-fn quiet(on_suspicion: OnSuspicion) -> Settings {
+/// Returns settings with which nothing is due for an hour, so that only observations have an effect.
+fn nothing_due(on_suspicion: OnSuspicion) -> Settings {
     let hour = Duration::from_hours(1);
     Settings {
         live_interval: hour,
@@ -110,7 +110,7 @@ fn quiet(on_suspicion: OnSuspicion) -> Settings {
     }
 }
 
-/// Starts on a thread that drives the runtime from then on.
+/// Starts the supervision on a thread that then drives the runtime.
 fn start<R: FullRunner>(
     host: Host,
     bus: &PromptBus,
@@ -121,7 +121,7 @@ fn start<R: FullRunner>(
     let (started, starts) = mpsc::channel();
     thread::spawn(move || {
         host.block_on(async {
-            // The one who asked waits for it.
+            // The caller waits for it.
             let _ = started.send(builder.start().await);
             pending::<()>().await;
         });

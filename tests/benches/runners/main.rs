@@ -1,13 +1,13 @@
-//! What the runners cost, side by side: from a hint to its action, and a supervisor that is quiet:
+//! Measures the runners side by side: the time from an observation to its action, and the cost of an idle supervisor:
 //! `cargo bench -p livebus-tests --bench runners`.
 //!
-//! Prints Markdown. Every figure is of a process of its own, one after the other, on a bus that answers at once. How long it
-//! takes is set by `LIVEBUS_BENCH_HINTS` (5000 of each kind) and `LIVEBUS_BENCH_WINDOW` (20 seconds for each of the quiet
-//! processes): by default five minutes.
+//! Prints Markdown. Each figure is measured in a process of its own, one after the other, on a bus that answers at once.
+//! `LIVEBUS_BENCH_HINTS` (5000 of each kind) and `LIVEBUS_BENCH_WINDOW` (20 seconds for each of the idle processes) set the
+//! duration: five minutes by default.
 
 mod bus;
 mod hints;
-mod quiet;
+mod idle;
 
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -26,13 +26,13 @@ const HOSTS: [Host; 3] = [
     Host::AsyncStd,
 ];
 
-/// How many supervisors a quiet process has. None is the runtime alone.
+/// The numbers of supervisors in an idle process. Zero is the runtime alone.
 const SUPERVISORS: [u32; 3] = [0, 1, 1_000];
 
-/// How long a quiet process is left alone before it is looked at.
-const SETTLE: Duration = Duration::from_secs(2);
+/// The time between the start of an idle process and its measurement.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// The first argument of a process that is measured, before what it measures, its host, and how many.
+/// The first argument of a measured process; then follow the subject, the host, and a count.
 const CHILD: &str = "--child";
 
 fn main() -> anyhow::Result<()> {
@@ -40,14 +40,14 @@ fn main() -> anyhow::Result<()> {
     if let [child, what, host, count] = &arguments[..]
         && child == CHILD
     {
-        return be_measured(what, host, count.parse()?);
+        return run_child(what, host, count.parse()?);
     }
     let hints = setting("LIVEBUS_BENCH_HINTS", 5_000)?;
     let window = Duration::from_secs(setting("LIVEBUS_BENCH_WINDOW", 20)?.into());
 
     println!("| from | runner | n | min µs | median µs | p99 µs |");
     println!("|---|---|---|---|---|---|");
-    for what in [hints::SUSPICION, hints::GOOD_NEWS] {
+    for what in [hints::SUSPICION, hints::EVIDENCE] {
         for host in HOSTS {
             let (_process, figures) = child(what, host, hints)?;
             println!("| {what} | {host} | {figures} |");
@@ -59,8 +59,8 @@ fn main() -> anyhow::Result<()> {
     println!("|---|---|---|---|---|---|");
     for count in SUPERVISORS {
         for host in HOSTS {
-            let (process, _ready) = child(quiet::QUIET, host, count)?;
-            let cost = watch(process.id(), window)?;
+            let (process, _ready) = child(idle::IDLE, host, count)?;
+            let cost = measure_cost(process.id(), window)?;
             println!("| {count} | {host} | {cost} |");
         }
     }
@@ -74,20 +74,20 @@ fn setting(name: &str, default: u32) -> anyhow::Result<u32> {
     }
 }
 
-/// Starts a process that measures, or is measured, and waits for its word.
+/// Starts a process that measures or is measured, and waits for its first line.
 fn child(what: &str, host: Host, count: u32) -> anyhow::Result<(ChildProcess, String)> {
     let arguments = [CHILD, what, host.name(), &count.to_string()];
     let mut process = ChildProcess::start(&env::current_exe()?, &arguments)?;
-    let said = process.lines()?;
+    let lines = process.lines()?;
     let errors = process.errors()?;
-    match said.recv_timeout(WAIT_LIMIT * 10) {
-        Ok(word) => Ok((process, word)),
+    match lines.recv_timeout(WAIT_LIMIT * 10) {
+        Ok(line) => Ok((process, line)),
         Err(_) => bail!("{arguments:?} ended: {:?}", errors.iter().last()),
     }
 }
 
-fn watch(process: u32, window: Duration) -> anyhow::Result<String> {
-    thread::sleep(SETTLE);
+fn measure_cost(process: u32, window: Duration) -> anyhow::Result<String> {
+    thread::sleep(SETTLE_TIME);
     let mut cost = Cost::new(process)?;
     let end = Instant::now() + window;
     while Instant::now() < end {
@@ -103,12 +103,12 @@ fn watch(process: u32, window: Duration) -> anyhow::Result<String> {
     ))
 }
 
-fn be_measured(what: &str, host: &str, count: u32) -> anyhow::Result<()> {
+fn run_child(what: &str, host: &str, count: u32) -> anyhow::Result<()> {
     let host = HOSTS.into_iter().find(|it| it.name() == host);
     let host = host.context("no such host")?;
     match (what, host) {
-        (quiet::QUIET, Host::AsyncStd) => host.block_on(quiet::stay::<AsyncStdRuntime>(count)),
-        (quiet::QUIET, _) => host.block_on(quiet::stay::<TokioRuntime>(count)),
+        (idle::IDLE, Host::AsyncStd) => host.block_on(idle::stay::<AsyncStdRuntime>(count)),
+        (idle::IDLE, _) => host.block_on(idle::stay::<TokioRuntime>(count)),
         (_, Host::AsyncStd) => hints::measure::<AsyncStdRuntime>(what, host, count),
         (_, _) => hints::measure::<TokioRuntime>(what, host, count),
     }

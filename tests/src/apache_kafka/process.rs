@@ -91,11 +91,11 @@ pub(super) fn bound_to_this_process(program: &str) -> Command {
     static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
         let mut probe = Command::new("setpriv");
         probe.args(["--pdeathsig", "KILL", "true"]);
-        let quiet = probe
+        let silenced = probe
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        quiet.status().is_ok_and(|status| status.success())
+        silenced.status().is_ok_and(|status| status.success())
     });
     if *SETPRIV {
         let mut command = Command::new("setpriv");

@@ -7,7 +7,8 @@ use livebus_core::{
     Settings, StopId,
 };
 
-/// Everything that a supervisor will meet from its start at 0 on. It depends on the time and on the actions of the supervisor only.
+/// Everything that a supervisor will meet from its start at 0 on. It depends on the time and on the actions of the supervisor
+/// only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Environment {
     pub(super) settings: Settings,
@@ -174,10 +175,9 @@ impl Input {
 /// Returns the default settings without jitter.
 ///
 /// In milliseconds: a start may take 10,000; the back-off after it is 500, 1,000, 2,000 and so on. A liveness message is sent
-/// after 5,000 of silence and may take 2,000; two are sent, 500 apart, so the detection bound is 9,500. While the bus is not live,
-/// one is sent after 1,000, 2,000, 4,000, 5,000. A liveness message that a suspicion sends may take 500; two of them are at least
-/// 200 apart.
-/// Leaders may be missing for 15,000. The drain takes 5,000, the stop may take 5,000.
+/// after 5,000 of silence and may take 2,000; two are sent, 500 apart, so the detection bound is 9,500. While the bus is not
+/// live, one is sent after 1,000, 2,000, 4,000, 5,000. A liveness message that a suspicion sends may take 500; two of them are
+/// at least 200 apart. Leaders may be missing for 15,000. The drain takes 5,000, the stop may take 5,000.
 #[must_use]
 pub fn plain() -> Settings {
     let backoff = Backoff {

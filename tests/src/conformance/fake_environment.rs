@@ -17,7 +17,7 @@ use super::trace::Writer;
 /// The maximum wait for anything that a runner must do. No test waits this long unless it fails.
 pub(super) const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
-/// The lock is held for plain assignments only, so no thread panics while it holds it.
+/// Code that holds the lock does not panic.
 const NOT_POISONED: &str = "no thread panics while it holds the lock";
 
 /// The environment as a runner sees it: its bus, its clock and its timer. Clones share one state.

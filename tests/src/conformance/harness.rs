@@ -15,8 +15,8 @@ use livebus_runner::{Builder, Bus as _, Handle, Runner, Time as _};
 use super::environment::Environment;
 use super::fake_environment::{FakeEnvironment, Recorder, WAIT_LIMIT};
 use super::plain_loop::SERVICE;
-use super::step::{Step, Stimulus, Trigger};
-use super::trace::{HeartbeatDeadline, State, StepTrace, heading};
+use super::step::{Step, Stimulus, Trigger, heading};
+use super::trace::{HeartbeatDeadline, State, StepTrace};
 use crate::threads::Threads;
 
 /// Starts supervisions of one runner inside its runtime.

@@ -228,7 +228,7 @@ impl<'a> PlainLoop<'a> {
         let answer = *answers
             .get(*used)
             .or(answers.last())
-            .expect("there are answers");
+            .expect("there is at least one answer");
         *used += 1;
         let called = self.now;
         self.operations
@@ -248,7 +248,9 @@ impl<'a> PlainLoop<'a> {
     }
 
     fn reporter(&self) -> &Reporter {
-        self.reporter.as_ref().expect("a supervision has one")
+        self.reporter
+            .as_ref()
+            .expect("a supervision has a reporter")
     }
 
     fn publish(&mut self, report: Report) {

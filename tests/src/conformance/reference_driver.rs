@@ -9,8 +9,8 @@ use livebus_core::{Event, OpId};
 use super::environment::{Answer, DirectInput, Environment, Occurrence};
 use super::plain_loop::{PlainLoop, answered};
 use super::scenario::Problem;
-use super::step::{Step, Stimulus, Trigger};
-use super::trace::{HeartbeatDeadline, State, StepTrace, heading, millis};
+use super::step::{Step, Stimulus, Trigger, heading};
+use super::trace::{HeartbeatDeadline, State, StepTrace, millis};
 
 /// Drives the core alone through `environment` and returns each step: the stimulus and what it led to.
 ///
@@ -112,7 +112,10 @@ impl<'a> ReferenceDriver<'a> {
     }
 
     fn play_occurrence(&mut self) -> Result<(), InvalidScript> {
-        let (_, occurrence) = self.occurrences.pop_front().expect("there is one");
+        let (_, occurrence) = self
+            .occurrences
+            .pop_front()
+            .expect("there is an occurrence");
         if let Occurrence::Blocked(duration) = occurrence {
             return self.blocked(duration);
         }
@@ -234,7 +237,7 @@ impl<'a> ReferenceDriver<'a> {
             .plain_loop
             .operations
             .remove(&id)
-            .expect("it is in flight");
+            .expect("the operation is in flight");
         let Answer::After { delay, outcome, .. } = operation.answer else {
             unreachable!("only an operation with an answer ends");
         };
@@ -319,7 +322,7 @@ impl<'a> ReferenceDriver<'a> {
     }
 }
 
-/// Returns a name that is twice in a sorted list.
+/// Returns the first name that a sorted list contains twice.
 fn duplicate(names: &[String]) -> Option<&String> {
     let pairs = names.iter().zip(names.iter().skip(1));
     pairs

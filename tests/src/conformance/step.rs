@@ -119,3 +119,8 @@ impl fmt::Display for Trigger {
         }
     }
 }
+
+/// Returns the heading of a step.
+pub(super) fn heading(now: Duration, stimulus: &Stimulus) -> String {
+    format!("at {}: {stimulus}", millis(now))
+}

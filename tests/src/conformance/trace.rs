@@ -7,8 +7,6 @@ use livebus_core::{Action, ClientId, Event, Failure, Report};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
-use super::step::Stimulus;
-
 /// One step of a trace: the stimulus, what it led to, and the state after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepTrace {
@@ -216,11 +214,6 @@ pub(super) fn millis(elapsed: Duration) -> String {
     } else {
         format!("{millis}.{nanos:06}")
     }
-}
-
-/// Returns the heading of a step.
-pub(super) fn heading(now: Duration, stimulus: &Stimulus) -> String {
-    format!("at {}: {stimulus}", millis(now))
 }
 
 struct ResultText<'a>(&'a Result<(), Failure>);

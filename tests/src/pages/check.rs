@@ -62,8 +62,8 @@ impl Checker {
     /// Creates a checker whose commands run in `clone`, and whose packages are written to `packages`. All of them build into
     /// `target`, which must not be the folder of another work tree: cargo would confuse their files.
     ///
-    /// Packages use the versions of the clone's `Cargo.lock`, so that a new release of a dependency breaks no check; with `newest`
-    /// they use those that cargo finds without that file.
+    /// Packages use the versions of the clone's `Cargo.lock`, so that a new release of a dependency breaks no check; with
+    /// `newest` they use those that cargo finds without that file.
     ///
     /// # Errors
     ///

@@ -13,7 +13,8 @@ use super::REPORTS;
 
 /// A folder outside of every workspace, with a clone of one repository in `livebus/`.
 ///
-/// Its path is the same each time, so that cargo replaces what it built for the clone before. It is locked while this value lives.
+/// Its path is the same each time, so that cargo replaces what it built for the clone before. It is locked while this value
+/// lives.
 #[derive(Debug)]
 pub struct Checkout {
     folder: PathBuf,

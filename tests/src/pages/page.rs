@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_belongs_to_the_block_directly_below_it() {
+    fn marker_belongs_to_the_block_directly_below_it() {
         let page = parse(
             "<!-- not run: takes an hour -->\n```console\n$ slow\n```\n\n<!-- needs kafka -->\n\nText.\n\n```console\n$ true\n```\n",
         );
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_without_a_reason_is_an_error() {
+    fn marker_without_a_reason_is_an_error() {
         let error = Page::parse("page.md", "\n<!-- not run: -->\n```console\n$ a\n```\n");
         let expected = PageError::NoReason {
             path: "page.md".to_owned(),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indented_block_is_a_block_without_a_language() {
+    fn indented_block_is_a_block_without_a_language() {
         let page = parse("Text.\n\n    $ true\n");
         let languages: Vec<_> = page.blocks.iter().map(|block| &block.language).collect();
         assert_eq!(languages, [""]);

@@ -100,7 +100,7 @@ mod tests {
     use super::Project;
 
     #[test]
-    fn a_manifest_without_a_package_gets_that_of_cargo_new() {
+    fn manifest_without_a_package_gets_that_of_cargo_new() {
         let project = Project::new("[dependencies]\n", "");
         assert_eq!(project.name(), Some("my-service"));
         let whole = "[package]\nname = \"other\"\n\n[dependencies]\n";

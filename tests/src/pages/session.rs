@@ -25,8 +25,8 @@ const MAX_END: Duration = Duration::from_secs(30);
 /// The interval at which an output is read again while an expected line is missing.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Each background job has its own process group (`set -m`), so that `kill %1` reaches all of it, as in a terminal. When the input
-/// ends, also because this process was killed, all jobs receive SIGTERM.
+/// Each background job has its own process group (`set -m`), so that `kill %1` reaches all of it, as in a terminal. When the
+/// input ends, also because this process was killed, all jobs receive SIGTERM.
 const PRELUDE: &str = r#"
 set -m
 trap 'for job in $(jobs -p); do kill -TERM -- "-$job" 2>/dev/null; done; wait' EXIT

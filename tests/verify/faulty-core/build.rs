@@ -7,7 +7,7 @@
 //! # for several lines.
 //! # seed: what the system that livebus follows did
 //!
-//! file: transition.rs
+//! file: supervisor.rs
 //!   a line that stays, to find the position
 //! - a line that is removed
 //! + a line that is inserted: FAULT is whether this fault is on, FAULT(other) whether another one is

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use livebus_core::{Action, Event, Phase};
 
-use super::run::{ComparedStep, Input};
+use super::compared_step::{ComparedStep, Input};
 use crate::reference::{ROWS, Reference};
 
 /// How often each thing was reached.

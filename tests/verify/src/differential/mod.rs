@@ -3,6 +3,7 @@
 //! Every case is a pure function of a seed and a number. A case with a difference is shrunk and printed.
 
 mod case;
+mod compared_step;
 mod coverage;
 mod run;
 mod script;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, ClientId, Config, Event, OpId, Phase, Report, Supervisor};
+use livebus_core::{Action, ClientId, Config, Event, OpId, Supervisor};
 
 use super::case::Case;
+use super::compared_step::{ComparedStep, Input, Observation};
 use super::coverage::Coverage;
 use super::script::{EvidenceTime, Kind, Step, Target, What, When};
 use crate::operation::{answer, begun_by, discarded_by};
@@ -14,40 +15,6 @@ use crate::reference::Reference;
 const BEGIN: u64 = 1_000 * 24 * 3_600_000_000_000;
 /// The end of every script: 400 years.
 const END: u64 = 400 * 365 * 24 * 3_600_000_000_000;
-
-/// Everything observable of a supervisor after one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Observation {
-    pub(super) due_before: Option<Instant>,
-    pub(super) actions: Vec<Action>,
-    pub(super) due_after: Option<Instant>,
-    pub(super) report: Report,
-    pub(super) phase: Phase,
-    pub(super) wants_evidence: bool,
-    pub(super) stopped: bool,
-    pub(super) stale_answers: u64,
-}
-
-/// The input of one step: an event, or time alone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Input {
-    pub(super) now: Instant,
-    pub(super) event: Option<Event>,
-}
-
-/// One step, with what both did.
-#[derive(Debug)]
-pub(super) struct ComparedStep {
-    pub(super) input: Input,
-    pub(super) core: Observation,
-    pub(super) model: Observation,
-}
-
-impl ComparedStep {
-    pub(super) fn agrees(&self) -> bool {
-        self.core == self.model
-    }
-}
 
 /// Runs a case up to the first difference, and returns how many steps that takes. `None` if the two agree in all steps.
 pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<usize> {

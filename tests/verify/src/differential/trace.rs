@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use livebus_core::{Action, Event, Report};
 
 use super::case::Case;
-use super::run::{ComparedStep, Observation, compared_steps};
+use super::compared_step::{ComparedStep, Observation};
+use super::run::compared_steps;
 
 /// Returns the settings, each step, and the first difference.
 pub(super) fn format_trace(case: &Case) -> String {

@@ -94,12 +94,12 @@ pub fn explore(configuration: &ModelConfiguration, max: usize) -> Result<Explore
                 .actions
                 .iter()
                 .any(|it| matches!(it, Action::Start { .. }));
-            let asks = |it: &Action| matches!(it, Action::SendLiveness { .. });
+            let sends_liveness = |it: &Action| matches!(it, Action::SendLiveness { .. });
             explored.edges.push(Edge {
                 to,
                 what: *what,
                 starts,
-                attempts: starts || step.actions.iter().any(asks),
+                attempts: starts || step.actions.iter().any(sends_liveness),
             });
         }
         if explored.broken.is_some() {

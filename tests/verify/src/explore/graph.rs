@@ -40,7 +40,7 @@ pub(super) fn longest_path(
     let mut search = Search {
         order: vec![NEW; count],
         low: vec![NEW; count],
-        longest: vec![0; count],
+        max_ticks: vec![0; count],
         path: Vec::new(),
         stack: Vec::new(),
         next: 0,
@@ -56,7 +56,7 @@ pub(super) fn longest_path(
             let edges = explored.edges_of(state);
             let Some(next) = edges.get(*edge) else {
                 search.leave(explored, state, &inside, &role)?;
-                max = max.max((search.longest[state as usize], state));
+                max = max.max((search.max_ticks[state as usize], state));
                 continue;
             };
             *edge += 1;
@@ -80,7 +80,7 @@ struct Search {
     /// The earliest open state that can be reached; once its component is closed, `CLOSED`.
     low: Vec<u32>,
     /// The maximum number of ticks from here to an exit.
-    longest: Vec<u32>,
+    max_ticks: Vec<u32>,
     path: Vec<(u32, usize)>,
     stack: Vec<u32>,
     next: u32,
@@ -119,7 +119,7 @@ impl Search {
         // Components are closed in the order of their exits: what this one leads to is known already.
         let index = self.stack.iter().rposition(|open| *open == state);
         let component = self.stack.split_off(index.expect("it was entered"));
-        let mut longest = 0;
+        let mut max_ticks = 0;
         let mut has_next = false;
         for &member in &component {
             let from = &explored.states[member as usize];
@@ -133,14 +133,14 @@ impl Search {
                 };
                 if !stays {
                     has_next = true;
-                    longest = longest.max(ticks);
+                    max_ticks = max_ticks.max(ticks);
                 } else if self.is_open(to) {
                     if ticks > 0 {
                         return Err(Stays::Forever(member));
                     }
                 } else {
                     has_next = true;
-                    longest = longest.max(ticks + self.longest[to as usize]);
+                    max_ticks = max_ticks.max(ticks + self.max_ticks[to as usize]);
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Search {
         }
         for member in component {
             self.low[member as usize] = CLOSED;
-            self.longest[member as usize] = longest;
+            self.max_ticks[member as usize] = max_ticks;
         }
         Ok(())
     }

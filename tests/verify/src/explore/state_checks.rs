@@ -41,8 +41,8 @@ impl ModelState {
 
     /// An event with an older instant counts as received at the newest instant so far.
     fn check_clock_going_back(&self, now: Instant, tick: Duration) -> Result<(), Claim> {
-        let hint = Event::Suspicion(FailureClass::Unreachable.into());
-        for event in [hint, Event::Shutdown] {
+        let suspicion = Event::Suspicion(FailureClass::Unreachable.into());
+        for event in [suspicion, Event::Shutdown] {
             let (mut then, mut earlier) = (self.supervisor.clone(), self.supervisor.clone());
             then.handle_event(now, event);
             earlier.handle_event(now.checked_sub(tick).unwrap_or(now), event);
@@ -65,10 +65,10 @@ impl ModelState {
     }
 
     fn check_time_passes_first(&self, later: Instant) -> Result<(), Claim> {
-        let hint = Event::Suspicion(FailureClass::Unreachable.into());
+        let suspicion = Event::Suspicion(FailureClass::Unreachable.into());
         let mut passed = self.supervisor.clone();
         passed.handle_timeout(later);
-        for event in [hint, Event::Shutdown] {
+        for event in [suspicion, Event::Shutdown] {
             let (mut once, mut twice) = (self.supervisor.clone(), passed.clone());
             once.handle_event(later, event);
             twice.handle_event(later, event);

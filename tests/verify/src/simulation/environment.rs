@@ -1,4 +1,4 @@
-//! The env: virtual time, and what will happen.
+//! The environment: virtual time, and what will happen.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -11,7 +11,7 @@ use super::cluster::Cluster;
 use super::configs::{self, Unit};
 use super::log::Log;
 use super::rates::Rates;
-use super::service::{Life, NEVER, Service};
+use super::service::{Instance, NEVER, Service};
 use super::summary::{Situation, Summary};
 use super::violation::Violation;
 use crate::rng::Rng;
@@ -60,19 +60,19 @@ pub(super) enum Occurrence {
     /// An event arrives in the inbox of a supervisor.
     Input {
         service: usize,
-        life: u32,
+        generation: u32,
         event: Event,
     },
     /// The records of a round are sent again.
     Retry {
         service: usize,
-        life: u32,
+        generation: u32,
         id: LivenessId,
     },
     /// Half the time of a round is over: the client looks for other brokers.
     HalfTime {
         service: usize,
-        life: u32,
+        generation: u32,
         id: LivenessId,
     },
     /// A broker fails or comes back.
@@ -227,11 +227,19 @@ impl Environment {
         match what {
             Occurrence::Input {
                 service,
-                life,
+                generation,
                 event,
-            } => return self.deliver(service, life, event),
-            Occurrence::Retry { service, life, id } => self.retry(service, life, id),
-            Occurrence::HalfTime { service, life, id } => self.half_time(service, life, id),
+            } => return self.deliver(service, generation, event),
+            Occurrence::Retry {
+                service,
+                generation,
+                id,
+            } => self.retry(service, generation, id),
+            Occurrence::HalfTime {
+                service,
+                generation,
+                id,
+            } => self.half_time(service, generation, id),
             Occurrence::Broker(broker) => self.broker(broker),
             Occurrence::Election(broker) => {
                 if self.cluster.elect(broker, &mut self.rng) {
@@ -265,9 +273,9 @@ impl Environment {
 
 impl Service {
     pub(super) fn begin(&mut self, now: Instant, nanos: u64) -> u32 {
-        self.lives += 1;
-        self.life = Some(Life::new(&self.config, now, nanos));
-        self.lives
+        self.generation += 1;
+        self.instance = Some(Instance::new(&self.config, now, nanos));
+        self.generation
     }
 }
 

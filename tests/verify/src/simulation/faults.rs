@@ -109,18 +109,18 @@ impl Environment {
     /// A client is lost.
     pub(super) fn on_client_lost(&mut self) -> Result<(), Violation> {
         let service = self.any_service();
-        let lives = self.services[service].lives;
-        let Some(life) = &self.services[service].life else {
+        let generation = self.services[service].generation;
+        let Some(instance) = &self.services[service].instance else {
             return Ok(());
         };
         // Sometimes it is a client that was replaced long ago.
         let old = self.rng.below(4) == 0;
-        let client = life
+        let client = instance
             .client
             .filter(|_| !old)
             .unwrap_or(ClientId::from_number(1 + self.rng.below(8)));
         let failure = FailureClass::ClientFatal.into();
-        self.deliver(service, lives, Event::ClientLost { client, failure })
+        self.deliver(service, generation, Event::ClientLost { client, failure })
     }
 }
 

@@ -35,8 +35,8 @@ impl Environment {
             }
             Action::SendLiveness { id, deadline } => {
                 let deadline = self.nanos(deadline);
-                if let Some(life) = &mut self.services[service].life {
-                    life.round = Some(Round {
+                if let Some(instance) = &mut self.services[service].instance {
+                    instance.round = Some(Round {
                         id,
                         deadline,
                         is_open: true,
@@ -45,20 +45,20 @@ impl Environment {
                 self.attempt(service, true);
             }
             Action::DiscardClient { client } => {
-                if let Some(life) = &mut self.services[service].life
-                    && life.client == Some(client)
+                if let Some(instance) = &mut self.services[service].instance
+                    && instance.client == Some(client)
                 {
-                    (life.client, life.round) = (None, None);
+                    (instance.client, instance.round) = (None, None);
                 }
             }
             Action::SetStatus(report) if report.status == Status::Failed => {
                 // Someone notices it in the end, and shuts the service down.
-                let life = self.services[service].lives;
+                let generation = self.services[service].generation;
                 let delay = self.rng.around(self.pace * 4);
                 let event = Event::Shutdown;
                 let what = Occurrence::Input {
                     service,
-                    life,
+                    generation,
                     event,
                 };
                 if !self.healed {
@@ -88,10 +88,10 @@ impl Environment {
     }
 
     fn answer_after(&mut self, service: usize, event: Event, deadline: u64, delay: u64) {
-        let life = self.services[service].lives;
+        let generation = self.services[service].generation;
         let what = Occurrence::Input {
             service,
-            life,
+            generation,
             event,
         };
         let mut at = self.clock + delay;
@@ -168,8 +168,15 @@ impl Environment {
                 if first {
                     self.summary.note(Situation::RoundParked);
                     let half = (round.deadline - self.clock) / 2;
-                    let (life, id) = (self.services[service].lives, round.id);
-                    self.after(half, Occurrence::HalfTime { service, life, id });
+                    let (generation, id) = (self.services[service].generation, round.id);
+                    self.after(
+                        half,
+                        Occurrence::HalfTime {
+                            service,
+                            generation,
+                            id,
+                        },
+                    );
                 }
                 return;
             }
@@ -184,24 +191,32 @@ impl Environment {
     pub(super) fn retry_all(&mut self) {
         for service in 0..self.services.len() {
             if let Some(Round { id, .. }) = self.round(service) {
-                let life = self.services[service].lives;
+                let generation = self.services[service].generation;
                 let delay = self.rng.around(self.rates.latency);
-                self.after(delay, Occurrence::Retry { service, life, id });
+                self.after(
+                    delay,
+                    Occurrence::Retry {
+                        service,
+                        generation,
+                        id,
+                    },
+                );
             }
         }
     }
 
-    pub(super) fn retry(&mut self, service: usize, life: u32, id: LivenessId) {
-        let same = self.services[service].lives == life;
+    pub(super) fn retry(&mut self, service: usize, generation: u32, id: LivenessId) {
+        let same = self.services[service].generation == generation;
         if same && self.round(service).is_some_and(|round| round.id == id) {
             self.attempt(service, false);
         }
     }
 
     /// No leader has answered. If another broker does, only the leaders are missing.
-    pub(super) fn half_time(&mut self, service: usize, life: u32, id: LivenessId) {
+    pub(super) fn half_time(&mut self, service: usize, generation: u32, id: LivenessId) {
         let waiting = self.round(service).filter(|round| round.id == id);
-        let Some(round) = waiting.filter(|_| self.services[service].lives == life) else {
+        let Some(round) = waiting.filter(|_| self.services[service].generation == generation)
+        else {
             return;
         };
         let left = round.deadline - self.clock;
@@ -224,14 +239,15 @@ impl Environment {
 
     /// Returns the round in flight, if it has no answer yet.
     fn round(&self, service: usize) -> Option<Round> {
-        let life = self.services[service].life.as_ref()?;
-        life.round
+        let instance = self.services[service].instance.as_ref()?;
+        instance
+            .round
             .filter(|round| round.is_open && round.deadline > self.clock)
     }
 
     fn close_round(&mut self, service: usize) {
-        if let Some(life) = &mut self.services[service].life
-            && let Some(round) = &mut life.round
+        if let Some(instance) = &mut self.services[service].instance
+            && let Some(round) = &mut instance.round
         {
             round.is_open = false;
         }

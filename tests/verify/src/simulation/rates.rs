@@ -53,7 +53,7 @@ pub(super) struct Rates {
     pub(super) wakes_early: u64,
 
     /// The time from the start of a service to its shutdown.
-    pub(super) life: u64,
+    pub(super) lifetime: u64,
 }
 
 impl Rates {
@@ -101,7 +101,7 @@ impl Rates {
         rates.false_suspicions = mean(bound / 4, bound * 64);
         rates.client_lost = mean(bound * 8, bound * 256);
         rates.traffic = mean(timeout / 64, bound * 8);
-        rates.life = mean(bound * 4, bound * 256);
+        rates.lifetime = mean(bound * 4, bound * 256);
         if intensity == 0 {
             (rates.network_open, rates.no_refusal) = (0, 0);
         }

@@ -33,10 +33,10 @@ impl Environment {
             self.advance_to(began + bound)?;
             let ends = began + nanos(self.services[service].config.shutdown_bound());
             let (clock, epoch) = (self.clock, self.epoch);
-            let Some(life) = &mut self.services[service].life else {
+            let Some(instance) = &mut self.services[service].instance else {
                 continue;
             };
-            match life.supervisor.phase() {
+            match instance.supervisor.phase() {
                 Phase::Failed => self.summary.note(Situation::StayedFailed),
                 Phase::Draining | Phase::Stopping | Phase::Stopped if clock < ends => {}
                 Phase::Draining | Phase::Stopping | Phase::Stopped => {
@@ -49,11 +49,11 @@ impl Environment {
                 | Phase::Suspected
                 | Phase::InFlight
                 | Phase::RetryPending => {
-                    let report = life.supervisor.report();
+                    let report = instance.supervisor.report();
                     if report.status != Status::Running {
                         return Err(Violation::NotConverged);
                     }
-                    life.must_run = true;
+                    instance.must_run = true;
                     let since = nanos(report.since.saturating_duration_since(epoch));
                     self.summary.note(Situation::Converged);
                     self.summary
@@ -79,7 +79,7 @@ impl Environment {
             self.after(0, Occurrence::FalseSuspicion);
         }
         for service in 0..self.services.len() {
-            if self.services[service].life.is_some() {
+            if self.services[service].instance.is_some() {
                 self.wake(service)?;
             } else {
                 self.begin(service)?;
@@ -101,8 +101,12 @@ impl Environment {
         let began = self.clock;
         self.log.note(began, format_args!("the bus fails"));
         (self.rates.false_suspicions, self.rates.storm) = (0, 0);
-        for life in self.services.iter_mut().filter_map(|it| it.life.as_mut()) {
-            life.must_run = false;
+        for instance in self
+            .services
+            .iter_mut()
+            .filter_map(|it| it.instance.as_mut())
+        {
+            instance.must_run = false;
         }
         let flight = self.rates.latency * 6;
         let mut suspected_after = None;
@@ -128,10 +132,10 @@ impl Environment {
             let bound = outage_bound(&self.services[service]);
             self.advance_to(began + bound)?;
             let epoch = self.epoch;
-            let Some(life) = &self.services[service].life else {
+            let Some(instance) = &self.services[service].instance else {
                 continue;
             };
-            let report = life.supervisor.report();
+            let report = instance.supervisor.report();
             if report.status == Status::Running {
                 return Err(Violation::NotDetected);
             }
@@ -151,13 +155,13 @@ impl Environment {
         self.log.note(began, format_args!("shutdown"));
         self.rates.stop_hangs = 300_000;
         for service in 0..self.services.len() {
-            let life = self.services[service].lives;
+            let generation = self.services[service].generation;
             let event = Event::Shutdown;
             self.after(
                 0,
                 Occurrence::Input {
                     service,
-                    life,
+                    generation,
                     event,
                 },
             );
@@ -167,7 +171,7 @@ impl Environment {
             let bound = bound(&self.services[service]);
             self.advance_to(began + bound)?;
             let it = &self.services[service];
-            if it.life.is_some() {
+            if it.instance.is_some() {
                 return Err(Violation::NotStopped);
             }
             if it.ended >= began {

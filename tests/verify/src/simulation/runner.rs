@@ -3,7 +3,7 @@
 use livebus_core::{ClientId, Event, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
 use super::environment::{Environment, Occurrence};
-use super::service::{Life, NEVER};
+use super::service::{Instance, NEVER};
 use super::step::poll;
 use super::summary::{Situation, action_kind};
 use super::violation::Violation;
@@ -12,35 +12,36 @@ use crate::invariants::{Claim, Step};
 impl Environment {
     pub(super) fn begin(&mut self, service: usize) -> Result<(), Violation> {
         let now = self.instant(self.clock);
-        let number = self.services[service].begin(now, self.clock);
+        let generation = self.services[service].begin(now, self.clock);
         self.summary.note(Situation::Started);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
         let mut actions = std::mem::take(&mut self.actions);
-        let effects = poll(life, 0, &mut actions)?;
+        let effects = poll(instance, 0, &mut actions)?;
         let checked = Step {
             now,
             event: None,
             actions: &actions,
-            supervisor: &life.supervisor,
+            supervisor: &instance.supervisor,
             effects,
         };
-        life.invariants
+        instance
+            .invariants
             .check_step(&checked)
             .map_err(Violation::Claim)?;
         self.log
-            .line(self.clock, service, None, &actions, &life.supervisor, 0);
+            .line(self.clock, service, None, &actions, &instance.supervisor, 0);
         for action in &actions {
             self.summary.actions[action_kind(action)] += 1;
             self.execute(service, action);
         }
         self.actions = actions;
-        if self.rates.life > 0 && !self.healed {
-            let delay = self.rng.around(self.rates.life);
+        if self.rates.lifetime > 0 && !self.healed {
+            let delay = self.rng.around(self.rates.lifetime);
             let what = Occurrence::Input {
                 service,
-                life: number,
+                generation,
                 event: Event::Shutdown,
             };
             self.after(delay, what);
@@ -56,15 +57,15 @@ impl Environment {
     pub(super) fn deliver(
         &mut self,
         service: usize,
-        number: u32,
+        generation: u32,
         event: Event,
     ) -> Result<(), Violation> {
         let it = &mut self.services[service];
-        let Some(life) = it.life.as_mut().filter(|_| it.lives == number) else {
+        let Some(instance) = it.instance.as_mut().filter(|_| it.generation == generation) else {
             return Ok(());
         };
-        life.inbox.push((self.clock, event));
-        if life.asleep > 0 {
+        instance.inbox.push((self.clock, event));
+        if instance.asleep > 0 {
             return Ok(());
         }
         self.wake(service)
@@ -78,15 +79,16 @@ impl Environment {
             self.after(delay, Occurrence::Suspicion { service, more });
         }
         let class = self.rng.pick(&SUSPICIONS);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
         let suspicion = Failure::from(class);
-        life.suspicion = Some(
-            life.suspicion
+        instance.suspicion = Some(
+            instance
+                .suspicion
                 .map_or(suspicion, |old| old.most_specific(suspicion)),
         );
-        if life.asleep > 0 {
+        if instance.asleep > 0 {
             return Ok(());
         }
         self.wake(service)
@@ -97,12 +99,12 @@ impl Environment {
         self.check_reader(service)?;
         let now = self.clock;
         let observed = self.observe(service);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
-        life.asleep = 0;
-        let mut inbox = std::mem::take(&mut life.inbox);
-        let suspicion = life.suspicion.take();
+        instance.asleep = 0;
+        let mut inbox = std::mem::take(&mut instance.inbox);
+        let suspicion = instance.suspicion.take();
         if let Some(at) = observed {
             self.summary.note(Situation::Coalesced);
             let instant = self.instant(at);
@@ -118,8 +120,8 @@ impl Environment {
         if self.is_due(service, now) {
             self.step(service, now, None)?;
         }
-        if let Some(life) = &mut self.services[service].life {
-            life.inbox = inbox;
+        if let Some(instance) = &mut self.services[service].instance {
+            instance.inbox = inbox;
         }
         self.schedule_wake(service);
         Ok(())
@@ -130,17 +132,17 @@ impl Environment {
         if !self.is_due(service, at) {
             return self.step(service, at, Some(event));
         }
-        let life = self.services[service].life.as_ref();
-        let at_once = life.map(|life| {
-            let mut twin = life.supervisor.clone();
+        let instance = self.services[service].instance.as_ref();
+        let at_once = instance.map(|instance| {
+            let mut twin = instance.supervisor.clone();
             twin.handle_event(self.instant(at), event);
             while twin.poll_action().is_some() {}
             twin
         });
         self.step(service, at, None)?;
         self.step(service, at, Some(event))?;
-        let life = self.services[service].life.as_ref();
-        if life.map(|life| &life.supervisor) != at_once.as_ref() {
+        let instance = self.services[service].instance.as_ref();
+        if instance.map(|instance| &instance.supervisor) != at_once.as_ref() {
             return Err(Violation::Claim(Claim::TimePassesFirst));
         }
         Ok(())
@@ -148,10 +150,13 @@ impl Environment {
 
     fn is_due(&self, service: usize, at: u64) -> bool {
         let at = self.instant(at);
-        self.services[service].life.as_ref().is_some_and(|life| {
-            let due = life.supervisor.poll_timeout();
-            due.is_some_and(|due| due <= at.max(life.now))
-        })
+        self.services[service]
+            .instance
+            .as_ref()
+            .is_some_and(|instance| {
+                let due = instance.supervisor.poll_timeout();
+                due.is_some_and(|due| due <= at.max(instance.now))
+            })
     }
 
     /// Delivers inputs that a correct runner and bus rarely produce, and that must do no harm.
@@ -170,8 +175,8 @@ impl Environment {
         if self.rng.per_million(self.rates.unknown_answers) {
             // An operation that never existed, or a start that was answered long ago.
             let unknown = self.rng.pick(&[0, u64::MAX]);
-            let life = self.services[service].life.as_ref();
-            let client = life.and_then(|life| life.client);
+            let instance = self.services[service].instance.as_ref();
+            let client = instance.and_then(|instance| instance.client);
             let client = client.filter(|_| now.is_multiple_of(2));
             let number = client.map_or(unknown, ClientId::number);
             let result = Err(self.rng.pick(&FailureClass::ALL).into());
@@ -215,10 +220,10 @@ impl Environment {
         let now = self.clock;
         let (since, until) = self.cluster.usable(now);
         let gap = self.rng.below(self.rates.traffic * 2);
-        let life = self.services[service].life.as_mut()?;
+        let instance = self.services[service].instance.as_mut()?;
         // Older evidence was read before.
-        let looked = std::mem::replace(&mut life.looked, now);
-        let at = if life.traffic <= now {
+        let looked = std::mem::replace(&mut instance.looked, now);
+        let at = if instance.traffic <= now {
             now
         } else {
             let latest = now.min(until + self.rates.latency);
@@ -229,18 +234,18 @@ impl Environment {
 
     /// Decides when the runner wakes next, and by what.
     fn schedule_wake(&mut self, service: usize) {
-        let epoch_nanos = |env: &Self, life: &Life| {
-            let due = life.supervisor.poll_timeout();
+        let epoch_nanos = |env: &Self, instance: &Instance| {
+            let due = instance.supervisor.poll_timeout();
             due.map_or(NEVER, |due| env.nanos(due))
         };
-        let Some(life) = &self.services[service].life else {
+        let Some(instance) = &self.services[service].instance else {
             return;
         };
-        if life.supervisor.is_stopped() {
+        if instance.supervisor.is_stopped() {
             return self.end(service);
         }
-        let mut timer = epoch_nanos(self, life);
-        let wants = life.supervisor.wants_evidence();
+        let mut timer = epoch_nanos(self, instance);
+        let wants = instance.supervisor.wants_evidence();
         if timer != NEVER && self.rng.per_million(self.rates.timer_late) {
             timer += self.rng.between(1, self.pace / 8);
         }
@@ -250,10 +255,10 @@ impl Environment {
             asleep = self.clock + self.rng.around(self.rates.sleep);
         }
         let traffic = self.traffic(wants);
-        if let Some(life) = &mut self.services[service].life {
-            life.timer = timer.max(self.clock);
-            life.traffic = traffic;
-            life.asleep = asleep;
+        if let Some(instance) = &mut self.services[service].instance {
+            instance.timer = timer.max(self.clock);
+            instance.traffic = traffic;
+            instance.asleep = asleep;
         }
     }
 
@@ -269,19 +274,19 @@ impl Environment {
     pub(super) fn restart_traffic(&mut self) {
         for service in 0..self.services.len() {
             let wants = self.services[service]
-                .life
+                .instance
                 .as_ref()
-                .is_some_and(|life| life.supervisor.wants_evidence());
+                .is_some_and(|instance| instance.supervisor.wants_evidence());
             let traffic = self.traffic(wants);
-            if let Some(life) = &mut self.services[service].life {
-                life.traffic = traffic;
+            if let Some(instance) = &mut self.services[service].instance {
+                instance.traffic = traffic;
             }
         }
     }
 
     /// The supervisor has stopped: the service gets another one some time later.
     fn end(&mut self, service: usize) {
-        self.services[service].life = None;
+        self.services[service].instance = None;
         self.services[service].ended = self.clock;
         if !self.healed {
             let delay = self.rng.around(self.pace / 4);

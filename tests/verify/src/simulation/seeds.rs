@@ -6,7 +6,7 @@ use std::thread;
 
 use super::{EVENTS_PER_SEED, SeedFailure, Summary, simulate};
 
-/// Which seeds.
+/// The seeds to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seeds {
     /// This many.
@@ -40,7 +40,7 @@ pub fn simulate_many(
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let enough = match seeds {
                 Seeds::Count(count) => seed.wrapping_sub(from) >= count,
-                Seeds::Events(most) => so_far >= most,
+                Seeds::Events(max) => so_far >= max,
                 Seeds::Forever => false,
             };
             if enough {

@@ -16,16 +16,16 @@ pub(super) struct Service {
     /// The detection bound, in nanoseconds.
     pub(super) bound: u64,
     pub(super) partial_bound: u64,
-    /// The number of supervisors so far.
-    pub(super) lives: u32,
-    pub(super) life: Option<Life>,
+    /// The number of its supervisors so far, which identifies the current one.
+    pub(super) generation: u32,
+    pub(super) instance: Option<Instance>,
     /// The instant at which the last one stopped.
     pub(super) ended: u64,
 }
 
 /// One supervisor, its invariant checker, and the state of its runner.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct Instance {
     pub(super) supervisor: Supervisor,
     pub(super) invariants: InvariantChecker,
     /// The newest instant that it received.
@@ -68,25 +68,25 @@ impl Service {
             bound: nanos(config.detection_bound()),
             partial_bound: nanos(config.partial_detection_bound()),
             config,
-            lives: 0,
-            life: None,
+            generation: 0,
+            instance: None,
             ended: 0,
         }
     }
 
     /// Returns the instant at which the runner wakes without an event.
     pub(super) fn wakes(&self) -> u64 {
-        self.life.as_ref().map_or(NEVER, |life| {
-            if life.asleep > 0 {
-                life.asleep
+        self.instance.as_ref().map_or(NEVER, |instance| {
+            if instance.asleep > 0 {
+                instance.asleep
             } else {
-                life.timer.min(life.traffic)
+                instance.timer.min(instance.traffic)
             }
         })
     }
 }
 
-impl Life {
+impl Instance {
     pub(super) fn new(config: &Config, now: Instant, nanos: u64) -> Self {
         Self {
             supervisor: Supervisor::new(config.clone(), now),

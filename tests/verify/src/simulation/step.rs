@@ -5,7 +5,7 @@ use std::time::Instant;
 use livebus_core::{Action, Cause, Event, FailureKind, Phase, Report, Status};
 
 use super::environment::Environment;
-use super::service::{Life, NEVER};
+use super::service::{Instance, NEVER};
 use super::summary::{Situation, action_kind, event_kind};
 use super::violation::Violation;
 use crate::invariants::{self, CallEffects, Claim, Step};
@@ -23,45 +23,46 @@ impl Environment {
     ) -> Result<(), Violation> {
         let at = self.instant(at);
         let mut actions = std::mem::take(&mut self.actions);
-        let Some(life) = &mut self.services[service].life else {
+        let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
-        life.now = life.now.max(at);
-        let now = life.now;
-        let due = life.supervisor.poll_timeout();
+        instance.now = instance.now.max(at);
+        let now = instance.now;
+        let due = instance.supervisor.poll_timeout();
         if due.is_some_and(|due| due < now) {
             self.summary.note(Situation::TimerLate);
-            life.invariants.restart_bounds(now);
+            instance.invariants.restart_bounds(now);
         }
-        let (before, phase) = (*life.supervisor.report(), life.supervisor.phase());
-        let stale = life.supervisor.stale_answers();
+        let (before, phase) = (*instance.supervisor.report(), instance.supervisor.phase());
+        let stale = instance.supervisor.stale_answers();
         match event {
-            Some(event) => life.supervisor.handle_event(at, event),
-            None => life.supervisor.handle_timeout(at),
+            Some(event) => instance.supervisor.handle_event(at, event),
+            None => instance.supervisor.handle_timeout(at),
         }
         self.summary.events += 1;
-        let effects = poll(life, stale, &mut actions)?;
+        let effects = poll(instance, stale, &mut actions)?;
         let stale = effects.stale;
         self.log.line(
             self.clock,
             service,
             event.as_ref(),
             &actions,
-            &life.supervisor,
+            &instance.supervisor,
             stale,
         );
         let checked = Step {
             now,
             event,
             actions: &actions,
-            supervisor: &life.supervisor,
+            supervisor: &instance.supervisor,
             effects,
         };
-        life.invariants
+        instance
+            .invariants
             .check_step(&checked)
             .map_err(Violation::Claim)?;
         let early = event.is_none() && due.is_none_or(|due| due > now);
-        if early && !(actions.is_empty() && life.supervisor.poll_timeout() == due) {
+        if early && !(actions.is_empty() && instance.supervisor.poll_timeout() == due) {
             return Err(Violation::Claim(Claim::EarlyCallDoesNothing));
         }
         let kind = event_kind(event.as_ref());
@@ -109,10 +110,10 @@ impl Environment {
         let (flight, epoch) = (self.flight, self.epoch);
         let it = &mut self.services[service];
         let (bound, partial_bound) = (it.bound, it.partial_bound);
-        let Some(life) = &mut it.life else {
+        let Some(instance) = &mut it.instance else {
             return Ok(());
         };
-        let report = life.supervisor.report();
+        let report = instance.supervisor.report();
         let (was, is) = (
             before.status == Status::Running,
             report.status == Status::Running,
@@ -121,15 +122,17 @@ impl Environment {
         if let Some(event) = event {
             match event {
                 Event::StartAnswered { id, result: Ok(()) } if stale == 0 => {
-                    life.client = Some(id);
+                    instance.client = Some(id);
                 }
                 Event::LivenessAnswered { result, .. } if stale == 0 => {
-                    life.round = None;
+                    instance.round = None;
                     let kind = result.err().map(|failure| failure.class.kind());
-                    life.leaderless = match kind {
+                    instance.leaderless = match kind {
                         None | Some(FailureKind::Rejected) => false,
                         Some(FailureKind::Partial) => true,
-                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => life.leaderless,
+                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => {
+                            instance.leaderless
+                        }
                     };
                     if kind == Some(FailureKind::Definitive) && is {
                         return Err(Violation::NotImmediate);
@@ -150,7 +153,7 @@ impl Environment {
                 self.summary.note(situation);
             }
         }
-        let bound = if life.leaderless {
+        let bound = if instance.leaderless {
             partial_bound
         } else {
             bound
@@ -159,11 +162,11 @@ impl Environment {
             let since = at.saturating_duration_since(epoch);
             u64::try_from(since.as_nanos()).unwrap_or(NEVER)
         };
-        let now = nanos(life.now);
+        let now = nanos(instance.now);
         if is && now >= usable + bound {
             return Err(Violation::StillRunning);
         }
-        if life.must_run && !is {
+        if instance.must_run && !is {
             return Err(Violation::LeftRunning);
         }
         if matches!(report.cause, Cause::HandlerFailed(..)) {
@@ -178,7 +181,7 @@ impl Environment {
             }
         }
         // The next proof begins without missing leaders.
-        life.leaderless &= life.supervisor.phase() != Phase::NotLive;
+        instance.leaderless &= instance.supervisor.phase() != Phase::NotLive;
         if was && !is {
             self.summary.note(Situation::RunningEnded);
             if report.cause == Cause::Starved {
@@ -199,14 +202,14 @@ impl Environment {
         let now = self.instant(self.clock);
         let (_, usable) = self.cluster.usable(self.clock);
         let it = &self.services[service];
-        let Some(life) = &it.life else {
+        let Some(instance) = &it.instance else {
             return Ok(());
         };
-        let report = life.supervisor.report();
+        let report = instance.supervisor.report();
         if report.status != Status::Running {
             return Ok(());
         }
-        let bound = if life.leaderless {
+        let bound = if instance.leaderless {
             it.partial_bound
         } else {
             it.bound
@@ -222,11 +225,11 @@ impl Environment {
 
 /// Polls all actions of a supervisor; fails if there are too many.
 pub(super) fn poll(
-    life: &mut Life,
+    instance: &mut Instance,
     stale: u64,
     actions: &mut Vec<Action>,
 ) -> Result<CallEffects, Violation> {
-    let effects = invariants::poll(&mut life.supervisor, stale, actions);
+    let effects = invariants::poll(&mut instance.supervisor, stale, actions);
     if actions.len() < MAX_ACTIONS {
         Ok(effects)
     } else {

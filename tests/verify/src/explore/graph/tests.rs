@@ -34,7 +34,7 @@ fn graph(states: u32, edges: &[(u32, u32, bool)]) -> Explored {
     explored
 }
 
-fn longest(explored: &Explored) -> Result<u32, Stays> {
+fn max_ticks(explored: &Explored) -> Result<u32, Stays> {
     longest_path(
         explored,
         |it| it.phase != Phase::Stopped,
@@ -49,29 +49,29 @@ fn longest_of_two_paths_counts() {
         4,
         &[(0, 3, true), (0, 1, true), (1, 2, false), (2, 3, true)],
     );
-    assert_eq!(longest(&two_paths), Ok(2));
+    assert_eq!(max_ticks(&two_paths), Ok(2));
 }
 
 #[test]
 fn cycle_in_which_time_passes_is_never_left() {
     let cycle = graph(3, &[(0, 1, true), (1, 0, false), (1, 2, true)]);
-    assert!(matches!(longest(&cycle), Err(Stays::Forever(_))));
+    assert!(matches!(max_ticks(&cycle), Err(Stays::Forever(_))));
     let loop_of_one = graph(2, &[(0, 0, true), (0, 1, true)]);
-    assert_eq!(longest(&loop_of_one), Err(Stays::Forever(0)));
+    assert_eq!(max_ticks(&loop_of_one), Err(Stays::Forever(0)));
 }
 
 #[test]
 fn cycle_in_which_no_time_passes_is_left() {
     let cycle = graph(3, &[(0, 1, false), (1, 0, false), (1, 2, true)]);
-    assert_eq!(longest(&cycle), Ok(1));
+    assert_eq!(max_ticks(&cycle), Ok(1));
 }
 
 #[test]
 fn state_without_a_next_state_is_stuck() {
     let dead_end = graph(3, &[(0, 1, true), (0, 2, true)]);
-    assert_eq!(longest(&dead_end), Err(Stays::Stuck(1)));
+    assert_eq!(max_ticks(&dead_end), Err(Stays::Stuck(1)));
     let only_itself = graph(2, &[(0, 0, false)]);
-    assert_eq!(longest(&only_itself), Err(Stays::Stuck(0)));
+    assert_eq!(max_ticks(&only_itself), Err(Stays::Stuck(0)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Supervisors with nothing to do but to ask now and then.
+//! Idle supervisors, which only send a liveness message now and then.
 
 use std::future::pending;
 
@@ -8,10 +8,10 @@ use livebus_tests::host::FullRunner;
 
 use crate::bus::PromptBus;
 
-pub(crate) const QUIET: &str = "quiet";
+pub(crate) const IDLE: &str = "idle";
 
-/// Starts so many supervisors, at the defaults, spread over the interval of their messages; says so when all are Running;
-/// and stays.
+/// Starts the supervisors at the defaults, spread over the interval of their messages; prints a line when all are Running; and
+/// stays.
 pub(crate) async fn stay<R: FullRunner>(supervisors: u32) -> anyhow::Result<()> {
     let settings = Settings::default();
     let mut handles = Vec::new();
@@ -23,7 +23,7 @@ pub(crate) async fn stay<R: FullRunner>(supervisors: u32) -> anyhow::Result<()> 
     for handle in &handles {
         handle.ready().await?;
     }
-    // The runtime alone has at least been used.
+    // Uses the runtime even without supervisors.
     R::spawn(async {});
     println!("all are Running");
     pending().await

@@ -1,0 +1,20 @@
+//! How the program ends: exit codes, and the error of a wrong use.
+
+use std::fmt;
+
+/// A wrong option, address, property or file.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// A replay did something else than its recording.
+pub(crate) const EXIT_DIFFERENT: u8 = 3;
+
+/// A wrong use of the program: one line, and exit code 2.
+#[derive(Debug)]
+pub(crate) struct UsageError;
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrong usage")
+    }
+}
+
+impl std::error::Error for UsageError {}
