@@ -1,4 +1,4 @@
-//! What can be said on the command line and in the environment.
+//! The options, on the command line and in the environment.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Watch whether a Kafka bus really works, print each change, and serve probes.
+/// Watch whether a Kafka bus works, print each change of its status, and serve probes.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -17,24 +17,25 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0    ended in order: shut down by SIGINT or SIGTERM, or the demo is over
+  0    ended in order: shut down by SIGINT or SIGTERM, or the demo has ended
   1    an error while running
   2    a wrong option, address, property or file
-  3    a replay decided differently from its recording
+  3    a replay differs from its recording
   130  ended at once by a second SIGINT (143: by a second SIGTERM)
 
 Every option can be given in the environment too: --live-interval as LIVEBUS_LIVE_INTERVAL.
-NO_COLOR switches colours off.";
+NO_COLOR disables colours.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over HTTP.
+    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over
+    /// HTTP.
     #[command(after_long_help = WATCH_EXAMPLES)]
     Watch(Box<WatchArgs>),
     /// Show in half a minute how livebus notices a broker that is missing, appears, is killed, comes back, hangs and comes back.
     #[command(after_long_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
-    /// Replay a recording: print its timeline, and check that the supervisor decides the same again.
+    /// Replay a recording: print its timeline, and check that the supervisor returns the same actions again.
     #[command(after_long_help = REPLAY_HELP)]
     Replay(ReplayArgs),
     /// Print a completion script for a shell.
@@ -70,22 +71,22 @@ Examples:
 const REPLAY_HELP: &str = "\
 Examples:
   livebus watch --record bus.jsonl              make a recording
-  livebus replay bus.jsonl                      its timeline, and a check that the supervisor decides the same
+  livebus replay bus.jsonl                      its timeline, and a check that the supervisor acts the same
   livebus replay bus.jsonl --svg bus.svg        a picture of it
   livebus replay bus.jsonl --format json | jq .
 
-A last line that a crash cut off is left out, and a recording that is still being written has no end yet. The output says
-so; neither is an error.
+A last line that a crash cut is ignored, and a recording that is still being written has no end yet. The output reports both;
+neither is an error.
 
 Exit codes:
   0  the same
   3  different: the first difference is shown
-  2  a file that is missing, damaged or no recording: the line is named";
+  2  a file that is missing, damaged or no recording: the line is shown";
 
 /// Options of `livebus watch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
-    /// Where the bus is: host:port, separated by commas. Without it, an embedded cluster is started.
+    /// The addresses of the bus: host:port, separated by commas. Without it, an embedded cluster is started.
     #[arg(
         short = 'b',
         long,
@@ -94,7 +95,7 @@ pub(crate) struct WatchArgs {
     )]
     pub(crate) bootstrap_servers: Option<String>,
 
-    // Read from the environment by hand: on the command line a value may have lines of its own.
+    // Not read from the environment by clap: on the command line a value may have several lines.
     #[arg(
         short = 'X',
         long = "property",
@@ -107,7 +108,7 @@ pub(crate) struct WatchArgs {
     #[arg(long, env = "LIVEBUS_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// What a liveness message is: a record to the topic's leaders, or a metadata request.
+    /// The kind of liveness message: a record to the topic's leaders, or a metadata request.
     #[arg(
         long,
         env = "LIVEBUS_ASK",
@@ -116,7 +117,7 @@ pub(crate) struct WatchArgs {
     )]
     pub(crate) ask: Ask,
 
-    /// The topic that liveness messages go to.
+    /// The topic of liveness messages.
     #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_kafka::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
     pub(crate) topic: String,
 
@@ -128,15 +129,15 @@ pub(crate) struct WatchArgs {
     #[arg(long, env = "LIVEBUS_SERVICE", default_value = "message-bus")]
     pub(crate) service: String,
 
-    /// Serve /livez and /readyz here; port 0 is any that is free.
+    /// Serve /livez and /readyz at this address; port 0 is any free port.
     #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR")]
     pub(crate) http: Option<SocketAddr>,
 
-    /// How changes are printed.
+    /// The format of the changes.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 
-    /// The async runtime that it runs on.
+    /// The async runtime.
     #[arg(
         long,
         env = "LIVEBUS_RUNTIME",
@@ -163,13 +164,13 @@ pub(crate) struct RecordArgs {
     #[arg(long, env = "LIVEBUS_RECORD", value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
-    /// The greatest size of FILE and FILE.1 together, like 64MiB, 10MB or 500KiB. A full FILE is moved to FILE.1.
+    /// The maximum size of FILE and FILE.1 together, like 64MiB, 10MB or 500KiB. A full FILE is renamed to FILE.1.
     #[arg(long, env = "LIVEBUS_RECORD_MAX_SIZE", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub(crate) record_max_size: u64,
 }
 
-/// Options that change the supervisor's settings. What is not given comes from the preset, cut to what is given where it
-/// must not be longer.
+/// Options that change the supervisor's settings. The others come from the preset, and are shortened if they would exceed an
+/// option that limits them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Timings and rules")]
 pub(crate) struct TimingArgs {
@@ -177,15 +178,15 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
     pub(crate) preset: Preset,
 
-    /// Silence that is allowed while live, like 5s or 500ms.
+    /// The maximum silence while live, like 5s or 500ms.
     #[arg(long, env = "LIVEBUS_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
     pub(crate) live_interval: Option<Duration>,
 
-    /// How long a liveness message may take.
+    /// The timeout of a liveness message.
     #[arg(long, env = "LIVEBUS_LIVENESS_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) liveness_timeout: Option<Duration>,
 
-    /// How long after an ambiguous failure (a timeout, say) the next liveness message is sent.
+    /// The delay from an ambiguous failure (a timeout, say) to the next liveness message.
     #[arg(long, env = "LIVEBUS_RECHECK_DELAY", value_name = "DURATION", value_parser = duration)]
     pub(crate) recheck_delay: Option<Duration>,
 
@@ -197,39 +198,39 @@ pub(crate) struct TimingArgs {
     #[arg(long, env = "LIVEBUS_SUCCESSES_TO_READY", value_name = "N")]
     pub(crate) successes_to_ready: Option<u32>,
 
-    /// How often a liveness message is sent while the bus is not live.
+    /// The interval of liveness messages while the bus is not live.
     #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
     pub(crate) not_live_interval: Option<Duration>,
 
-    /// Where the doubling of that interval ends.
+    /// The maximum of that interval, which doubles.
     #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL_MAX", value_name = "DURATION", value_parser = duration)]
     pub(crate) not_live_interval_max: Option<Duration>,
 
-    /// How long a liveness message may take that was sent because of a suspicion.
+    /// The timeout of a liveness message that was sent because of a suspicion.
     #[arg(long, env = "LIVEBUS_SUSPICION_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) suspicion_timeout: Option<Duration>,
 
-    /// The shortest time between liveness messages that are sent because of suspicions.
+    /// The minimum time between liveness messages that are sent because of suspicions.
     #[arg(long, env = "LIVEBUS_SUSPICION_SPACING", value_name = "DURATION", value_parser = duration)]
     pub(crate) suspicion_spacing: Option<Duration>,
 
-    /// How long missing leaders are only a warning.
+    /// The time for which missing leaders are only a warning.
     #[arg(long, env = "LIVEBUS_PARTIAL_TOLERANCE", value_name = "DURATION", value_parser = duration)]
     pub(crate) partial_tolerance: Option<Duration>,
 
-    /// Replace the client when nothing proved for so long that it works.
+    /// Replace the client after this time without proof that it works.
     #[arg(long, env = "LIVEBUS_RECREATE_AFTER", value_name = "DURATION", value_parser = duration)]
     pub(crate) recreate_after: Option<Duration>,
 
-    /// A broker that refuses (topic missing, no right, quota) makes the service NotReady. Without this it is a warning.
+    /// A rejection by a broker (topic missing, no right, quota) makes the service NotReady. Without this it is a warning.
     #[arg(long, env = "LIVEBUS_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
 
-    /// How long to be NotReady before the shutdown closes the client; 5s with --http, else none.
+    /// The time to be NotReady before the shutdown closes the client; 5s with --http, else none.
     #[arg(long, env = "LIVEBUS_DRAIN", value_name = "DURATION", value_parser = duration)]
     pub(crate) drain: Option<Duration>,
 
-    /// How long the closing may take after that.
+    /// The timeout for closing the client after that.
     #[arg(long, env = "LIVEBUS_STOP_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub(crate) stop_timeout: Option<Duration>,
 }
@@ -241,7 +242,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
     pub(crate) preset: Preset,
 
-    /// The async runtime that it runs on.
+    /// The async runtime.
     #[arg(
         long,
         env = "LIVEBUS_RUNTIME",
@@ -268,7 +269,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, env = "LIVEBUS_SVG", value_name = "OUT")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// How changes are printed.
+    /// The format of the changes.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
 }
@@ -303,9 +304,9 @@ pub(crate) enum Preset {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RuntimeName {
-    /// What nearly everybody runs
+    /// The runtime that most services use
     Tokio,
-    /// Discontinued (RUSTSEC-2025-0052); still here for those who run it
+    /// Discontinued (RUSTSEC-2025-0052); for services that still use it
     AsyncStd,
 }
 
@@ -334,7 +335,7 @@ fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "write a whole number and a unit, like 64MiB, 10MB or 500KiB".to_owned())
 }
 
-/// Kafka's own rule for names of topics.
+/// Checks a topic's name by Kafka's own rule.
 fn topic(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=249).contains(&text.len()) && text.chars().all(allowed) && text != "." && text != ".." {

@@ -1,4 +1,4 @@
-//! `livebus demo`: a bus is broken in every way, and mended; livebus notices.
+//! `livebus demo`: causes every fault of a bus, ends it again, and shows that livebus notices.
 
 use std::io;
 use std::process::ExitCode;
@@ -19,10 +19,10 @@ use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
 use crate::{record, style, watch};
 
-/// How long the bus is left in peace between two steps.
-const PEACE: Duration = Duration::from_secs(2);
-/// How much longer than promised a step may take before the demo says that it failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The delay between two steps.
+const STEP_DELAY: Duration = Duration::from_secs(2);
+/// How long after the detection bound a step fails.
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn demo<R: CommandRuntime>(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
@@ -30,32 +30,33 @@ pub(crate) async fn demo<R: CommandRuntime>(args: DemoArgs) -> anyhow::Result<Ex
         drain: Duration::from_secs(1),
         ..watch::preset(args.preset)
     };
-    let mut story = Story::<R>::begin(settings, &args.record).await?;
+    let mut script = Script::<R>::begin(settings, &args.record).await?;
     select! {
-        told = story.tell().fuse() => told?,
+        result = script.run().fuse() => result?,
         _ = signals.next().fuse() => print("\n>> interrupted").map(drop)?,
     }
-    signals.patiently(story.end()).await?;
+    signals.wait_for(script.end()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-struct Story<R: CommandRuntime> {
+/// The script of the demo, on an embedded cluster.
+struct Script<R: CommandRuntime> {
     cluster: EmbeddedCluster,
     bus: Handle<KafkaBus<R>>,
     changes: Changes,
     recording: Option<Recording>,
     table: Table,
     coloured: bool,
-    /// When something was done to the bus the last time.
-    done_at: Instant,
+    /// The instant of the last step.
+    stepped_at: Instant,
 }
 
-impl<R: CommandRuntime> Story<R> {
+impl<R: CommandRuntime> Script<R> {
     async fn begin(settings: Settings, record: &RecordArgs) -> anyhow::Result<Self> {
-        let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
+        let cluster = EmbeddedCluster::start(1).context("cannot start the embedded cluster")?;
         cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
         cluster.kill()?;
-        let done_at = Instant::now();
+        let stepped_at = Instant::now();
         let kafka = KafkaConfig::embedded(&cluster)?;
         let builder = Builder::<R, _>::new(kafka).settings(settings);
         let (builder, recording) = record.apply(builder);
@@ -63,7 +64,7 @@ impl<R: CommandRuntime> Story<R> {
         let changes = bus.changes_from_start();
         let bound = bus.config().detection_bound();
         print(&format!(
-            "An embedded Kafka at {}, without a broker yet. Whatever happens to it, it is noticed within {}.",
+            "An embedded Kafka at {}, without a broker. Each fault is noticed within {}.",
             cluster.bootstrap_servers(),
             short(bound)
         ))?;
@@ -74,63 +75,63 @@ impl<R: CommandRuntime> Story<R> {
             bus,
             table: Table::default(),
             coloured: style::coloured(&io::stdout()),
-            done_at,
+            stepped_at,
         })
     }
 
-    async fn tell(&mut self) -> anyhow::Result<()> {
+    async fn run(&mut self) -> anyhow::Result<()> {
         self.expect("no broker at the start", Status::NotReady)
             .await?;
-        R::sleep(PEACE).await;
-        self.act("the broker appears", EmbeddedCluster::restore)?;
+        R::sleep(STEP_DELAY).await;
+        self.step("the broker appears", EmbeddedCluster::restore)?;
         self.expect("the broker appears", Status::Running).await?;
-        R::sleep(PEACE).await;
-        self.act(
+        R::sleep(STEP_DELAY).await;
+        self.step(
             "the broker is killed: connections are closed and refused",
             EmbeddedCluster::kill,
         )?;
         self.expect("killed", Status::NotReady).await?;
-        R::sleep(PEACE).await;
-        self.act("the broker is back", EmbeddedCluster::restore)?;
+        R::sleep(STEP_DELAY).await;
+        self.step("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the kill", Status::Running).await?;
-        R::sleep(PEACE).await;
-        self.act(
+        R::sleep(STEP_DELAY).await;
+        self.step(
             "the broker hangs: it accepts and never answers",
             EmbeddedCluster::hang,
         )?;
         self.expect("hung", Status::NotReady).await?;
-        R::sleep(PEACE).await;
-        self.act("the broker is back", EmbeddedCluster::restore)?;
+        R::sleep(STEP_DELAY).await;
+        self.step("the broker is back", EmbeddedCluster::restore)?;
         self.expect("back after the hang", Status::Running).await?;
-        R::sleep(PEACE).await;
+        R::sleep(STEP_DELAY).await;
         Ok(())
     }
 
-    /// Does something to the bus, and says so.
-    fn act<E>(
+    /// Runs one step on the cluster, and prints it.
+    fn step<E>(
         &mut self,
         what: &str,
-        act: impl FnOnce(&EmbeddedCluster) -> Result<(), E>,
+        operation: impl FnOnce(&EmbeddedCluster) -> Result<(), E>,
     ) -> anyhow::Result<()>
     where
         E: std::error::Error + Send + Sync + 'static,
     {
         print(&format!("\n>> {what}"))?;
-        self.done_at = Instant::now();
-        act(&self.cluster)?;
+        self.stepped_at = Instant::now();
+        operation(&self.cluster)?;
         Ok(())
     }
 
-    /// Waits until livebus says `status`, and notes how long that took.
+    /// Waits until livebus reports `status`, and adds a row with the time that it took.
     async fn expect(&mut self, step: &str, status: Status) -> anyhow::Result<()> {
-        let bound = self.bus.config().detection_bound() + PATIENCE;
+        let bound = self.bus.config().detection_bound() + WAIT_LIMIT;
         let change = select! {
             change = self.until(status).fuse() => change?,
             () = R::sleep(bound).fuse() => {
                 anyhow::bail!("{step}: not {status} within {}", short(bound))
             }
         };
-        let took = change.at.saturating_duration_since(self.done_at);
+        let took = change.at.saturating_duration_since(self.stepped_at);
         print(&format!("   noticed after {}", short(took)))?;
         self.table.row(step, status, took);
         Ok(())
@@ -152,7 +153,7 @@ impl<R: CommandRuntime> Story<R> {
 
     async fn end(mut self) -> anyhow::Result<()> {
         print("\n>> the service shuts down")?;
-        self.done_at = Instant::now();
+        self.stepped_at = Instant::now();
         self.bus.begin_shutdown();
         self.expect("shutdown begins", Status::NotReady).await?;
         self.expect("shutdown ends, after the drain", Status::Stopped)

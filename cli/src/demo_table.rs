@@ -1,11 +1,11 @@
-//! The end of the demo: what happened, and how long it took to be noticed.
+//! The table at the end of the demo: each step, and the time until it was noticed.
 
 use std::fmt;
 use std::time::Duration;
 
 use livebus_core::Status;
 
-/// Rows in the order of the story.
+/// The rows, in the order of the script.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<Row>);
 

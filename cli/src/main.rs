@@ -1,4 +1,4 @@
-//! `livebus`: watch whether a Kafka bus really works, and tell whoever asks.
+//! `livebus`: watches whether a Kafka bus works, prints each change of its status, and serves probes.
 
 mod args;
 mod demo;
@@ -33,7 +33,7 @@ use crate::watch::watch;
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return refuse(&error),
+        Err(error) => return report_usage(&error),
     };
     match run(args) {
         Ok(code) => code,
@@ -95,8 +95,8 @@ fn man(command: Option<&str>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Help goes to stdout as it is; a mistake becomes one line.
-fn refuse(error: &clap::Error) -> ExitCode {
+/// Prints help to standard output, and a mistake as one line.
+fn report_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
         return ExitCode::SUCCESS;
@@ -107,7 +107,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .next()
         .unwrap_or("wrong usage")
         .trim_start_matches("error: ");
-    // What is missing stands on the lines that follow; usage and hints come after.
+    // The next lines have what is missing; usage and hints come after them.
     let details: Vec<&str> = lines
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .collect();
@@ -125,7 +125,7 @@ fn one_line(error: &anyhow::Error, usage: bool) -> String {
     let mut causes: Vec<String> = Vec::new();
     for cause in error.chain().skip(skip) {
         let cause = cause.to_string().replace('\n', "; ");
-        // Some errors tell their source's text themselves.
+        // Some errors contain the text of their source.
         if !causes.last().is_some_and(|last| last.contains(&cause)) {
             causes.push(cause);
         }

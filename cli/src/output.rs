@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::style;
 
-/// One line of text: when, the status, why, and how long it took to notice.
+/// Returns one line of text: the time, the status, the cause, and the time since the last proof.
 pub(crate) fn text_line(time: &str, change: &StatusChange, coloured: bool) -> String {
     let Report {
         status,
@@ -36,7 +36,7 @@ pub(crate) fn text_line(time: &str, change: &StatusChange, coloured: bool) -> St
     format!("{time}  {mark}  {cause}{warning}{remedy}{gap}")
 }
 
-/// What a person can do about it, and what librdkafka calls it.
+/// Returns the remedy, with librdkafka's name of the failure.
 fn explain(failure: Failure) -> String {
     let remedy = remedy(failure);
     match failure.code.and_then(code_name) {
@@ -45,7 +45,7 @@ fn explain(failure: Failure) -> String {
     }
 }
 
-/// One object of JSON, without its line end. A change that is replayed has the time since its recording began, too.
+/// Returns one JSON object, without a line end. A change from a replay also has the time since the recording began.
 pub(crate) fn json_line(
     service: &str,
     time: &str,
@@ -87,14 +87,14 @@ struct JsonChange<'a> {
     failure: Option<JsonFailure>,
     warning: Option<JsonFailure>,
     attempt: u32,
-    /// How long before this the bus was proved to work the last time.
+    /// The time since the last proof that the bus works.
     unverified_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
 struct JsonFailure {
     class: &'static str,
-    /// librdkafka's number, and what it says to that.
+    /// librdkafka's error code and its name.
     code: Option<i32>,
     code_name: Option<String>,
     remedy: &'static str,
@@ -111,7 +111,7 @@ impl From<Failure> for JsonFailure {
     }
 }
 
-/// Writes a line to standard output. `Ok(false)` when nobody reads there any more.
+/// Writes a line to standard output. Returns `Ok(false)` when it has no reader any more.
 pub(crate) fn print(line: &str) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
@@ -121,12 +121,12 @@ pub(crate) fn print(line: &str) -> io::Result<bool> {
     }
 }
 
-/// Text of somebody else's as it may stand on a terminal: nothing in it moves the cursor or the colours.
+/// Returns foreign text without control characters, which could move the cursor or change colours.
 pub(crate) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// A duration as a person reads it: `87 ms`, `1.25 s`, `3 min 5 s`.
+/// Formats a duration for people: `87 ms`, `1.25 s`, `3 min 5 s`.
 pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -137,18 +137,18 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// To the microsecond.
+/// Returns milliseconds, rounded to the microsecond.
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// The wall clock's time of an instant that is past, as RFC 3339 in UTC.
+/// Returns the wall-clock time of a past instant, as RFC 3339 in UTC.
 pub(crate) fn wall_clock(at: Instant) -> String {
     let time = SystemTime::now() - at.elapsed();
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// Time since a beginning, always as wide for the first day: `00:00:07.250`, `3d 12:00:00.000`.
+/// Formats an elapsed time, with a fixed width on the first day: `00:00:07.250`, `3d 12:00:00.000`.
 pub(crate) fn since_begin(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);

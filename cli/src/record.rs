@@ -1,4 +1,4 @@
-//! `--record`: from the options to a recording that is complete when the program ends.
+//! `--record`: a recording that is complete when the program ends.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use livebus_runner::{Builder, Bus, Runner};
 
 use crate::args::RecordArgs;
 
-/// How long the end of the program waits for the disk.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// The maximum time for which the end of the program waits for the disk.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 impl RecordArgs {
-    /// Has it recorded, if that was asked for.
+    /// Adds a recorder to `builder`, if there is a file.
     pub(crate) fn apply<R: Runner, B: Bus>(
         &self,
         builder: Builder<R, B>,
@@ -27,12 +27,12 @@ impl RecordArgs {
     }
 }
 
-/// Waits until the recording of a supervision that has ended is all written, and says when it is not.
+/// Waits until the recording of a supervision that has ended is written, and prints an error when it is not complete.
 pub(crate) fn finish(recording: Option<&Recording>) {
     let Some(recording) = recording else {
         return;
     };
-    match recording.wait(LONGEST_WAIT) {
+    match recording.wait(MAX_WAIT) {
         Some(end) if end.is_in_order() => {}
         Some(end) => eprintln!("livebus: the recording is not complete: {end}"),
         None => eprintln!("livebus: the recording is not complete: the disk took too long"),

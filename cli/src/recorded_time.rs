@@ -1,4 +1,4 @@
-//! The clock of a recording: what its instants were, on the wall and since it began.
+//! The times of a recording: by the wall clock, and since it began.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,7 +7,7 @@ use livebus_recording::{Epoch, Header};
 /// The last millisecond of the year 9999: there are no dates after it.
 const LAST_UNIX_MS: u64 = 253_402_300_799_999;
 
-/// From an instant of a recording to times that a person can read.
+/// Converts instants of a recording to readable times.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordedTime {
     epoch: Epoch,
@@ -22,17 +22,17 @@ impl RecordedTime {
         }
     }
 
-    /// The instant at which the supervisor was made.
+    /// Returns the instant at which the supervisor was made.
     pub(crate) const fn began(&self) -> Instant {
         self.epoch.began()
     }
 
-    /// How long after the supervisor was made; zero for what was before.
+    /// Returns the time since the supervisor was made; zero before that.
     pub(crate) fn elapsed(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.began())
     }
 
-    /// The wall clock's time, as RFC 3339 in UTC, as far as the wall clock and the clock of the instants went alike.
+    /// Returns the wall-clock time, as RFC 3339 in UTC. Exact if the wall clock was not adjusted during the recording.
     pub(crate) fn wall_clock(&self, at: Instant) -> String {
         let elapsed = u64::try_from(self.elapsed(at).as_millis()).unwrap_or(u64::MAX);
         let unix_ms = self.began_unix_ms.saturating_add(elapsed);

@@ -1,4 +1,4 @@
-//! `livebus replay`: the timeline of a recording, and whether the supervisor does the same again.
+//! `livebus replay`: prints the timeline of a recording, and checks that the supervisor returns the same actions again.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -23,7 +23,7 @@ use crate::svg::{self, History};
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let named = || args.file.display().to_string();
     if let Some(out) = &args.svg {
-        keep_apart(&args.file, out)?;
+        check_is_another_file(&args.file, out)?;
     }
     let file = File::open(&args.file)
         .with_context(named)
@@ -34,16 +34,16 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut timeline = Timeline::begin(&replay, args.format)?;
     let mut history = args.svg.as_ref().map(|_| History::begin(&replay));
 
-    let mut told = Ok(());
+    let mut printed = Ok(());
     let outcome = replay.run(|_, line| {
-        if told.is_ok() {
-            told = timeline.tell(line);
+        if printed.is_ok() {
+            printed = timeline.print(line);
         }
         if let Some(history) = &mut history {
-            history.tell(line);
+            history.add(line);
         }
     });
-    told?;
+    printed?;
     let outcome = outcome.with_context(named).context(UsageError)?;
     timeline.end(&outcome)?;
     if let (Some(out), Some(history)) = (&args.svg, &history) {
@@ -57,12 +57,12 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Makes sure that the picture does not take the place of the recording.
-fn keep_apart(file: &Path, out: &Path) -> anyhow::Result<()> {
+/// Checks that the picture does not overwrite the recording.
+fn check_is_another_file(file: &Path, out: &Path) -> anyhow::Result<()> {
     let same = fs::canonicalize(file).ok().zip(fs::canonicalize(out).ok());
     if same.is_some_and(|(file, out)| file == out) {
         let error = anyhow::anyhow!(
-            "--svg {}: name another file than the recording",
+            "--svg {}: choose another file than the recording",
             out.display()
         );
         return Err(error.context(UsageError));
@@ -70,7 +70,7 @@ fn keep_apart(file: &Path, out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells each change of status, and in the end whether it was the same.
+/// Prints each change of status, and at the end whether the replay was the same.
 struct Timeline {
     service: String,
     time: RecordedTime,
@@ -93,16 +93,16 @@ impl Timeline {
         };
         if !it.json {
             let began = time.wall_clock(time.began());
-            let goes_on = match &header.start_state {
-                Some(_) => format!("; goes on from an earlier file, {}", report.status),
+            let continues = match &header.start_state {
+                Some(_) => format!("; continues an earlier file, {}", report.status),
                 None => String::new(),
             };
-            print(&format!("{}, recorded from {began}{goes_on}", it.service))?;
+            print(&format!("{}, recorded from {began}{continues}", it.service))?;
         }
         Ok(it)
     }
 
-    fn tell(&mut self, line: &Line) -> anyhow::Result<()> {
+    fn print(&mut self, line: &Line) -> anyhow::Result<()> {
         let Content::Entry(Entry::Action(Action::SetStatus(report))) = line.content else {
             return Ok(());
         };
@@ -137,18 +137,18 @@ impl Timeline {
     }
 }
 
-/// What is said of a replay that did the same.
+/// Returns the summary of a replay without a difference.
 fn same(summary: &Summary) -> String {
     let Summary {
         inputs, actions, ..
     } = summary;
     let elapsed = short(summary.elapsed);
     let end = match &summary.end {
-        _ if summary.was_cut => "; a crash cut off the last line, which is left out",
+        _ if summary.was_cut => "; a crash cut the last line, which is ignored",
         None => "; it has no end: it is being written, or a crash ended it",
         Some(End::Stopped) => "",
-        Some(End::ForcedStop) => "; the supervision was ended by force",
-        Some(End::Continued { .. }) => "; it goes on in another file",
+        Some(End::ForcedStop) => "; the supervision was stopped by force",
+        Some(End::Continued { .. }) => "; it continues in another file",
         Some(End::TooSlow) => "; the recording ended before the supervision: the disk was too slow",
         Some(End::Failed(reason)) => {
             let reason = printable(reason);
@@ -164,7 +164,7 @@ struct JsonSame {
     events: u64,
     actions: u64,
     elapsed_ms: f64,
-    /// Nothing when it was cut off, or is being written.
+    /// `None` when a crash ended it, or it is being written.
     end: Option<String>,
     cut: bool,
 }
@@ -187,9 +187,9 @@ struct JsonDifferent {
     same: bool,
     /// The line of the recording, from 1.
     line: u64,
-    /// As it stands in the recording.
+    /// The line of the recording.
     recorded: Value,
-    /// Nothing when nothing more was done.
+    /// `None` when the supervisor returned no action.
     replayed: Option<Value>,
 }
 

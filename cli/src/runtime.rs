@@ -1,6 +1,6 @@
-//! The runtimes that a command can run on.
+//! The runtimes of the commands.
 //!
-//! A command is written once, for any [`CommandRuntime`]; only here is one named.
+//! A command is written once, for any [`CommandRuntime`]; only this module names them.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,9 @@ use livebus_async_std::AsyncStdRuntime;
 use livebus_runner::{Runner, Runtime, Serve};
 use livebus_tokio::TokioRuntime;
 
-/// What a command needs of a runtime.
+/// A runtime that can run a command.
 pub(crate) trait CommandRuntime: Runner + Serve + Runtime {
-    /// Runs a command to its end, and waits for nothing else: a blocked call of librdkafka must not keep a program from
+    /// Runs a command to its end, and waits for nothing else: a blocked call of librdkafka must not prevent the program from
     /// ending.
     fn block_on(
         command: impl Future<Output = anyhow::Result<ExitCode>>,
@@ -25,7 +25,7 @@ impl CommandRuntime for TokioRuntime {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("no runtime")?;
+            .context("cannot start the runtime")?;
         let code = runtime.block_on(command);
         runtime.shutdown_background();
         code
@@ -52,12 +52,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blocked_call_does_not_keep_tokio_from_ending() {
+    fn a_blocked_call_does_not_prevent_the_end_of_tokio() {
         end_with_a_blocked_call::<TokioRuntime>();
     }
 
     #[test]
-    fn a_blocked_call_does_not_keep_async_std_from_ending() {
+    fn a_blocked_call_does_not_prevent_the_end_of_async_std() {
         end_with_a_blocked_call::<AsyncStdRuntime>();
     }
 

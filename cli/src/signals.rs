@@ -9,30 +9,30 @@ use futures::{FutureExt, StreamExt, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator;
 
-/// Listens from the moment it is made, on a thread of its own: no runtime is asked.
+/// Receives signals from its creation on, on a thread of its own, without a runtime.
 pub(crate) struct Signals {
     codes: UnboundedReceiver<i32>,
 }
 
 impl Signals {
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        const REFUSED: &str = "signals cannot be listened to";
-        let mut signals = iterator::Signals::new([SIGINT, SIGTERM]).context(REFUSED)?;
+        const FAILED: &str = "cannot handle signals";
+        let mut signals = iterator::Signals::new([SIGINT, SIGTERM]).context(FAILED)?;
         let (sender, codes) = mpsc::unbounded();
         let forward = move || {
             for signal in signals.forever() {
-                // After the command's end nobody listens any more.
+                // After the command's end there is no receiver.
                 let _ = sender.unbounded_send(128 + signal);
             }
         };
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(forward)
-            .context(REFUSED)?;
+            .context(FAILED)?;
         Ok(Self { codes })
     }
 
-    /// Waits for one. Gives the exit code of a program that it ends.
+    /// Waits for a signal. Returns the exit code of a program that it ends.
     pub(crate) async fn next(&mut self) -> i32 {
         match self.codes.next().await {
             Some(code) => code,
@@ -40,8 +40,8 @@ impl Signals {
         }
     }
 
-    /// Waits for `ending`, and ends at once when another signal comes first.
-    pub(crate) async fn patiently<T>(&mut self, ending: impl Future<Output = T>) -> T {
+    /// Waits for `ending`. Ends the process when another signal comes first.
+    pub(crate) async fn wait_for<T>(&mut self, ending: impl Future<Output = T>) -> T {
         select! {
             ended = ending.fuse() => ended,
             code = self.next().fuse() => process::exit(code),

@@ -1,4 +1,4 @@
-//! Colours, where they are wanted.
+//! Colours of the output.
 
 use std::env;
 use std::io::IsTerminal;
@@ -6,11 +6,11 @@ use std::io::IsTerminal;
 use anstyle::{AnsiColor, Style};
 use livebus_core::Status;
 
-/// Whether to colour what is written there: a terminal, and nobody asked for none.
+/// Returns whether to colour this stream: it is a terminal, and colours are not disabled.
 pub(crate) fn coloured(stream: &impl IsTerminal) -> bool {
-    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    let disabled = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !refused && stream.is_terminal()
+    !disabled && stream.is_terminal()
 }
 
 pub(crate) const fn of(status: Status, warned: bool) -> Style {
@@ -26,7 +26,7 @@ pub(crate) const fn of(status: Status, warned: bool) -> Style {
         .fg_color(Some(anstyle::Color::Ansi(colour)))
 }
 
-/// `text` in `style`, or as it is.
+/// Returns `text` in `style` if `coloured`.
 pub(crate) fn paint(coloured: bool, style: Style, text: &str) -> String {
     if coloured {
         format!("{style}{text}{style:#}")

@@ -1,6 +1,6 @@
 //! The picture of a recording: lanes over one axis of time.
 //!
-//! However long the recording is, the picture has a few thousand shapes at most: what would overlap is one shape for many,
+//! The picture has at most a few thousand shapes, however long the recording is: one shape stands for several that would overlap,
 //! and its tooltip counts them.
 
 mod axis;
@@ -53,7 +53,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-se
 .suspicion{fill:#c9a227}.lost{fill:#7d1f4e}.shutdown{fill:#3b434b}\
 .differs{stroke:#6b2fb3;stroke-width:2;stroke-dasharray:5 4;fill:none}";
 
-/// Draws a recording, as far as it was replayed.
+/// Draws a recording, to the end of its replay.
 pub(crate) fn draw(history: &History, outcome: &Outcome) -> String {
     let scale = scale(history);
     let lanes: Vec<Lane> = Lane::of(history).collect();
@@ -90,12 +90,12 @@ pub(crate) fn draw(history: &History, outcome: &Outcome) -> String {
     canvas.finish(WIDTH, bottom + 22.0, &history.service, STYLE)
 }
 
-/// The whole recording. What it ended with for good gets some room.
+/// Returns the scale of the whole recording, with some space for a final status.
 fn scale(history: &History) -> Scale {
     let left = MARGIN + LABELS;
     let width = WIDTH - RIGHT - left;
     let span = history.end.saturating_duration_since(history.begin);
-    let room = match history.status() {
+    let margin = match history.status() {
         Status::Stopped | Status::Failed => span / 40,
         Status::Unknown
         | Status::Preparing
@@ -103,7 +103,7 @@ fn scale(history: &History) -> Scale {
         | Status::Running
         | Status::NotReady => span / 400,
     };
-    let to = history.end.checked_add(room).unwrap_or(history.end);
+    let to = history.end.checked_add(margin).unwrap_or(history.end);
     Scale::new(history.begin, to, left, width)
 }
 
@@ -142,7 +142,7 @@ fn label(canvas: &mut Canvas, lane: Lane, y: f64) {
     }
 }
 
-/// Round times since the beginning, and what the wall clock said.
+/// Draws the axis: round times since the beginning, and the wall-clock times.
 fn axis(canvas: &mut Canvas, history: &History, scale: &Scale, bottom: f64) {
     let began = history.time.began();
     for tick in scale.ticks(began) {

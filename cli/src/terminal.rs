@@ -1,4 +1,4 @@
-//! The live line of a terminal: rewritten in place, below the lines of the changes.
+//! The live line of a terminal, which is updated in place below the lines of the changes.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use livebus_runner::{Handle, Runtime};
 use crate::output::short;
 use crate::style;
 
-/// How often the live line is drawn anew.
+/// The interval at which the live line is updated.
 pub(crate) const REDRAW: Duration = Duration::from_millis(200);
 
 const CLEAR_LINE: &str = "\r\x1b[2K";
@@ -27,14 +27,14 @@ impl LiveLine {
         Self { coloured }
     }
 
-    /// Draws how things stand now over what was drawn last.
+    /// Draws the current state over the previous line.
     pub(crate) fn draw<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         write!(out, "{CLEAR_LINE}{NO_WRAP}{}{WRAP}", self.text(bus))?;
         out.flush()
     }
 
-    /// Makes room for a line that stays.
+    /// Clears the live line, before a line that stays.
     pub(crate) fn clear() -> io::Result<()> {
         let mut out = io::stdout().lock();
         write!(out, "{CLEAR_LINE}")?;
@@ -69,7 +69,7 @@ impl LiveLine {
         if let Some(round) = bus.bus().newest_round() {
             parts.push(format!(
                 "{} of {} leaders answered",
-                round.answered, round.asked
+                round.answered, round.sent
             ));
         }
         parts.join(" · ")

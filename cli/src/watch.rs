@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::terminal::{LiveLine, REDRAW};
 use crate::{output, record, style};
 
-/// What `--drain` is when probes are served: long enough for a probe of every few seconds to see it.
+/// The default of `--drain` when probes are served: long enough for a probe every few seconds to notice it.
 const DRAIN_WITH_PROBES: Duration = Duration::from_secs(5);
 
 pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Result<ExitCode> {
@@ -49,7 +49,7 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
         select! {
             change = changes.next().fuse() => match change {
                 Some(change) if writer.change(&change)? => {}
-                // Nobody reads any more.
+                // There is no reader any more.
                 Some(_) => bus.begin_shutdown(),
                 None => break,
             },
@@ -69,13 +69,13 @@ pub(crate) async fn watch<R: CommandRuntime>(args: Box<WatchArgs>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bus that was named, or an embedded one that lives as long as it is held.
+/// Returns the configured bus, or an embedded one, which lives as long as its handle.
 fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>)> {
     let mut properties = Properties::new();
     if let Some(file) = &args.config {
         properties.load(file).context(UsageError)?;
     }
-    // Empty lines do no harm: a variable often ends with one.
+    // Empty lines are ignored: a variable often ends with one.
     let environment = env::var("LIVEBUS_PROPERTY").unwrap_or_default();
     for pair in environment.lines().filter(|line| !line.trim().is_empty()) {
         properties.set_pair(pair).context(UsageError)?;
@@ -91,14 +91,12 @@ fn bus(args: &WatchArgs) -> anyhow::Result<(KafkaConfig, Option<EmbeddedCluster>
     let (servers, cluster) = if let Some(servers) = servers {
         (servers.parse().context(UsageError)?, None)
     } else {
-        let cluster = EmbeddedCluster::start(1).context("no embedded cluster")?;
+        let cluster = EmbeddedCluster::start(1).context("cannot start the embedded cluster")?;
         cluster
             .create_topic(&args.topic, 1)
-            .context("no topic in the embedded cluster")?;
+            .context("cannot create the topic in the embedded cluster")?;
         let servers = cluster.bootstrap_servers();
-        eprintln!(
-            "livebus: no bootstrap servers were given; watching an embedded cluster at {servers}"
-        );
+        eprintln!("livebus: no bootstrap servers; watching an embedded cluster at {servers}");
         (servers.parse()?, Some(cluster))
     };
     let liveness_by = match args.ask {
@@ -166,7 +164,7 @@ fn settings(args: &TimingArgs, probes: bool) -> Settings {
     }
 }
 
-/// Whatever cannot be built was asked for wrongly. A setting is named as its option.
+/// Returns the usage error for `error`. A setting has the name of its option.
 pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
     let error = match error {
         BuildError::Config(error) => {
@@ -183,14 +181,13 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
         },
         error @ (BuildError::ServiceName(_)
         | BuildError::Reporter(_)
-        | BuildError::NoRegistration(_)
         | BuildError::Serve(_)
         | _) => error.into(),
     };
     error.context(UsageError)
 }
 
-/// A setting's name as its option; any other word as it is.
+/// Returns the option of a setting's name; any other word unchanged.
 fn as_option(word: &str) -> String {
     if word.contains('_') {
         format!("--{}", word.replace('_', "-"))
@@ -199,7 +196,7 @@ fn as_option(word: &str) -> String {
     }
 }
 
-/// Writes changes in the format that was asked for.
+/// Writes changes in the selected format.
 struct Writer {
     service: String,
     json: bool,
@@ -226,7 +223,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits until the live line is to be drawn anew; without one, forever.
+    /// Waits until the live line must be drawn again; without one, forever.
     async fn redraw<R: Runtime>(&self) {
         match self.live_line {
             Some(_) => R::sleep(REDRAW).await,
@@ -234,7 +231,7 @@ impl Writer {
         }
     }
 
-    /// `false` when nobody reads any more.
+    /// Writes a change. Returns `false` when standard output has no reader any more.
     fn change(&self, change: &StatusChange) -> anyhow::Result<bool> {
         let time = output::wall_clock(change.at);
         let line = if self.json {

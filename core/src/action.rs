@@ -8,7 +8,7 @@ use crate::status::Report;
 /// Something that the runner must do, from [`Supervisor::poll_action`](crate::Supervisor::poll_action).
 ///
 /// `Start`, `SendLiveness`, `RegisterHandler` and `Stop` are operations: they take time, carry an id, and each is
-/// answered exactly once by the event of its name. The supervisor keeps the deadline itself; it is given so that an
+/// answered once by the event of its name, unless it is given up before. The supervisor keeps the deadline itself; it is given so that an
 /// operation can give up in time and say why. The others are done at once and have no answer.
 ///
 /// Exhaustive on purpose: a new action must break the build of every runner.
@@ -18,7 +18,7 @@ pub enum Action {
     Start {
         /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered). From then on it names the client.
         id: ClientId,
-        /// From 1; counted again from 1 after a start that led to evidence.
+        /// From 1; counted again from 1 after a start that made the bus live.
         attempt: u32,
         /// When the supervisor gives up on it.
         deadline: Instant,

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-/// A backoff as it is written down. Part of [`Settings`](crate::Settings), and checked with them.
+/// A back-off. Part of [`Settings`](crate::Settings), and checked with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Backoff {
     /// The delay after the first failure, and the shortest ever.
     pub first: Duration,
     /// The longest delay.
     pub max: Duration,
-    /// How far a delay may stray from its doubling, either way, in percent of it: 0 to 100. It never leaves
-    /// `first..=max`.
+    /// By how much a delay may deviate, either way, in percent of it: 0 to 100. It never leaves `first..=max`.
     pub jitter_percent: u8,
 }
 
@@ -32,7 +31,7 @@ impl Backoff {
         self.first.saturating_mul(1 << doublings).min(self.max)
     }
 
-    /// The delay after failure number `failures` in a row (from 1), strayed by the next number of `jitter`.
+    /// The delay after failure number `failures` in a row (from 1), with the next number of `jitter`.
     pub(crate) fn delay(&self, failures: u32, jitter: &mut Jitter) -> Duration {
         let middle = self.doubled(failures);
         let stray = middle / 100 * u32::from(self.jitter_percent);

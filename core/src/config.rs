@@ -7,10 +7,12 @@ use crate::backoff::Backoff;
 use crate::handler::Handler;
 use crate::settings::Settings;
 
-/// Settings that make sense: nothing zero that must pass, nothing longer than what contains it.
+/// Settings that were checked, and request handlers. No duration that must pass is zero, and none is longer than the one that contains
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     settings: Settings,
+    handlers: Vec<Handler>,
     detection_bound: Duration,
 }
 
@@ -27,7 +29,7 @@ impl Config {
     ///
     /// [`ConfigError`] for the first field that cannot be right, in the order of their declaration: a duration that is
     /// zero or longer than [`Config::MAX_DURATION`], one that is longer than what contains it, a count of zero or over 1,000,
-    /// jitter over 100 %, more handlers than [`Config::MAX_HANDLERS`], a handler's name that is empty or used twice, a detection bound beyond [`Config::MAX_DURATION`].
+    /// jitter over 100 %, a detection bound beyond [`Config::MAX_DURATION`].
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let s = &settings;
         duration("start_timeout", s.start_timeout)?;
@@ -55,7 +57,6 @@ impl Config {
                 ("not_live_interval_max", s.not_live_interval_max),
             )?;
         }
-        handler_names(&s.handlers)?;
         duration("registration_timeout", s.registration_timeout)?;
         backoff("registration_backoff", &s.registration_backoff)?;
         not_too_long("drain", s.drain)?;
@@ -63,8 +64,19 @@ impl Config {
         let detection_bound = detection_bound(s)?;
         Ok(Self {
             settings,
+            handlers: Vec::new(),
             detection_bound,
         })
+    }
+
+    /// Returns this configuration with these request handlers, in the order of their registration. Without this call there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for more than [`Config::MAX_HANDLERS`], and for a name that is empty or used twice.
+    pub fn with_handlers(self, handlers: Vec<Handler>) -> Result<Self, ConfigError> {
+        handler_names(&handlers)?;
+        Ok(Self { handlers, ..self })
     }
 
     /// The settings, as they were checked.
@@ -76,10 +88,10 @@ impl Config {
     /// The request handlers; a [`HandlerId`](crate::HandlerId) is an index into them.
     #[must_use]
     pub fn handlers(&self) -> &[Handler] {
-        &self.settings.handlers
+        &self.handlers
     }
 
-    /// The maximum time for which the bus can be unusable while the status is Running:
+    /// Returns the maximum time for which the bus can be unusable while the status is Running, unless only leaders are missing:
     /// `live_interval + n x liveness_timeout + (n - 1) x recheck_delay`, n being `failures_to_not_ready`.
     ///
     /// Counted from the newest evidence. It holds however late a timer fires, because it is the lease too: a reader
@@ -115,7 +127,7 @@ impl Config {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// The field of [`Settings`].
+    /// The field of [`Settings`], or `handlers`.
     pub field: &'static str,
     /// The value that it was given, as a person would write it.
     pub value: String,

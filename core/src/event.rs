@@ -49,7 +49,7 @@ pub enum Event {
         /// When it was observed, which may be before it is delivered.
         at: Instant,
     },
-    /// A hint that the bus may be gone: a dropped connection, "all brokers down". Never a verdict on its own.
+    /// A suspicion that the bus may be gone: a dropped connection, "all brokers down". It decides nothing on its own.
     Suspicion(Failure),
     /// The client is beyond repair.
     ClientLost {
@@ -58,6 +58,6 @@ pub enum Event {
         /// What broke it.
         failure: Failure,
     },
-    /// The service wants to end.
+    /// The service requests the shutdown.
     Shutdown,
 }

@@ -23,7 +23,8 @@
 //! answers, and rejects the request): Running with a warning that stays.
 //!
 //! **Suspicion.** What a client library reports about its connections is often wrong, so it decides nothing
-//! ([`Event::Suspicion`]): it sends a liveness message now, with a short deadline, and that outcome decides alone.
+//! ([`Event::Suspicion`]): it sends a liveness message as soon as the spacing allows, with a short deadline, and that outcome
+//! decides alone.
 //!
 //! **While NotReady** a liveness message goes out each [`not_live_interval`](Settings::not_live_interval), doubling to its
 //! maximum, and stays open until the next: the first evidence of any kind makes the service Running again.
@@ -32,8 +33,8 @@
 //! handlers.
 //!
 //! **The lease.** Running is granted until the newest evidence plus the [detection bound](Config::detection_bound), and
-//! readers compare it with the clock. If the runner dies or starves, the lease ends on its own: Running never outlives
-//! its evidence by more than the bound.
+//! readers compare it with the clock. If the runner dies or starves, the lease ends on its own. While only leaders are
+//! missing, the bound is longer by [`partial_tolerance`](Settings::partial_tolerance).
 //!
 //! **Shutdown.** NotReady first, then the drain, then [`Action::Stop`], then Stopped: from any state, within
 //! [`Config::shutdown_bound`].
@@ -50,16 +51,16 @@
 //!
 //! # The nine rules
 //!
-//! 1. While actions are queued, `poll_timeout` is already due. A runner that forgets to drain the queue loses no time.
-//! 2. Drained, `poll_timeout` is strictly after the newest instant that was received. No busy loop.
-//! 3. Every operation carries an id and is answered exactly once by the event with that id. Any other id is stale: counted,
-//!    and ignored.
+//! 1. While actions are queued, `poll_timeout` is already due. A runner that forgets to poll them loses no time.
+//! 2. Once all actions are polled, `poll_timeout` is strictly after the newest instant that was received. No busy loop.
+//! 3. Every operation carries an id and is answered once, by the event with that id; a second answer, or one to an
+//!    operation that is over, is stale: counted, and ignored.
 //! 4. At most one start, one liveness message and one registration per handler are in flight. The supervisor keeps each
 //!    deadline itself: an answer that never comes is a failure at that deadline.
-//! 5. A deadline lives inside the state that needs it, and is derived from `now`, never from the deadline before it. Durations
-//!    that are zero or absurd are refused when the configuration is made.
+//! 5. A deadline lives inside the state that needs it, and is counted from an instant that happened, never from the end of
+//!    the deadline before it. Durations that are zero or absurd are refused when the configuration is made.
 //! 6. When `now` goes back, no time has passed. A jump of days leads to one liveness message, not to a burst.
-//! 7. Nothing here fails: a failure is an event. No transition has a wildcard arm.
+//! 7. Nothing here fails: a failure is an event. No match on a state, an event or a timer has a wildcard arm.
 //! 8. [`Action`] is exhaustive on purpose: a new action must break the build of every runner.
 //! 9. Same inputs, same outputs. Jitter comes from a [seed](Settings::seed).
 //!

@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::failure::{Failure, FailureClass, FailureKind, TIMED_OUT};
 use crate::ids::{LivenessId, OperationIds};
 use crate::settings::{OnSuspicion, RejectionPolicy};
-use crate::status::Cause;
 
 /// The liveness of one client's bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,8 +25,8 @@ enum State {
 /// Nothing proves that the bus works. There is one liveness message per interval, open until the interval ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct NotLive {
-    /// The newest evidence that counted, or the instant at which the bus ceased to be live. Only newer evidence counts.
-    newest_evidence: Instant,
+    /// Only evidence that is newer than this counts: the newest that did, or the instant at which the bus ceased to be live.
+    only_evidence_after: Instant,
     /// The liveness message of this interval, while it is not answered.
     in_flight: Option<LivenessId>,
     /// When the newest liveness message was sent.
@@ -36,12 +35,20 @@ struct NotLive {
     interval_end: Instant,
     /// Whether this interval has brought evidence.
     has_proof: bool,
-    /// Intervals in a row that brought evidence.
-    successes: u32,
-    /// Intervals in a row that brought none.
-    failures: u32,
+    streak: Streak,
     /// The most specific suspicion since the newest evidence: a better cause than a timeout.
-    hint: Option<Failure>,
+    suspicion: Option<Failure>,
+}
+
+/// How the newest intervals ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Streak {
+    /// None that counts has ended since the client was started or the bus ceased to be live.
+    None,
+    /// This many in a row brought evidence.
+    Successes(u32),
+    /// This many in a row failed.
+    Failures(u32),
 }
 
 /// The bus was proved to work, not long ago.
@@ -75,7 +82,7 @@ enum Check {
     Idle { due: Instant },
     /// A suspicion came at `at`: a liveness message goes out at `due` unless newer evidence comes first.
     Suspected {
-        hint: Failure,
+        suspicion: Failure,
         at: Instant,
         due: Instant,
     },
@@ -94,20 +101,19 @@ enum Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct InFlight {
     id: LivenessId,
-    /// Evidence that is newer refutes what the message was sent for, so that its timeout means nothing.
+    /// Evidence that is newer refutes what the message was sent for, so that its timeout means nothing: the instant of the suspicion or
+    /// of the first message sent for silence.
     unverified_since: Instant,
     deadline: Instant,
-    /// Ambiguous failures in a row before this message.
-    failures: u32,
     trigger: Trigger,
 }
 
-/// Why a liveness message was sent, and whether a suspicion came since.
+/// What a liveness message in flight was sent for, as far as nothing has refuted it, and what its timeout means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Trigger {
-    /// Silence.
-    Silence,
-    /// Silence, and then a suspicion came: if the message times out, another one decides.
+    /// Silence, after this many ambiguous failures in a row: a timeout is one more.
+    Silence { failures: u32 },
+    /// Silence, and a suspicion came after the message was sent: if the message times out, another one decides.
     SilenceThenSuspicion(Failure),
     /// A suspicion: the outcome of the message decides alone.
     Suspicion(Failure),
@@ -130,8 +136,10 @@ pub(crate) enum Outcome {
     Evidence(Instant),
     /// The bus is live. Its [grant](Liveness::grant) may have changed.
     Live,
-    /// The bus is not live, for this cause.
-    NotLive(Cause),
+    /// The bus is not live: a liveness message, or what stands for its outcome, failed.
+    NotLive(Failure),
+    /// The bus is not live: the lease ended, and no check was made in time.
+    Starved,
     /// The client is beyond repair.
     ClientLost(Failure),
     /// Nothing proved the client to be of use for `recreate_after`.
@@ -146,7 +154,7 @@ pub(crate) struct Grant {
     pub(crate) warning: Option<Failure>,
 }
 
-/// A timer of a liveness.
+/// A timer of a liveness. It holds the state that it was derived from, so it is fired before the next input, or never.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timer(Due);
 
@@ -165,25 +173,24 @@ enum Due {
     SilenceEnd(Live),
     /// A liveness message goes out for a suspicion that came at this instant.
     SuspicionCheck(Live, Failure, Instant),
-    /// A liveness message goes out after this many ambiguous failures, the first of which was sent for silence since this instant.
+    /// A liveness message goes out after this many ambiguous failures. Evidence newer than the instant refutes them.
     Retry(Live, u32, Instant),
     /// The liveness message in flight times out.
     CheckTimeout(Live, InFlight),
 }
 
 impl Liveness {
-    /// Begins with a client that nothing has proved yet, and sends the first liveness message.
+    /// Begins with a client that has no evidence yet, and sends the first liveness message.
     pub(crate) fn start(cx: Context<'_>, ids: &mut OperationIds) -> (Self, LivenessMessage) {
-        let message = message_of_interval(0, cx, ids);
+        let message = message_of_interval(Streak::None, cx, ids);
         let not_live = NotLive {
-            newest_evidence: cx.now,
+            only_evidence_after: cx.now,
             in_flight: Some(message.id),
             sent: cx.now,
             interval_end: message.deadline,
             has_proof: false,
-            successes: 0,
-            failures: 0,
-            hint: None,
+            streak: Streak::None,
+            suspicion: None,
         };
         let state = State::NotLive(not_live);
         (Self { state }, message)
@@ -193,32 +200,40 @@ impl Liveness {
     pub(crate) fn on_evidence(&mut self, at: Instant, cx: Context<'_>) -> Outcome {
         match self.state {
             State::NotLive(not_live)
-                if at > not_live.newest_evidence && at + cx.config.detection_bound() > cx.now =>
+                if at > not_live.only_evidence_after
+                    && at + cx.config.detection_bound() > cx.now =>
             {
-                self.prove(not_live, at, Degradation::None, cx)
+                self.count_evidence(not_live, at, Degradation::None, cx)
             }
-            State::Live(live) if at > live.evidence => self.renew(live, at, cx),
+            State::Live(live) if at > live.evidence => self.extend_lease(live, at, cx),
             State::NotLive(_) | State::Live(_) => Outcome::Unchanged,
         }
     }
 
     /// Takes a suspicion. It decides nothing unless the settings say so: it brings the next check forward.
-    pub(crate) fn on_suspicion(&mut self, hint: Failure, cx: Context<'_>) -> Outcome {
+    pub(crate) fn on_suspicion(&mut self, suspicion: Failure, cx: Context<'_>) -> Outcome {
         match self.state {
             State::NotLive(not_live) => {
-                let hint = not_live.hint.map_or(hint, |old| old.most_specific(hint));
+                let suspicion = not_live
+                    .suspicion
+                    .map_or(suspicion, |old| old.most_specific(suspicion));
                 self.state = State::NotLive(NotLive {
-                    hint: Some(hint),
+                    suspicion: Some(suspicion),
                     ..not_live
                 });
                 Outcome::Unchanged
             }
             State::Live(live) => match cx.settings().on_suspicion {
-                OnSuspicion::Check => self.suspect(live, hint, cx),
+                OnSuspicion::Check => self.suspect(live, suspicion, cx),
                 OnSuspicion::NotReady => {
-                    let hint = live.check.hint_with(hint);
-                    self.mark_not_live(live, live.check.open_at(cx.now), Some(hint), cx);
-                    Outcome::NotLive(Cause::LivenessFailed(hint))
+                    let suspicion = live.check.suspicion_with(suspicion);
+                    self.mark_not_live(
+                        live,
+                        live.check.open_message_at(cx.now),
+                        Some(suspicion),
+                        cx,
+                    );
+                    Outcome::NotLive(suspicion)
                 }
             },
         }
@@ -241,7 +256,7 @@ impl Liveness {
             }
             State::Live(live) => match live.check {
                 Check::InFlight(check) if check.id == id => Some(match result {
-                    Ok(()) => self.confirm(live, Degradation::None, cx),
+                    Ok(()) => self.check_succeeded(live, Degradation::None, cx),
                     Err(failure) => self.check_failed(live, check, failure, cx),
                 }),
                 Check::InFlight(_)
@@ -293,15 +308,16 @@ impl Liveness {
             }
             Due::LeaseEnd(live) => (self.lease_ended(live, cx), None),
             Due::PartialToleranceEnd(live, failure) => {
-                let cause = Cause::LivenessFailed(failure);
-                (self.expire(live, cause, cx), None)
+                (self.expire(live, Outcome::NotLive(failure), cx), None)
             }
-            Due::SilenceEnd(live) => self.send_check(live, cx.now, 0, Trigger::Silence, cx, ids),
-            Due::SuspicionCheck(live, hint, at) => {
-                self.send_check(live, at, 0, Trigger::Suspicion(hint), cx, ids)
+            Due::SilenceEnd(live) => {
+                self.send_check(live, cx.now, Trigger::Silence { failures: 0 }, cx, ids)
+            }
+            Due::SuspicionCheck(live, suspicion, at) => {
+                self.send_check(live, at, Trigger::Suspicion(suspicion), cx, ids)
             }
             Due::Retry(live, failures, since) => {
-                self.send_check(live, since, failures, Trigger::Silence, cx, ids)
+                self.send_check(live, since, Trigger::Silence { failures }, cx, ids)
             }
             Due::CheckTimeout(live, check) => (self.check_failed(live, check, TIMED_OUT, cx), None),
         }
@@ -319,7 +335,7 @@ impl Liveness {
         }
     }
 
-    /// Returns whether evidence would change more than the lease.
+    /// Returns whether evidence is awaited to make the bus live: whether it must reach the supervisor at once.
     pub(crate) const fn wants_evidence(&self) -> bool {
         match self.state {
             State::NotLive(not_live) => !not_live.has_proof,
@@ -337,9 +353,9 @@ impl Liveness {
         cx: Context<'_>,
     ) -> Outcome {
         let failure = match result {
-            Ok(()) => return self.prove(answered, cx.now, Degradation::None, cx),
+            Ok(()) => return self.count_evidence(answered, cx.now, Degradation::None, cx),
             Err(failure) if counts_as_alive(failure, cx) => {
-                return self.prove(answered, cx.now, Degradation::Rejected(failure), cx);
+                return self.count_evidence(answered, cx.now, Degradation::Rejected(failure), cx);
             }
             Err(failure) => failure,
         };
@@ -357,7 +373,7 @@ impl Liveness {
     }
 
     /// Counts evidence. Enough of it makes the bus live; a liveness message in flight goes on as its check.
-    fn prove(
+    fn count_evidence(
         &mut self,
         not_live: NotLive,
         evidence: Instant,
@@ -365,14 +381,13 @@ impl Liveness {
         cx: Context<'_>,
     ) -> Outcome {
         let settings = cx.settings();
-        let successes = not_live.successes + u32::from(!not_live.has_proof);
+        let successes = not_live.streak.successes() + u32::from(!not_live.has_proof);
         if successes < settings.successes_to_ready {
             self.state = State::NotLive(NotLive {
-                newest_evidence: evidence,
-                hint: None,
+                only_evidence_after: evidence,
+                suspicion: None,
                 has_proof: true,
-                successes,
-                failures: 0,
+                streak: Streak::of_successes(successes),
                 ..not_live
             });
             return Outcome::Evidence(evidence);
@@ -385,10 +400,9 @@ impl Liveness {
                 deadline: not_live
                     .interval_end
                     .min(cx.now + settings.liveness_timeout),
-                failures: 0,
-                trigger: Trigger::Silence,
+                trigger: Trigger::Silence { failures: 0 },
             }),
-            None => degradation.idle(evidence, sent, cx),
+            None => degradation.idle_check(evidence, sent, cx),
         };
         self.state = State::Live(Live {
             evidence,
@@ -405,7 +419,7 @@ impl Liveness {
         cx: Context<'_>,
         ids: &mut OperationIds,
     ) -> LivenessMessage {
-        let message = message_of_interval(not_live.failures, cx, ids);
+        let message = message_of_interval(not_live.streak, cx, ids);
         self.state = State::NotLive(NotLive {
             in_flight: Some(message.id),
             sent: cx.now,
@@ -420,31 +434,18 @@ impl Liveness {
 impl NotLive {
     fn failed(self, failure: Failure) -> (Self, Outcome) {
         let reason = self
-            .hint
-            .map_or(failure, |hint| hint.most_specific(failure));
+            .suspicion
+            .map_or(failure, |suspicion| suspicion.most_specific(failure));
         let failed = Self {
-            successes: 0,
-            failures: self.failures.saturating_add(1),
+            streak: Streak::Failures(self.streak.failures().saturating_add(1)),
             ..self
         };
-        (failed, Outcome::NotLive(Cause::LivenessFailed(reason)))
+        (failed, Outcome::NotLive(reason))
     }
 
     fn recreate_at(&self, cx: Context<'_>) -> Option<Instant> {
         let after = cx.settings().recreate_after;
-        after.map(|after| self.newest_evidence + after)
-    }
-}
-
-/// The liveness message of an interval after `failures` intervals in a row without evidence: open until the interval ends.
-fn message_of_interval(failures: u32, cx: Context<'_>, ids: &mut OperationIds) -> LivenessMessage {
-    let interval = cx
-        .config
-        .not_live_intervals()
-        .doubled(failures.saturating_add(1));
-    LivenessMessage {
-        id: ids.next(),
-        deadline: cx.now + interval,
+        after.map(|after| self.only_evidence_after + after)
     }
 }
 
@@ -455,7 +456,6 @@ impl Liveness {
         &mut self,
         live: Live,
         unverified_since: Instant,
-        failures: u32,
         trigger: Trigger,
         cx: Context<'_>,
         ids: &mut OperationIds,
@@ -463,7 +463,7 @@ impl Liveness {
         let settings = cx.settings();
         let timeout = match trigger {
             Trigger::Suspicion(_) => settings.suspicion_timeout,
-            Trigger::Silence | Trigger::SilenceThenSuspicion(_) => settings.liveness_timeout,
+            Trigger::Silence { .. } | Trigger::SilenceThenSuspicion(_) => settings.liveness_timeout,
         };
         let id = ids.next();
         let deadline = cx.now + timeout;
@@ -473,7 +473,6 @@ impl Liveness {
                 id,
                 unverified_since,
                 deadline,
-                failures,
                 trigger,
             }),
             ..live
@@ -481,20 +480,25 @@ impl Liveness {
         (Outcome::Unchanged, Some(LivenessMessage { id, deadline }))
     }
 
-    /// The answer to the liveness message in flight proves that the bus works.
-    fn confirm(&mut self, live: Live, degradation: Degradation, cx: Context<'_>) -> Outcome {
+    /// Takes the success of the liveness message in flight.
+    fn check_succeeded(
+        &mut self,
+        live: Live,
+        degradation: Degradation,
+        cx: Context<'_>,
+    ) -> Outcome {
         self.state = State::Live(Live {
             evidence: cx.now,
             degradation,
-            check: degradation.idle(cx.now, live.sent, cx),
+            check: degradation.idle_check(cx.now, live.sent, cx),
             ..live
         });
         Outcome::Live
     }
 
-    /// Ordinary traffic at `at` proves that the bus works.
-    fn renew(&mut self, live: Live, at: Instant, cx: Context<'_>) -> Outcome {
-        let idle = live.degradation.idle(at, live.sent, cx);
+    /// Takes evidence of ordinary traffic at `at`.
+    fn extend_lease(&mut self, live: Live, at: Instant, cx: Context<'_>) -> Outcome {
+        let idle = live.degradation.idle_check(at, live.sent, cx);
         let check = match live.check {
             Check::Idle { due } => match live.degradation {
                 Degradation::None => idle,
@@ -505,8 +509,7 @@ impl Liveness {
                 unverified_since, ..
             } if at > unverified_since => idle,
             Check::InFlight(check) if at > check.unverified_since => Check::InFlight(InFlight {
-                failures: 0,
-                trigger: Trigger::Silence,
+                trigger: Trigger::Silence { failures: 0 },
                 ..check
             }),
             check @ (Check::Suspected { .. } | Check::RetryPending { .. } | Check::InFlight(_)) => {
@@ -521,25 +524,24 @@ impl Liveness {
         Outcome::Live
     }
 
-    fn suspect(&mut self, live: Live, hint: Failure, cx: Context<'_>) -> Outcome {
-        let hint = live.check.hint_with(hint);
+    fn suspect(&mut self, live: Live, suspicion: Failure, cx: Context<'_>) -> Outcome {
+        let suspicion = live.check.suspicion_with(suspicion);
         let check = match live.check {
             Check::Idle { due }
             | Check::RetryPending { due, .. }
             | Check::Suspected { due, .. } => Check::Suspected {
-                hint,
+                suspicion,
                 at: cx.now,
-                due: due.min(spaced(cx.now, live.sent, cx)),
+                due: due.min(with_spacing(cx.now, live.sent, cx)),
             },
             Check::InFlight(check) => Check::InFlight(InFlight {
                 unverified_since: cx.now,
                 deadline: check.deadline.min(cx.now + cx.settings().suspicion_timeout),
-                failures: 0,
                 trigger: match check.trigger {
-                    Trigger::Silence | Trigger::SilenceThenSuspicion(_) => {
-                        Trigger::SilenceThenSuspicion(hint)
+                    Trigger::Silence { .. } | Trigger::SilenceThenSuspicion(_) => {
+                        Trigger::SilenceThenSuspicion(suspicion)
                     }
-                    Trigger::Suspicion(_) => Trigger::Suspicion(hint),
+                    Trigger::Suspicion(_) => Trigger::Suspicion(suspicion),
                 },
                 ..check
             }),
@@ -548,7 +550,7 @@ impl Liveness {
         Outcome::Unchanged
     }
 
-    /// The liveness message in flight failed, or timed out.
+    /// Takes the failure or the timeout of the liveness message in flight.
     fn check_failed(
         &mut self,
         live: Live,
@@ -562,7 +564,7 @@ impl Liveness {
             }
             FailureKind::Definitive => self.decide_not_live(live, failure, cx),
             FailureKind::Rejected if counts_as_alive(failure, cx) => {
-                self.confirm(live, Degradation::Rejected(failure), cx)
+                self.check_succeeded(live, Degradation::Rejected(failure), cx)
             }
             FailureKind::Rejected => self.decide_not_live(live, failure, cx),
             FailureKind::Partial => self.leaders_missing(live, failure, cx),
@@ -578,7 +580,7 @@ impl Liveness {
         let degradation = Degradation::Partial { failure, since };
         let degraded = Live {
             degradation,
-            check: degradation.idle(live.evidence, live.sent, cx),
+            check: degradation.idle_check(live.evidence, live.sent, cx),
             ..live
         };
         if degraded
@@ -599,36 +601,32 @@ impl Liveness {
         cx: Context<'_>,
     ) -> Outcome {
         let settings = cx.settings();
-        let failures = check.failures.saturating_add(1);
-        let is_enough = failures >= settings.failures_to_not_ready;
-        let next = if live.evidence > check.unverified_since {
-            live.degradation.idle(live.evidence, live.sent, cx)
-        } else {
-            match check.trigger {
-                Trigger::Suspicion(hint) => {
-                    let failure = hint.most_specific(failure);
-                    return self.decide_not_live(live, failure, cx);
-                }
-                Trigger::SilenceThenSuspicion(hint) if is_enough => {
-                    let failure = hint.most_specific(failure);
-                    return self.decide_not_live(live, failure, cx);
-                }
-                Trigger::Silence if is_enough => {
-                    return self.decide_not_live(live, failure, cx);
-                }
-                // It was sent before the suspicion, and what ended before the suspicion may have lost it: the next one decides.
-                Trigger::SilenceThenSuspicion(hint) => Check::Suspected {
-                    hint,
-                    at: check.unverified_since,
-                    due: spaced(cx.now, live.sent, cx),
-                },
-                Trigger::Silence => Check::RetryPending {
-                    failures,
-                    failure,
-                    unverified_since: check.unverified_since,
-                    due: cx.now + settings.recheck_delay,
-                },
+        let is_enough = |failures| failures >= settings.failures_to_not_ready;
+        let next = match check.trigger {
+            _ if live.evidence > check.unverified_since => {
+                live.degradation.idle_check(live.evidence, live.sent, cx)
             }
+            Trigger::Suspicion(suspicion) => {
+                return self.decide_not_live(live, suspicion.most_specific(failure), cx);
+            }
+            Trigger::SilenceThenSuspicion(suspicion) if is_enough(1) => {
+                return self.decide_not_live(live, suspicion.most_specific(failure), cx);
+            }
+            // The message was sent before the suspicion, and what ended before the suspicion may have lost it: the next one decides.
+            Trigger::SilenceThenSuspicion(suspicion) => Check::Suspected {
+                suspicion,
+                at: check.unverified_since,
+                due: with_spacing(cx.now, live.sent, cx),
+            },
+            Trigger::Silence { failures } if is_enough(failures.saturating_add(1)) => {
+                return self.decide_not_live(live, failure, cx);
+            }
+            Trigger::Silence { failures } => Check::RetryPending {
+                failures: failures.saturating_add(1),
+                failure,
+                unverified_since: check.unverified_since,
+                due: cx.now + settings.recheck_delay,
+            },
         };
         self.state = State::Live(Live {
             check: next,
@@ -637,45 +635,50 @@ impl Liveness {
         Outcome::Unchanged
     }
 
-    /// Running was granted until now and not longer, whatever the check in flight will bring.
+    /// Takes the end of the lease: Running was granted until now, whatever the check in flight will bring.
     ///
     /// With timers that fire on time the verdict of the last check comes at this very instant. With timers that fire late, the last
     /// check is cut short: the bound is kept, a timeout need not be.
     fn lease_ended(&mut self, live: Live, cx: Context<'_>) -> Outcome {
-        let cause = match live.check {
+        let outcome = match live.check {
             Check::InFlight(check) if live.evidence <= check.unverified_since => {
-                Cause::LivenessFailed(check.trigger.hint().unwrap_or(TIMED_OUT))
+                Outcome::NotLive(check.trigger.suspicion().unwrap_or(TIMED_OUT))
             }
-            Check::RetryPending { failure, .. } => Cause::LivenessFailed(failure),
-            Check::InFlight(_) | Check::Idle { .. } | Check::Suspected { .. } => Cause::Starved,
+            Check::RetryPending { failure, .. } => Outcome::NotLive(failure),
+            Check::InFlight(_) | Check::Idle { .. } | Check::Suspected { .. } => Outcome::Starved,
         };
-        self.expire(live, cause, cx)
+        self.expire(live, outcome, cx)
     }
 
     /// Ends Live without an answer. The liveness message in flight, if there is one, stays open.
-    fn expire(&mut self, live: Live, cause: Cause, cx: Context<'_>) -> Outcome {
-        self.mark_not_live(live, live.check.open_at(cx.now), live.check.hint(), cx);
-        Outcome::NotLive(cause)
+    fn expire(&mut self, live: Live, outcome: Outcome, cx: Context<'_>) -> Outcome {
+        self.mark_not_live(
+            live,
+            live.check.open_message_at(cx.now),
+            live.check.suspicion(),
+            cx,
+        );
+        outcome
     }
 
     /// Ends Live by the outcome of a liveness message, which is over.
     fn decide_not_live(&mut self, live: Live, failure: Failure, cx: Context<'_>) -> Outcome {
-        self.mark_not_live(live, None, live.check.hint(), cx);
-        Outcome::NotLive(Cause::LivenessFailed(failure))
+        self.mark_not_live(live, None, live.check.suspicion(), cx);
+        Outcome::NotLive(failure)
     }
 
-    /// Ends Live. A liveness message that is still `open` has one interval more; else the next one goes out as soon as the interval
-    /// allows.
+    /// Ends Live. A liveness message that is still `open` stays so until its deadline, but for one interval at most; else the
+    /// next one goes out as soon as the interval allows.
     fn mark_not_live(
         &mut self,
         live: Live,
         open: Option<InFlight>,
-        hint: Option<Failure>,
+        suspicion: Option<Failure>,
         cx: Context<'_>,
     ) {
         let interval = cx.settings().not_live_interval;
         self.state = State::NotLive(NotLive {
-            newest_evidence: cx.now,
+            only_evidence_after: cx.now,
             in_flight: open.map(|check| check.id),
             sent: live.sent,
             interval_end: match open {
@@ -683,10 +686,33 @@ impl Liveness {
                 None => cx.now.max(live.sent + interval),
             },
             has_proof: false,
-            successes: 0,
-            failures: 0,
-            hint,
+            streak: Streak::None,
+            suspicion,
         });
+    }
+}
+
+impl Streak {
+    /// An interval that failed after its evidence and then brought more counts neither way.
+    const fn of_successes(successes: u32) -> Self {
+        match successes {
+            0 => Self::None,
+            1.. => Self::Successes(successes),
+        }
+    }
+
+    const fn successes(self) -> u32 {
+        match self {
+            Self::Successes(successes) => successes,
+            Self::None | Self::Failures(_) => 0,
+        }
+    }
+
+    const fn failures(self) -> u32 {
+        match self {
+            Self::Failures(failures) => failures,
+            Self::None | Self::Successes(_) => 0,
+        }
     }
 }
 
@@ -715,7 +741,9 @@ impl Live {
     fn check_timer(self) -> (Instant, Due) {
         match self.check {
             Check::Idle { due } => (due, Due::SilenceEnd(self)),
-            Check::Suspected { hint, at, due } => (due, Due::SuspicionCheck(self, hint, at)),
+            Check::Suspected { suspicion, at, due } => {
+                (due, Due::SuspicionCheck(self, suspicion, at))
+            }
             Check::InFlight(check) => (check.deadline, Due::CheckTimeout(self, check)),
             Check::RetryPending {
                 failures,
@@ -735,14 +763,14 @@ impl Degradation {
         }
     }
 
-    /// The check after the newest `evidence`, when the newest message was `sent`.
+    /// Returns the next check after `evidence`, if the newest liveness message was `sent` then.
     ///
     /// While something is wrong that only a liveness message can show to be over, evidence of ordinary traffic does not delay it.
-    fn idle(self, evidence: Instant, sent: Instant, cx: Context<'_>) -> Check {
+    fn idle_check(self, evidence: Instant, sent: Instant, cx: Context<'_>) -> Check {
         let settings = cx.settings();
         let due = match self {
-            // Evidence that arrives late may make a check due at once, right after a message that is not answered yet.
-            Self::None => spaced(evidence + settings.live_interval, sent, cx),
+            // Without the spacing, evidence that arrives late would make a check due right after a message that is not answered yet.
+            Self::None => with_spacing(evidence + settings.live_interval, sent, cx),
             Self::Rejected(_) => cx.now + settings.live_interval,
             Self::Partial { .. } => cx.now + settings.not_live_interval,
         };
@@ -751,22 +779,23 @@ impl Degradation {
 }
 
 impl Check {
-    /// The most specific suspicion that nothing has refuted.
-    const fn hint(&self) -> Option<Failure> {
+    /// Returns the most specific suspicion that nothing has refuted.
+    const fn suspicion(&self) -> Option<Failure> {
         match *self {
-            Self::Suspected { hint, .. } => Some(hint),
-            Self::InFlight(check) => check.trigger.hint(),
+            Self::Suspected { suspicion, .. } => Some(suspicion),
+            Self::InFlight(check) => check.trigger.suspicion(),
             Self::Idle { .. } | Self::RetryPending { .. } => None,
         }
     }
 
-    /// The same, with one more suspicion.
-    fn hint_with(&self, newer: Failure) -> Failure {
-        self.hint().map_or(newer, |old| old.most_specific(newer))
+    /// Returns the most specific of the suspicions that nothing has refuted and this one.
+    fn suspicion_with(&self, newer: Failure) -> Failure {
+        self.suspicion()
+            .map_or(newer, |old| old.most_specific(newer))
     }
 
-    /// The liveness message that is in flight and not overdue at `now`.
-    fn open_at(self, now: Instant) -> Option<InFlight> {
+    /// Returns the liveness message in flight whose deadline is after `now`.
+    fn open_message_at(self, now: Instant) -> Option<InFlight> {
         match self {
             Self::InFlight(check) => Some(check).filter(|check| check.deadline > now),
             Self::Idle { .. } | Self::Suspected { .. } | Self::RetryPending { .. } => None,
@@ -775,20 +804,29 @@ impl Check {
 }
 
 impl Trigger {
-    const fn hint(self) -> Option<Failure> {
+    const fn suspicion(self) -> Option<Failure> {
         match self {
-            Self::Silence => None,
-            Self::SilenceThenSuspicion(hint) | Self::Suspicion(hint) => Some(hint),
+            Self::Silence { .. } => None,
+            Self::SilenceThenSuspicion(suspicion) | Self::Suspicion(suspicion) => Some(suspicion),
         }
     }
 }
 
-/// `due`, or later if the newest message was `sent` less than `suspicion_spacing` before.
-fn spaced(due: Instant, sent: Instant, cx: Context<'_>) -> Instant {
+/// Returns the liveness message of the interval after `streak`. It is open until the interval ends.
+fn message_of_interval(streak: Streak, cx: Context<'_>, ids: &mut OperationIds) -> LivenessMessage {
+    let intervals = cx.config.not_live_intervals();
+    LivenessMessage {
+        id: ids.next(),
+        deadline: cx.now + intervals.doubled(streak.failures().saturating_add(1)),
+    }
+}
+
+/// Returns `due`, or the end of `suspicion_spacing` after the newest message was `sent` if that is later.
+fn with_spacing(due: Instant, sent: Instant, cx: Context<'_>) -> Instant {
     due.max(sent + cx.settings().suspicion_spacing)
 }
 
-/// Whether this failure proves that the bus lives.
+/// Returns whether this failure proves that the bus works.
 fn counts_as_alive(failure: Failure, cx: Context<'_>) -> bool {
     failure.class.kind() == FailureKind::Rejected
         && cx.settings().on_rejection == RejectionPolicy::Live

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::action::Action;
+use crate::failure::Failure;
 use crate::liveness::Grant;
 use crate::status::{Cause, Report, Status};
 
@@ -53,14 +54,7 @@ impl Published {
         cause: Cause,
         now: Instant,
     ) -> Option<Action> {
-        let report = Report {
-            status,
-            cause,
-            warning: None,
-            lease: None,
-            ..self.report
-        };
-        self.publish(report, now)
+        self.publish(status, cause, None, None, now)
     }
 
     /// Takes Running under `grant`. Returns what to do if a reader learns anything from it: a new report, or only a longer lease.
@@ -70,14 +64,8 @@ impl Published {
             lease,
             warning,
         } = grant;
-        let report = Report {
-            status: Status::Running,
-            cause: Cause::Evidence,
-            warning,
-            lease: Some(lease),
-            ..self.report
-        };
-        let published = self.publish(report, now);
+        let (status, cause) = (Status::Running, Cause::Evidence);
+        let published = self.publish(status, cause, warning, Some(lease), now);
         if published.is_some() || self.report.lease == Some(lease) {
             return published;
         }
@@ -86,22 +74,32 @@ impl Published {
         Some(Action::Renew { evidence, lease })
     }
 
-    /// Publishes a report that differs from the last one in status, in the reason of its cause, or in the class of its warning.
-    fn publish(&mut self, report: Report, now: Instant) -> Option<Action> {
+    /// Publishes a report if it differs from the last one in status, in the reason of its cause, or in the class of its warning.
+    fn publish(
+        &mut self,
+        status: Status,
+        cause: Cause,
+        warning: Option<Failure>,
+        lease: Option<Instant>,
+        now: Instant,
+    ) -> Option<Action> {
         let old = &self.report;
-        let class = |report: &Report| report.warning.map(|failure| failure.class);
-        let is_same_status = report.status == old.status;
-        if is_same_status && report.cause.same_reason(old.cause) && class(&report) == class(old) {
+        let class = |warning: Option<Failure>| warning.map(|failure| failure.class);
+        let is_same_status = status == old.status;
+        if is_same_status && cause.same_reason(old.cause) && class(warning) == class(old.warning) {
             return None;
         }
         if old.status == Status::Running && !is_same_status {
             self.left_running = Some(now);
         }
         self.report = Report {
-            attempt: self.attempt,
-            evidence: self.evidence,
+            status,
+            cause,
+            warning,
             since: if is_same_status { old.since } else { now },
-            ..report
+            evidence: self.evidence,
+            lease,
+            attempt: self.attempt,
         };
         Some(Action::SetStatus(self.report))
     }

@@ -82,7 +82,7 @@ pub(crate) enum Fired {
 }
 
 impl Registrations {
-    /// Returns no registrations, with the capacity for those of `handlers` handlers.
+    /// Returns the registrations before there is a client: none, with the capacity for `handlers`.
     pub(crate) fn with_capacity(handlers: usize) -> Self {
         Self {
             slots: Vec::with_capacity(handlers),
@@ -208,12 +208,20 @@ impl Registrations {
     /// Returns what the registrations of the required ones among `handlers` have come to.
     pub(crate) fn progress(&self, handlers: &[Handler]) -> Progress {
         let mut progress = Progress::Complete;
-        for (index, (slot, handler)) in self.slots.iter().zip(handlers).enumerate() {
-            match slot.failure() {
-                _ if !handler.required => {}
-                Some(failure) => return Progress::Failed(handler_id(index), failure),
-                None if *slot == Registration::Registered => {}
-                None => progress = Progress::Pending,
+        let handlers = handlers.iter().enumerate();
+        for (index, _) in handlers.filter(|(_, handler)| handler.required) {
+            match self.slots.get(index) {
+                Some(Registration::Registered) => {}
+                Some(
+                    Registration::BackingOff { failure, .. }
+                    | Registration::InFlight {
+                        failure: Some(failure),
+                        ..
+                    },
+                ) => return Progress::Failed(handler_id(index), *failure),
+                Some(Registration::InFlight { failure: None, .. }) | None => {
+                    progress = Progress::Pending;
+                }
             }
         }
         progress
@@ -236,18 +244,7 @@ impl Registrations {
     }
 }
 
-impl Registration {
-    /// Why it is not registered, where a failure is the reason.
-    const fn failure(&self) -> Option<Failure> {
-        match *self {
-            Self::InFlight { failure, .. } => failure,
-            Self::BackingOff { failure, .. } => Some(failure),
-            Self::Registered => None,
-        }
-    }
-}
-
-/// The configuration allows no more handlers than fit.
+/// Returns the id of the handler with this index. The configuration allows no more handlers than fit.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "Config allows fewer: Config::MAX_HANDLERS"

@@ -1,11 +1,10 @@
-//! Every timing and rule of a supervisor, as it is written down.
+//! The settings of a supervisor: every timing and policy, before they are checked.
 
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::handler::Handler;
 
-/// Every timing and rule, as it is written down. [`Config::new`](crate::Config::new) makes sure that they make sense together.
+/// Every timing and policy, before they are checked: [`Config::new`](crate::Config::new) does that.
 ///
 /// A field may be added in a minor version: take the rest from a preset, by `..Settings::default()`.
 ///
@@ -32,8 +31,8 @@ pub struct Settings {
     pub liveness_timeout: Duration,
     /// After an ambiguous failure while live: how long until the next liveness message. At most `live_interval`.
     pub recheck_delay: Duration,
-    /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000. The row ends with evidence that is
-    /// newer than what its first liveness message was sent for, and starts again with a suspicion.
+    /// Ambiguous failures in a row, while live, that make the service NotReady: 1 to 1,000. Evidence after the first of these liveness
+    /// messages was sent sets the count to zero, and so does a suspicion.
     pub failures_to_not_ready: u32,
     /// Proofs in a row, while not live, that make it live: 1 to 1,000. More than one in the same interval counts once.
     pub successes_to_ready: u32,
@@ -41,23 +40,21 @@ pub struct Settings {
     pub not_live_interval: Duration,
     /// Where the doubling of `not_live_interval` ends.
     pub not_live_interval_max: Duration,
-    /// What a hint of the client library does.
+    /// What a suspicion does while live.
     pub on_suspicion: OnSuspicion,
     /// How long a liveness message may take that was sent for a suspicion. At most `liveness_timeout`.
     pub suspicion_timeout: Duration,
-    /// The shortest time from one liveness message to the next that a suspicion brings forward. At most `live_interval`.
+    /// While live: the minimum time between two liveness messages that silence or a suspicion sends. At most `live_interval`.
     pub suspicion_spacing: Duration,
     /// How long the service stays Running, with a warning, while only the leaders of the checked partitions are missing.
     /// Zero: not at all.
     pub partial_tolerance: Duration,
-    /// What a rejection proves: a missing topic, a missing right, a quota.
+    /// What it proves that the bus answers and rejects the request, for a missing topic, a missing right or a quota.
     pub on_rejection: RejectionPolicy,
     /// What a fatally broken client leads to.
     pub on_client_lost: OnClientLost,
     /// How long a client may go without evidence before it is replaced; `None`: it is kept. Longer than `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
-    /// What must be registered after each start: at most 1,000. Names are not empty and differ.
-    pub handlers: Vec<Handler>,
     /// How long one registration may take.
     pub registration_timeout: Duration,
     /// How long to wait after a registration that failed.
@@ -71,12 +68,12 @@ pub struct Settings {
     pub seed: Option<u64>,
 }
 
-/// What a hint of the client library does while live.
+/// What a suspicion does while live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnSuspicion {
-    /// Send a liveness message now, with `suspicion_timeout`; its outcome decides alone.
+    /// Send a liveness message as soon as `suspicion_spacing` allows, with `suspicion_timeout`; its outcome decides alone.
     Check,
-    /// Believe it: NotReady at once.
+    /// NotReady at once.
     NotReady,
 }
 
@@ -94,7 +91,7 @@ pub enum RejectionPolicy {
 pub enum OnClientLost {
     /// Discard it and start another.
     Recreate,
-    /// Failed, forever.
+    /// Failed, until a shutdown.
     Fail,
 }
 
@@ -124,7 +121,6 @@ impl Default for Settings {
             on_rejection: RejectionPolicy::Live,
             on_client_lost: OnClientLost::Recreate,
             recreate_after: None,
-            handlers: Vec::new(),
             registration_timeout: Duration::from_secs(10),
             registration_backoff: backoff,
             drain: Duration::from_secs(5),

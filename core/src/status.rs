@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::ids::HandlerId;
 
-/// How far a service has got. The seven of the system that livebus follows.
+/// The status of a service: the seven statuses of the VOLTHA core, whose supervision livebus follows.
 ///
 /// Exhaustive on purpose: code that shows a status must show each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,7 +19,7 @@ pub enum Status {
     Preparing,
     /// It is configured; its client starts, or waits for the first proof.
     Prepared,
-    /// It works, and that was proved recently. The only status that is ready.
+    /// It works, and there is recent evidence of that. The only status that is ready.
     Running,
     /// It does not work at present; it will be tried again.
     NotReady,
@@ -208,20 +208,21 @@ impl fmt::Display for Cause {
 /// A field may be added in a minor version: build one by `..Report::unreported(now)`, and match with `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Report {
-    /// How far it has got.
+    /// The status.
     pub status: Status,
     /// Why.
     pub cause: Cause,
-    /// The bus lives, but not as it should: shown wherever the status is shown.
+    /// What is wrong although the bus works: shown wherever the status is shown.
     pub warning: Option<Failure>,
     /// When the status became what it is. A change of cause or warning alone does not move it.
     pub since: Instant,
     /// The newest proof that the bus did its work.
     pub evidence: Option<Instant>,
-    /// Running is granted until this instant and not beyond; nothing while not Running.
+    /// Running is granted until this instant and not beyond; `None` while not Running. A supervisor's Running always has one; a Running
+    /// without one, which another reporter may make, does not end on its own.
     pub lease: Option<Instant>,
-    /// Number of the start that was the newest when this was reported, from 1; counted again from 1 after a start that led to
-    /// evidence.
+    /// Number of the start that was the newest when this was reported, from 1; counted again from 1 after a start that made
+    /// the bus live. 0 before the first start.
     pub attempt: u32,
 }
 

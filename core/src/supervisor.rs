@@ -23,8 +23,8 @@ use crate::status::{Cause, Report, Status};
 /// - inputs: [`handle_event`](Self::handle_event) and [`handle_timeout`](Self::handle_timeout);
 /// - outputs: [`poll_action`](Self::poll_action) and [`poll_timeout`](Self::poll_timeout);
 /// - queries: [`report`](Self::report), [`phase`](Self::phase), [`wants_evidence`](Self::wants_evidence),
-///   [`is_stopped`](Self::is_stopped), [`stale_answers`](Self::stale_answers), [`config`](Self::config); and the whole state, to go
-///   on elsewhere: [`snapshot`](Self::snapshot), [`restore`](Self::restore).
+///   [`is_due`](Self::is_due), [`is_stopped`](Self::is_stopped), [`stale_answers`](Self::stale_answers),
+///   [`config`](Self::config); and the whole state, to [`restore`](Self::restore) it elsewhere: [`snapshot`](Self::snapshot).
 ///
 /// After each input, and once after [`new`](Self::new): poll actions until there are none, then poll the timeout and wait for it or
 /// for an event. The crate's documentation has the rules, and a complete runner.
@@ -32,7 +32,7 @@ use crate::status::{Cause, Report, Status};
 /// Two supervisors that received the same inputs are equal, and remain so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Supervisor {
-    /// Shared with clones: exploring makes very many.
+    /// Shared with clones: a model checker makes very many.
     config: Arc<Config>,
     state: State,
     registrations: Registrations,
@@ -72,17 +72,17 @@ enum State {
 struct Client {
     /// The id of the start that made it.
     id: ClientId,
-    /// Starts in a row without evidence, this one included until it has some.
+    /// Starts in a row that did not make the bus live, this one included until it does.
     starts_without_proof: u32,
     liveness: Liveness,
 }
 
-/// What time alone leads to, derived from the state: nothing is armed or disarmed.
+/// What is due with time alone. It is derived from the state; nothing is armed or disarmed.
 #[derive(Debug, Clone, Copy)]
 enum Timer {
     /// A registration times out, or is retried.
     Registration(registrations::Timer),
-    /// A liveness message is due or times out, or a deadline of the evidence ends.
+    /// A liveness message is due or times out; or the lease, the tolerance or `recreate_after` ends.
     Liveness(liveness::Timer),
     /// The start in flight times out.
     StartTimeout { client: ClientId, attempt: u32 },
@@ -101,34 +101,33 @@ impl Supervisor {
     pub fn new(config: Config, now: Instant) -> Self {
         let handlers = config.handlers().len();
         let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
+        let mut ids = OperationIds::new();
+        let (id, attempt) = (ids.next(), 1);
+        let deadline = now + config.settings().start_timeout;
         let mut supervisor = Self {
             config: Arc::new(config),
-            state: State::BackingOff {
-                attempt: 1,
-                until: now,
+            state: State::Starting {
+                id,
+                attempt,
+                deadline,
             },
             registrations: Registrations::with_capacity(handlers),
             actions: Self::queue(handlers),
             published: Published::new(now),
             now,
             jitter,
-            ids: OperationIds::new(),
+            ids,
             stale_answers: 0,
         };
         supervisor.set_status(Status::Preparing, Cause::Configured);
         supervisor.set_status(Status::Prepared, Cause::Starting);
-        supervisor.fire_due();
+        supervisor.published.on_start(attempt);
+        supervisor.actions.push_back(Action::Start {
+            id,
+            attempt,
+            deadline,
+        });
         supervisor
-    }
-
-    // The most actions of one step: the queue never grows while it is drained after each.
-    const MAX_ACTIONS_PER_STEP: usize = 8;
-    const MAX_ACTIONS_PER_HANDLER: usize = 4;
-
-    fn queue(handlers: usize) -> VecDeque<Action> {
-        VecDeque::with_capacity(
-            Self::MAX_ACTIONS_PER_STEP + Self::MAX_ACTIONS_PER_HANDLER * handlers,
-        )
     }
 
     /// Takes an event that happened at `now`.
@@ -175,19 +174,13 @@ impl Supervisor {
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout) at the latest; `None` when only an event can lead on.
     ///
-    /// While actions are queued it is due already. Drained, it is strictly after the newest instant that was received.
+    /// While actions are queued it is due already. Once all actions are polled, it is strictly after the newest instant that was received.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.actions.front() {
             Some(_) => Some(self.now),
             None => self.timers().map(|(at, _)| at).min(),
         }
-    }
-
-    /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
-    #[must_use]
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.timers().any(|(at, _)| at <= now)
     }
 }
 
@@ -205,7 +198,7 @@ impl Supervisor {
         &self.config
     }
 
-    /// Returns whether evidence would change more than the lease: whether it is worth a wake-up.
+    /// Returns whether evidence is awaited to make the bus live: whether a runner must wake for it.
     #[must_use]
     pub const fn wants_evidence(&self) -> bool {
         match self.state {
@@ -219,13 +212,19 @@ impl Supervisor {
         }
     }
 
-    /// Returns how many answers were ignored because their operation was over, or never was.
+    /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.timers().any(|(at, _)| at <= now)
+    }
+
+    /// Returns how many events were ignored because their operation or client was over, or never was.
     #[must_use]
     pub const fn stale_answers(&self) -> u64 {
         self.stale_answers
     }
 
-    /// Returns whether it has come to its end: there will be no more actions.
+    /// Returns whether it is stopped: there will be no more actions.
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
         matches!(self.state, State::Stopped)
@@ -287,7 +286,7 @@ impl Supervisor {
         }
     }
 
-    /// Evidence of a client that is gone, or is being closed, means nothing. The same holds for a suspicion.
+    /// Takes evidence. It names no client: while there is none it means nothing. The same holds for a suspicion.
     fn on_evidence(&mut self, at: Instant) {
         let cx = Context::new(self.now, &self.config);
         if let Some(client) = self.state.client_mut() {
@@ -345,7 +344,7 @@ impl Supervisor {
         self.fire_due();
     }
 
-    /// Fires what is due until nothing is. Every timer is derived from `now` again, so this ends.
+    /// Fires what is due until nothing is. What fires is next due after `now`, so this ends.
     fn fire_due(&mut self) {
         while let Some(timer) = self.due_timer() {
             self.fire(timer);
@@ -451,7 +450,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits before the next start, after this many starts in a row without evidence.
+    /// Waits before the next start, after this many starts in a row that did not make the bus live.
     fn back_off(&mut self, starts_without_proof: u32) {
         let backoff = self.config.settings().start_backoff;
         let delay = backoff.delay(starts_without_proof, &mut self.jitter);
@@ -506,6 +505,18 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    // The maximum number of actions of one step, without and for each handler: the queue never grows if all are polled after each step.
+    const MAX_ACTIONS_WITHOUT_HANDLERS: usize = 8;
+    const MAX_ACTIONS_PER_HANDLER: usize = 4;
+
+    fn queue(handlers: usize) -> VecDeque<Action> {
+        VecDeque::with_capacity(
+            Self::MAX_ACTIONS_WITHOUT_HANDLERS + Self::MAX_ACTIONS_PER_HANDLER * handlers,
+        )
+    }
+}
+
 // The status: what liveness and registrations come to.
 impl Supervisor {
     fn on_outcome(&mut self, outcome: Outcome) {
@@ -519,7 +530,10 @@ impl Supervisor {
                 client.starts_without_proof = 0;
                 self.update_status();
             }
-            Outcome::NotLive(cause) => self.set_status(Status::NotReady, cause),
+            Outcome::NotLive(failure) => {
+                self.set_status(Status::NotReady, Cause::LivenessFailed(failure));
+            }
+            Outcome::Starved => self.set_status(Status::NotReady, Cause::Starved),
             Outcome::ClientLost(failure) => {
                 let client = *client;
                 self.client_lost(client, failure);

@@ -59,12 +59,14 @@ fn config() -> Config {
         start_backoff: backoff,
         registration_backoff: backoff,
         recreate_after: Some(Duration::from_secs(20)),
-        handlers: vec![
+        ..Settings::default()
+    })
+    .and_then(|config| {
+        config.with_handlers(vec![
             Handler::required("a"),
             Handler::optional("b"),
             Handler::required("c"),
-        ],
-        ..Settings::default()
+        ])
     })
     .expect("valid settings")
 }
@@ -161,11 +163,8 @@ fn many_handlers_timed_out_at_once_allocate_nothing() {
     let handlers = (0..100)
         .map(|n| Handler::required(format!("handler-{n}")))
         .collect();
-    let settings = Settings {
-        handlers,
-        ..Settings::default()
-    };
-    let config = Config::new(settings).expect("valid settings");
+    let config = Config::new(Settings::default()).and_then(|it| it.with_handlers(handlers));
+    let config = config.expect("valid settings");
     let mut supervisor = Supervisor::new(config, now);
     let counted = allocation_counter::measure(|| {
         let mut now = now;

@@ -40,8 +40,13 @@ struct Run {
 impl Run {
     /// Creates a supervisor at 0: start #1 is in progress.
     fn new(settings: Settings) -> Self {
+        Self::with_handlers(settings, Vec::new())
+    }
+
+    fn with_handlers(settings: Settings, handlers: Vec<Handler>) -> Self {
         let began = Instant::now();
-        let config = Config::new(settings).expect("the settings of a test are valid");
+        let config = Config::new(settings).and_then(|config| config.with_handlers(handlers));
+        let config = config.expect("the settings of a test are valid");
         let mut run = Self {
             supervisor: Supervisor::new(config, began),
             began,
@@ -214,10 +219,7 @@ fn wants_evidence_while_not_live_and_its_interval_has_no_evidence() {
 
 #[test]
 fn stale_answers_counts_answers_of_operations_not_in_progress_and_no_others() {
-    let mut run = Run::new(Settings {
-        handlers: vec![Handler::required("orders")],
-        ..plain()
-    });
+    let mut run = Run::with_handlers(plain(), vec![Handler::required("orders")]);
     let stale = [start_ok(9), liveness_ok(9), registration_ok(9), stop_ok(9)];
     for (count, event) in (1..).zip(stale) {
         run.event(0, event);
@@ -259,11 +261,11 @@ fn stale_answers_counts_late_answers() {
     run.event(1_001, liveness_ok(2));
     assert_eq!(run.supervisor.stale_answers(), 1, "after its interval");
 
-    let mut run = Run::new(Settings {
-        handlers: vec![Handler::required("orders")],
+    let settings = Settings {
         registration_timeout: ms(1_000),
         ..plain()
-    });
+    };
+    let mut run = Run::with_handlers(settings, vec![Handler::required("orders")]);
     run.event(0, start_ok(1));
     run.timeout(1_000);
     run.event(1_001, registration_ok(3));

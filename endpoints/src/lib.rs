@@ -1,5 +1,5 @@
 //! livebus's readiness over HTTP: one server for every async runtime, within limits.
 //!
-//! What is answered is decided in `livebus-readiness`, without IO; [`http`] serves it.
+//! `livebus-readiness` decides the answers, without IO; [`http`] serves them.
 
 pub mod http;

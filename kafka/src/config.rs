@@ -1,4 +1,4 @@
-//! Where the bus is, how to get in, and what to ask it.
+//! The configuration of a Kafka bus: its addresses, its properties, and its liveness message.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use crate::embedded::EmbeddedCluster;
 use crate::properties::{BootstrapServers, Properties, PropertyError};
 
-/// One Kafka bus, as it is configured.
+/// The configuration of one Kafka bus.
 ///
 /// ```
 /// use livebus_kafka::{KafkaConfig, LivenessBy, Properties};
@@ -26,30 +26,30 @@ pub struct KafkaConfig {
     liveness_by: LivenessBy,
 }
 
-/// What a liveness message is.
+/// The kind of liveness message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LivenessBy {
-    /// A small record to each of at most three leaders of a topic. Proves that the bus takes messages.
+    /// A small record to each of at most three leaders of a topic. Proves that the bus accepts messages.
     Produce {
-        /// The topic; needs the right to write to it.
+        /// The topic. The user needs the right to write to it.
         topic: String,
         /// Whether to create it when it is missing, with three partitions and the broker's default replication.
         create: bool,
     },
-    /// A metadata request. Needs no topic and no rights; proves only that a broker answers.
+    /// A metadata request. Needs no topic and no rights. Proves only that a broker answers.
     Metadata,
 }
 
 impl LivenessBy {
-    /// The topic that liveness messages go to unless another is named.
+    /// The default topic of liveness messages.
     pub const DEFAULT_TOPIC: &'static str = "livebus-liveness";
 }
 
 impl KafkaConfig {
-    /// The bus at `servers`, with `properties` for every client. A liveness message is a record to the topic
-    /// [`LivenessBy::DEFAULT_TOPIC`], which must exist: [`liveness_by`](Self::liveness_by) names another, has it created, or needs
-    /// none.
+    /// Returns the configuration of the bus at `servers`, with `properties` for every client. A liveness message is a record to
+    /// the topic [`LivenessBy::DEFAULT_TOPIC`], which must exist: with [`liveness_by`](Self::liveness_by) it is another, it is
+    /// created, or there is none.
     ///
     /// Blocks for some milliseconds, because librdkafka itself checks the properties.
     ///
@@ -73,18 +73,18 @@ impl KafkaConfig {
         })
     }
 
-    /// The bus of an embedded cluster. As with [`new`](Self::new), the topic [`LivenessBy::DEFAULT_TOPIC`] must exist: create it with
-    /// [`EmbeddedCluster::create_topic`].
+    /// Returns the configuration of the bus of an embedded cluster. As with [`new`](Self::new), the topic
+    /// [`LivenessBy::DEFAULT_TOPIC`] must exist: create it with [`EmbeddedCluster::create_topic`].
     ///
     /// # Errors
     ///
-    /// [`PropertyError`] if librdkafka's mock cluster gives an address that is none.
+    /// [`PropertyError`] if librdkafka's mock cluster returns an invalid address.
     pub fn embedded(cluster: &EmbeddedCluster) -> Result<Self, PropertyError> {
         let servers = cluster.bootstrap_servers().parse()?;
         Self::new(servers, Properties::new())
     }
 
-    /// Replaces what a liveness message is.
+    /// Replaces the kind of liveness message.
     #[must_use]
     pub fn liveness_by(self, liveness_by: LivenessBy) -> Self {
         Self {
@@ -93,19 +93,19 @@ impl KafkaConfig {
         }
     }
 
-    /// What a liveness message is.
+    /// Returns the kind of liveness message.
     #[must_use]
-    pub const fn question(&self) -> &LivenessBy {
+    pub const fn liveness_message(&self) -> &LivenessBy {
         &self.liveness_by
     }
 
-    /// Where the bus is.
+    /// Returns the addresses of the bus.
     #[must_use]
     pub const fn servers(&self) -> &BootstrapServers {
         &self.servers
     }
 
-    /// For a client of the service's own: the properties as they were given, and nothing else.
+    /// Returns the configuration for a client of the service: the properties, and nothing else.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -113,36 +113,37 @@ impl KafkaConfig {
         config
     }
 
-    /// How long the liveness client waits for a connection, unless the properties say otherwise: a slow handshake must have
-    /// its time, and one that comes to nothing must not keep the next from being tried.
-    const PATIENCE: [(&'static str, &'static str); 2] = [
+    /// The connection timeouts of the liveness client, unless the properties set others: long enough for a slow handshake, and
+    /// short enough that one that fails does not delay the next attempt.
+    const CONNECTION_TIMEOUTS: [(&'static str, &'static str); 2] = [
         ("socket.connection.setup.timeout.ms", "3000"),
         ("api.version.request.timeout.ms", "3000"),
     ];
 
-    /// Properties of clients that carry data, which the liveness client's own contradict.
+    /// Properties of data clients that contradict those of the liveness client.
     const FOR_DATA: [&'static str; 2] = ["transactional.id", "enable.gapless.guarantee"];
 
-    /// For the liveness client: the properties as they were given, but for those that make it tell the truth fast.
+    /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.
     ///
-    /// A record lives as long as a liveness message can be open, so that the one which waits in the queue of a client
-    /// without a broker is delivered by the reconnect. librdkafka retries nothing: it would keep to itself why a broker
-    /// refuses until the record times out. The round asks again where that makes sense.
+    /// A record lives as long as a liveness message can be open, so that a record that waits in the queue of a client without a
+    /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before
+    /// the record times out. The round retries where that can help.
     pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {
         let settings = config.settings();
-        let longest = settings
+        let max_open = settings
             .liveness_timeout
             .max(settings.not_live_interval_max);
-        let record_lifetime = longest.max(Duration::from_secs(1)).as_millis();
+        let record_lifetime = max_open.max(Duration::from_secs(1)).as_millis();
         let record_lifetime = record_lifetime.min(86_400_000);
-        // Longer than any record, or librdkafka would close the connection to a broker that hangs, and call it unreachable.
+        // Longer than the lifetime of a record; otherwise librdkafka closes the connection to a hung broker, and reports
+        // Unreachable.
         let socket_timeout = (record_lifetime + 1_000).min(300_000);
         let mut client = self.client_config();
-        // With `acks=0` a record counts as delivered once it is written to the socket: that proves nothing.
+        // With `acks=0` a record counts as delivered once it is written to the socket, which proves nothing.
         if matches!(client.get("acks"), None | Some("0")) {
             client.set("acks", "1");
         }
-        for (key, default) in Self::PATIENCE {
+        for (key, default) in Self::CONNECTION_TIMEOUTS {
             if client.get(key).is_none() {
                 client.set(key, default);
             }
@@ -175,10 +176,10 @@ mod tests {
     use super::*;
 
     fn liveness_client(pairs: &[&str], settings: Settings) -> ClientConfig {
-        let servers = "127.0.0.1:9092".parse().expect("it is an address");
-        let properties = Properties::parse(pairs).expect("they are pairs");
-        let kafka = KafkaConfig::new(servers, properties).expect("they are properties");
-        let config = Config::new(settings).expect("they are valid");
+        let servers = "127.0.0.1:9092".parse().expect("an address");
+        let properties = Properties::parse(pairs).expect("pairs");
+        let kafka = KafkaConfig::new(servers, properties).expect("valid properties");
+        let config = Config::new(settings).expect("valid settings");
         kafka.liveness_client_config(&config)
     }
 
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_for_data_needs_does_not_keep_the_liveness_client_from_being_made() {
+    fn properties_of_data_clients_do_not_prevent_the_liveness_client() {
         let pairs = [
             "transactional.id=orders",
             "enable.idempotence=true",
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_outlives_any_record() {
+    fn the_socket_timeout_is_longer_than_the_message_timeout() {
         for settings in [
             Settings::default(),
             Settings::fast(),
@@ -222,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_handshake_is_given_the_time_that_the_properties_ask_for() {
+    fn the_properties_can_extend_the_connection_timeout() {
         let key = "socket.connection.setup.timeout.ms";
-        let asked = liveness_client(
+        let extended = liveness_client(
             &["socket.connection.setup.timeout.ms=20000"],
             Settings::default(),
         );
-        assert_eq!(asked.get(key), Some("20000"));
+        assert_eq!(extended.get(key), Some("20000"));
         assert_eq!(
             liveness_client(&[], Settings::default()).get(key),
             Some("3000")

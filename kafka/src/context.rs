@@ -1,4 +1,4 @@
-//! The ears of the liveness client: deliveries, errors and log lines of librdkafka, told to whom they concern.
+//! The rdkafka callbacks of the liveness client: deliveries, errors and log lines.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,25 +15,25 @@ use crate::error_class::failure;
 
 pub(crate) type Producer = BaseProducer<LivenessContext>;
 
-/// Turns librdkafka's callbacks into observations, and deliveries into votes of a round.
+/// Turns librdkafka's callbacks into observations, and deliveries into outcomes of a round.
 #[derive(Debug)]
 pub(crate) struct LivenessContext {
-    /// The start that made the client.
+    /// The id of the client.
     pub(crate) client: ClientId,
     pub(crate) observations: Arc<Observations>,
 }
 
-/// Travels with one record of a round through librdkafka and comes back with its delivery.
+/// The opaque value of one record of a round: librdkafka returns it with the delivery.
 #[derive(Debug)]
 pub(crate) struct Vote {
     pub(crate) outcome: UnboundedSender<Result<(), Failure>>,
     pub(crate) tally: Arc<Tally>,
 }
 
-/// How many leaders were asked in one round, and how many have answered; late answers count too.
+/// The number of leaders to which a round has sent a record, and the number that have acknowledged theirs, also late.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) asked: AtomicU8,
+    pub(crate) sent: AtomicU8,
     pub(crate) answered: AtomicU8,
 }
 
@@ -79,7 +79,7 @@ impl ProducerContext for LivenessContext {
             }
             Err((error, _)) => Err(failure(error)),
         };
-        // The round may be over: then nobody listens any more.
+        // The round may be over: then there is no receiver.
         let _ = vote.outcome.unbounded_send(outcome);
     }
 }

@@ -1,4 +1,4 @@
-//! Making the liveness topic, for whoever asked for that.
+//! Creates the liveness topic, if the configuration says so.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::config::KafkaConfig;
 use crate::error_class::{classify, failure};
 
-/// One for each leader that a round asks at most.
+/// One for each leader of a round.
 const PARTITIONS: i32 = 3;
 
-/// Creates `topic`; that it is there already is fine.
+/// Creates `topic`, unless it exists.
 ///
 /// On the blocking pool, because an admin client joins a thread of its own when it is dropped.
 pub(crate) async fn create_topic<R: Runtime>(
@@ -32,18 +32,18 @@ pub(crate) async fn create_topic<R: Runtime>(
         futures::executor::block_on(admin.create_topics([&topic], &options))
     });
     let results = created.await.ok_or(Failure::from(FailureClass::Other))?;
-    let refused = match results {
+    let rejected = match results {
         Err(error) => return Err(failure(&error)),
         Ok(topics) => topics.into_iter().find_map(Result::err),
     };
-    match refused {
+    match rejected {
         None => {
-            tracing::info!(topic, "the liveness topic was created");
+            tracing::info!(topic, "created the liveness topic");
             Ok(())
         }
         Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
         Some((_, code)) => {
-            tracing::warn!(topic, error = %KafkaError::AdminOp(code), "the liveness topic could not be created");
+            tracing::warn!(topic, error = %KafkaError::AdminOp(code), "creating the liveness topic failed");
             Err(Failure::with_code(classify(code), code as i32))
         }
     }

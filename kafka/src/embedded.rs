@@ -1,8 +1,8 @@
 //! A Kafka cluster inside this process, with faults on purpose.
 //!
 //! It is librdkafka's mock cluster: real TCP listeners on 127.0.0.1 that speak Kafka's protocol well enough to produce,
-//! to consume and to ask for metadata. Nothing is stored beyond the process, and there is no TLS, no SASL and no
-//! admin API; a consumer waits for its whole `fetch.wait.max.ms` even when a record is there already.
+//! to consume and to request metadata. Nothing is stored beyond the process, and there is no TLS, no SASL and no admin API;
+//! a consumer waits for its whole `fetch.wait.max.ms` even when there is a record.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,17 +16,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr, RDKafkaType};
 
-/// A running cluster. Clones are handles on the same one; it ends with the last of them.
+/// A running cluster. Clones are handles of the same cluster; it ends with the last of them.
 ///
-/// Brokers are numbered from 1. Each has at most one fault at a time (killed, hung or slow): a new one replaces the
-/// one before, and [`restore`](Self::restore) ends them all. Through every fault a broker keeps its address.
+/// Brokers are numbered from 1. Each has at most one fault at a time (killed, hung or slow): a new one replaces the one before,
+/// and [`restore`](Self::restore) ends all of them. A broker keeps its address through every fault.
 #[derive(Clone)]
 pub struct EmbeddedCluster {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// Owns the mock cluster. It has no other duty, see [`EmbeddedCluster::start`].
+    /// Owns the mock cluster, and does nothing else, see [`EmbeddedCluster::start`].
     client: Client<Silent>,
     bootstrap_servers: String,
     state: Mutex<State>,
@@ -45,38 +45,37 @@ enum Fault {
     Delayed(Duration),
 }
 
-/// Why the embedded cluster did not do what it was asked.
+/// The error of an operation on an embedded cluster.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
-    /// A cluster has at least one broker.
+    /// A cluster needs at least one broker.
     #[error("an embedded cluster needs at least one broker")]
     NoBrokers,
-    /// A broker was named that the cluster does not have.
+    /// The cluster has no broker of this number.
     #[error("there is no embedded broker {broker}: they are numbered 1 to {brokers}")]
     UnknownBroker {
-        /// The broker that was named.
+        /// The requested broker.
         broker: u8,
-        /// How many brokers the cluster has.
+        /// The number of brokers of the cluster.
         brokers: usize,
     },
-    /// librdkafka refused.
-    #[error("librdkafka refused")]
+    /// librdkafka rejected the operation.
+    #[error("librdkafka rejected the operation")]
     Refused(#[from] KafkaError),
 }
 
 impl EmbeddedCluster {
-    /// Starts a cluster of `brokers` brokers on free ports of 127.0.0.1. It takes connections when this returns.
+    /// Starts a cluster of `brokers` brokers on free ports of 127.0.0.1. It accepts connections when this returns.
     ///
     /// # Errors
     ///
-    /// [`EmbeddedError::NoBrokers`] for 0; [`EmbeddedError::Refused`] when no thread or no port is to be had.
+    /// [`EmbeddedError::NoBrokers`] for 0; [`EmbeddedError::Refused`] when there is no thread or no port.
     pub fn start(brokers: u8) -> Result<Self, EmbeddedError> {
         if brokers == 0 {
             return Err(EmbeddedError::NoBrokers);
         }
-        // The owning client would otherwise be a client of its own cluster: it would log each fault and race to
-        // reconnect after it.
+        // Otherwise the owning client would be a client of its own cluster: it would log each fault and reconnect after it.
         let mut config = ClientConfig::new();
         config
             .set("test.mock.num.brokers", brokers.to_string())
@@ -85,7 +84,7 @@ impl EmbeddedCluster {
             .set("topic.metadata.refresh.interval.ms", "-1")
             .set_log_level(RDKafkaLogLevel::Emerg);
         let native = config.create_native_config()?;
-        // A bare client and not a producer: a producer collects events until somebody polls it.
+        // A plain client and not a producer: a producer collects events until it is polled.
         let client = Client::new(&config, native, RDKafkaType::RD_KAFKA_PRODUCER, Silent)?;
         let bootstrap_servers = mock(&client)?.bootstrap_servers();
         let state = Mutex::new(State {
@@ -101,20 +100,20 @@ impl EmbeddedCluster {
         })
     }
 
-    /// The brokers' addresses, as the property `bootstrap.servers` takes them.
+    /// Returns the brokers' addresses, in the format of the property `bootstrap.servers`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.inner.bootstrap_servers
     }
 
-    /// The brokers' ids, in order.
+    /// Returns the brokers' ids, in order.
     pub fn brokers(&self) -> impl Iterator<Item = u8> + use<> {
         self.state().brokers()
     }
 
     /// Creates a topic whose partitions are led by the brokers in turn: partition 0 by broker 1, and so on.
     ///
-    /// A topic that is not created here comes into being with four partitions when it is first asked for.
+    /// Any other topic is created with four partitions when it is requested for the first time.
     ///
     /// # Errors
     ///
@@ -130,7 +129,7 @@ impl EmbeddedCluster {
         Ok(())
     }
 
-    /// Makes `leader` the leader of a partition, or leaves the partition without one.
+    /// Makes `leader` the leader of a partition; `None` leaves the partition without one.
     ///
     /// # Errors
     ///
@@ -194,9 +193,8 @@ impl EmbeddedCluster {
         self.set_all(Some(Fault::Delayed(delay)))
     }
 
-    /// Ends the faults of all brokers. A hung or slow broker first gives the answers it owes and then closes its
-    /// connections; a broker without a fault is left alone. Refusals stay, see
-    /// [`clear_refusals`](Self::clear_refusals).
+    /// Ends the faults of all brokers. A hung or slow broker first sends its delayed answers and then closes its connections; a
+    /// broker without a fault is not affected. Refusals stay, see [`clear_refusals`](Self::clear_refusals).
     ///
     /// # Errors
     ///
@@ -214,10 +212,10 @@ impl EmbeddedCluster {
         self.set(broker, None)
     }
 
-    /// Answers the next `times` produce requests, to whichever broker, with `code`, after those that earlier calls
-    /// have arranged. [`RDKafkaErrorCode::BrokerTransportFailure`] closes the connection instead.
+    /// Answers the next `times` produce requests, to any broker, with `code`, after those of earlier calls.
+    /// [`RDKafkaErrorCode::BrokerTransportFailure`] closes the connection instead.
     ///
-    /// A client repeats a produce request that was refused for a passing reason, so a lasting refusal takes many.
+    /// A client retries a produce request that was rejected for a temporary reason, so a lasting refusal needs many `times`.
     ///
     /// # Errors
     ///
@@ -232,7 +230,7 @@ impl EmbeddedCluster {
         Ok(())
     }
 
-    /// Answers every metadata request about `topic` with `code`. The topic comes into being if it did not exist.
+    /// Answers every metadata request about `topic` with `code`. Creates the topic if it does not exist.
     ///
     /// # Errors
     ///
@@ -244,7 +242,7 @@ impl EmbeddedCluster {
         Ok(())
     }
 
-    /// Takes back what is left of every refusal.
+    /// Ends all refusals.
     ///
     /// # Errors
     ///
@@ -290,14 +288,14 @@ impl EmbeddedCluster {
         Ok(())
     }
 
-    /// Has the mock's thread do something; the caller holds the state's lock.
+    /// Runs `operation` on the mock cluster's thread. The caller holds the state's lock.
     fn operate(
         &self,
         operation: impl FnOnce(&MockCluster<'_, Silent>) -> Result<(), KafkaError>,
     ) -> Result<(), EmbeddedError> {
         operation(&mock(&self.inner.client)?)?;
-        // Its thread loses the wake-up for what comes before it sleeps again, and finds it only when the sleep ends,
-        // up to a second later.
+        // The thread misses the wake-up of an operation that comes before it sleeps again, and finds the operation only when the
+        // sleep ends, up to a second later.
         thread::sleep(Duration::from_millis(1));
         Ok(())
     }
@@ -333,7 +331,7 @@ impl fmt::Debug for EmbeddedCluster {
     }
 }
 
-/// An hour, the longest back-off that librdkafka takes.
+/// An hour, the maximum back-off of librdkafka.
 const NEVER_MS: &str = "3600000";
 
 struct Silent;

@@ -1,34 +1,34 @@
-//! Which failure each of librdkafka's error codes is.
+//! The classes of librdkafka's error codes.
 //!
-//! [`classify`] is the table. A code stands where it does for what it *proves* to a client that asks whether the bus
-//! is alive (see [`FailureClass::kind`](livebus_core::FailureClass::kind)), not for how its name sounds:
+//! [`classify`] is the table. The class of a code depends on what it *proves* about the liveness of the bus (see
+//! [`FailureClass::kind`](livebus_core::FailureClass::kind)), not on its name:
 //!
-//! - A broker that says "not I, ask another" has answered, so the bus is there in part: [`FailureClass::NoLeader`],
-//!   also for a group's coordinator, which is nothing but the leader of a partition of `__consumer_offsets`.
+//! - A broker that redirects to another has answered, so a part of the bus is alive: [`FailureClass::NoLeader`], also for a
+//!   group's coordinator, which is the leader of a partition of `__consumer_offsets`.
 //! - [`FailureClass::ClientFatal`] is only for codes after which librdkafka refuses every later call on that client.
 //! - [`FailureClass::Other`] is for refusals of a single request (too large, bad argument, wrong state), for the
-//!   administrative codes that no client of ours can provoke, and for codes that are no failure at all. It counts as
-//!   ambiguous: nothing is proved, and without a proof the status does not stay Running.
+//!   administrative codes that our clients cannot cause, and for codes that are no failure. It counts as ambiguous: it proves
+//!   nothing, and without evidence the status does not stay Running.
 //!
-//! Every code has an explicit row; a test compares the rows with the codes that librdkafka defines.
+//! Every code has its own row; a test compares the rows with the codes that librdkafka defines.
 
 use livebus_core::{Failure, FailureClass};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
-/// The failure that `error` reports, with librdkafka's number where it has one.
+/// Returns the failure for `error`, with librdkafka's code where it has one.
 ///
-/// A client that could not be built is [`FailureClass::ClientFatal`]: no later call on it can help.
+/// A client that cannot be created is [`FailureClass::ClientFatal`]: no later call on it can help.
 #[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "what is left differs only in whether it carries a code"
+    reason = "the others differ only in whether they have a code"
 )]
 pub fn failure(error: &KafkaError) -> Failure {
     match error {
         KafkaError::MessageConsumptionFatal(code) => fatal(*code),
         KafkaError::Transaction(error) if error.is_fatal() => fatal(error.code()),
-        // `rdkafka_error_code` leaves this one out.
+        // `rdkafka_error_code` does not cover this one.
         KafkaError::AdminOp(code) => numbered(*code),
         KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) => {
             FailureClass::ClientFatal.into()
@@ -40,16 +40,16 @@ pub fn failure(error: &KafkaError) -> Failure {
     }
 }
 
-/// The class of one of librdkafka's codes. A code that is newer than the table is [`FailureClass::Other`].
+/// Returns the class of one of librdkafka's codes. A code that is newer than the table is [`FailureClass::Other`].
 ///
 /// Codes that are no failure ([`RDKafkaErrorCode::NoError`], [`RDKafkaErrorCode::PartitionEOF`]) are `Other` too:
-/// whoever may meet them asks before asking here.
+/// a caller that can receive them must check for them first.
 #[must_use]
 pub fn classify(code: RDKafkaErrorCode) -> FailureClass {
     row(code).unwrap_or(FailureClass::Other)
 }
 
-/// librdkafka's name and description of a code, for logs: `Resolve (Local: Host resolution failure)`.
+/// Returns librdkafka's name and description of a code, for logs: `Resolve (Local: Host resolution failure)`.
 ///
 /// `None` if the bundled librdkafka does not define `code`.
 #[must_use]
@@ -65,7 +65,7 @@ fn numbered(code: RDKafkaErrorCode) -> Failure {
     Failure::with_code(classify(code), code as i32)
 }
 
-/// The code with this number, unless it is one of the markers that only bound librdkafka's ranges.
+/// Returns the code with this number, unless it is one of the markers that only delimit librdkafka's ranges.
 fn known(code: i32) -> Option<RDKafkaErrorCode> {
     use RDKafkaErrorCode::{Begin, End, EndAll};
 
@@ -117,7 +117,7 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::UnknownPartition
         | Code::UnknownTopicOrPartition
         | Code::UnknownTopicId
-        // A name that no topic can have.
+        // An invalid topic name.
         | Code::InvalidTopic => FailureClass::TopicMissing,
 
         Code::LeaderNotAvailable
@@ -152,7 +152,7 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::InvalidProducerEpoch
         | Code::FencedInstanceId
         | Code::GaplessGuarantee
-        // librdkafka raises these two as the cause of a fatal error of the idempotent producer, and only so.
+        // librdkafka returns these two only as the cause of a fatal error of the idempotent producer.
         | Code::Inconsistent
         | Code::OutOfOrderSequenceNumber => FailureClass::ClientFatal,
 
@@ -172,7 +172,7 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::ReassignmentInProgress
         | Code::TopicAlreadyExists
         | Code::DuplicateSequenceNumber
-        // Of the client's own making: it is being closed, purged, or asked too early or wrongly.
+        // Caused by the client: it is being closed or purged, or a call was too early or wrong.
         | Code::BrokerDestroy
         | Code::PurgeQueue
         | Code::PurgeInflight
@@ -201,7 +201,7 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::Fail
         | Code::CriticalSystemResource
         | Code::FileSystem
-        // What was sent or received does not decode, fit or validate.
+        // Data that does not decode, fit or validate.
         | Code::Underflow
         | Code::BadMessage
         | Code::BadCompression
@@ -244,14 +244,14 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::UnsupportedAssignor
         | Code::FetchSessionIdNotFound
         | Code::InvalidFetchSessionEpoch
-        // Transactions, which librdkafka mends by aborting or by a new producer epoch.
+        // Transactions, which librdkafka recovers by aborting or by a new producer epoch.
         | Code::InvalidTransactionalState
         | Code::InvalidProducerIdMapping
         | Code::InvalidTransactionTimeout
         | Code::ConcurrentTransactions
         | Code::TransactionCoordinatorFenced
         | Code::UnknownProducerId
-        // Administration, telemetry, and what brokers say to each other.
+        // Administration, telemetry, and messages between brokers.
         | Code::StaleControllerEpoch
         | Code::StaleBrokerEpoch
         | Code::InvalidPartitions
@@ -292,7 +292,7 @@ mod tests {
         (-1_000..=1_000).filter_map(known)
     }
 
-    /// That no code has two rows is the compiler's to say: it denies an unreachable pattern.
+    /// The compiler checks that no code has two rows: it denies an unreachable pattern.
     #[test]
     fn every_code_of_librdkafka_has_a_row() {
         let missing: Vec<_> = every_code().filter(|code| row(*code).is_none()).collect();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_codes_are_read_from_librdkafka_to_its_newest() {
+    fn the_codes_reach_the_newest_one_of_librdkafka() {
         let numbers: Vec<_> = every_code().map(|code| code as i32).collect();
         assert_eq!(numbers.first(), Some(&-199));
         assert_eq!(
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_never_taken_for_a_dead_bus() {
+    fn an_answer_of_a_broker_is_a_rejection() {
         for code in [
             RDKafkaErrorCode::TopicAuthorizationFailed,
             RDKafkaErrorCode::UnknownTopicOrPartition,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_keeps_librdkafkas_number() {
+    fn a_failure_keeps_the_code_of_librdkafka() {
         let failure = failure(&KafkaError::MessageProduction(RDKafkaErrorCode::Resolve));
         assert_eq!(
             failure,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn fatal_is_fatal_whatever_its_cause() {
+    fn a_fatal_error_is_fatal_whatever_its_cause() {
         let cause = RDKafkaErrorCode::UnknownMemberId;
         assert_eq!(
             failure(&KafkaError::MessageConsumptionFatal(cause)),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_without_a_number_have_a_class() {
+    fn errors_without_a_code_have_a_class() {
         let unbuilt = KafkaError::ClientCreation("no such file".into());
         assert_eq!(failure(&unbuilt), FailureClass::ClientFatal.into());
         assert_eq!(failure(&KafkaError::Canceled), FailureClass::Other.into());
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_has_a_description() {
+    fn a_code_has_a_description() {
         assert_eq!(
             code_name(-193).as_deref(),
             Some("Resolve (Local: Host resolution failure)")
@@ -374,6 +374,6 @@ mod tests {
         assert_eq!(code_name(9_999), None);
     }
 
-    /// Counted in the enumeration of `rdkafka.h`, its three markers left out.
+    /// The number of codes in the enumeration of `rdkafka.h`, without its three markers.
     const CODES_IN_LIBRDKAFKA_2_12: usize = 170;
 }

@@ -13,11 +13,11 @@ use crate::liveness_client::{LivenessClient, lock};
 use crate::remedy::remedy;
 use crate::round;
 
-/// A Kafka bus, with the liveness client that asks it, on the runtime `R`.
+/// A Kafka bus, with its liveness client, on the runtime `R`.
 ///
-/// A start makes the client and waits for no broker. librdkafka connects by itself as soon as one is there, and the
-/// liveness message that follows a start says whether it could: a service whose bus appears late is Running after the
-/// reconnect, not after a back-off.
+/// A start makes the client and waits for no broker. librdkafka connects on its own as soon as there is one, and the liveness
+/// message that follows a start proves it: a service whose bus appears late is Running after the reconnect, not after a
+/// back-off.
 pub struct KafkaBus<R> {
     kafka: KafkaConfig,
     config: Config,
@@ -29,24 +29,24 @@ pub struct KafkaBus<R> {
 #[derive(Default)]
 struct Slot {
     held: Option<Arc<LivenessClient>>,
-    /// Clients up to this one are not wanted any more, also those that are yet being made.
+    /// Clients up to this id are discarded, including those that are still being made.
     given_up: Option<ClientId>,
-    /// No client is wanted any more.
+    /// All clients are discarded.
     is_stopped: bool,
 }
 
-/// How the newest round stands: shown, and decides nothing.
+/// The progress of the newest round. Informational: it decides nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundTally {
-    /// Leaders that were asked: at most three.
-    pub asked: u8,
-    /// Leaders that have answered, late ones included.
+    /// The number of leaders to which a record was sent: at most three.
+    pub sent: u8,
+    /// The number of leaders that have acknowledged theirs, late ones included.
     pub answered: u8,
 }
 
 impl<R: Runtime> KafkaBus<R> {
-    /// Nothing happens before the first start.
+    /// Returns a bus without a client. Nothing happens before the first start.
     #[must_use]
     pub fn new(kafka: KafkaConfig, config: &Config) -> Self {
         Self {
@@ -58,13 +58,13 @@ impl<R: Runtime> KafkaBus<R> {
         }
     }
 
-    /// How the newest round stands; `None` before the first, and when liveness is asked by metadata.
+    /// Returns the progress of the newest round; `None` before the first, and for liveness messages by metadata.
     #[must_use]
     pub fn newest_round(&self) -> Option<RoundTally> {
         let tally = self.client()?.tally();
-        let asked = tally.asked.load(Ordering::Relaxed);
-        (asked > 0).then(|| RoundTally {
-            asked,
+        let sent = tally.sent.load(Ordering::Relaxed);
+        (sent > 0).then(|| RoundTally {
+            sent,
             answered: tally.answered.load(Ordering::Relaxed),
         })
     }
@@ -97,7 +97,7 @@ impl<R: Runtime> Bus for KafkaBus<R> {
 
     async fn send_liveness(&self, deadline: Instant) -> Result<(), Failure> {
         match self.client() {
-            Some(client) => round::ask::<R>(client, &self.kafka, deadline).await,
+            Some(client) => round::send_liveness::<R>(client, &self.kafka, deadline).await,
             None => Err(FailureClass::ClientFatal.into()),
         }
     }
@@ -108,7 +108,7 @@ impl<R: Runtime> Bus for KafkaBus<R> {
         drop(slot.held.take_if(|held| held.id <= client));
     }
 
-    /// The liveness client's own records are worth nothing to anyone: they are purged, not flushed.
+    /// The liveness client's own records have no value: they are purged, not flushed.
     async fn stop(&self, _deadline: Instant) -> Result<(), Failure> {
         let mut slot = lock(&self.client);
         slot.is_stopped = true;

@@ -1,4 +1,4 @@
-//! Whom to ask: one partition for each distinct leader of the liveness topic.
+//! The partitions of a round: one for each distinct leader of the liveness topic.
 
 use std::time::{Duration, Instant};
 
@@ -10,22 +10,22 @@ use rdkafka::producer::Producer as _;
 use crate::context::Producer;
 use crate::error_class::{classify, failure};
 
-/// More would prove nothing more: one answer is enough, and three can hardly all be bad luck.
-const MOST: usize = 3;
+/// The maximum number of leaders in a round. One acknowledgement is enough, and three failures are hardly chance.
+const MAX_LEADERS: usize = 3;
 
-/// The partitions to ask, and when that was found out.
+/// The partitions of a round, and the instant of their look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leaders {
     pub(crate) partitions: Vec<i32>,
-    /// Whether there are brokers besides these leaders.
+    /// Whether there are brokers other than these leaders.
     pub(crate) others: bool,
     looked_up: Instant,
 }
 
 impl Leaders {
-    /// Asks any broker. Blocks for up to `timeout`, and for all of it while no broker answers.
+    /// Sends a metadata request to any broker. Blocks for up to `timeout`, and for all of it while no broker answers.
     ///
-    /// Asks for all topics, because asking for one by name lets brokers create it.
+    /// Requests all topics, because brokers may create a topic that is requested by name.
     pub(crate) fn look_up(
         producer: &Producer,
         topic: &str,
@@ -42,7 +42,7 @@ impl Leaders {
         }
     }
 
-    /// Whether it is time to look them up anew, for the day when they have moved.
+    /// Returns whether they should be looked up again, because they may have moved.
     pub(crate) fn are_old(&self) -> bool {
         self.looked_up.elapsed() > Duration::from_mins(1)
     }
@@ -76,12 +76,12 @@ const fn missing() -> Failure {
     )
 }
 
-/// Of (partition, leader), the first partition of each leader that there is; a leader of -1 is none.
+/// Returns the first partition of each leader, from (partition, leader); a leader of -1 is none.
 fn one_each(partitions: impl Iterator<Item = (i32, i32)>) -> Vec<i32> {
-    let mut chosen: Vec<(i32, i32)> = Vec::with_capacity(MOST);
+    let mut chosen: Vec<(i32, i32)> = Vec::with_capacity(MAX_LEADERS);
     for (partition, leader) in partitions {
         let known = chosen.iter().any(|(_, other)| *other == leader);
-        if leader >= 0 && !known && chosen.len() < MOST {
+        if leader >= 0 && !known && chosen.len() < MAX_LEADERS {
             chosen.push((partition, leader));
         }
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_leader_is_asked_once_and_at_most_three_are() {
+    fn each_leader_gets_one_partition_and_at_most_three_leaders_count() {
         assert_eq!(one_each([(0, 1), (1, 1), (2, 2)].into_iter()), [0, 2]);
         assert_eq!(one_each([(0, -1), (1, 7)].into_iter()), [1]);
         assert_eq!(

@@ -1,4 +1,5 @@
-//! A small client of our own, tuned to tell the truth fast. The service's clients keep their own settings.
+//! The liveness client: a small producer of our own, configured to report failures fast. The service's clients keep their
+//! settings.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,30 +15,30 @@ use crate::context::{LivenessContext, Producer, Tally};
 use crate::error_class::failure;
 use crate::leaders::Leaders;
 
-/// How long one turn of the polling thread takes, and so how long a closed client lingers. What happens meanwhile is
-/// told at once all the same.
+/// The timeout of one poll of the polling thread, and so the maximum time until a closed client ends. Callbacks are called at
+/// once, within a poll.
 ///
-/// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A wait of whole
-/// milliseconds *and a little* is over when the last poll returns, and leaves nothing to spin through; a turn in which
-/// something happens spins once, for less than a millisecond.
+/// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A timeout of whole
+/// milliseconds *and a little* is over when the last poll returns, and nothing is left to spin through; a poll with a callback
+/// spins once, for less than a millisecond.
 const POLL: Duration = Duration::from_micros(1_000_200);
 
-/// A producer, and a thread that polls it until the client is dropped, and drops it then.
+/// A producer, and a thread that polls it until the client is dropped, and then drops it.
 ///
-/// rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond each time; this client is
-/// idle nearly always and shall cost nearly nothing.
+/// rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond each time; this client is nearly
+/// always idle and must cost nearly nothing.
 pub(crate) struct LivenessClient {
     pub(crate) id: ClientId,
     pub(crate) producer: Arc<Producer>,
-    /// Where the leaders of the liveness topic were when somebody looked last.
+    /// The leaders of the liveness topic, from the last look-up.
     leaders: Mutex<Option<Leaders>>,
     newest_round: Mutex<Arc<Tally>>,
-    /// The last field: the polling thread may drop the producer only after this client has let go of it, so that it is not
-    /// this thread which waits for that.
+    /// The last field: the polling thread drops the producer after this client has dropped its reference, so that this thread
+    /// does not wait for the end of the producer.
     _close: CloseOnDrop,
 }
 
-/// Tells the polling thread to end.
+/// On drop, stops the polling thread.
 struct CloseOnDrop(Arc<AtomicBool>);
 
 impl Drop for CloseOnDrop {
@@ -47,7 +48,7 @@ impl Drop for CloseOnDrop {
 }
 
 impl LivenessClient {
-    /// May take some milliseconds. Does not wait for any broker: the first liveness message does.
+    /// Makes a client. Takes some milliseconds. Does not wait for a broker: the first liveness message does.
     pub(crate) fn create(
         id: ClientId,
         mut config: ClientConfig,
@@ -59,7 +60,7 @@ impl LivenessClient {
             observations,
         };
         let producer: Producer = config.create_with_context(context).map_err(|error| {
-            tracing::error!(%error, "the liveness client could not be made");
+            tracing::error!(%error, "creating the liveness client failed");
             failure(&error)
         })?;
         let producer = Arc::new(producer);
@@ -76,7 +77,7 @@ impl LivenessClient {
             .name("livebus-liveness".to_owned())
             .spawn(polling);
         if let Err(error) = spawned {
-            tracing::error!(%error, "no thread for the liveness client");
+            tracing::error!(%error, "starting the thread of the liveness client failed");
             return Err(FailureClass::Other.into());
         }
         Ok(Self {
@@ -96,7 +97,7 @@ impl LivenessClient {
         *lock(&self.leaders) = leaders;
     }
 
-    /// How the newest round stands.
+    /// Returns the tally of the newest round.
     pub(crate) fn tally(&self) -> Arc<Tally> {
         Arc::clone(&lock(&self.newest_round))
     }
@@ -106,7 +107,7 @@ impl LivenessClient {
     }
 }
 
-/// Lines that nobody would see are not even made: each would wake the polling thread.
+/// Returns the least verbose level that is needed: librdkafka's log lines wake the polling thread, also if they are discarded.
 fn log_level() -> RDKafkaLogLevel {
     if tracing::enabled!(target: "librdkafka", tracing::Level::TRACE) {
         RDKafkaLogLevel::Info
@@ -115,7 +116,7 @@ fn log_level() -> RDKafkaLogLevel {
     }
 }
 
-/// Nobody panics while holding one of these locks, and if somebody did, the value would be whole.
+/// Locks `mutex`. A panic while it is locked leaves the value valid.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

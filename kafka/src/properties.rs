@@ -1,4 +1,4 @@
-//! A client's properties, written as Kafka's own tools take them.
+//! A client's properties, in the format of Kafka's own tools.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ mod known;
 
 pub use bootstrap::{AddressError, BootstrapServers};
 
-/// What a client is told about its cluster: addresses, security, timings.
+/// The properties of a client: addresses, security, timeouts.
 ///
-/// The keys are librdkafka's, which are Kafka's for the most part. Where librdkafka has two names for one property
-/// (`linger.ms` and `queue.buffering.max.ms`), both are taken for the same one. Of several values of a property the
-/// last one holds. Spaces around keys and values do not count, as in Kafka.
+/// The keys are librdkafka's, most of which are Kafka's. Where librdkafka has two names for one property (`linger.ms` and
+/// `queue.buffering.max.ms`), both mean the same one. Of several values of a property the last one counts. Spaces around keys and
+/// values are ignored, as in Kafka.
 ///
 /// [`Debug`] and [`Display`](fmt::Display) show `[redacted]` in place of passwords, keys and other secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, String>);
 
-/// What is wrong with a property, and the remedy. No message holds the value of a secret.
+/// What is wrong with a property, and the remedy. No message contains the value of a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PropertyError {
@@ -37,17 +37,17 @@ pub enum PropertyError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file is no list of properties.
+    /// The file is not a list of properties.
     #[error("{}:{line}: {problem}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// The line, from 1, on which the property begins.
         line: usize,
-        /// What is wrong there.
+        /// What is wrong with the line.
         problem: &'static str,
     },
     /// librdkafka has no such property.
@@ -55,10 +55,10 @@ pub enum PropertyError {
     Unknown {
         /// The property.
         key: String,
-        /// A property that is spelt nearly so.
+        /// A property with a similar name.
         nearest: Option<&'static str>,
     },
-    /// The property means something to Kafka's Java client only.
+    /// Only Kafka's Java client has this property.
     #[error("`{key}` is a property of Kafka's Java client: {remedy}")]
     JavaOnly {
         /// The property.
@@ -74,35 +74,35 @@ pub enum PropertyError {
         /// Why it does not fit.
         reason: String,
     },
-    /// `bootstrap.servers` holds something that is no address.
+    /// An address in `bootstrap.servers` is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The property, or its value, needs something that this program was built without.
+    /// The property, or its value, needs a feature without which this program was built.
     #[error("`{key}` needs {needs}, which this build lacks: {}", build_with(*feature))]
     NotBuiltIn {
         /// The property.
         key: String,
         /// What is missing.
         needs: String,
-        /// The cargo feature of livebus that brings it; `None` if there is none.
+        /// The cargo feature of livebus that adds it; `None` if there is none.
         feature: Option<&'static str>,
     },
-    /// Each property is right by itself, but no client can be built with all of them.
-    #[error("these properties do not go together: {reason}")]
+    /// Each property is valid, but no client can be created with all of them.
+    #[error("these properties contradict each other: {reason}")]
     Conflict {
-        /// What librdkafka said.
+        /// The error of librdkafka.
         reason: String,
     },
 }
 
 impl Properties {
-    /// No properties: librdkafka's defaults.
+    /// Returns no properties: librdkafka's defaults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The properties in `pairs`, each `key=value`.
+    /// Parses `pairs`, each `key=value`.
     ///
     /// # Errors
     ///
@@ -136,13 +136,13 @@ impl Properties {
         }
     }
 
-    /// Sets what a file in the format of `java.util.Properties`, in UTF-8, sets.
+    /// Sets the properties in a file in the format of `java.util.Properties`, in UTF-8.
     ///
-    /// A key without a value, which Java takes for an empty one, is refused: it is a slip far more often.
+    /// A key without a separator is rejected: Java reads an empty value, but usually it is a mistake.
     ///
     /// # Errors
     ///
-    /// [`PropertyError::Read`] and [`PropertyError::Syntax`]; then nothing was set.
+    /// [`PropertyError::Read`] and [`PropertyError::Syntax`]; no property is set then.
     pub fn load(&mut self, path: &Path) -> Result<&mut Self, PropertyError> {
         let text = fs::read_to_string(path).map_err(|source| PropertyError::Read {
             path: path.to_owned(),
@@ -159,24 +159,24 @@ impl Properties {
         Ok(self)
     }
 
-    /// The value of `key`, whichever of its names was used to set it. It may be a secret.
+    /// Returns the value of `key`, under any of its names. It may be a secret.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(canonical(key)).map(String::as_str)
     }
 
-    /// Asks librdkafka whether a client could be built with these properties, without connecting to anything.
+    /// Checks with librdkafka that a client can be created with these properties, without connecting to anything.
     ///
-    /// It reads the files that the properties name, and takes some milliseconds.
+    /// Reads the files that the properties name, and takes some milliseconds.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, in the order of the keys; see [`PropertyError`].
+    /// The first [`PropertyError`], in the order of the keys.
     pub fn check(&self) -> Result<(), PropertyError> {
         check::check(self)
     }
 
-    /// Sets each property in `config`, in place of what is there under any of its names.
+    /// Sets each property in `config`, and replaces its values under any of its names.
     pub fn apply(&self, config: &mut ClientConfig) {
         for (key, value) in &self.0 {
             for (other, _) in SYNONYMS.iter().filter(|(_, canonical)| canonical == key) {
@@ -209,8 +209,8 @@ impl fmt::Debug for Properties {
     }
 }
 
-/// librdkafka's second names, each with the one that is used here. A `ClientConfig` hands its entries to librdkafka in
-/// no order, so that of two names for one property either could win.
+/// librdkafka's second names, each with the one that is used here. A `ClientConfig` gives its entries to librdkafka in no order,
+/// so that of two names for one property either could win.
 const SYNONYMS: [(&str, &str); 11] = [
     ("metadata.broker.list", "bootstrap.servers"),
     ("request.required.acks", "acks"),
@@ -242,7 +242,7 @@ fn shown<'a>(key: &str, value: &'a str) -> &'a str {
     if is_secret(key) { "[redacted]" } else { value }
 }
 
-/// Rather too often than not: an unknown key may be a secret one that is spelt wrong.
+/// Returns whether the value may be a secret. Prefers false positives: an unknown key may be a misspelt secret one.
 fn is_secret(key: &str) -> bool {
     const SIGNS: [&str; 9] = [
         "pass",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn synonyms_are_synonyms_to_librdkafka() {
+    fn synonyms_set_the_same_property_of_librdkafka() {
         for (other, canonical) in SYNONYMS {
             let value = match canonical {
                 "bootstrap.servers" => "a:1",
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_is_not_echoed() {
+    fn the_error_of_an_invalid_pair_does_not_show_it() {
         for text in ["hunter2", "=hunter2", " = hunter2"] {
             let error = Properties::new()
                 .set_pair(text)
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_loaded_and_its_errors_name_the_line() {
+    fn a_file_is_loaded_and_its_errors_have_the_line() {
         let path = std::env::temp_dir().join(format!("livebus-{}.properties", std::process::id()));
         let mut properties = Properties::new();
         properties.set("acks", "1");

@@ -1,4 +1,4 @@
-//! One liveness message: a round to the leaders of the liveness topic, where the first answer is enough.
+//! One liveness message: a round to the leaders of the liveness topic, of which one acknowledgement is enough.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,40 +19,40 @@ use crate::error_class::failure;
 use crate::leaders::Leaders;
 use crate::liveness_client::LivenessClient;
 
-/// What a record says: enough for whoever finds it in the topic.
+/// The payload of a record, which shows readers of the topic where it comes from.
 const PAYLOAD: &str = "livebus";
-/// How long after something was lost on its way it is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
-/// How long one call may block its thread: what a runtime that shuts down may have to wait for.
-const LONGEST_CALL: Duration = Duration::from_secs(1);
+/// The delay before a retry, after a failure that may be temporary.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The maximum time for which one call blocks its thread, and a runtime that shuts down waits for it.
+const MAX_BLOCKING_CALL: Duration = Duration::from_secs(1);
 
-/// Asks the bus once, until `deadline` at the latest.
+/// Sends one liveness message, until `deadline` at the latest.
 ///
-/// What failed on the way, or for want of a leader, is asked again while there is time: the bus may come back meanwhile, and
-/// shall be noticed when it does.
-pub(crate) async fn ask<R: Runtime>(
+/// Retries failures of the connection, and of a missing leader, while there is time: the bus may come back before the deadline,
+/// and is noticed then.
+pub(crate) async fn send_liveness<R: Runtime>(
     client: Arc<LivenessClient>,
     kafka: &KafkaConfig,
     deadline: Instant,
 ) -> Result<(), Failure> {
     loop {
-        let told = match kafka.question() {
+        let result = match kafka.liveness_message() {
             LivenessBy::Metadata => metadata::<R>(&client, deadline).await,
             LivenessBy::Produce { topic, create } => {
                 produce::<R>(&client, kafka, topic, *create, deadline).await
             }
         };
-        match told {
-            Err(failure) if may_pass(failure) && left_until(deadline) > 2 * ASK_AGAIN => {
-                R::sleep(ASK_AGAIN).await;
+        match result {
+            Err(failure) if is_temporary(failure) && left_until(deadline) > 2 * RETRY_DELAY => {
+                R::sleep(RETRY_DELAY).await;
             }
-            told => return told,
+            result => return result,
         }
     }
 }
 
-/// Whether it failed on the way to the broker, or for want of a leader, rather than because a broker refused.
-fn may_pass(failure: Failure) -> bool {
+/// Returns whether it failed on the way to the broker, or because of a missing leader, and no broker rejected it.
+fn is_temporary(failure: Failure) -> bool {
     matches!(
         failure.class,
         FailureClass::Unreachable
@@ -73,23 +73,23 @@ async fn produce<R: Runtime>(
         Some(leaders) => leaders,
         None => find_leaders::<R>(client, kafka, topic, create, deadline).await?,
     };
-    let told = to_leaders::<R>(client, topic, &leaders, deadline).await;
-    match told {
+    let result = to_leaders::<R>(client, topic, &leaders, deadline).await;
+    match result {
         Ok(()) if leaders.are_old() => R::spawn(refresh::<R>(Arc::clone(client), topic.to_owned())),
         Ok(()) => {}
-        // Records wait for those leaders to come back.
+        // Records wait until those leaders come back.
         Err(failure) if failure.class.kind() == FailureKind::Ambiguous => {}
-        // They may have moved, or be gone: look before asking again.
+        // The leaders may have moved or disappeared: look them up before the next round.
         Err(_) => client.set_leaders(None),
     }
-    told
+    result
 }
 
 async fn metadata<R: Runtime>(
     client: &Arc<LivenessClient>,
     deadline: Instant,
 ) -> Result<(), Failure> {
-    let timeout = left_until(deadline).min(LONGEST_CALL);
+    let timeout = left_until(deadline).min(MAX_BLOCKING_CALL);
     let answer = blocking::<R, _>(client, move |producer| {
         producer.client().fetch_metadata(None, timeout).map(drop)
     });
@@ -120,7 +120,7 @@ async fn look_up<R: Runtime>(
     timeout: Duration,
 ) -> Result<Leaders, Failure> {
     let topic = topic.to_owned();
-    let timeout = timeout.min(LONGEST_CALL);
+    let timeout = timeout.min(MAX_BLOCKING_CALL);
     let look_up = move |producer: &Producer| Leaders::look_up(producer, &topic, timeout);
     let leaders = blocking::<R, _>(client, look_up).await??;
     client.set_leaders(Some(leaders.clone()));
@@ -128,8 +128,8 @@ async fn look_up<R: Runtime>(
 }
 
 async fn refresh<R: Runtime>(client: Arc<LivenessClient>, topic: String) {
-    // Failing is no news: the next round notices whatever it means.
-    let _ = look_up::<R>(&client, &topic, LONGEST_CALL).await;
+    // A failure is ignored: the next round notices its cause.
+    let _ = look_up::<R>(&client, &topic, MAX_BLOCKING_CALL).await;
 }
 
 async fn to_leaders<R: Runtime>(
@@ -139,16 +139,16 @@ async fn to_leaders<R: Runtime>(
     deadline: Instant,
 ) -> Result<(), Failure> {
     let votes = pin!(votes(client, topic, &leaders.partitions));
-    let meanwhile = pin!(other_brokers::<R>(client, topic, deadline));
-    match select(votes, meanwhile).await {
-        Either::Left((told, _)) => told,
+    let others = pin!(other_brokers::<R>(client, topic, deadline));
+    match select(votes, others).await {
+        Either::Left((result, _)) => result,
         Either::Right((Some(failure), _)) => Err(failure),
-        // Nobody else answers either. The leaders may yet do so, until the supervisor's deadline.
+        // No other broker answers either. The leaders still may, until the supervisor's deadline.
         Either::Right((None, votes)) => votes.await,
     }
 }
 
-/// Sends the records and gives the first acknowledgement, or the most decisive failure once all have failed.
+/// Sends the records. Returns at the first acknowledgement, or with the most decisive failure once all have failed.
 async fn votes(
     client: &Arc<LivenessClient>,
     topic: &str,
@@ -166,9 +166,9 @@ async fn votes(
             .partition(*partition)
             .key("")
             .payload(PAYLOAD);
-        tally.asked.fetch_add(1, Ordering::Relaxed);
+        tally.sent.fetch_add(1, Ordering::Relaxed);
         if let Err((error, record)) = client.producer.send(record) {
-            // The receiver is right here.
+            // This cannot fail: the receiver is in this function.
             let _ = record
                 .delivery_opaque
                 .outcome
@@ -188,11 +188,11 @@ async fn votes(
     Err(worst.unwrap_or(FailureClass::Other.into()))
 }
 
-/// What a metadata answer of another broker makes of leaders that stay silent. `None` when nobody answers, or nobody
-/// else is there to do so.
+/// Returns the failure of leaders that stay silent while another broker answers a metadata request. `None` when no broker
+/// answers, or there is no other broker.
 ///
-/// Asked at half time, so that a round which is answered as usual costs no metadata; told a little before the deadline,
-/// so that the supervisor hears it rather than a timeout.
+/// The request is sent at half time, so that a round that is acknowledged as usual costs no metadata. The result comes a little
+/// before the deadline, so that the supervisor receives it and not a timeout.
 async fn other_brokers<R: Runtime>(
     client: &Arc<LivenessClient>,
     topic: &str,
@@ -219,7 +219,7 @@ async fn blocking<R: Runtime, T: Send + 'static>(
     done.ok_or(FailureClass::Other.into())
 }
 
-/// A definitive failure decides over a refusal, a refusal over a missing leader, and anything over silence.
+/// Returns the more decisive failure: definitive before rejected, rejected before partial, and any of them before ambiguous.
 fn more_decisive(a: Failure, b: Failure) -> Failure {
     let rank = |failure: Failure| match failure.class.kind() {
         FailureKind::Definitive => 3,

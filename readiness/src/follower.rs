@@ -44,8 +44,8 @@ enum Shown {
 }
 
 impl Follower {
-    /// How long after the end of a lease a report or a renewal may come before the lapse is shown: 10 ms, one tick of the readers'
-    /// [`Clock`](crate::Clock).
+    /// How long after the end of a lease a report or a renewal may come before the lapse is shown: 10 ms, one tick of the
+    /// readers' [`Clock`](crate::Clock).
     pub const GRACE: Duration = Duration::from_millis(10);
 
     /// Follows the reporter of that number from now on. `None` is the newest.
@@ -105,8 +105,8 @@ impl Follower {
         }
     }
 
-    /// Returns when to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is no change
-    /// before the task is woken.
+    /// Returns when to poll again at the latest: [`GRACE`](Self::GRACE) after the end of the lease. `None` when there is no
+    /// change before the task is woken.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.shown {

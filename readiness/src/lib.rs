@@ -4,8 +4,8 @@
 //! - [`Readiness`] is for readers. It can be cloned and changes nothing: [`is_ready`](Readiness::is_ready) is one atomic load.
 //! - [`Follower`] yields every change of one service, the end of its lease included.
 //! - [`Probes`] answers Kubernetes' probes over HTTP: a path and a query in, a status code and a body out.
-//! - [`Heartbeat`] is what `/livez` checks: whether the runner's loop meets its own deadlines. Never Kafka: an unreachable broker is
-//!   no reason to restart the service.
+//! - [`Heartbeat`] is what `/livez` checks: whether the runner's loop meets its own deadlines. Never Kafka: an unreachable broker
+//!   is no reason to restart the service.
 //! - [`Clock`] is a clock that is fast enough to be read on every request.
 //!
 //! # The lease

@@ -13,8 +13,8 @@ use crate::slot::Slot;
 /// out; so it must be quick and must not wait. The end of a lease must never turn it from false to true, because it is not
 /// evaluated then.
 ///
-/// The verdict is false if it panics or reports. If it queries the readiness of its own process, it gets the previous verdict while
-/// the leases of that one hold, and false after that.
+/// The verdict is false if it panics or reports. If it queries the readiness of its own process, it gets the previous verdict
+/// while the leases of that one hold, and false after that.
 pub type Predicate = fn(Services<'_>) -> bool;
 
 /// One service, as the input of a predicate.

@@ -38,8 +38,8 @@ impl Readiness {
         self.shared.is_ready(now)
     }
 
-    /// Returns whether no service is Failed or Stopped, unless [`healthy_when`](crate::RegistryBuilder::healthy_when) replaced that.
-    /// Reads the services one by one.
+    /// Returns whether no service is Failed or Stopped, unless [`healthy_when`](crate::RegistryBuilder::healthy_when) replaced
+    /// that. Reads the services one by one.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.is_healthy_at(self.shared.clock.now())
@@ -103,15 +103,15 @@ impl Service {
         self.slot().is_required()
     }
 
-    /// Returns the newest report, with the newest lease. [`Report::status_at`] says whether that still holds. Takes a lock that is
-    /// held only to copy some values, and never while foreign code runs.
+    /// Returns the newest report, with the newest lease. [`Report::status_at`] says whether that still holds. Takes a lock that
+    /// is held only to copy some values, and never while foreign code runs.
     #[must_use]
     pub fn report(&self) -> Report {
         self.slot().lock().report()
     }
 
-    /// Returns what a person can do about `failure`, as [`Reporter::set_remedies`](crate::Reporter::set_remedies) has set it; `None`
-    /// when there is nothing to add to its class.
+    /// Returns what a person can do about `failure`, as [`Reporter::set_remedies`](crate::Reporter::set_remedies) has set it;
+    /// `None` when there is nothing to add to its class.
     #[must_use]
     pub fn remedy(&self, failure: Failure) -> Option<&'static str> {
         let remedies = self.slot().lock().remedies();
@@ -132,8 +132,8 @@ impl Service {
         Follower::from_now(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
-    /// Returns a follower of all changes of the current reporter, from the oldest that is kept; if there is none, of the last one.
-    /// It ends as [`follow`](Self::follow) does.
+    /// Returns a follower of all changes of the current reporter, from the oldest that is kept; if there is none, of the last
+    /// one. It ends as [`follow`](Self::follow) does.
     #[must_use]
     pub fn follow_from_start(&self) -> Follower {
         Follower::from_start(Arc::clone(&self.shared), self.index, self.reporter)

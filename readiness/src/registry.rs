@@ -58,8 +58,8 @@ impl Registry {
         }
     }
 
-    /// Returns the one reporter of this service, whose Running has no lease: it holds until the next report, or until the reporter
-    /// is dropped. For a status that cannot become wrong without a report.
+    /// Returns the one reporter of this service, whose Running has no lease: it holds until the next report, or until the
+    /// reporter is dropped. For a status that cannot become wrong without a report.
     ///
     /// # Errors
     ///

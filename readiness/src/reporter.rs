@@ -70,8 +70,8 @@ impl Reporter {
         self.shared.publish(self.index, now, |_| report);
     }
 
-    /// Extends the lease, at `now`, by the newest evidence; executes [`Action::Renew`](livebus_core::Action::Renew). Does not change
-    /// the status. The last call counts, also if its lease ends earlier.
+    /// Extends the lease, at `now`, by the newest evidence; executes [`Action::Renew`](livebus_core::Action::Renew). Does not
+    /// change the status. The last call counts, also if its lease ends earlier.
     pub fn renew(&self, now: Instant, evidence: Instant, lease: Instant) {
         self.shared.renew(self.index, now, evidence, lease);
     }

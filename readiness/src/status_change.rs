@@ -17,8 +17,8 @@ pub struct StatusChange {
 }
 
 impl StatusChange {
-    /// Returns the time from the newest evidence to this change: for a loss, at most the detection bound. `None` when there was no
-    /// evidence.
+    /// Returns the time from the newest evidence to this change: for a loss, at most the detection bound. `None` when there was
+    /// no evidence.
     #[must_use]
     pub fn unverified_for(&self) -> Option<Duration> {
         self.report

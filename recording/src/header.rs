@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Instant;
 
-use livebus_core::{Config, Settings, Supervisor};
+use livebus_core::{Config, Handler, Settings, Supervisor};
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::Epoch;
 use crate::line::{Damage, object};
-use crate::settings::SettingsLine;
+use crate::settings::{SettingsLine, handlers};
 
 /// The version of the format that this crate writes, and the only one that it reads.
 pub const VERSION: u64 = 1;
@@ -47,6 +47,7 @@ impl Header {
             service: self.service.clone(),
             began_unix_ms: self.began_unix_ms,
             settings: self.config.settings().clone(),
+            handlers: self.config.handlers().to_vec(),
             ns: self.start_state.as_ref().map(|start| start.ns),
             state: self.start_state.as_ref().map(|start| start.state.clone()),
         };
@@ -71,10 +72,12 @@ impl Header {
                 ));
             }
         };
+        let config =
+            Config::new(wire.settings).and_then(|config| config.with_handlers(wire.handlers));
         Ok(Self {
             service: wire.service,
             began_unix_ms: wire.began_unix_ms,
-            config: Config::new(wire.settings).map_err(|error| Damage::new(error.to_string()))?,
+            config: config.map_err(|error| Damage::new(error.to_string()))?,
             start_state,
         })
     }
@@ -110,6 +113,8 @@ struct Wire {
     began_unix_ms: i64,
     #[serde(with = "SettingsLine")]
     settings: Settings,
+    #[serde(with = "handlers")]
+    handlers: Vec<Handler>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ns: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,13 +9,14 @@
 //! A line is a JSON object. Every time is in nanoseconds; an instant is counted from the instant at which the supervisor was
 //! made, and may be a little before it. An unknown field is an error, and so is a missing one.
 //!
-//! The first line has the version of the format, the service's name, the wall-clock time at which the supervisor was made, and
-//! every field of [`Settings`](livebus_core::Settings) under its name. A file that continues another also has the newest
-//! instant of an input (`ns`) and the supervisor's [snapshot](livebus_core::Supervisor::snapshot) (`state`): each file can be
-//! replayed alone.
+//! The first line has the version of the format, the service's name, the wall-clock time at which the supervisor was made,
+//! every field of [`Settings`](livebus_core::Settings) under its name, and the handlers. A file that continues
+//! another also has the newest instant of an input (`ns`) and the supervisor's
+//! [snapshot](livebus_core::Supervisor::snapshot) (`state`): each file can be replayed alone.
 //!
 //! ```json
-//! {"livebus":1,"service":"message-bus","began_unix_ms":1760000000000,"settings":{"start_timeout":10000000000, ...}}
+//! {"livebus":1,"service":"message-bus","began_unix_ms":1760000000000,"settings":{"start_timeout":10000000000, ...},
+//! "handlers":[{"name":"orders","required":true}]}
 //! ```
 //!
 //! Inputs (`event`) and actions (`action`) follow, in the order of the calls:

@@ -14,8 +14,8 @@ pub struct RecordOptions {
     ///
     /// A pipe or a device is written to without a limit.
     pub path: PathBuf,
-    /// The maximum size of the file and the renamed one together, in bytes. At least [`MIN_BYTES`](Self::MIN_BYTES). A larger file
-    /// of an earlier run is renamed as it is, and is replaced by the next one.
+    /// The maximum size of the file and the renamed one together, in bytes. At least [`MIN_BYTES`](Self::MIN_BYTES). A larger
+    /// file of an earlier run is renamed as it is, and is replaced by the next one.
     pub max_bytes: u64,
     /// The maximum number of entries that wait for the disk; with one more, the recording ends. Each takes some 200 bytes of
     /// memory, allocated at the beginning. Values above 1,048,576 count as 1,048,576.

@@ -121,7 +121,7 @@ impl<R: BufRead> Reader<R> {
         if self.has_ended {
             return Err(damage("it comes after the `end` line"));
         }
-        let handlers = self.header.config.settings().handlers.len();
+        let handlers = self.header.config.handlers().len();
         if handler(&line).is_some_and(|handler| handler.index() >= handlers) {
             return Err(damage("`handler` is not below the number of handlers"));
         }

@@ -65,13 +65,13 @@ impl Recorder {
         (recorder, recording)
     }
 
-    /// Returns a recorder that has begun: the supervisor of `service` is made with `config` at `began`, and has received no input.
-    /// The settings must have the seed that it uses.
+    /// Returns a recorder that has begun: the supervisor of `service` is made with `config` at `began`, and has received no
+    /// input. The settings must have the seed that it uses.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] when the settings do not fit, when the file cannot be created, and when a file exists that is no recording.
-    /// The thread opens a pipe or a device later, since that may block forever.
+    /// [`RecordError`] when the settings do not fit, when the file cannot be created, and when a file exists that is no
+    /// recording. The thread opens a pipe or a device later, since that may block forever.
     pub fn begun(
         options: RecordOptions,
         service: impl Into<String>,

@@ -1,4 +1,5 @@
-//! The settings as JSON, field by field; durations are in nanoseconds. A field that is added does not compile until it is here.
+//! The settings and the handlers as JSON, field by field; durations are in nanoseconds. A field that is added does not compile until it
+//! is here.
 
 use std::time::Duration;
 
@@ -38,8 +39,6 @@ pub(crate) struct SettingsLine {
     on_client_lost: OnClientLost,
     #[serde(with = "optional_nanos")]
     recreate_after: Option<Duration>,
-    #[serde(with = "handlers")]
-    handlers: Vec<Handler>,
     #[serde(with = "nanos")]
     registration_timeout: Duration,
     #[serde(with = "BackoffLine")]
@@ -134,7 +133,7 @@ mod optional_nanos {
     }
 }
 
-mod handlers {
+pub(crate) mod handlers {
     use livebus_core::Handler;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -146,11 +145,11 @@ mod handlers {
     #[derive(Deserialize)]
     struct Owned(#[serde(with = "HandlerLine")] Handler);
 
-    pub(super) fn serialize<S: Serializer>(handlers: &[Handler], to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(handlers: &[Handler], to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(handlers.iter().map(Borrowed))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Vec<Handler>, D::Error> {
         let handlers = Vec::<Owned>::deserialize(from)?;

@@ -147,7 +147,7 @@ fn check_sizes(
     supervisor: &Supervisor,
     epoch: Epoch,
 ) -> Result<(), RecordError> {
-    let handlers = header.config.settings().handlers.len();
+    let handlers = header.config.handlers().len();
     let largest = Header {
         start_state: Some(start_state(supervisor, epoch.began(), epoch)),
         ..header.clone()

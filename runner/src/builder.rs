@@ -72,7 +72,7 @@ impl Http {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A setting is invalid.
+    /// A setting is invalid, or the name of a handler.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The name of the service is invalid.
@@ -81,11 +81,6 @@ pub enum BuildError {
     /// The service has no free reporter.
     #[error(transparent)]
     Reporter(#[from] ReporterError),
-    /// The settings name a handler, which has no registration there.
-    #[error(
-        "handler {0:?} is in the settings: add it with its registration, by `Builder::handler`"
-    )]
-    NoRegistration(String),
     /// The probes cannot be served.
     #[cfg(feature = "http")]
     #[error(transparent)]
@@ -114,7 +109,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
     }
 
-    /// Replaces the settings. They must have no handlers: those are added with their registrations, by [`handler`](Self::handler).
+    /// Replaces the settings.
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
@@ -211,15 +206,12 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        if let Some(handler) = self.settings.handlers.first() {
-            return Err(BuildError::NoRegistration(handler.name.clone()));
-        }
         let (handlers, registrations) = self.handlers.into_iter().unzip();
         let config = Config::new(Settings {
-            handlers,
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
-        })?;
+        })?
+        .with_handlers(handlers)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
             Service::Alone(name) => {

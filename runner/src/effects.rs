@@ -116,8 +116,8 @@ impl<B: Bus> Effects<B> {
         self.answered(stop, move |result| Event::StopAnswered { id, result })
     }
 
-    /// Executes [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. The task may
-    /// still be running on another thread; a [`Bus`] must expect that.
+    /// Executes [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. The
+    /// task may still be running on another thread; a [`Bus`] must expect that.
     pub fn discard_client(&self, client: ClientId) {
         self.bus.discard_client(client);
     }

@@ -69,8 +69,8 @@ impl<B: Bus> Handle<B> {
         self.heartbeat.deadline()
     }
 
-    /// Returns a [`Stream`](futures::Stream) of every change of this service from now on: of its status, its cause or its warning.
-    /// Import `futures::StreamExt`, and keep the stream between two calls of `next`, or the changes in between are lost.
+    /// Returns a [`Stream`](futures::Stream) of every change of this service from now on: of its status, its cause or its
+    /// warning. Import `futures::StreamExt`, and keep the stream between two calls of `next`, or the changes in between are lost.
     pub fn changes(&self) -> Changes {
         Changes::new(self.service.follow(), Arc::clone(&self.time))
     }

@@ -61,7 +61,8 @@ impl Observations {
         }
     }
 
-    /// Records evidence: the bus did its work just now. A delivery was acknowledged, say, a record fetched, or a request answered.
+    /// Records evidence: the bus did its work just now. A delivery was acknowledged, say, a record fetched, or a request
+    /// answered.
     pub fn live(&self) {
         self.live_at(Instant::now());
     }

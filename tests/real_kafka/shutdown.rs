@@ -88,7 +88,7 @@ fn wait_for_an_unanswered_round(bus: &KafkaSupervision) -> anyhow::Result<()> {
     let deadline = Instant::now() + WAIT_LIMIT;
     let open = || {
         let round = bus.handle().newest_round();
-        round.is_some_and(|round| round.answered < round.asked)
+        round.is_some_and(|round| round.answered < round.sent)
     };
     while !open() {
         ensure!(

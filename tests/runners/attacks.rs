@@ -41,8 +41,8 @@ pub(crate) async fn probes_are_answered_during_every_attack<R: FullRunner>() {
             Limits {
                 connections: 32,
                 head_timeout: ATTACK_DURATION / 4,
-                // A busy machine may also delay a prober between its connection and its request.
-                min_tenure: Duration::from_millis(100),
+                // A busy machine may also hold up a good client between its connection and its request.
+                min_age: Duration::from_millis(100),
                 ..Limits::default()
             },
         );

@@ -27,16 +27,17 @@ pub(crate) async fn invalid_builder_returns_the_reason<R: FullRunner>() {
         "stop_timeout = 0ns: make it longer than zero"
     );
 
-    let named = Settings {
-        handlers: vec![Handler::required("requests")],
-        ..quick()
-    };
     let error = builder::<R>(&bus)
-        .settings(named)
+        .handler(Handler::required("requests"), || async { Ok(()) })
+        .handler(Handler::optional("requests"), || async { Ok(()) })
         .start()
         .await
-        .expect_err("it has no registration");
-    assert!(matches!(error, BuildError::NoRegistration(name) if name == "requests"));
+        .expect_err("two handlers have the same name");
+    assert!(matches!(error, BuildError::Config(_)));
+    assert_eq!(
+        error.to_string(),
+        "handlers = \"requests\": give every handler a name of its own"
+    );
 
     let forged = builder::<R>(&bus).service("bus ok\n[+]cache").start().await;
     assert!(matches!(forged, Err(BuildError::ServiceName(_))));

@@ -72,7 +72,7 @@ pub(crate) async fn one_dead_broker_of_three_changes_nothing<R: FullRunner>() {
     // The newest round may still be in flight.
     eventually::<R>("a round that two of three answered", || {
         let round = bus.bus().newest_round();
-        round.is_some_and(|round| (round.asked, round.answered) == (3, 2))
+        round.is_some_and(|round| (round.sent, round.answered) == (3, 2))
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! From time to pixels, and the round times that the axis names.
+//! The scale from time to pixels, and the ticks of the axis.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// The most ticks that an axis has, but for one.
-const MOST_TICKS: u64 = 11;
+/// The maximum number of steps between ticks on the axis.
+const MAX_STEPS: u64 = 11;
 
-/// Steps that read as round within their unit.
+/// The steps that are round numbers in their unit.
 const UNITS: [(u64, &str, &[u64]); 6] = [
     (1_000, "µs", &[1, 2, 5, 10, 20, 50, 100, 200, 500]),
     (MILLISECOND, "ms", &[1, 2, 5, 10, 20, 50, 100, 200, 500]),
@@ -25,7 +25,7 @@ const UNITS: [(u64, &str, &[u64]); 6] = [
     ),
 ];
 
-/// The part of a recording that is drawn, and where.
+/// The range of time that is drawn, and its position in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) from: Instant,
@@ -34,10 +34,10 @@ pub(super) struct Scale {
     pub(super) width: f64,
 }
 
-/// A time that the axis names.
+/// A tick of the axis.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tick {
-    /// Since the recording began.
+    /// The time since the recording began.
     pub(super) elapsed: Duration,
     pub(super) label: String,
 }
@@ -54,7 +54,7 @@ impl Scale {
         }
     }
 
-    /// Where an instant is; what is outside is at the edge.
+    /// Returns the position of an instant; clamped to the edges.
     pub(super) fn x(&self, at: Instant) -> f64 {
         let part = at.saturating_duration_since(self.from).as_secs_f64() / self.span.as_secs_f64();
         self.left + part.min(1.0) * self.width
@@ -64,7 +64,7 @@ impl Scale {
         self.left + self.width
     }
 
-    /// The round times, counted from `began`.
+    /// Returns the ticks, counted from `began`.
     pub(super) fn ticks(&self, began: Instant) -> Vec<Tick> {
         let first = self.from.saturating_duration_since(began);
         ticks(nanos(first), nanos(first.saturating_add(self.span)))
@@ -94,7 +94,7 @@ fn ticks(from: u64, to: u64) -> Vec<Tick> {
         .collect()
 }
 
-/// The smallest round step that gives few enough ticks, with its unit.
+/// Returns the smallest round step that gives at most [`MAX_STEPS`] steps, with its unit.
 fn step_for(span: u64) -> (u64, u64, &'static str) {
     let steps = UNITS.iter().flat_map(|(unit, name, numbers)| {
         let step = move |number: &u64| (number * unit, *unit, *name);
@@ -102,7 +102,7 @@ fn step_for(span: u64) -> (u64, u64, &'static str) {
     });
     steps
         .into_iter()
-        .find(|(step, ..)| span / step <= MOST_TICKS)
+        .find(|(step, ..)| span / step <= MAX_STEPS)
         .unwrap_or((5_000 * DAY, DAY, "d"))
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_begins_late_begins_with_its_first_round_time() {
+    fn a_range_that_begins_late_begins_with_its_first_round_time() {
         let from = Duration::from_millis(61_500);
         assert_eq!(
             labels(from, from + Duration::from_secs(5))[..2],
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_many() {
+    fn the_number_of_ticks_is_bounded() {
         for exponent in 0..62 {
             let ticks = ticks(0, 1 << exponent);
             assert!(ticks.len() <= 13, "{ticks:?}");

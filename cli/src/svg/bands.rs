@@ -1,4 +1,4 @@
-//! What stood for some time: the status with its cause, and the warning.
+//! The bands: each status with its cause, and the warnings.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use livebus_kafka::remedy;
 
 use super::axis::Scale;
 use super::canvas::{Anchor, Area, Canvas, width_of};
-use super::history::{History, Told};
+use super::history::{History, Reported};
 use super::marks::{NARROW, Runs, column};
 use crate::output::{short, since_begin};
 
-/// Between the edge of a band and its text.
+/// The space between the edge of a band and its text.
 const PADDING: f64 = 8.0;
 const LINE: f64 = 16.0;
 
-/// One report for as long as it, or one that reads the same, stood.
+/// One report, for as long as it, or an equal one, holds.
 #[derive(Debug, Clone, Copy)]
 struct Band {
     from: Instant,
@@ -43,7 +43,7 @@ pub(super) fn statuses(canvas: &mut Canvas, history: &History, scale: &Scale, y:
             status(canvas, history, scale, band, y, height);
         }
     }
-    // Over the others: what was short may matter most.
+    // In front of the others: short ones may matter most.
     for run in runs().filter(|run| !is_wide(run)) {
         let parts = parts(run, |band| band.report.status.name());
         let title = match run {
@@ -86,7 +86,7 @@ pub(super) fn warnings(canvas: &mut Canvas, history: &History, scale: &Scale, y:
 
 fn bands(history: &History, scale: &Scale, same: impl Fn(&Report, &Report) -> bool) -> Vec<Band> {
     let end = match history.status() {
-        // For good.
+        // A final status.
         Status::Stopped | Status::Failed => scale.from + scale.span(),
         Status::Unknown
         | Status::Preparing
@@ -95,7 +95,7 @@ fn bands(history: &History, scale: &Scale, same: impl Fn(&Report, &Report) -> bo
         | Status::NotReady => history.end,
     };
     let mut bands: Vec<Band> = Vec::new();
-    for Told { at, report } in &history.reports {
+    for Reported { at, report } in &history.reports {
         match bands.last_mut() {
             Some(band) if same(&band.report, report) => continue,
             Some(band) => band.to = *at,
@@ -119,7 +119,7 @@ fn status(canvas: &mut Canvas, history: &History, scale: &Scale, band: &Band, y:
     let (from, to) = band.extent(scale);
     let Report { status, cause, .. } = band.report;
     let name = status.name();
-    // A little less than it is: two of the same colour stay two.
+    // A little narrower, so that two bands of the same colour are separate.
     let area = Area {
         x: from,
         y,
@@ -128,9 +128,9 @@ fn status(canvas: &mut Canvas, history: &History, scale: &Scale, band: &Band, y:
     };
     canvas.rect(name, area, 3.0, &title(history, band));
 
-    let room = area.width - 2.0 * PADDING;
+    let available = area.width - 2.0 * PADDING;
     let x = from + PADDING;
-    if width_of(name, 14.0) <= room {
+    if width_of(name, 14.0) <= available {
         let class = format!("on name {name}");
         canvas.text(&class, Anchor::Start, (x, y + 24.0), name);
         let class = format!("on {name}");
@@ -140,9 +140,9 @@ fn status(canvas: &mut Canvas, history: &History, scale: &Scale, band: &Band, y:
         let fitting = texts
             .into_iter()
             .flatten()
-            .find(|text| width_of(text, 11.0) <= room);
+            .find(|text| width_of(text, 11.0) <= available);
         let lasted = short(band.lasted());
-        let lasted = Some(lasted.as_str()).filter(|text| width_of(text, 11.0) <= room);
+        let lasted = Some(lasted.as_str()).filter(|text| width_of(text, 11.0) <= available);
         for (line, text) in [fitting, lasted]
             .into_iter()
             .flatten()
@@ -179,8 +179,11 @@ fn warning(
     canvas.rect("warning", area, 3.0, &title(history, band));
     let text = failure.to_string();
     let texts = [text.as_str(), failure.class.name()];
-    let room = area.width - 2.0 * PADDING;
-    if let Some(text) = texts.into_iter().find(|text| width_of(text, 11.0) <= room) {
+    let available = area.width - 2.0 * PADDING;
+    if let Some(text) = texts
+        .into_iter()
+        .find(|text| width_of(text, 11.0) <= available)
+    {
         canvas.text(
             "onwarning",
             Anchor::Start,
@@ -208,7 +211,7 @@ fn title(history: &History, band: &Band) -> String {
     format!("{status} at {from} for {lasted}\n{cause}{remedy}{warning}")
 }
 
-/// How long each name stood, in the order in which they come first.
+/// Returns the total duration of each name, in the order of their first bands.
 fn parts(run: &[Band], name: impl Fn(&Band) -> &'static str) -> Vec<(&'static str, f64)> {
     let mut parts: Vec<(&'static str, f64)> = Vec::new();
     for band in run {

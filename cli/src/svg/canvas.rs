@@ -1,4 +1,4 @@
-//! SVG as text: shapes with tooltips, everything escaped.
+//! A writer of SVG: shapes with tooltips, with all text escaped.
 
 use std::fmt::Write;
 
@@ -11,14 +11,14 @@ pub(super) struct Area {
     pub(super) height: f64,
 }
 
-/// Where a text is anchored.
+/// The anchor of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
     Middle,
 }
 
-/// Shapes, in the order in which they cover each other.
+/// The shapes, from the back to the front.
 #[derive(Debug, Default)]
 pub(super) struct Canvas(String);
 
@@ -36,7 +36,7 @@ impl Canvas {
         self.close("rect", title);
     }
 
-    /// `data` is what SVG calls path data.
+    /// Adds a path; `data` is SVG path data.
     pub(super) fn path(&mut self, class: &str, data: &str, title: &str) {
         self.add(format_args!(r#"<path class="{class}" d="{data}""#));
         self.close("path", title);
@@ -63,7 +63,7 @@ impl Canvas {
         self.add(format_args!("\n"));
     }
 
-    /// From the bottom to the top, with its middle at `at`.
+    /// Adds text from the bottom to the top, with its middle at `at`.
     pub(super) fn upright(&mut self, class: &str, at: (f64, f64), text: &str) {
         let (x, y) = at;
         self.add(format_args!(
@@ -73,7 +73,7 @@ impl Canvas {
         self.add(format_args!("\n"));
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     pub(super) fn finish(self, width: f64, height: f64, title: &str, style: &str) -> String {
         let title = escape(title);
         format!(
@@ -100,12 +100,12 @@ impl Canvas {
     }
 
     fn add(&mut self, text: std::fmt::Arguments<'_>) {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = self.0.write_fmt(text);
     }
 }
 
-/// How wide a text is at most, in the fonts that browsers have.
+/// Returns the maximum width of a text in the fonts of browsers.
 pub(super) fn width_of(text: &str, size: f64) -> f64 {
     let ems: f64 = text
         .chars()
@@ -114,7 +114,7 @@ pub(super) fn width_of(text: &str, size: f64) -> f64 {
     ems * size
 }
 
-/// Text as XML takes it, within elements and attributes.
+/// Escapes text for XML elements and attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -124,7 +124,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\n' | '\t' => escaped.push(c),
-            // No XML has these, escaped or not.
+            // XML does not allow these, not even escaped.
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_taken_for_xml() {
+    fn text_is_escaped() {
         assert_eq!(
             escape("<b a=\"1\">&\u{0}\u{ffff}é"),
             "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}\u{fffd}é"

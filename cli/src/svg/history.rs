@@ -1,4 +1,4 @@
-//! What is drawn: collected line by line, one small record for each thing that has a place in the picture.
+//! The data of the picture, collected line by line: one small record for each shape.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use livebus_runner::Entry;
 
 use crate::recorded_time::RecordedTime;
 
-/// A recording, as far as it is drawn.
+/// The data of a recording that is drawn.
 #[derive(Debug)]
 pub(crate) struct History {
     pub(super) service: String,
@@ -18,10 +18,10 @@ pub(crate) struct History {
     pub(super) begin: Instant,
     /// The newest instant of any line.
     pub(super) end: Instant,
-    /// In their order; each stands until the next.
-    pub(super) reports: Vec<Told>,
+    /// In their order; each holds until the next.
+    pub(super) reports: Vec<Reported>,
     pub(super) losses: Vec<Loss>,
-    /// What is known of the lease from when; none when it was withdrawn.
+    /// The leases, each from its instant on.
     pub(super) leases: Vec<Lease>,
     pub(super) proofs: Vec<Instant>,
     pub(super) messages: Operations<LivenessId>,
@@ -31,9 +31,9 @@ pub(crate) struct History {
     pub(super) hints: Vec<Hint>,
 }
 
-/// What was known from an instant on.
+/// A report, and the instant from which it holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub(super) at: Instant,
     pub(super) report: Report,
 }
@@ -41,18 +41,20 @@ pub(super) struct Told {
 /// A Running that ended by a failure.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Loss {
-    /// The newest proof before.
+    /// The newest proof before the loss.
     pub(super) proved: Instant,
     pub(super) noticed: Instant,
 }
 
+/// A lease, and the instant from which it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lease {
     pub(super) at: Instant,
+    /// `None` when it was withdrawn.
     pub(super) until: Option<Instant>,
 }
 
-/// Something that came by itself and is no proof.
+/// An event that proves nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hint {
     pub(super) at: Instant,
@@ -78,7 +80,7 @@ pub(super) struct Operations<I> {
 pub(super) struct Operation {
     pub(super) began: Instant,
     deadline: Instant,
-    /// While it is under way, its deadline.
+    /// While it is in flight, its deadline.
     ended: Instant,
     ending: Ending,
 }
@@ -87,9 +89,9 @@ pub(super) struct Operation {
 pub(super) enum Ending {
     Done,
     Failed(Failure),
-    /// The supervisor gave up on it.
+    /// The supervisor gave it up.
     GivenUp,
-    /// It was under way when the recording ended.
+    /// It was in flight when the recording ended.
     Open,
 }
 
@@ -103,10 +105,10 @@ impl History {
         let mut reports = Vec::new();
         let mut leases = Vec::new();
         let mut proofs = Vec::new();
-        // A file that goes on where another ended.
+        // The file continues another.
         if start_state.is_some() {
             let report = *replay.report();
-            reports.push(Told { at: begin, report });
+            reports.push(Reported { at: begin, report });
             leases.extend(report.lease.map(|until| Lease {
                 at: begin,
                 until: Some(until),
@@ -130,23 +132,23 @@ impl History {
         }
     }
 
-    pub(crate) fn tell(&mut self, line: &Line) {
+    pub(crate) fn add(&mut self, line: &Line) {
         self.end = self.end.max(line.at);
         match &line.content {
-            Content::Entry(Entry::Event(event)) => self.tell_event(line.at, *event),
-            Content::Entry(Entry::Action(action)) => self.tell_action(line.at, *action),
+            Content::Entry(Entry::Event(event)) => self.add_event(line.at, *event),
+            Content::Entry(Entry::Action(action)) => self.add_action(line.at, *action),
             Content::Entry(Entry::Timeout) | Content::End(_) => {}
         }
     }
 
-    /// The status that is drawn last.
+    /// Returns the last status that is drawn.
     pub(super) fn status(&self) -> Status {
         self.reports
             .last()
-            .map_or(Status::Unknown, |told| told.report.status)
+            .map_or(Status::Unknown, |it| it.report.status)
     }
 
-    fn tell_event(&mut self, at: Instant, event: Event) {
+    fn add_event(&mut self, at: Instant, event: Event) {
         match event {
             Event::StartAnswered { id, result } => self.starts.answered(id, at, result),
             Event::LivenessAnswered { id, result } => self.messages.answered(id, at, result),
@@ -161,7 +163,7 @@ impl History {
         }
     }
 
-    fn tell_action(&mut self, at: Instant, action: Action) {
+    fn add_action(&mut self, at: Instant, action: Action) {
         match action {
             Action::Start { id, deadline, .. } => {
                 self.starts.give_up(at);
@@ -213,7 +215,7 @@ impl History {
             at,
             until: report.lease,
         });
-        self.reports.push(Told { at, report });
+        self.reports.push(Reported { at, report });
     }
 
     fn proved(&mut self, at: Instant) {
@@ -258,16 +260,16 @@ impl<I: Copy + Ord> Operations<I> {
         self.end(id, at, Ending::GivenUp);
     }
 
-    /// Gives up all that is under way.
+    /// Gives up all operations in flight.
     fn give_up(&mut self, at: Instant) {
         let open = |operation: &&mut Operation| operation.ending == Ending::Open;
-        // What began long ago is over: a few, one for each handler, may be under way.
+        // Older operations have ended: only a few, one for each handler, can be in flight.
         for operation in self.all.iter_mut().rev().take_while(open) {
             operation.end(at, Ending::GivenUp);
         }
     }
 
-    /// Ends the one with this id, if it is there.
+    /// Ends the operation with this id, if there is one.
     fn end(&mut self, id: I, at: Instant, ending: Ending) {
         if let Ok(index) = self.ids.binary_search(&id) {
             self.all[index].end(at, ending);
@@ -276,7 +278,7 @@ impl<I: Copy + Ord> Operations<I> {
 }
 
 impl Operation {
-    /// An answer that comes after its deadline, or to what was given up, is none.
+    /// Ends the operation. An answer after its deadline, or after it was given up, does not count.
     fn end(&mut self, at: Instant, ending: Ending) {
         if self.ending != Ending::Open {
             return;
@@ -289,7 +291,7 @@ impl Operation {
         };
     }
 
-    /// When it ended, and how, as far as a recording that ends at `end` knows.
+    /// Returns when and how it ended, in a recording that ends at `end`.
     pub(super) fn by(&self, end: Instant) -> (Instant, Ending) {
         match self.ending {
             Ending::Open if self.deadline <= end => (self.deadline, Ending::GivenUp),

@@ -5,7 +5,7 @@ use super::canvas::Canvas;
 use super::history::History;
 use super::{bands, marks, proofs};
 
-/// What has a strip of its own.
+/// A lane of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     Status,
@@ -18,7 +18,7 @@ pub(super) enum Lane {
 }
 
 impl Lane {
-    /// Those that have something to show, and those that always matter.
+    /// Returns the lanes that have content, and those that are always drawn.
     pub(super) fn of(history: &History) -> impl Iterator<Item = Self> {
         let all = [
             Self::Status,
@@ -31,10 +31,7 @@ impl Lane {
         ];
         all.into_iter().filter(|lane| match lane {
             Self::Status | Self::Proofs | Self::Messages | Self::Client => true,
-            Self::Warning => history
-                .reports
-                .iter()
-                .any(|told| told.report.warning.is_some()),
+            Self::Warning => history.reports.iter().any(|it| it.report.warning.is_some()),
             Self::Hints => !history.hints.is_empty(),
             Self::Handlers => !history.registrations.all().is_empty(),
         })
@@ -49,13 +46,13 @@ impl Lane {
         }
     }
 
-    /// Its name, and what stands below that.
+    /// Returns its label, and the second line of that.
     pub(super) const fn label(self) -> (&'static str, &'static str) {
         match self {
             Self::Status => ("status", "and its cause"),
             Self::Warning => ("warning", ""),
             Self::Proofs => ("proofs", "and the lease left"),
-            Self::Messages => ("asked", "liveness messages"),
+            Self::Messages => ("checks", "liveness messages"),
             Self::Hints => ("hints", "prove nothing"),
             Self::Client => ("client", "starts and stops"),
             Self::Handlers => ("handlers", "registrations"),

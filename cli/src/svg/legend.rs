@@ -1,22 +1,22 @@
-//! What the colours mean: those that are there.
+//! The legend: the colours that the picture uses.
 
 use livebus_core::Status;
 
 use super::canvas::{Anchor, Area, Canvas, width_of};
 use super::history::{Ending, HintKind, History};
-use super::marks::is_refusal;
+use super::marks::is_rejection;
 use super::{MARGIN, WIDTH};
 
 const SWATCH: f64 = 12.0;
 const LINE: f64 = 20.0;
 
-/// Draws it from `y` on, and gives where it ends.
+/// Draws the legend from `y` on, and returns where it ends.
 pub(super) fn draw(canvas: &mut Canvas, history: &History, y: f64) -> f64 {
     let y = row(canvas, y, statuses(history));
     row(canvas, y + LINE, marks(history))
 }
 
-/// One after the other, and on the next line what has no room.
+/// Draws entries next to each other, and continues on the next line when a line is full.
 fn row(
     canvas: &mut Canvas,
     mut y: f64,
@@ -50,7 +50,7 @@ fn row(
 fn statuses(history: &History) -> impl Iterator<Item = (&'static str, &'static str)> {
     let statuses = Status::ALL.into_iter().filter(|status| {
         let mut reports = history.reports.iter();
-        reports.any(|told| told.report.status == *status)
+        reports.any(|it| it.report.status == *status)
     });
     statuses.map(|it| (it.name(), it.name()))
 }
@@ -69,43 +69,47 @@ fn marks(history: &History) -> impl Iterator<Item = (&'static str, &'static str)
             .flatten()
             .any(|it| is(it.by(history.end).1))
     };
-    let told = |is: fn(HintKind) -> bool| history.hints.iter().any(|hint| is(hint.kind));
+    let has_hint = |is: fn(HintKind) -> bool| history.hints.iter().any(|hint| is(hint.kind));
     let warned = history.reports.iter().any(|it| it.report.warning.is_some());
     let leased = history.leases.iter().any(|lease| lease.until.is_some());
     let others = [
         (warned, "warning", "warning"),
         (!history.proofs.is_empty(), "proof", "proof"),
         (leased, "lease", "lease left"),
-        (!history.losses.is_empty(), "loss", "unproved before a loss"),
+        (
+            !history.losses.is_empty(),
+            "loss",
+            "without proof before a loss",
+        ),
         (ended(|it| it == Ending::Done), "done", "answered"),
         (
-            ended(|it| matches!(it, Ending::Failed(failure) if !is_refusal(failure))),
+            ended(|it| matches!(it, Ending::Failed(failure) if !is_rejection(failure))),
             "failed",
             "failed",
         ),
         (
-            ended(|it| matches!(it, Ending::Failed(failure) if is_refusal(failure))),
+            ended(|it| matches!(it, Ending::Failed(failure) if is_rejection(failure))),
             "refused",
-            "refused",
+            "rejected",
         ),
         (ended(|it| it == Ending::GivenUp), "givenup", "given up"),
-        (ended(|it| it == Ending::Open), "open", "under way"),
+        (ended(|it| it == Ending::Open), "open", "in flight"),
         (
-            told(|it| matches!(it, HintKind::Suspicion(_))),
+            has_hint(|it| matches!(it, HintKind::Suspicion(_))),
             "suspicion",
             "suspicion",
         ),
         (
-            told(|it| matches!(it, HintKind::ClientLost(_))),
+            has_hint(|it| matches!(it, HintKind::ClientLost(_))),
             "lost",
             "client lost",
         ),
         (
-            told(|it| it == HintKind::Shutdown),
+            has_hint(|it| it == HintKind::Shutdown),
             "shutdown",
-            "shutdown asked for",
+            "shutdown requested",
         ),
     ];
-    let there = others.into_iter().filter(|(is_there, ..)| *is_there);
-    there.map(|(_, class, text)| (class, text))
+    let present = others.into_iter().filter(|(is_present, ..)| *is_present);
+    present.map(|(_, class, text)| (class, text))
 }

@@ -1,4 +1,4 @@
-//! What happened at an instant, or took a while: messages, starts, hints.
+//! The marks of operations and hints: liveness messages, starts, stops, registrations.
 
 use livebus_core::{Failure, FailureKind};
 
@@ -7,14 +7,14 @@ use super::canvas::{Area, Canvas};
 use super::history::{Ending, Hint, HintKind, History, Operation};
 use crate::output::{short, since_begin};
 
-/// The narrowest shape that is seen well; what is narrower is grouped with its neighbours.
+/// The minimum width of a visible shape; narrower ones are grouped with their neighbours.
 pub(super) const NARROW: f64 = 3.0;
-/// How much a group spans at most.
+/// The maximum width of a group.
 const GROUP: f64 = 5.0;
-/// What is left of a lane above and below a bar.
+/// The space of a lane above and below a bar.
 const INSET: f64 = 4.0;
 
-/// Things in their order, cut into runs: one that is wide enough, or those that would overlap.
+/// Splits ordered items into runs: one that is wide enough, or several that would overlap.
 pub(super) struct Runs<'a, T, X> {
     left: &'a [T],
     extent: X,
@@ -49,7 +49,7 @@ impl<'a, T, X: Fn(&T) -> (f64, f64)> Iterator for Runs<'a, T, X> {
     }
 }
 
-/// Classes in the order in which a column shows them, from the top.
+/// The order of the classes in a column, from the top.
 const ORDER: [&str; 12] = [
     "Failed",
     "NotReady",
@@ -65,8 +65,8 @@ const ORDER: [&str; 12] = [
     "done",
 ];
 
-/// One column for a group, that begins where its first thing does: a share for each class, in their [`ORDER`]. None is too
-/// small to be seen.
+/// Draws one column for a group, from the position of its first item: a part for each class, in their [`ORDER`]. Each part has a
+/// visible height.
 pub(super) fn column(
     canvas: &mut Canvas,
     scale: &Scale,
@@ -77,12 +77,12 @@ pub(super) fn column(
 ) {
     let mut parts = parts.to_vec();
     parts.sort_by_key(|(class, _)| ORDER.iter().position(|known| known == class));
-    let least = height / 8.0;
+    let min_height = height / 8.0;
     let sum: f64 = parts
         .iter()
         .map(|(_, weight)| weight.max(f64::MIN_POSITIVE))
         .sum();
-    let share = |weight: f64| (weight.max(f64::MIN_POSITIVE) / sum * height).max(least);
+    let share = |weight: f64| (weight.max(f64::MIN_POSITIVE) / sum * height).max(min_height);
     let total: f64 = parts.iter().map(|(_, weight)| share(*weight)).sum();
     let mut top = y;
     for (class, weight) in parts {
@@ -122,7 +122,7 @@ pub(super) fn registrations(
     y: f64,
     height: f64,
 ) {
-    // Several may be under way at once, so each is where it began.
+    // Several may be in flight at once, so each is drawn where it began.
     let all = history.registrations.all();
     let extent = |it: &Operation| (scale.x(it.began), scale.x(it.began));
     for run in Runs::of(all, extent) {
@@ -130,7 +130,7 @@ pub(super) fn registrations(
     }
 }
 
-/// Bars from the beginning to the end, with some of the lane left above and below.
+/// Draws bars from the beginning to the end of each operation.
 fn operations(
     canvas: &mut Canvas,
     history: &History,
@@ -207,11 +207,11 @@ pub(super) fn hints(canvas: &mut Canvas, history: &History, scale: &Scale, y: f6
         };
         let (class, text) = match worst.kind {
             HintKind::Suspicion(failure) => ("suspicion", format!("suspicion: {failure}")),
-            HintKind::Shutdown => ("shutdown", "shutdown asked for".to_owned()),
+            HintKind::Shutdown => ("shutdown", "shutdown requested".to_owned()),
             HintKind::ClientLost(failure) => ("lost", format!("client lost: {failure}")),
         };
         let at = since_begin(history.time.elapsed(run[0].at));
-        // Twice as tall for ten times as many.
+        // The height grows with the order of magnitude of the number.
         let (tall, title) = match run.len() {
             1 if rank(&worst) == 0 => (0.4, format!("{text} at {at}")),
             1 => (1.0, format!("{text} at {at}")),
@@ -232,15 +232,15 @@ pub(super) fn hints(canvas: &mut Canvas, history: &History, scale: &Scale, y: f6
     }
 }
 
-/// The bus answered, if not as one would like.
-pub(super) fn is_refusal(failure: Failure) -> bool {
+/// Returns whether a broker answered with a rejection.
+pub(super) fn is_rejection(failure: Failure) -> bool {
     failure.class.kind() == FailureKind::Rejected
 }
 
 fn class(ending: Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
-        Ending::Failed(failure) if is_refusal(failure) => "refused",
+        Ending::Failed(failure) if is_rejection(failure) => "refused",
         Ending::Failed(_) => "failed",
         Ending::GivenUp => "givenup",
         Ending::Open => "open",
@@ -250,8 +250,9 @@ fn class(ending: Ending) -> &'static str {
 fn in_words(class: &str) -> &str {
     match class {
         "done" => "answered",
+        "refused" => "rejected",
         "givenup" => "given up",
-        "open" => "under way",
+        "open" => "in flight",
         class => class,
     }
 }
@@ -261,12 +262,12 @@ fn title(history: &History, what: &str, operation: &Operation) -> String {
     let took = short(ended.saturating_duration_since(operation.began));
     let ending = match ending {
         Ending::Done => format!("answered after {took}"),
-        Ending::Failed(failure) if is_refusal(failure) => {
-            format!("refused after {took}: {failure}")
+        Ending::Failed(failure) if is_rejection(failure) => {
+            format!("rejected after {took}: {failure}")
         }
         Ending::Failed(failure) => format!("failed after {took}: {failure}"),
         Ending::GivenUp => format!("given up after {took}"),
-        Ending::Open => format!("under way for {took} when the recording ended"),
+        Ending::Open => format!("in flight for {took} when the recording ended"),
     };
     let at = since_begin(history.time.elapsed(operation.began));
     format!("{what} at {at}: {ending}")

@@ -1,4 +1,4 @@
-//! When the bus was proved to work, what was left of the lease, and how long a loss went unproved.
+//! The proofs that the bus works, the remaining lease, and the time without proof before each loss.
 
 use std::fmt::Write;
 use std::ptr;
@@ -10,41 +10,41 @@ use super::history::{History, Lease, Loss};
 use super::marks::{NARROW, Runs};
 use crate::output::{short, since_begin};
 
-/// Above the lease: the losses.
+/// The height of the losses, above the lease.
 const LOSSES: f64 = 20.0;
 const TICK: f64 = 8.0;
-/// When there are more losses, only the longest has its time written down.
-const MOST_TEXTS: usize = 24;
-/// More than this are drawn as what was least and most in each column.
-const MOST_TEETH: usize = 600;
+/// The maximum number of losses that are labelled with their duration; with more, only the longest is.
+const MAX_LABELS: usize = 24;
+/// The maximum number of leases that are drawn one by one; with more, each column has the minimum and the maximum.
+const MAX_TEETH: usize = 600;
 
 pub(super) fn draw(canvas: &mut Canvas, history: &History, scale: &Scale, y: f64, height: f64) {
     let bottom = y + height;
     let teeth = teeth(history);
-    let most = teeth.iter().map(|tooth| tooth.most).max();
-    if let Some(most) = most.filter(|most| !most.is_zero()) {
-        let room = height - LOSSES;
-        let y = |left: Duration| bottom - left.as_secs_f64() / most.as_secs_f64() * room;
-        let title = format!("what is left of the lease: at most {}", short(most));
-        if teeth.len() <= MOST_TEETH {
+    let max = teeth.iter().map(|tooth| tooth.max).max();
+    if let Some(max) = max.filter(|max| !max.is_zero()) {
+        let available = height - LOSSES;
+        let y = |left: Duration| bottom - left.as_secs_f64() / max.as_secs_f64() * available;
+        let title = format!("remaining lease: at most {}", short(max));
+        if teeth.len() <= MAX_TEETH {
             canvas.path("lease", &sawtooth(&teeth, scale, bottom, y), &title);
         } else {
             let columns = columns(&teeth, scale);
-            canvas.path("lease", &steps(&columns, bottom, |it| y(it.most)), &title);
-            canvas.path("least", &steps(&columns, bottom, |it| y(it.least)), &title);
+            canvas.path("lease", &steps(&columns, bottom, |it| y(it.max)), &title);
+            canvas.path("least", &steps(&columns, bottom, |it| y(it.min)), &title);
         }
     }
     proofs(canvas, history, scale, bottom);
     losses(canvas, history, scale, y);
 }
 
-/// The lease between two grants, or until it is withdrawn.
+/// The lease between two grants, or until it was withdrawn.
 #[derive(Debug, Clone, Copy)]
 struct Tooth {
     from: Instant,
     to: Instant,
-    most: Duration,
-    least: Duration,
+    max: Duration,
+    min: Duration,
 }
 
 fn teeth(history: &History) -> Vec<Tooth> {
@@ -55,8 +55,8 @@ fn teeth(history: &History) -> Vec<Tooth> {
         Some(Tooth {
             from: *at,
             to: next.min(until).max(*at),
-            most: until.saturating_duration_since(*at),
-            least: until.saturating_duration_since(next),
+            max: until.saturating_duration_since(*at),
+            min: until.saturating_duration_since(next),
         })
     });
     teeth.collect()
@@ -66,23 +66,23 @@ fn sawtooth(teeth: &[Tooth], scale: &Scale, bottom: f64, y: impl Fn(Duration) ->
     let mut data = String::new();
     for tooth in teeth {
         let (from, to) = (scale.x(tooth.from), scale.x(tooth.to));
-        let (most, least) = (y(tooth.most), y(tooth.least));
-        // A string takes whatever is written to it.
+        let (max, min) = (y(tooth.max), y(tooth.min));
+        // Writing to a string cannot fail.
         let _ = write!(
             data,
-            "M{from:.1} {bottom:.1}V{most:.1}L{to:.1} {least:.1}V{bottom:.1}Z"
+            "M{from:.1} {bottom:.1}V{max:.1}L{to:.1} {min:.1}V{bottom:.1}Z"
         );
     }
     data
 }
 
-/// What was most and least in some pixels.
+/// The maximum and the minimum in some pixels.
 #[derive(Debug, Clone, Copy)]
 struct Column {
     from: f64,
     to: f64,
-    most: Duration,
-    least: Duration,
+    max: Duration,
+    min: Duration,
 }
 
 fn columns(teeth: &[Tooth], scale: &Scale) -> Vec<Column> {
@@ -92,14 +92,14 @@ fn columns(teeth: &[Tooth], scale: &Scale) -> Vec<Column> {
         match columns.last_mut() {
             Some(last) if to - last.from < NARROW => {
                 last.to = to;
-                last.most = last.most.max(tooth.most);
-                last.least = last.least.min(tooth.least);
+                last.max = last.max.max(tooth.max);
+                last.min = last.min.min(tooth.min);
             }
             Some(_) | None => columns.push(Column {
                 from,
                 to,
-                most: tooth.most,
-                least: tooth.least,
+                max: tooth.max,
+                min: tooth.min,
             }),
         }
     }
@@ -112,7 +112,7 @@ fn steps(columns: &[Column], bottom: f64, y: impl Fn(&Column) -> f64) -> String 
         let Column { from, to, .. } = column;
         let to = to.max(from + 1.0);
         let top = y(column);
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(data, "M{from:.1} {bottom:.1}V{top:.1}H{to:.1}V{bottom:.1}Z");
     }
     data
@@ -136,23 +136,23 @@ fn proofs(canvas: &mut Canvas, history: &History, scale: &Scale, bottom: f64) {
     }
 }
 
-/// From the last proof to when it was noticed that there are no more.
+/// Draws each loss, from the last proof to the instant at which it was noticed.
 fn losses(canvas: &mut Canvas, history: &History, scale: &Scale, y: f64) {
     let line = y + LOSSES - 3.0;
     let extent = |loss: &Loss| (scale.x(loss.proved), scale.x(loss.noticed));
-    // One that is longer stands for the others.
-    let unproved = |loss: &Loss| loss.noticed.saturating_duration_since(loss.proved);
-    let longest = |run: &'_ [Loss]| run.iter().copied().max_by_key(unproved);
+    // The longest stands for the others of its run.
+    let without_proof = |loss: &Loss| loss.noticed.saturating_duration_since(loss.proved);
+    let longest = |run: &'_ [Loss]| run.iter().copied().max_by_key(without_proof);
     let drawn: Vec<Loss> = Runs::of(&history.losses, extent)
         .filter_map(longest)
         .collect();
-    // The first of the longest, when there are too many for all.
-    let worst = drawn.iter().rev().max_by_key(|loss| unproved(loss));
-    let only = worst.filter(|_| drawn.len() > MOST_TEXTS);
+    // The first of the longest, if there are too many to label all.
+    let worst = drawn.iter().rev().max_by_key(|loss| without_proof(loss));
+    let only = worst.filter(|_| drawn.len() > MAX_LABELS);
     let mut written = scale.left;
     for loss in &drawn {
         let (from, to) = extent(loss);
-        let took = short(unproved(loss));
+        let took = short(without_proof(loss));
         let at = since_begin(history.time.elapsed(loss.noticed));
         let title = format!("lost at {at}, {took} after the last proof");
         let top = line - 3.0;
@@ -165,7 +165,7 @@ fn losses(canvas: &mut Canvas, history: &History, scale: &Scale, y: f64) {
         if only.is_some_and(|only| !ptr::eq(only, loss)) {
             continue;
         }
-        let long = format!("{took} unproved");
+        let long = format!("{took} without proof");
         let text = if width_of(&long, 11.0) <= to - from {
             long
         } else {

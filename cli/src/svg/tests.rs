@@ -1,4 +1,4 @@
-//! Whole pictures: of every length, read as XML.
+//! Whole pictures of recordings of different lengths, read as XML.
 
 mod simulated;
 
@@ -18,14 +18,14 @@ const HOUR: Duration = Duration::from_hours(1);
 fn picture(text: &[u8]) -> String {
     let replay = Replay::new(text).expect("it is a recording");
     let mut history = History::begin(&replay);
-    let outcome = replay.run(|_, line| history.tell(line));
+    let outcome = replay.run(|_, line| history.add(line));
     let outcome = outcome.expect("it can be read");
     assert!(matches!(outcome, Outcome::Same(_)), "{outcome:?}");
     draw(&history, &outcome)
 }
 
 /// Killed, hung, and with a topic that is missing for a while.
-fn troubled(elapsed: Duration) -> Bus {
+fn with_outages(elapsed: Duration) -> Bus {
     match elapsed.as_secs() {
         4..7 => Bus::Fails(FailureClass::Unreachable),
         11..20 => Bus::Hangs,
@@ -34,7 +34,7 @@ fn troubled(elapsed: Duration) -> Bus {
     }
 }
 
-/// Up and down all the time.
+/// Up and down throughout.
 fn flapping(elapsed: Duration) -> Bus {
     match elapsed.as_millis() % 1_000 {
         ..600 => Bus::Works,
@@ -43,7 +43,7 @@ fn flapping(elapsed: Duration) -> Bus {
 }
 
 /// Up and down for some seconds.
-fn uneasy(elapsed: Duration) -> Bus {
+fn flapping_briefly(elapsed: Duration) -> Bus {
     match elapsed.as_secs() {
         5..12 => flapping(elapsed),
         _ => Bus::Works,
@@ -51,7 +51,7 @@ fn uneasy(elapsed: Duration) -> Bus {
 }
 
 /// Three outages in days, of seconds or minutes each, and a day with a warning.
-fn mostly_good(elapsed: Duration) -> Bus {
+fn with_rare_outages(elapsed: Duration) -> Bus {
     match elapsed.as_secs() {
         30_000..30_030 => Bus::Fails(FailureClass::Unreachable),
         90_000..90_600 => Bus::Hangs,
@@ -72,13 +72,13 @@ fn title<'a>(node: Node<'a, '_>) -> &'a str {
 }
 
 #[test]
-fn bands_marks_and_tooltips_tell_what_happened() {
-    let text = record("bus", Settings::default(), 40 * SECOND, troubled);
+fn bands_marks_and_tooltips_show_what_happened() {
+    let text = record("bus", Settings::default(), 40 * SECOND, with_outages);
     let picture = picture(&text);
     let picture = Document::parse(&picture).expect("it is XML");
     let titles = |class| {
         let titles = shapes(&picture, class).map(title);
-        // The legend's have none.
+        // Those of the legend have none.
         titles.filter(|title| !title.is_empty()).collect::<Vec<_>>()
     };
     let lost = titles("NotReady");
@@ -103,7 +103,7 @@ fn bands_marks_and_tooltips_tell_what_happened() {
     assert!(
         titles("refused")
             .iter()
-            .any(|title| title.contains("refused after 2 ms: TopicMissing"))
+            .any(|title| title.contains("rejected after 2 ms: TopicMissing"))
     );
     assert!(
         titles("givenup")
@@ -113,8 +113,8 @@ fn bands_marks_and_tooltips_tell_what_happened() {
 }
 
 #[test]
-fn an_outage_of_seconds_is_seen_among_days() {
-    let text = record("bus", Settings::default(), 60 * HOUR, mostly_good);
+fn an_outage_of_seconds_is_visible_among_days() {
+    let text = record("bus", Settings::default(), 60 * HOUR, with_rare_outages);
     let picture = picture(&text);
     let picture = Document::parse(&picture).expect("it is XML");
     let lost: Vec<_> = shapes(&picture, "NotReady")
@@ -125,15 +125,15 @@ fn an_outage_of_seconds_is_seen_among_days() {
         let width = outage
             .attribute("width")
             .and_then(|width| width.parse::<f64>().ok());
-        assert!(width >= Some(NARROW_ENOUGH), "{outage:?}");
+        assert!(width >= Some(MIN_WIDTH), "{outage:?}");
     }
 }
 
-/// Narrower is not seen.
-const NARROW_ENOUGH: f64 = 3.0;
+/// Narrower shapes are not visible.
+const MIN_WIDTH: f64 = 3.0;
 
 #[test]
-fn however_much_happens_the_picture_stays_small() {
+fn the_size_of_the_picture_is_bounded() {
     let text = record("bus", Settings::fast(), 8 * HOUR, flapping);
     let lines = text.split(|byte| *byte == b'\n').count();
     assert!(lines > 200_000, "{lines}");
@@ -142,30 +142,39 @@ fn however_much_happens_the_picture_stays_small() {
 }
 
 #[test]
-fn no_text_covers_another() {
+fn texts_do_not_overlap() {
     let settings = || Settings::default();
     let recordings = [
-        record("bus", settings(), 40 * SECOND, troubled),
-        record("bus", settings(), SECOND / 1_000, troubled),
-        record("bus", Settings::fast(), 40 * SECOND, troubled),
+        record("bus", settings(), 40 * SECOND, with_outages),
+        record("bus", settings(), SECOND / 1_000, with_outages),
+        record("bus", Settings::fast(), 40 * SECOND, with_outages),
         record("bus", Settings::fast(), 15 * SECOND, flapping),
-        record("bus", Settings::fast(), 40 * SECOND, uneasy),
+        record("bus", Settings::fast(), 40 * SECOND, flapping_briefly),
         record("bus", Settings::fast(), 1 * HOUR, flapping),
-        record("bus", settings(), 60 * HOUR, mostly_good),
-        record(&"very long ".repeat(40), settings(), 3 * SECOND, troubled),
+        record("bus", settings(), 60 * HOUR, with_rare_outages),
+        record(
+            &"very long ".repeat(40),
+            settings(),
+            3 * SECOND,
+            with_outages,
+        ),
     ];
     for text in &recordings {
         let picture = picture(text);
         let picture = Document::parse(&picture).expect("it is XML");
         let texts: Vec<Text<'_>> = picture.descendants().filter_map(Text::of).collect();
         for (n, text) in texts.iter().enumerate() {
-            assert!(text.is_inside(), "{:?} leaves the picture", text.says);
+            assert!(
+                text.is_inside(),
+                "{:?} is outside the picture",
+                text.content
+            );
             for other in &texts[n + 1..] {
                 assert!(
                     !text.covers(other),
                     "{:?} covers {:?}",
-                    text.says,
-                    other.says
+                    text.content,
+                    other.content
                 );
             }
         }
@@ -173,8 +182,8 @@ fn no_text_covers_another() {
 }
 
 #[test]
-fn a_file_that_goes_on_begins_with_how_it_stood() {
-    let text = record("bus", Settings::fast(), 30 * SECOND, troubled);
+fn a_file_that_continues_another_begins_with_its_status() {
+    let text = record("bus", Settings::fast(), 30 * SECOND, with_outages);
     let rest = simulated::second_half(&text);
     let picture = picture(&rest);
     let picture = Document::parse(&picture).expect("it is XML");
@@ -185,7 +194,7 @@ fn a_file_that_goes_on_begins_with_how_it_stood() {
         is_band && !title(*node).is_empty()
     });
     let first = first.expect("there is a band");
-    // It was so before the file began, and none of its lines says it.
+    // From the start state: none of the lines has it.
     assert_eq!(first.attribute("class"), Some("Running"), "{first:?}");
     let left = format!("{:.1}", MARGIN + LABELS);
     assert_eq!(first.attribute("x"), Some(left.as_str()));
@@ -194,14 +203,14 @@ fn a_file_that_goes_on_begins_with_how_it_stood() {
 }
 
 #[test]
-fn where_the_replay_parts_is_marked() {
-    let text = record("bus", Settings::default(), 40 * SECOND, troubled);
+fn the_first_difference_of_the_replay_is_marked() {
+    let text = record("bus", Settings::default(), 40 * SECOND, with_outages);
     let text = String::from_utf8(text).expect("it is JSON");
     let changed = text.replacen("\"status\":\"NotReady\"", "\"status\":\"Stopped\"", 1);
     let replay = Replay::new(changed.as_bytes()).expect("it is a recording");
     let mut history = History::begin(&replay);
     let outcome = replay
-        .run(|_, line| history.tell(line))
+        .run(|_, line| history.add(line))
         .expect("it can be read");
     let picture = draw(&history, &outcome);
     let picture = Document::parse(&picture).expect("it is XML");
@@ -213,9 +222,9 @@ fn where_the_replay_parts_is_marked() {
 }
 
 #[test]
-fn whatever_the_service_is_called_it_is_xml() {
+fn any_service_name_gives_valid_xml() {
     let service = "<a>&amp;\"']]>\u{1}\u{ffff}</svg>";
-    let text = record(service, Settings::default(), SECOND, troubled);
+    let text = record(service, Settings::default(), SECOND, with_outages);
     let picture = picture(&text);
     let picture = Document::parse(&picture).expect("it is XML");
     let title = shapes(&picture, "title")
@@ -224,10 +233,10 @@ fn whatever_the_service_is_called_it_is_xml() {
     assert_eq!(title, Some("<a>&amp;\"']]>\u{fffd}\u{fffd}</svg>"));
 }
 
-/// A text, and the most room that it takes.
+/// A text, with its maximum extent.
 #[derive(Debug)]
 struct Text<'a> {
-    says: &'a str,
+    content: &'a str,
     left: f64,
     right: f64,
     top: f64,
@@ -248,14 +257,14 @@ impl<'a> Text<'a> {
             _ => 11.0,
         };
         let width = width_of(text, size);
-        if let Some(place) = node.attribute("transform") {
-            let (x, y) = place
+        if let Some(transform) = node.attribute("transform") {
+            let (x, y) = transform
                 .strip_prefix("translate(")?
                 .strip_suffix(") rotate(-90)")?
                 .split_once(' ')?;
             let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
             return Some(Self {
-                says: text,
+                content: text,
                 left: x - size * 0.8,
                 right: x + size * 0.2,
                 top: y - width / 2.0,
@@ -269,7 +278,7 @@ impl<'a> Text<'a> {
             _ => x,
         };
         Some(Self {
-            says: text,
+            content: text,
             left,
             right: left + width,
             top: y - size * 0.8,

@@ -7,18 +7,18 @@ use crate::livebus::{livebus, output};
 use crate::on_each_runtime;
 
 on_each_runtime![
-    the_demo_tells_its_story_to_the_end,
+    the_demo_runs_its_script_to_the_end,
     an_interrupted_demo_ends_in_order,
 ];
 
-fn the_demo_tells_its_story_to_the_end(runtime: &str) {
-    let folder = tempfile::tempdir().expect("there is room");
+fn the_demo_runs_its_script_to_the_end(runtime: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("demo.jsonl");
     let mut demo = livebus(&["demo", "--runtime", runtime, "--preset", "fast", "--record"]);
-    let told = output(demo.arg(&file));
-    let text = String::from_utf8_lossy(&told.stdout);
-    let errors = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success(), "{text}{errors}");
+    let result = output(demo.arg(&file));
+    let text = String::from_utf8_lossy(&result.stdout);
+    let errors = String::from_utf8_lossy(&result.stderr);
+    assert!(result.status.success(), "{text}{errors}");
     let rows: Vec<(&str, &str)> = text
         .lines()
         .skip_while(|line| !line.starts_with("on the bus"))
@@ -46,7 +46,7 @@ fn the_demo_tells_its_story_to_the_end(runtime: &str) {
         "{text}"
     );
 
-    // The recording tells what the demo told, change by change.
+    // The recording has the changes that the demo printed.
     let replayed = output(livebus(&["replay"]).arg(&file));
     let timeline = String::from_utf8_lossy(&replayed.stdout);
     assert!(replayed.status.success(), "{timeline}");
@@ -55,10 +55,10 @@ fn the_demo_tells_its_story_to_the_end(runtime: &str) {
         let lines = text.lines().filter(|line| is_change(line));
         lines.filter_map(second_word).collect()
     };
-    let told = changes(&text, |line| line.contains("Z  "));
-    assert!(told.len() >= 10, "{text}");
+    let printed = changes(&text, |line| line.contains("Z  "));
+    assert!(printed.len() >= 10, "{text}");
     let replayed = changes(&timeline, |line| line.starts_with("00:"));
-    assert_eq!(replayed, told, "{timeline}{text}");
+    assert_eq!(replayed, printed, "{timeline}{text}");
 }
 
 fn an_interrupted_demo_ends_in_order(runtime: &str) {

@@ -1,4 +1,4 @@
-//! The program as a child of the test.
+//! The program as a child process of the test.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) fn livebus(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livebus"));
@@ -20,20 +20,20 @@ pub(crate) fn livebus(args: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end. One that does not end fails the test instead of holding it up.
+/// Runs the program to its end. Kills it after [`TEST_TIMEOUT`], so that the test fails and does not hang.
 pub(crate) fn output(command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().expect("the program was built");
     let begin = Instant::now();
-    while child.try_wait().expect("it is a child").is_none() && begin.elapsed() < PATIENCE {
+    while child.try_wait().expect("it is a child").is_none() && begin.elapsed() < TEST_TIMEOUT {
         thread::sleep(Duration::from_millis(5));
     }
-    // Harmless when it has ended.
+    // No effect if it has ended.
     let _ = child.kill();
     child.wait_with_output().expect("it is a child")
 }
 
-/// A `livebus watch` that runs; it is killed when the test is done with it.
+/// A running `livebus watch`. On drop, it is killed.
 pub(crate) struct Watch {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -57,7 +57,7 @@ impl Watch {
         line
     }
 
-    /// The next line that holds `part`.
+    /// Returns the next line that contains `part`.
     pub(crate) fn until(&mut self, part: &str) -> String {
         loop {
             let line = self.line();
@@ -73,7 +73,7 @@ impl Watch {
         rustix::process::kill_process(id, signal).expect("it runs");
     }
 
-    /// The names of its threads, as far as Linux keeps them.
+    /// Returns the names of its threads, as Linux truncates them.
     pub(crate) fn threads(&self) -> Vec<String> {
         let folder = format!("/proc/{}/task", self.child.id());
         let threads = fs::read_dir(folder).expect("it runs on Linux");
@@ -82,7 +82,7 @@ impl Watch {
         names.collect()
     }
 
-    /// Waits for its end: its exit code, and what it wrote to standard error.
+    /// Waits for its end. Returns its exit code, and its standard error.
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
         let mut errors = String::new();
         let status = self.child.wait().expect("it is a child");
@@ -91,7 +91,7 @@ impl Watch {
         (status.code(), errors)
     }
 
-    /// Where it says that it serves the probes.
+    /// Returns the address at which it serves the probes, from its output.
     pub(crate) fn probes(&mut self) -> String {
         let mut errors = BufReader::new(self.child.stderr.take().expect("it is piped"));
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! The program as its users run it: options, exit codes, output, signals. On the embedded cluster; no Kafka is needed.
+//! The program as users run it: options, exit codes, output, signals. With the embedded cluster; no Kafka is needed.
 
 mod demo;
 mod livebus;
@@ -6,7 +6,7 @@ mod replay;
 mod usage;
 mod watch;
 
-/// Makes tests of functions that take the name of a runtime: one on each.
+/// Makes a test on each runtime of functions that take the name of a runtime.
 macro_rules! on_each_runtime {
     ($($test:ident),+ $(,)?) => {
         mod on_tokio {

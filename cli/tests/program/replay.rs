@@ -14,11 +14,11 @@ use crate::livebus::{Watch, livebus, output};
 use crate::on_each_runtime;
 
 on_each_runtime![
-    a_recording_is_whole_when_the_program_ends,
-    a_disk_that_never_takes_it_does_not_keep_the_program,
+    a_recording_is_complete_when_the_program_ends,
+    a_blocked_disk_does_not_prevent_the_end_of_the_program,
 ];
 
-/// A folder with a short recording in it: of a bus that works, until a shutdown in order.
+/// A folder with a short recording of a bus that works, until a shutdown in order.
 struct Recorded {
     _folder: TempDir,
     file: PathBuf,
@@ -26,7 +26,7 @@ struct Recorded {
 
 impl Recorded {
     fn make(args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("there is room");
+        let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("bus.jsonl");
         let mut watch = Watch::start(&[&["--record", name(&file)], args].concat());
         watch.until("Running");
@@ -43,7 +43,7 @@ impl Recorded {
         fs::read_to_string(&self.file).expect("it was recorded")
     }
 
-    /// The recording as if this had been written.
+    /// Replaces the text of the recording.
     fn rewritten(&self, text: impl AsRef<[u8]>) -> &Self {
         fs::write(&self.file, text).expect("it can be written");
         self
@@ -53,7 +53,7 @@ impl Recorded {
         output(livebus(&["replay", name(&self.file)]).args(args))
     }
 
-    /// Exit code 2, and a line on standard error that names the file and has `part`.
+    /// Fails unless the exit code is 2, and standard error is one line with the file and `part`.
     fn assert_refused(&self, part: &str) {
         let output = self.replay(&[]);
         let text = String::from_utf8_lossy(&output.stderr);
@@ -74,7 +74,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn a_recording_is_whole_when_the_program_ends(runtime: &str) {
+fn a_recording_is_complete_when_the_program_ends(runtime: &str) {
     let recorded = Recorded::make(&["--runtime", runtime, "--service", "orders"]);
     assert!(recorded.text().ends_with("\"end\":\"stopped\"}\n"));
     let output = recorded.replay(&[]);
@@ -90,7 +90,7 @@ fn a_recording_is_whole_when_the_program_ends(runtime: &str) {
         ["Preparing", "Prepared", "Running", "NotReady", "Stopped"],
         "{text}"
     );
-    let verdict = text.lines().last().expect("it says something");
+    let verdict = text.lines().last().expect("there is output");
     assert!(
         verdict.starts_with("same: ") && verdict.contains(" events, "),
         "{text}"
@@ -98,11 +98,11 @@ fn a_recording_is_whole_when_the_program_ends(runtime: &str) {
     assert!(!verdict.contains(';'), "{text}");
 }
 
-fn a_disk_that_never_takes_it_does_not_keep_the_program(runtime: &str) {
-    let folder = tempfile::tempdir().expect("there is room");
-    // Nobody will ever read it.
+fn a_blocked_disk_does_not_prevent_the_end_of_the_program(runtime: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    // It never gets a reader.
     let pipe = folder.path().join("pipe");
-    mkfifoat(CWD, &pipe, Mode::RWXU).expect("there is room");
+    mkfifoat(CWD, &pipe, Mode::RWXU).expect("a folder");
     let mut watch = Watch::start(&["--runtime", runtime, "--record", name(&pipe)]);
     watch.until("Running");
     watch.signal(Signal::INT);
@@ -171,20 +171,20 @@ fn the_first_difference_is_shown() {
     recorded.rewritten(changed);
 
     let output = recorded.replay(&[]);
-    let told = text(&output);
-    assert_eq!(output.status.code(), Some(3), "{told}");
-    let difference: Vec<&str> = told.lines().rev().take(3).collect();
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
+    let difference: Vec<&str> = printed.lines().rev().take(3).collect();
     assert!(
         difference[2].ends_with(&format!("different: line {line}")),
-        "{told}"
+        "{printed}"
     );
     assert!(difference[1].contains("recorded: ") && difference[1].contains("10000000001"));
     assert!(difference[0].contains("replayed: ") && difference[0].contains("10000000000"));
 
     let output = recorded.replay(&["--format", "json"]);
     assert_eq!(output.status.code(), Some(3));
-    let told = text(&output);
-    let verdict = told.lines().last().expect("there are lines");
+    let printed = text(&output);
+    let verdict = printed.lines().last().expect("there are lines");
     let verdict: Value = serde_json::from_str(verdict).expect("it is JSON");
     assert_eq!(verdict["same"], false);
     assert_eq!(verdict["recorded"]["deadline"], 10_000_000_001_u64);
@@ -192,11 +192,11 @@ fn the_first_difference_is_shown() {
 }
 
 #[test]
-fn what_a_crash_left_is_replayed_and_said() {
+fn a_recording_that_a_crash_cut_is_replayed_and_reported() {
     let recorded = Recorded::make(&[]);
     let whole = recorded.text();
     let cases = [
-        (whole.len() - 5, "a crash cut off the last line"),
+        (whole.len() - 5, "a crash cut the last line"),
         (
             whole.trim_end().rfind('\n').expect("it has lines") + 1,
             "it has no end",
@@ -206,7 +206,7 @@ fn what_a_crash_left_is_replayed_and_said() {
         let output = recorded.rewritten(&whole[..length]).replay(&[]);
         let text = text(&output);
         assert_eq!(output.status.code(), Some(0), "{text}");
-        let verdict = text.lines().last().expect("it says something");
+        let verdict = text.lines().last().expect("there is output");
         assert!(
             verdict.starts_with("same: ") && verdict.contains(part),
             "{text}"
@@ -215,20 +215,20 @@ fn what_a_crash_left_is_replayed_and_said() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_with_its_line() {
+fn a_damaged_recording_is_reported_with_its_line() {
     let recorded = Recorded::make(&[]);
     let whole = recorded.text();
     let garbled = whole.replacen("\"Prepared\"", "\"Prepaid\"", 1);
     recorded.rewritten(garbled).assert_refused("line 3");
     let other = whole.replacen("{\"livebus\":1", "{\"livebus\":2", 1);
     recorded.rewritten(other).assert_refused("version 2");
-    recorded.rewritten("").assert_refused("nothing in it");
+    recorded.rewritten("").assert_refused("it is empty");
     recorded
         .rewritten("Dear Jane\n")
         .assert_refused("not a livebus recording");
     fs::remove_file(&recorded.file).expect("it is there");
     recorded.assert_refused("No such file");
-    fs::create_dir(&recorded.file).expect("there is room");
+    fs::create_dir(&recorded.file).expect("a folder");
     recorded.assert_refused("directory");
 }
 
@@ -262,7 +262,7 @@ fn the_picture_is_xml_with_a_band_for_each_status() {
 }
 
 #[test]
-fn a_picture_never_takes_the_place_of_its_recording() {
+fn a_picture_never_overwrites_its_recording() {
     let recorded = Recorded::make(&[]);
     let before = recorded.text();
     let output = recorded.replay(&["--svg", name(&recorded.file)]);
@@ -278,13 +278,13 @@ fn a_picture_never_takes_the_place_of_its_recording() {
 }
 
 #[test]
-fn the_picture_in_the_readme_is_what_is_drawn() {
+fn the_picture_in_the_readme_is_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let scenario = "tests/recordings/01-outages-in-order";
     let recording = root
         .join(scenario)
         .join("tokio-multi-thread--produce.jsonl");
-    let folder = tempfile::tempdir().expect("there is room");
+    let folder = tempfile::tempdir().expect("a folder");
     let picture = folder.path().join("incident.svg");
     let drawn = output(&mut livebus(&[
         "replay",

@@ -1,4 +1,4 @@
-//! What can be said on the command line and in the environment, and what is answered when it is wrong.
+//! Options on the command line and in the environment, and the errors of wrong ones.
 
 use std::fs;
 use std::net::TcpListener;
@@ -89,7 +89,7 @@ fn a_wrong_option_is_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn a_wrong_value_in_the_environment_is_refused_like_an_option() {
+fn a_wrong_value_in_the_environment_is_rejected_like_an_option() {
     assert_refused(
         livebus(&["watch"]).env("LIVEBUS_LIVE_INTERVAL", "0s"),
         "--live-interval",
@@ -109,12 +109,12 @@ fn a_wrong_value_in_the_environment_is_refused_like_an_option() {
 }
 
 #[test]
-fn flags_and_properties_are_taken_from_the_environment_as_people_write_them() {
+fn flags_and_properties_are_read_from_the_environment_in_usual_formats() {
     let mut command = livebus(&["watch", "-b", "h:1", "--http", "256.0.0.1:1"]);
     command
         .env("LIVEBUS_STRICT", "1")
         .env("LIVEBUS_CREATE_TOPIC", "yes");
-    // What is refused is the address, and not one of these.
+    // The error is about the address, and not about one of these.
     assert_refused(
         command.env("LIVEBUS_PROPERTY", "client.id=x\n\nclient.rack=y\n"),
         "--http",
@@ -132,8 +132,8 @@ fn flags_and_properties_are_taken_from_the_environment_as_people_write_them() {
 }
 
 #[test]
-fn a_damaged_properties_file_is_named_with_its_line() {
-    let folder = tempfile::tempdir().expect("there is room");
+fn a_damaged_properties_file_is_reported_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("client.properties");
     fs::write(&file, "# good\nclient.id = watcher\nclient.rack = \\u12\n")
         .expect("it can be written");
@@ -233,7 +233,7 @@ fn every_option_can_be_given_in_the_environment() {
     }
 }
 
-/// Exit code 2, one line on standard error that begins with the program's name and holds `part`, no backtrace.
+/// Fails unless the exit code is 2, and standard error is one line that begins with the program's name and contains `part`.
 fn assert_refused(command: &mut Command, part: &str) {
     let output = output(command);
     let text = String::from_utf8_lossy(&output.stderr);

@@ -10,21 +10,21 @@ use crate::livebus::{Watch, livebus};
 use crate::on_each_runtime;
 
 on_each_runtime![
-    without_servers_it_watches_an_embedded_cluster_and_says_so,
+    without_servers_it_watches_an_embedded_cluster_and_reports_that,
     a_second_signal_ends_at_once,
-    a_reader_that_goes_away_ends_it_in_order,
-    the_probes_answer_and_follow_the_shutdown,
-    a_bus_that_never_answers_does_not_keep_it_from_ending,
+    a_reader_that_closes_the_pipe_ends_it_in_order,
+    the_probes_answer_during_the_shutdown,
+    a_bus_that_never_answers_does_not_prevent_its_end,
     no_other_runtime_is_started,
 ];
 
 #[test]
-fn a_shorter_interval_alone_shortens_what_it_contains() {
+fn a_shorter_interval_shortens_the_settings_that_it_limits() {
     let mut watch = Watch::start(&["--live-interval", "100ms"]);
     watch.until("Running");
 }
 
-fn without_servers_it_watches_an_embedded_cluster_and_says_so(runtime: &str) {
+fn without_servers_it_watches_an_embedded_cluster_and_reports_that(runtime: &str) {
     let mut watch = Watch::start(&["--runtime", runtime]);
     let running = watch.until("Running");
     assert!(running.contains("the bus works"), "{running}");
@@ -58,8 +58,8 @@ fn json_is_one_object_per_line() {
 }
 
 #[test]
-fn a_bus_that_is_not_there_is_told_with_its_class_and_remedy() {
-    // A port that nobody listens on: it was ours a moment ago.
+fn an_unreachable_bus_is_reported_with_its_class_and_remedy() {
+    // A port without a listener: this test has just closed its own.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let servers = listener.local_addr().expect("it is bound").to_string();
     drop(listener);
@@ -67,14 +67,14 @@ fn a_bus_that_is_not_there_is_told_with_its_class_and_remedy() {
     let lost: Value = serde_json::from_str(&watch.until("\"NotReady\"")).expect("it is JSON");
     assert_eq!(lost["failure"]["class"], "Unreachable");
     assert!(
-        lost["failure"]["remedy"]
-            .as_str()
-            .is_some_and(|text| text.contains("bootstrap servers"))
+        lost["failure"]["remedy"].as_str().is_some_and(
+            |text| text == "check that a broker runs at the bootstrap servers' addresses"
+        )
     );
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_told_as_such() {
+fn a_name_that_does_not_resolve_is_reported_as_such() {
     let args = [
         "-b",
         "no-such-host.invalid:9092",
@@ -102,20 +102,20 @@ fn a_second_signal_ends_at_once(runtime: &str) {
     }
 }
 
-fn a_reader_that_goes_away_ends_it_in_order(runtime: &str) {
+fn a_reader_that_closes_the_pipe_ends_it_in_order(runtime: &str) {
     let mut child = livebus(&["watch", "--runtime", runtime])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("the program was built");
-    // Nobody will read the first line.
+    // The first line gets no reader.
     drop(child.stdout.take());
     let status = child.wait().expect("it is a child");
     assert_eq!(status.code(), Some(0));
 }
 
-fn a_bus_that_never_answers_does_not_keep_it_from_ending(runtime: &str) {
-    // Connections are made, and nobody takes them.
+fn a_bus_that_never_answers_does_not_prevent_its_end(runtime: &str) {
+    // The system accepts connections, and the test never does.
     let hung = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let servers = hung.local_addr().expect("it is bound").to_string();
     let args = ["--runtime", runtime, "-b", &servers, "--preset", "fast"];
@@ -136,7 +136,7 @@ fn no_other_runtime_is_started(runtime: &str) {
     }
 }
 
-fn the_probes_answer_and_follow_the_shutdown(runtime: &str) {
+fn the_probes_answer_during_the_shutdown(runtime: &str) {
     let args = [
         "--runtime",
         runtime,
@@ -162,7 +162,7 @@ fn get(address: &str, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     stream
         .write_all(request.as_bytes())
-        .expect("it takes requests");
+        .expect("it accepts requests");
     let mut response = String::new();
     stream.read_to_string(&mut response).expect("it answers");
     response

@@ -144,25 +144,6 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
             "longer than not_live_interval_max",
         ),
         (
-            "handlers",
-            |s| s.handlers = vec![Handler::required("")],
-            "a name",
-        ),
-        (
-            "handlers",
-            |s| s.handlers = vec![Handler::required("a"), Handler::optional("a")],
-            "a name of its own",
-        ),
-        (
-            "handlers",
-            |s| {
-                s.handlers = (0..=Config::MAX_HANDLERS)
-                    .map(|i| Handler::required(i.to_string()))
-                    .collect();
-            },
-            "at most 1,000",
-        ),
-        (
             "registration_timeout",
             |s| s.registration_timeout = ZERO,
             "longer than zero",
@@ -207,7 +188,6 @@ fn every_field_that_can_be_wrong_is_refused_by_name() {
         on_rejection: _,
         on_client_lost: _,
         recreate_after: _,
-        handlers: _,
         registration_timeout: _,
         registration_backoff: _,
         drain: _,
@@ -253,28 +233,55 @@ fn the_bounds_follow_from_the_settings() {
 }
 
 #[test]
-fn the_longest_duration_is_a_year() {
+fn handlers_without_a_name_of_their_own_or_too_many_are_refused() {
+    let too_many = (0..=Config::MAX_HANDLERS).map(|i| Handler::required(i.to_string()));
+    let cases = [
+        (
+            vec![Handler::required("")],
+            "handlers = \"\": give every handler a name",
+        ),
+        (
+            vec![Handler::required("a"), Handler::optional("a")],
+            "handlers = \"a\": give every handler a name of its own",
+        ),
+        (
+            too_many.collect(),
+            "handlers = 1001: have at most 1,000 of them",
+        ),
+    ];
+    for (handlers, text) in cases {
+        let config = Config::new(Settings::default()).expect("the default is valid");
+        let error = config.with_handlers(handlers).expect_err(text);
+        assert_eq!(
+            (error.field, error.to_string()),
+            ("handlers", text.to_owned())
+        );
+    }
+}
+
+#[test]
+fn the_maximum_duration_is_a_year() {
     let seconds = Config::MAX_DURATION.as_secs();
     assert_eq!(seconds, 31_536_000);
 }
 
 #[test]
-fn what_is_just_not_too_much_is_allowed() {
-    let longest = Backoff {
+fn maximum_of_every_setting_is_allowed() {
+    let maximum = Backoff {
         first: Config::MAX_DURATION,
         max: Config::MAX_DURATION,
         jitter_percent: 100,
     };
     let handlers = (0..Config::MAX_HANDLERS).map(|i| Handler::required(i.to_string()));
     let config = Config::new(Settings {
-        start_backoff: longest,
-        registration_backoff: longest,
-        handlers: handlers.collect(),
+        start_backoff: maximum,
+        registration_backoff: maximum,
         live_interval: Config::MAX_DURATION / 2,
         liveness_timeout: Config::MAX_DURATION / 2,
         failures_to_not_ready: 1,
         ..Settings::default()
     });
-    let config = config.expect("each is the most that may be");
+    let config = config.and_then(|config| config.with_handlers(handlers.collect()));
+    let config = config.expect("each is at its maximum");
     assert_eq!(config.detection_bound(), Config::MAX_DURATION);
 }

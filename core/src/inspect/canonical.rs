@@ -40,7 +40,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// `at`, or an instant at least `age` ago that stands for it.
+    /// Returns `at`, or the instant `age` ago if that is later.
     pub(crate) fn forget(&self, at: Instant, age: Duration) -> Instant {
         match self.now.checked_sub(age) {
             Some(long_ago) => at.max(long_ago),

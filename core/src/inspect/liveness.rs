@@ -1,11 +1,11 @@
 //! A liveness from outside: its phase, its words, its canonical form.
 
-use super::{Check, Degradation, InFlight, Live, Liveness, NotLive, State, Trigger};
+use super::{Check, Degradation, InFlight, Live, Liveness, NotLive, State, Streak, Trigger};
 use crate::config::Config;
 #[cfg(feature = "__verify")]
 use crate::inspect::canonical::{View, saturation};
 use crate::inspect::phase::Phase;
-use crate::inspect::words::{fields, variants};
+use crate::inspect::words::{Reader, Word, Words, fields, variants};
 
 impl Liveness {
     pub(crate) const fn phase(&self) -> Phase {
@@ -23,7 +23,9 @@ impl Liveness {
     /// Returns whether no counter overflows, however long it goes on.
     pub(crate) fn counters_fit(&self, config: &Config) -> bool {
         match self.state {
-            State::NotLive(not_live) => not_live.successes < config.settings().successes_to_ready,
+            State::NotLive(not_live) => {
+                not_live.streak.successes() < config.settings().successes_to_ready
+            }
             State::Live(_) => true,
         }
     }
@@ -37,15 +39,31 @@ variants!(State {
 });
 
 fields!(NotLive {
-    newest_evidence,
+    only_evidence_after,
     in_flight,
     sent,
     interval_end,
     has_proof,
-    successes,
-    failures,
-    hint,
+    streak,
+    suspicion,
 });
+
+/// Two words: the successes in a row and the failures in a row, one of which is zero.
+impl Word for Streak {
+    fn put(&self, to: &mut Words) {
+        self.successes().put(to);
+        self.failures().put(to);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        match (Word::take(from)?, Word::take(from)?) {
+            (0, 0) => Some(Self::None),
+            (successes, 0) => Some(Self::Successes(successes)),
+            (0, failures) => Some(Self::Failures(failures)),
+            (1.., 1..) => None,
+        }
+    }
+}
 
 fields!(Live {
     evidence,
@@ -62,7 +80,7 @@ variants!(Degradation {
 
 variants!(Check {
     1 => Idle { due },
-    2 => Suspected { hint, at, due },
+    2 => Suspected { suspicion, at, due },
     3 => InFlight(check),
     4 => RetryPending { failures, failure, unverified_since, due },
 });
@@ -71,15 +89,34 @@ fields!(InFlight {
     id,
     unverified_since,
     deadline,
-    failures,
     trigger,
 });
 
-variants!(Trigger {
-    1 => Silence,
-    2 => SilenceThenSuspicion(hint),
-    3 => Suspicion(hint),
-});
+/// The ambiguous failures in a row, which are zero but for silence; then a number for the variant, then the suspicion.
+impl Word for Trigger {
+    fn put(&self, to: &mut Words) {
+        let (failures, variant) = match *self {
+            Self::Silence { failures } => (failures, 1_u32),
+            Self::SilenceThenSuspicion(_) => (0, 2),
+            Self::Suspicion(_) => (0, 3),
+        };
+        failures.put(to);
+        variant.put(to);
+        if let Some(suspicion) = self.suspicion() {
+            suspicion.put(to);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let (failures, variant): (u32, u32) = (Word::take(from)?, Word::take(from)?);
+        match (failures, variant) {
+            (failures, 1) => Some(Self::Silence { failures }),
+            (0, 2) => Word::take(from).map(Self::SilenceThenSuspicion),
+            (0, 3) => Word::take(from).map(Self::Suspicion),
+            (_, _) => None,
+        }
+    }
+}
 
 #[cfg(feature = "__verify")]
 impl Liveness {
@@ -96,29 +133,38 @@ impl Liveness {
 impl NotLive {
     fn canonical(self, view: &mut View<'_>) -> Self {
         let Self {
-            newest_evidence,
+            only_evidence_after,
             in_flight,
             sent,
             interval_end,
             has_proof,
-            successes,
-            failures,
-            hint,
+            streak,
+            suspicion,
         } = self;
         // Evidence that is older than the bound is refused for that alone.
-        let newest_evidence = match view.config.settings().recreate_after {
-            Some(_) => newest_evidence,
-            None => view.forget(newest_evidence, view.config.detection_bound()),
+        let only_evidence_after = match view.config.settings().recreate_after {
+            Some(_) => only_evidence_after,
+            None => view.forget(only_evidence_after, view.config.detection_bound()),
         };
         Self {
-            newest_evidence: view.at(newest_evidence),
+            only_evidence_after: view.at(only_evidence_after),
             sent: view.sent(sent, in_flight.is_some()),
             in_flight: in_flight.map(|id| view.id(id)),
             interval_end: view.at(interval_end),
             has_proof,
-            successes,
-            failures: failures.min(saturation(view.config.not_live_intervals()) - 1),
-            hint,
+            streak: match streak {
+                Streak::Failures(failures) => {
+                    let max = saturation(view.config.not_live_intervals()) - 1;
+                    // With one interval for all numbers of failures none of them matters.
+                    if max == 0 {
+                        Streak::None
+                    } else {
+                        Streak::Failures(failures.min(max))
+                    }
+                }
+                Streak::None | Streak::Successes(_) => streak,
+            },
+            suspicion,
         }
     }
 }
@@ -154,8 +200,8 @@ impl Check {
     fn canonical(self, view: &mut View<'_>) -> Self {
         match self {
             Self::Idle { due } => Self::Idle { due: view.at(due) },
-            Self::Suspected { hint, at, due } => Self::Suspected {
-                hint,
+            Self::Suspected { suspicion, at, due } => Self::Suspected {
+                suspicion,
                 at: view.at(at),
                 due: view.at(due),
             },
@@ -163,13 +209,11 @@ impl Check {
                 id,
                 unverified_since,
                 deadline,
-                failures,
                 trigger,
             }) => Self::InFlight(InFlight {
                 id: view.id(id),
                 unverified_since: view.at(unverified_since),
                 deadline: view.at(deadline),
-                failures,
                 trigger,
             }),
             Self::RetryPending {

@@ -1,7 +1,7 @@
 //! A supervisor from outside: its phase for people, its snapshot for recordings, its canonical form for model checkers.
 //!
-//! Nothing here decides anything. `supervisor.rs`, `liveness.rs` and `registrations.rs` in this folder are child modules of the files
-//! of the same name above it, because the fields of those are private.
+//! Nothing here decides anything. `supervisor.rs`, `liveness.rs`, `registrations.rs` and `published.rs` in this folder are child modules
+//! of the files of the same name above it, because the fields of those are private.
 
 #[cfg(feature = "__verify")]
 pub(crate) mod canonical;

@@ -18,8 +18,8 @@ use crate::inspect::phase::Phase;
 use crate::inspect::words::{Reader, Word, Words, fields, variants};
 use crate::registrations::Registrations;
 
-/// The first word. To be raised when a word comes to mean something else, so that no version reads what another meant. A variant
-/// that is added takes a new number and one that is removed leaves its number unused: that needs no new version.
+/// The version of the snapshot, its first word. It is raised when the meaning of a word changes. A variant that is added takes a new
+/// number, and one that is removed leaves its number unused: that needs no new version.
 const VERSION: u64 = 1;
 
 impl Supervisor {
@@ -40,7 +40,7 @@ impl Supervisor {
     /// Returns the whole state beside the configuration as numbers, queued actions included, so that a recording can begin in the
     /// middle. Instants are counted from `epoch`; one that is further from it than 292 years counts as that.
     ///
-    /// What a word means is this version's own matter: only [`restore`](Self::restore) reads them.
+    /// The meaning of a word is private to this version of the crate: only [`restore`](Self::restore) reads them.
     #[must_use]
     pub fn snapshot(&self, epoch: Instant) -> Vec<u64> {
         let Self {
@@ -72,7 +72,7 @@ impl Supervisor {
     /// Returns the supervisor of which `words` are the [snapshot](Self::snapshot): equal to it, if `config` and `epoch` are.
     ///
     /// `None` for words that are not the snapshot of any supervisor with this configuration, and for instants that the
-    /// clock cannot express. Words that are wrong in a way that cannot be seen give a supervisor that does not panic.
+    /// clock cannot express. Wrong words that are not recognized as such give a supervisor that does not panic.
     #[must_use]
     pub fn restore(config: Config, epoch: Instant, words: &[u64]) -> Option<Self> {
         let handlers = config.handlers().len();
@@ -133,15 +133,16 @@ fields!(Client {
 
 #[cfg(feature = "__verify")]
 impl Supervisor {
-    /// The one supervisor that stands for all those which go on like this one, at `epoch` for its newest instant; and what the
-    /// operations that it knows are called here, in the order of their names there: 1, 2, 3.
+    /// Returns the supervisor that represents all those with the same behaviour, with `epoch` as its newest instant; and the operations
+    /// of this one that have the ids 1, 2, 3 there.
     ///
-    /// Both then do the same when they are told the same by these names and `epoch`, but for what only tells: `since`,
-    /// `evidence` and `attempt` of a report, the `attempt` of an operation once its back-off has reached its longest delay, and
-    /// [`stale_answers`](Self::stale_answers). Actions that were not polled are not taken along.
+    /// Given the same inputs, translated to these ids and to `epoch`, both return the same actions, except for what decides nothing:
+    /// `since`, `evidence` and `attempt` of a report, the `attempt` of an operation whose back-off is at its maximum, and
+    /// [`stale_answers`](Self::stale_answers). Actions that were not polled are omitted.
     ///
-    /// The clock must have as much room before `epoch` as this supervisor looks back, which is a few years at most. An instant
-    /// for which there is none counts as `epoch`: then the two do not go on alike, and nothing panics.
+    /// The clock must reach as far before `epoch` as this supervisor looks back, which is a few years at most. An instant beyond that
+    /// counts as `epoch`: then the two differ, and nothing panics.
+    #[doc(hidden)]
     #[must_use]
     pub fn canonical(&self, epoch: Instant) -> (Self, Vec<OpId>) {
         let mut view = View::new(&self.config, self.now, epoch);
@@ -153,7 +154,7 @@ impl Supervisor {
             config: Arc::clone(&self.config),
             state,
             registrations,
-            // No room for any yet: millions of these wait for their turn.
+            // Without capacity: a model checker keeps millions of these.
             actions: VecDeque::new(),
             published: self.published.canonical(&view),
             now: epoch,

@@ -84,7 +84,7 @@ fn reached(script: &Script) -> Vec<String> {
         if settings.successes_to_ready > 1 && report.status == Status::Running {
             seen.push("Running after several proofs".to_owned());
         }
-        if !settings.handlers.is_empty() && report.status == Status::Running {
+        if !script.config.handlers().is_empty() && report.status == Status::Running {
             seen.push("Running with handlers".to_owned());
         }
         if report.status == Status::Running && entry.before.cause.name() == "HandlerFailed" {

@@ -12,7 +12,7 @@ use crate::simulation::{Entry, Input, Kind, Simulation};
 
 /// S8. A bounded number of actions per call: at most `6 + 2 x handlers`.
 fn actions_per_call_are_bounded(script: &Script) -> Result<(), TestCaseError> {
-    let max = 6 + 2 * script.config.settings().handlers.len();
+    let max = 6 + 2 * script.config.handlers().len();
     for entry in &Simulation::run(script).log {
         prop_assert!(entry.actions.len() <= max, "{entry:?}");
     }
@@ -131,7 +131,7 @@ fn backs_off(records: &OperationRecords, entry: &Entry) -> bool {
 /// `poll_timeout` never beyond. With a new client the count begins at 1.
 fn registrations_back_off(script: &Script) -> Result<(), TestCaseError> {
     let backoff = script.config.settings().registration_backoff;
-    let handlers = script.config.settings().handlers.len();
+    let handlers = script.config.handlers().len();
     // Per handler: the attempt and the instant of its failure, while it waits.
     let mut failed: Vec<Option<(u32, Instant)>> = vec![None; handlers];
     let mut in_flight = vec![None; handlers];

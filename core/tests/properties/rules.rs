@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use crate::config_for;
 use crate::script::{Script, any_script};
+use crate::settings::with_handlers;
 use crate::simulation::{Input, Simulation};
 
 /// Rule 1. While actions are queued, `poll_timeout` is due already: it is the newest instant passed so far.
@@ -80,14 +81,13 @@ fn max_durations(failures_to_not_ready: u32) -> Config {
         on_rejection: RejectionPolicy::Live,
         on_client_lost: OnClientLost::Recreate,
         recreate_after: None,
-        handlers: vec![livebus_core::Handler::required("handler")],
         registration_timeout: MAX_DURATION,
         registration_backoff: backoff,
         drain: MAX_DURATION,
         stop_timeout: MAX_DURATION,
         seed: Some(u64::MAX),
     };
-    Config::new(settings).expect("the maximum is allowed")
+    with_handlers(settings, vec![livebus_core::Handler::required("handler")])
 }
 
 proptest! {

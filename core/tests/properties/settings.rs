@@ -133,7 +133,6 @@ pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
             _ => OnClientLost::Recreate,
         },
         recreate_after,
-        handlers,
         registration_timeout: w.duration(scale),
         registration_backoff: w.backoff(scale),
         drain: match w.below(3) {
@@ -143,5 +142,11 @@ pub(crate) fn config(words: &[u32], scale: Scale) -> Config {
         stop_timeout: w.duration(scale),
         seed: Some(u64::from(w.next())),
     };
-    Config::new(settings).expect("valid by construction")
+    with_handlers(settings, handlers)
+}
+
+/// Returns the configuration of valid settings and handlers.
+pub(crate) fn with_handlers(settings: Settings, handlers: Vec<Handler>) -> Config {
+    let config = Config::new(settings).and_then(|config| config.with_handlers(handlers));
+    config.expect("valid settings and handlers")
 }

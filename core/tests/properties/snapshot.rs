@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use crate::config_for;
 use crate::script::{Script, any_script};
+use crate::settings::with_handlers;
 use crate::simulation::{Entry, Input, ORIGIN, Simulation, answer, operation};
 
 fn restored(supervisor: &Supervisor) -> Option<Supervisor> {
@@ -127,13 +128,7 @@ proptest! {
 
 #[test]
 fn snapshot_with_another_number_of_handlers_is_refused() {
-    let config = |handlers| {
-        let settings = livebus_core::Settings {
-            handlers,
-            ..livebus_core::Settings::default()
-        };
-        livebus_core::Config::new(settings).expect("valid")
-    };
+    let config = |handlers| with_handlers(livebus_core::Settings::default(), handlers);
     let one = config(vec![livebus_core::Handler::required("one")]);
     let words = Supervisor::new(one.clone(), *ORIGIN).snapshot(*ORIGIN);
     assert!(Supervisor::restore(one, *ORIGIN, &words).is_some());
@@ -185,11 +180,8 @@ fn counters_are_refused_from_the_first_value_out_of_range() {
 
 #[test]
 fn handler_index_out_of_range_is_refused() {
-    let settings = livebus_core::Settings {
-        handlers: vec![livebus_core::Handler::required("one")],
-        ..livebus_core::Settings::default()
-    };
-    let config = livebus_core::Config::new(settings).expect("valid");
+    let handlers = vec![livebus_core::Handler::required("one")];
+    let config = with_handlers(livebus_core::Settings::default(), handlers);
     let mut supervisor = Supervisor::new(config.clone(), *ORIGIN);
     while supervisor.poll_action().is_some() {}
     let (id, result) = (ClientId::from_number(1), Ok(()));

@@ -1,4 +1,4 @@
-//! Accepting connections, and making room for them.
+//! The acceptor: accepts connections, and evicts others for them.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,16 +16,16 @@ use crate::http::connection::Connection;
 use crate::http::listener::{Listener, Task};
 use crate::http::shared::Shared;
 
-/// How many connections are accepted before others get their turn.
-const PER_TURN: usize = 32;
-/// One place of so many is for connections that have to go.
-const SPARE: usize = 8;
-/// How long to wait when the system cannot accept a connection, unless one ends before.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is logged that the system cannot.
+/// The number of accepted connections after which the task yields.
+const ACCEPTS_PER_YIELD: usize = 32;
+/// One slot of this many is reserved for connections that are being evicted.
+const EVICTION_SHARE: usize = 8;
+/// The delay after the system could not accept a connection, unless one ends before.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The minimum time between two log lines about that.
 const LOG_PERIOD: Duration = Duration::from_mins(1);
 
-/// Accepts connections, and has each served in a task of its own.
+/// Accepts connections, and spawns a task for each.
 pub(crate) struct Acceptor<L, E> {
     pub(crate) listener: L,
     pub(crate) executor: Arc<E>,
@@ -36,13 +36,13 @@ pub(crate) struct Acceptor<L, E> {
 impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
     pub(crate) async fn run(self) {
         let mut failures = Failures::default();
-        let mut this_turn = 0;
-        // Some places are for those that have to go and are not gone, so that as many can be let in each time all had their turn.
-        let keep = self.max_connections - self.max_connections / SPARE - 1;
+        let mut accepted = 0;
+        // Some slots are for connections that are evicted and not yet closed, so that new ones can be accepted in the meantime.
+        let keep = self.max_connections - self.max_connections / EVICTION_SHARE - 1;
         loop {
             match self.listener.accept().await {
                 Ok(stream) => {
-                    self.make_room(keep, self.max_connections).await;
+                    self.evict_until_below(keep, self.max_connections).await;
                     self.serve(stream);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -53,16 +53,16 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
                     self.pause().await;
                 }
             }
-            this_turn += 1;
-            if this_turn == PER_TURN {
-                this_turn = 0;
+            accepted += 1;
+            if accepted == ACCEPTS_PER_YIELD {
+                accepted = 0;
                 yield_now().await;
             }
         }
     }
 
-    /// Waits until there are fewer connections than `number`, and has others go until no more than `keep` may stay.
-    async fn make_room(&self, keep: usize, number: usize) {
+    /// Waits until there are fewer connections than `number`. Evicts connections until at most `keep` are left.
+    async fn evict_until_below(&self, keep: usize, number: usize) {
         let Shared {
             connections,
             timer,
@@ -71,7 +71,7 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
         } = &*self.shared;
         let mut fewer = pin!(connections.fewer_than(number));
         loop {
-            let not_before = connections.evict(keep, timer.now(), limits.min_tenure);
+            let not_before = connections.evict(keep, timer.now(), limits.min_age);
             if connections.open() < number {
                 return;
             }
@@ -84,10 +84,10 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
 
     fn serve(&self, stream: L::Stream) {
         let now = self.shared.timer.now();
-        let place = self.shared.connections.admit(now);
-        let connection = Connection::new(stream, now, Arc::clone(&self.shared), place);
+        let slot = self.shared.connections.admit(now);
+        let connection = Connection::new(stream, now, Arc::clone(&self.shared), slot);
         let task = AssertUnwindSafe(connection).catch_unwind();
-        // A panic ends its connection. The hook of the process has reported it.
+        // A panic ends its connection. The panic hook has reported it.
         self.executor.execute(task.map(drop).boxed());
     }
 
@@ -96,18 +96,18 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
         tracing::warn!(%address, %error, failures, connections, "cannot accept a connection for the probes");
     }
 
-    /// Waits until a connection has ended, since that gives a descriptor back, but not longer than the pause.
+    /// Evicts a connection and waits until one has ended, which frees a descriptor, but at most for the delay.
     async fn pause(&self) {
         let Shared {
             connections, timer, ..
         } = &*self.shared;
         let open = connections.open();
-        let ended = pin!(self.make_room(open.saturating_sub(1), open));
-        drop(select(ended, timer.sleep(PAUSE)).await);
+        let ended = pin!(self.evict_until_below(open.saturating_sub(1), open));
+        drop(select(ended, timer.sleep(RETRY_DELAY)).await);
     }
 }
 
-/// Whether only the connection failed that was to be accepted.
+/// Returns whether the error is of one connection only, and not of the listener.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -118,16 +118,16 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Failures to accept, logged once for each period.
+/// Counts failures to accept, which are logged once per period.
 #[derive(Default)]
 struct Failures {
     logged: Option<Instant>,
-    /// How many there were since then.
+    /// The number of failures since then.
     number: u64,
 }
 
 impl Failures {
-    /// Counts one. Gives how many to log, if they are to be logged now.
+    /// Counts a failure. Returns the number to log, if a log line is due.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.number += 1;
         if self.logged.is_some_and(|logged| now < logged + LOG_PERIOD) {
@@ -138,7 +138,7 @@ impl Failures {
     }
 }
 
-/// Lets other tasks have their turn.
+/// Yields to other tasks.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

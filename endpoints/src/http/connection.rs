@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use hyper::rt::{Read, Sleep, Timer, Write};
 use hyper::server::conn::http1;
 
-use crate::http::connections::Place;
+use crate::http::connections::Slot;
 use crate::http::discard::Discard;
 use crate::http::limits::Limits;
 use crate::http::limits::after;
@@ -21,97 +21,97 @@ use crate::http::respond::Respond;
 use crate::http::shared::Shared;
 use crate::http::stream::Stream;
 
-/// What hyper's buffers may not be smaller than.
+/// The minimum size of hyper's buffers.
 const MIN_BUFFER: usize = 8 * 1024;
 
-/// Serves one connection. Ready when it is done with, whatever the reason.
+/// Serves one connection. Ready when the connection has ended, whatever the reason.
 pub(crate) struct Connection<S: Read + Write + Unpin> {
-    stage: Stage<S>,
+    state: State<S>,
     progress: Progress,
     shared: Arc<Shared>,
-    /// When it is too old.
+    /// The instant at which it is too old.
     expires: Instant,
-    /// Whether it is, and may only end what is under way.
+    /// Whether it is too old, and only the current answer is finished.
     expired: bool,
     sleep: Pin<Box<dyn Sleep>>,
-    /// What `sleep` waits for: the deadline, or an earlier instant.
+    /// The instant that `sleep` waits for: the deadline, or an earlier one.
     armed: Instant,
-    /// Last, so that it is dropped last: the descriptor is closed by then.
-    place: Place,
+    /// The last field, so that it is dropped last: the descriptor is closed by then.
+    slot: Slot,
 }
 
 #[expect(
     clippy::large_enum_variant,
-    reason = "it is boxed with its task, and nearly always the large one"
+    reason = "it is boxed with its task, and nearly always in the large state"
 )]
-enum Stage<S: Read + Write + Unpin> {
+enum State<S: Read + Write + Unpin> {
     Serving(http1::Connection<Stream<S>, Respond>),
     Closing(Discard<Stream<S>>, Instant),
     Closed,
 }
 
 impl<S: Read + Write + Unpin + 'static> Connection<S> {
-    /// Of a stream that is accepted at `now`.
-    pub(crate) fn new(io: S, now: Instant, shared: Arc<Shared>, place: Place) -> Self {
+    /// Makes the connection of a stream that is accepted at `now`.
+    pub(crate) fn new(io: S, now: Instant, shared: Arc<Shared>, slot: Slot) -> Self {
         let Shared { limits, timer, .. } = &*shared;
         let progress = Progress::new(now);
         let respond = Respond {
             probes: Arc::clone(&shared.probes),
             timer: Arc::clone(timer),
             progress: progress.clone(),
-            answered: Arc::clone(place.answered()),
+            answered: Arc::clone(slot.answered()),
         };
         let stream = Stream::new(io, progress.clone(), Arc::clone(timer));
-        // No timeout of hyper's: the deadlines are kept here, by one timer for each connection.
+        // Without hyper's timeouts: this connection keeps its deadlines with one timer.
         let serving = http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(limits.head_size.max(MIN_BUFFER))
             .max_header_size(limits.head_size)
             .max_headers(limits.head_fields)
-            // A client that has said all may shut down its half before it is answered.
+            // A client may shut down its half before it is answered.
             .half_close(true)
             .serve_connection(stream, respond);
         let armed = progress.deadline(limits);
         Self {
-            stage: Stage::Serving(serving),
+            state: State::Serving(serving),
             progress,
             expires: after(now, limits.lifetime),
             expired: false,
             sleep: timer.sleep_until(armed),
             armed,
-            place,
+            slot,
             shared,
         }
     }
 
-    fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Stage::Serving(serving) = &mut self.stage {
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Serving(serving) = &mut self.state {
             let served = ready!(Pin::new(serving).poll(cx));
-            let refused = served.as_ref().is_err_and(hyper::Error::is_parse);
-            if served.is_err() && !refused {
-                // The client went away. That is none of the service's troubles.
+            let rejected = served.as_ref().is_err_and(hyper::Error::is_parse);
+            if served.is_err() && !rejected {
+                // The client closed the connection. That is no error of the service.
                 return Poll::Ready(());
             }
-            self.begin_closing(refused);
+            self.begin_closing(rejected);
         }
-        match &mut self.stage {
-            Stage::Closing(discard, _) => discard.poll(cx),
-            Stage::Serving(_) | Stage::Closed => Poll::Ready(()),
+        match &mut self.state {
+            State::Closing(discard, _) => discard.poll(cx),
+            State::Serving(_) | State::Closed => Poll::Ready(()),
         }
     }
 
-    /// hyper has sent all, and shut down our half.
-    fn begin_closing(&mut self, refused: bool) {
-        self.place.answered().store(true, Ordering::Relaxed);
+    /// Begins to close: hyper has sent everything, and shut down our half.
+    fn begin_closing(&mut self, rejected: bool) {
+        self.slot.answered().store(true, Ordering::Relaxed);
         let Shared { limits, timer, .. } = &*self.shared;
-        if let Stage::Serving(serving) = mem::replace(&mut self.stage, Stage::Closed) {
-            let sends_more = refused || self.progress.had_body();
+        if let State::Serving(serving) = mem::replace(&mut self.state, State::Closed) {
+            let sends_more = rejected || self.progress.had_body();
             let discard = Discard::new(serving.into_parts().io, limits.discard_size, sends_more);
-            self.stage = Stage::Closing(discard, after(timer.now(), limits.discard_timeout));
+            self.state = State::Closing(discard, after(timer.now(), limits.discard_timeout));
         }
     }
 
-    /// Ready when a deadline has passed that ends the connection.
+    /// Ready when the deadline of the connection has passed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timer = Arc::clone(&self.shared.timer);
         loop {
@@ -128,7 +128,7 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
             } else {
                 deadline.min(self.expires)
             };
-            // Each answer moves the deadline away. The timer is left as it is, and set again when it rings.
+            // Each answer extends the deadline. The timer is not changed then, and is reset when it elapses.
             if next < self.armed {
                 self.arm(&*timer, next);
             }
@@ -137,13 +137,13 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
         }
     }
 
-    /// When the connection ends, if the client does nothing.
+    /// Returns when the connection ends, if the client does nothing.
     fn deadline(&self) -> Instant {
         let Limits { write_timeout, .. } = self.shared.limits;
-        let deadline = match &self.stage {
-            Stage::Serving(_) => self.progress.deadline(&self.shared.limits),
-            Stage::Closing(_, deadline) => *deadline,
-            Stage::Closed => self.expires,
+        let deadline = match &self.state {
+            State::Serving(_) => self.progress.deadline(&self.shared.limits),
+            State::Closing(_, deadline) => *deadline,
+            State::Closed => self.expires,
         };
         if self.expired {
             deadline.min(after(self.expires, write_timeout))
@@ -152,10 +152,10 @@ impl<S: Read + Write + Unpin + 'static> Connection<S> {
         }
     }
 
-    /// Ends it after the answer that is under way, or at once if there is none.
+    /// Ends it after the current answer, or at once if there is none.
     fn expire(&mut self, cx: &Context<'_>) {
         self.expired = true;
-        if let Stage::Serving(serving) = &mut self.stage {
+        if let State::Serving(serving) = &mut self.state {
             Pin::new(serving).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
@@ -172,12 +172,12 @@ impl<S: Read + Write + Unpin + 'static> Future for Connection<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.progress.begin_turn();
-        if this.poll_stage(cx).is_ready() {
+        this.progress.begin_poll();
+        if this.poll_state(cx).is_ready() {
             return Poll::Ready(());
         }
-        // After the turn, so that a request which has arrived is answered.
-        if this.place.evicted().poll_unpin(cx).is_ready() {
+        // After the poll of the state, so that a request that has arrived is answered.
+        if this.slot.evicted().poll_unpin(cx).is_ready() {
             return Poll::Ready(());
         }
         this.poll_deadline(cx)

@@ -1,4 +1,4 @@
-//! Which connections there are, and which of them has to make room.
+//! The connections of a server, and their eviction.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,10 +23,10 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those that may stay, in the order in which they came.
-    staying: BTreeMap<u64, Entry>,
+    /// The connections that are not evicted, in the order in which they were accepted.
+    active: BTreeMap<u64, Entry>,
     next: u64,
-    /// How many there are, with those that have to go and are not yet gone.
+    /// The number of connections, including those that are evicted and not yet closed.
     open: usize,
 }
 
@@ -34,15 +34,15 @@ struct State {
 struct Entry {
     since: Instant,
     answered: Arc<AtomicBool>,
-    /// Held and never used: the connection has to go when it is dropped.
-    _stay: oneshot::Sender<Infallible>,
+    /// Never used: the connection is evicted when it is dropped.
+    _evict_guard: oneshot::Sender<Infallible>,
 }
 
 impl Connections {
-    /// Counts in a connection that is accepted at `now`.
-    pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Place {
+    /// Adds a connection that is accepted at `now`.
+    pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Slot {
         let answered = Arc::new(AtomicBool::new(false));
-        let (stay, evicted) = oneshot::channel();
+        let (evict_guard, evicted) = oneshot::channel();
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -50,10 +50,10 @@ impl Connections {
         let entry = Entry {
             since: now,
             answered: Arc::clone(&answered),
-            _stay: stay,
+            _evict_guard: evict_guard,
         };
-        state.staying.insert(number, entry);
-        Place {
+        state.active.insert(number, entry);
+        Slot {
             connections: Arc::clone(self),
             number,
             answered,
@@ -61,43 +61,38 @@ impl Connections {
         }
     }
 
-    /// Has connections go until no more than `number` may stay: the oldest of those that were answered first; if there are none,
-    /// the oldest of all, once it is as old as `min_tenure`. Gives when that is, if it has to be waited for.
-    pub(crate) fn evict(
-        &self,
-        number: usize,
-        now: Instant,
-        min_tenure: Duration,
-    ) -> Option<Instant> {
-        // Dropped last, without the lock: that wakes tasks, and nobody knows what an executor does then.
-        let mut gone = Vec::new();
+    /// Evicts connections until at most `number` are active: first the oldest that was answered; if there is none, the oldest,
+    /// once its age is `min_age`. Returns that instant if it is in the future.
+    pub(crate) fn evict(&self, number: usize, now: Instant, min_age: Duration) -> Option<Instant> {
+        // Dropped last, without the lock: the drop wakes tasks, which runs foreign code.
+        let mut evicted = Vec::new();
         let mut state = self.state();
-        while state.staying.len() > number {
-            let mut entries = state.staying.iter();
+        while state.active.len() > number {
+            let mut entries = state.active.iter();
             let answered = entries.find(|(_, entry)| entry.answered.load(Ordering::Relaxed));
-            let (key, entry) = answered.or_else(|| state.staying.first_key_value())?;
-            let not_before = after(entry.since, min_tenure);
+            let (key, entry) = answered.or_else(|| state.active.first_key_value())?;
+            let not_before = after(entry.since, min_age);
             if answered.is_none() && now < not_before {
                 return Some(not_before);
             }
             let key = *key;
-            gone.extend(state.staying.remove(&key));
+            evicted.extend(state.active.remove(&key));
         }
         None
     }
 
-    /// Has all connections go.
+    /// Evicts all connections.
     pub(crate) fn close(&self) {
-        let gone = std::mem::take(&mut self.state().staying);
-        drop(gone);
+        let evicted = std::mem::take(&mut self.state().active);
+        drop(evicted);
     }
 
-    /// How many there are.
+    /// Returns the number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.state().open
     }
 
-    /// Waits until there are fewer than `number`. To be awaited by one task at a time.
+    /// Waits until there are fewer than `number`. Supports one waiting task at a time.
     pub(crate) fn fewer_than(&self, number: usize) -> impl Future<Output = ()> {
         poll_fn(move |cx| {
             self.ended.register(cx.waker());
@@ -110,36 +105,36 @@ impl Connections {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every call leaves it whole.
+        // A panic while it is locked leaves it valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection's place among the others. Dropped when its descriptor is closed, and not before.
+/// The slot of one connection. To be dropped after its descriptor is closed.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     connections: Arc<Connections>,
     number: u64,
     answered: Arc<AtomicBool>,
     evicted: oneshot::Receiver<Infallible>,
 }
 
-impl Place {
-    /// To be set when it was answered: it has what it came for.
+impl Slot {
+    /// Returns the flag to set when the connection was answered: it is evicted first then.
     pub(crate) const fn answered(&self) -> &Arc<AtomicBool> {
         &self.answered
     }
 
-    /// Ends when the connection has to go.
+    /// Returns the signal that resolves when the connection is evicted.
     pub(crate) const fn evicted(&mut self) -> &mut oneshot::Receiver<Infallible> {
         &mut self.evicted
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.connections.state();
-        let entry = state.staying.remove(&self.number);
+        let entry = state.active.remove(&self.number);
         state.open -= 1;
         drop(state);
         drop(entry);
@@ -154,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_have_to_go_are_open_until_they_are_gone() {
+    fn evicted_connections_are_open_until_they_are_closed() {
         let (connections, now) = (Arc::<Connections>::default(), Instant::now());
         let (mut first, mut second) = (connections.admit(now), connections.admit(now));
         for _ in 0..2 {

@@ -1,25 +1,25 @@
-//! What a client still sends after its last answer.
+//! Discards the bytes that a client sends after its last answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBuf};
 
-/// Reads and drops what a client still sends. A socket that is closed with unread bytes in it is reset, and a client that is reset
-/// may lose its answer.
+/// Reads and drops the bytes that a client still sends. Closing a socket with unread bytes resets the connection, and the client
+/// may lose its answer then.
 pub(crate) struct Discard<S> {
     io: S,
-    /// How many bytes more it takes.
+    /// The maximum number of bytes to discard.
     left: usize,
-    /// Whether to wait for bytes that are not there yet.
+    /// Whether to wait for more bytes.
     waits: bool,
 }
 
 impl<S: Read + Unpin> Discard<S> {
-    /// How often it reads each time it is polled.
-    const READS: usize = 4;
+    /// The maximum number of reads per poll.
+    const MAX_READS: usize = 4;
 
-    /// Takes at most `left` bytes. Unless `sends_more`, it ends at once where nothing is there.
+    /// Discards at most `left` bytes. Unless `sends_more`, ends at once when there are none.
     pub(crate) fn new(io: S, left: usize, sends_more: bool) -> Self {
         Self {
             io,
@@ -28,10 +28,10 @@ impl<S: Read + Unpin> Discard<S> {
         }
     }
 
-    /// Ready when the client has done, or sends too much.
+    /// Ready when the client has finished, or sends too much.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 8 * 1024];
-        for _ in 0..Self::READS {
+        for _ in 0..Self::MAX_READS {
             let mut buffer = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {
                 Poll::Ready(Ok(())) => {}

@@ -1,42 +1,41 @@
-//! What clients may cost.
+//! The limits on clients.
 
 use std::time::{Duration, Instant};
 
-/// What the clients of a [`Server`](crate::http::Server) may cost the process.
+/// The limits on the resources that clients of a [`Server`](crate::http::Server) can use.
 ///
-/// A connection holds one descriptor and some 20 KiB of memory, and up to three times [`head_size`](Self::head_size) where that
-/// is larger. A duration of more than a year is a year.
+/// A connection holds one descriptor and some 20 KiB of memory, or up to three times [`head_size`](Self::head_size) if that is
+/// larger. A duration of more than a year counts as a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest head of a request (the request line and the header fields), in bytes. A longer one is answered 431, and the
-    /// connection closed. 8 KiB.
+    /// The maximum size of the head of a request (the request line and the header fields), in bytes. The answer to a larger one
+    /// is 431, and the connection is closed. Default: 8 KiB.
     pub head_size: usize,
-    /// The most header fields of a request. More are answered 431, and the connection closed. 64.
+    /// The maximum number of header fields of a request. The answer to more is 431, and the connection is closed. Default: 64.
     pub head_fields: usize,
-    /// How long a client may take to send the head of a request, from when its connection was accepted or its last answer was
-    /// sent. The connection is closed then. 5 seconds.
+    /// The maximum time to receive the head of a request, from the accept or from the last answer. The connection is closed then.
+    /// Default: 5 seconds.
     pub head_timeout: Duration,
-    /// How long an answer may wait for the client to read. The connection is closed when it took nothing for so long.
-    /// 5 seconds.
+    /// The maximum time for which an answer waits for the client to read. The connection is closed when the client took no bytes
+    /// for this time. Default: 5 seconds.
     pub write_timeout: Duration,
-    /// How old a connection may get. It is closed then, after the answer that is under way, which has the
-    /// [`write_timeout`](Self::write_timeout) left. 60 seconds.
+    /// The maximum age of a connection. It is closed then, after the current answer, which may take up to
+    /// [`write_timeout`](Self::write_timeout). Default: 60 seconds.
     pub lifetime: Duration,
-    /// How much of what a client still sends after its last answer is read and dropped, in bytes. A client whose bytes are
-    /// refused may lose the answer. 1 MiB.
+    /// The maximum number of bytes after the last answer that are read and discarded. A client whose bytes are not read may lose
+    /// the answer. Default: 1 MiB.
     pub discard_size: usize,
-    /// How long that may take. 1 second.
+    /// The maximum time for that. Default: 1 second.
     pub discard_timeout: Duration,
-    /// The most connections at a time, if [the descriptors](Self::connections_within) allow so many; at least one. 256.
+    /// The maximum number of connections, if [the descriptors](Self::connections_within) allow it; at least one. Default: 256.
     ///
-    /// Those above seven eighths of it have to make room for the newest as soon as they may: so there are places to let it in at
+    /// Above seven eighths of it, connections are evicted as soon as possible, so that there is capacity to accept a new one at
     /// once.
     pub connections: usize,
-    /// How long a connection may take to send its first request before it may have to make room for a newer one.
-    /// 2 milliseconds.
+    /// The minimum age at which a connection without a request can be evicted for a newer one. Default: 2 milliseconds.
     ///
-    /// So in this time no more than [`connections`](Self::connections) new clients are let in.
-    pub min_tenure: Duration,
+    /// So within this time at most [`connections`](Self::connections) new clients are accepted.
+    pub min_age: Duration,
 }
 
 impl Default for Limits {
@@ -50,19 +49,20 @@ impl Default for Limits {
             discard_size: 1024 * 1024,
             discard_timeout: Duration::from_secs(1),
             connections: 256,
-            min_tenure: Duration::from_millis(2),
+            min_age: Duration::from_millis(2),
         }
     }
 }
 
 impl Limits {
-    /// How many descriptors are left to the rest of the process, at the least. Where the process may open more than twice as
-    /// many, half of them.
+    /// The minimum number of descriptors for the rest of the process. If the process may open more than twice as many, it is half
+    /// of them.
     pub const RESERVED_DESCRIPTORS: usize = 32;
 
-    /// The most connections at a time in a process that may open so many `descriptors` (`RLIMIT_NOFILE`); `None` is: any number.
+    /// Returns the maximum number of connections in a process that may open this many `descriptors` (`RLIMIT_NOFILE`); `None`
+    /// means no limit.
     ///
-    /// At least one, also where this leaves the rest of the process less than its share.
+    /// At least one, even if the rest of the process then has less than the minimum.
     #[must_use]
     pub fn connections_within(&self, descriptors: Option<u64>) -> usize {
         let descriptors = descriptors.and_then(|number| usize::try_from(number).ok());
@@ -73,20 +73,20 @@ impl Limits {
         self.connections.min(allowed).max(1)
     }
 
-    /// The most connections at a time in this process, as it is now.
+    /// Returns the maximum number of connections in this process.
     pub(crate) fn connections_here(&self) -> usize {
         self.connections_within(descriptors())
     }
 }
 
-/// When so much time has passed.
+/// Returns the instant `duration` after `now`.
 pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
-    // Far beyond a year, clocks and timers overflow.
+    // Durations far beyond a year overflow clocks and timers.
     const YEAR: Duration = Duration::from_hours(365 * 24);
     now + duration.min(YEAR)
 }
 
-/// How many descriptors this process may open.
+/// Returns the number of descriptors that this process may open.
 #[cfg(unix)]
 fn descriptors() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_descriptors_and_at_least_32_are_left_to_the_process() {
+    fn half_of_the_descriptors_and_at_least_32_are_reserved() {
         let limits = Limits::default();
         for (descriptors, connections) in [
             (None, 256),

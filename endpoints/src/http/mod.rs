@@ -1,13 +1,12 @@
 //! The probes over HTTP/1.1, by hyper, on any async runtime.
 //!
 //! - [`Server`] accepts connections and answers their requests from [`Probes`](livebus_readiness::Probes).
-//! - [`Listener`] is what a runtime brings, together with hyper's own [`Timer`](hyper::rt::Timer) and
+//! - [`Listener`] is implemented for each runtime, together with hyper's own [`Timer`](hyper::rt::Timer) and
 //!   [`Executor`](hyper::rt::Executor).
-//! - [`Limits`] bounds what clients can cost the process.
+//! - [`Limits`] bounds the resources that clients can use.
 //!
-//! Each connection is one task. It answers one request each time it is polled, so that all connections get on alike, and it
-//! answers nothing while an earlier answer waits for the client to read. Beyond the greatest number of connections, one that was
-//! already answered makes room, or else the one that has sent no request for the longest time.
+//! Each connection is one task. It answers at most one request per poll, for fairness, and none while an earlier answer waits for
+//! the client to read. At the maximum number of connections, the server evicts one that was already answered, or else the oldest.
 
 mod accept;
 mod connection;

@@ -1,4 +1,4 @@
-//! How one connection gets on.
+//! The progress of one connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -6,24 +6,24 @@ use std::time::Instant;
 use crate::http::limits::Limits;
 use crate::http::limits::after;
 
-/// How one connection gets on. Clones share it: they are held by the parts of a connection, which all run in its task.
+/// The progress of one connection. Clones share it; the parts of a connection hold them, and all run in its task.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// When it got on last: it was accepted, or the client took bytes, or ceased to.
+    /// The instant of the last progress: it was accepted, or the client took bytes, or stopped taking them.
     since: Instant,
     /// Whether an answer waits for the client to read.
     stalled: bool,
-    /// Whether a request was answered since the task was polled last.
+    /// Whether a request was answered in this poll of the task.
     answered: bool,
     /// Whether there was a request with a body, which is not read.
     had_body: bool,
 }
 
 impl Progress {
-    /// Of a connection that is accepted at `now`.
+    /// Returns the progress of a connection that is accepted at `now`.
     pub(crate) fn new(now: Instant) -> Self {
         Self(Arc::new(Mutex::new(State {
             since: now,
@@ -33,29 +33,29 @@ impl Progress {
         })))
     }
 
-    /// The task is polled.
-    pub(crate) fn begin_turn(&self) {
+    /// Begins a poll of the task.
+    pub(crate) fn begin_poll(&self) {
         self.state().answered = false;
     }
 
-    /// Whether a request may be answered before the task is polled again. If it may, it is.
-    pub(crate) fn answers(&self) -> bool {
+    /// Returns whether a request may be answered in this poll, and counts it as answered then.
+    pub(crate) fn try_answer(&self) -> bool {
         !std::mem::replace(&mut self.state().answered, true)
     }
 
-    /// A request has a body.
-    pub(crate) fn has_body(&self) {
+    /// Records that a request has a body.
+    pub(crate) fn set_had_body(&self) {
         self.state().had_body = true;
     }
 
-    /// The client took bytes.
+    /// Records that the client took bytes.
     pub(crate) fn wrote(&self, now: Instant) {
         let mut state = self.state();
         state.since = now;
         state.stalled = false;
     }
 
-    /// The client takes no bytes now.
+    /// Records that the client takes no bytes.
     pub(crate) fn stalled(&self, now: Instant) {
         let mut state = self.state();
         if !state.stalled {
@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// When the client must have gone on: sent a request, or read an answer.
+    /// Returns the deadline of the client's next step: to send a request, or to read an answer.
     pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
         let state = self.state();
         let timeout = if state.stalled {
@@ -80,7 +80,7 @@ impl Progress {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every call leaves it whole.
+        // A panic while it is locked leaves it valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

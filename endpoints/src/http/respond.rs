@@ -1,4 +1,4 @@
-//! From a request to its answer, when its turn has come.
+//! Answers requests, one per poll of the connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -23,7 +23,7 @@ pub(crate) struct Respond {
     pub(crate) probes: Arc<Probes>,
     pub(crate) timer: Arc<dyn Timer + Send + Sync>,
     pub(crate) progress: Progress,
-    /// Whether this connection was answered, for those who decide which one has to go.
+    /// Whether this connection was answered: it is evicted first then.
     pub(crate) answered: Arc<AtomicBool>,
 }
 
@@ -35,9 +35,9 @@ impl Service<Request<Incoming>> for Respond {
     fn call(&self, request: Request<Incoming>) -> Answer {
         let (request, body) = request.into_parts();
         if !body.is_end_stream() {
-            self.progress.has_body();
+            self.progress.set_had_body();
         }
-        // The body is dropped here. hyper closes a connection whose body would have to be read to find the next request.
+        // This drops the body. hyper closes a connection if it would have to read the body to find the next request.
         Answer {
             request,
             respond: self.clone(),
@@ -45,7 +45,7 @@ impl Service<Request<Incoming>> for Respond {
     }
 }
 
-/// An answer that waits for its turn, and is made then.
+/// An answer that waits until the connection may answer.
 pub(crate) struct Answer {
     request: Parts,
     respond: Respond,
@@ -55,7 +55,7 @@ impl Future for Answer {
     type Output = Result<Response<String>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.respond.progress.answers() {
+        if self.respond.progress.try_answer() {
             Poll::Ready(Ok(self.respond.respond(&self.request)))
         } else {
             cx.waker().wake_by_ref();

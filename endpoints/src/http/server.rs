@@ -1,4 +1,4 @@
-//! What a service holds while its probes are served.
+//! The server of the probes.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,23 +18,23 @@ use crate::http::limits::Limits;
 use crate::http::listener::{Listener, Task};
 use crate::http::shared::Shared;
 
-/// A server of probes. Dropping it ends it and its connections.
+/// A server of probes. On drop, closes the listener and all connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    /// Held and never used: the serving ends when it is dropped.
-    _owner: oneshot::Sender<Infallible>,
+    /// Never used: the server ends when it is dropped.
+    _cancel_guard: oneshot::Sender<Infallible>,
 }
 
 impl Server {
     /// Answers the clients that connect to `listener` from `probes`, in the background, until the server is dropped.
     ///
-    /// It waits by `timer`, and every connection is a task for `executor`. How many descriptors the process may open is looked
-    /// at now, and not again.
+    /// It uses `timer` for its deadlines, and `executor` runs every connection as a task. The limit of the process's descriptors
+    /// is read once, now.
     ///
     /// # Errors
     ///
-    /// When the system does not say where it listens.
+    /// When the system does not return the address of the listener.
     pub fn start(
         listener: impl Listener,
         timer: impl Timer + Send + Sync + 'static,
@@ -45,7 +45,7 @@ impl Server {
         let address = listener.local_addr()?;
         let max_connections = limits.connections_here();
         tracing::info!(%address, max_connections, "serving /livez and /readyz");
-        let (owner, dropped) = oneshot::channel();
+        let (cancel_guard, cancel) = oneshot::channel();
         let executor = Arc::new(executor);
         let shared = Arc::new(Shared {
             address,
@@ -63,23 +63,23 @@ impl Server {
         };
         let accepting = async move {
             let _closing = closing;
-            drop(select(dropped, pin!(acceptor.run())).await);
+            drop(select(cancel, pin!(acceptor.run())).await);
         };
         executor.execute(accepting.boxed());
         Ok(Self {
             address,
-            _owner: owner,
+            _cancel_guard: cancel_guard,
         })
     }
 
-    /// Where it listens: with the port that was chosen for port 0.
+    /// Returns the address where it listens, with the port that was chosen for port 0.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Ends all connections, whatever ends the accepting.
+/// On drop, closes all connections: whatever ends the acceptor.
 struct CloseOnDrop(Arc<Connections>);
 
 impl Drop for CloseOnDrop {

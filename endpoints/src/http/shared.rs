@@ -1,4 +1,4 @@
-//! What the accepting and all connections of one server share.
+//! The state that the acceptor and all connections of a server share.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use livebus_readiness::Probes;
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 
-/// What the accepting and all connections of one server share.
+/// The state that the acceptor and all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     pub(crate) probes: Arc<Probes>,

@@ -1,4 +1,4 @@
-//! A connection's stream, whose writes are watched.
+//! A connection's stream, which records the progress of its writes.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use pin_project::pin_project;
 
 use crate::http::progress::Progress;
 
-/// A stream that notes whether the client reads. To be polled in the task of its connection.
+/// A stream that records whether the client reads. To be polled in the task of its connection.
 #[pin_project]
 pub(crate) struct Stream<S> {
     #[pin]

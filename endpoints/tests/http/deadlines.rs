@@ -1,4 +1,4 @@
-//! What a client must do in time.
+//! The deadlines of a client.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const GET: &str = "GET /livez HTTP/1.1\r\n\r\n";
 fn client_that_sends_nothing_is_closed_at_the_deadline() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
-    let client = environment.ask("");
+    let client = environment.send("");
     environment.advance(just_before(limits.head_timeout));
     assert!(!client.is_closed());
     environment.advance(TICK);
@@ -25,7 +25,7 @@ fn client_that_sends_nothing_is_closed_at_the_deadline() {
 fn slow_sender_is_closed_at_the_deadline_of_its_head() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
-    let client = environment.ask("");
+    let client = environment.send("");
     let second = Duration::from_secs(1);
     let mut sent = Duration::ZERO;
     while sent < limits.head_timeout {
@@ -38,10 +38,10 @@ fn slow_sender_is_closed_at_the_deadline_of_its_head() {
 }
 
 #[test]
-fn each_answer_gives_the_next_head_its_time() {
+fn each_answer_restarts_the_head_timeout() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
-    let client = environment.ask(GET);
+    let client = environment.send(GET);
     for answers in 2..=5 {
         environment.advance(just_before(limits.head_timeout));
         client.send(GET);
@@ -55,7 +55,7 @@ fn each_answer_gives_the_next_head_its_time() {
 }
 
 #[test]
-fn client_that_never_reads_is_closed_when_it_took_nothing_for_the_timeout() {
+fn client_that_takes_no_bytes_is_closed_at_the_write_timeout() {
     let limits = Limits {
         write_timeout: Duration::from_secs(2),
         ..Limits::default()
@@ -79,10 +79,10 @@ fn client_that_never_reads_is_closed_when_it_took_nothing_for_the_timeout() {
 }
 
 #[test]
-fn answer_has_all_its_time_however_late_its_request_came() {
+fn answer_to_a_late_request_has_the_full_write_timeout() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
-    let client = environment.ask("");
+    let client = environment.send("");
     client.take_only(0);
     environment.advance(just_before(limits.head_timeout));
     client.send(GET);
@@ -94,7 +94,7 @@ fn answer_has_all_its_time_however_late_its_request_came() {
 }
 
 #[test]
-fn client_that_reads_again_gets_all_its_answers() {
+fn client_that_reads_again_gets_all_answers() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
     let client = environment.connect();
@@ -107,19 +107,19 @@ fn client_that_reads_again_gets_all_its_answers() {
     environment.run();
     assert_eq!(client.answers(), 100);
     environment.advance(just_before(limits.head_timeout));
-    assert!(!client.is_closed(), "its next head has all its time");
+    assert!(!client.is_closed(), "its next head has the full timeout");
     environment.advance(TICK);
     assert!(client.is_closed());
 }
 
 #[test]
-fn idle_connection_is_closed_when_it_is_too_old() {
+fn idle_connection_is_closed_at_its_maximum_age() {
     let limits = Limits {
         lifetime: Duration::from_secs(3),
         ..Limits::default()
     };
     let mut environment = Environment::new(limits.clone());
-    let (silent, answered) = (environment.ask(""), environment.ask(GET));
+    let (silent, answered) = (environment.send(""), environment.send(GET));
     environment.advance(just_before(limits.lifetime));
     assert!(!silent.is_closed() && !answered.is_closed());
     environment.advance(TICK);
@@ -127,7 +127,7 @@ fn idle_connection_is_closed_when_it_is_too_old() {
 }
 
 #[test]
-fn busy_connection_that_is_too_old_is_closed_after_its_answer() {
+fn busy_connection_is_closed_after_its_answer_at_its_maximum_age() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
     let client = environment.connect();
@@ -146,7 +146,7 @@ fn busy_connection_that_is_too_old_is_closed_after_its_answer() {
 }
 
 #[test]
-fn answer_that_is_under_way_at_the_end_has_its_time_and_not_more() {
+fn current_answer_at_the_maximum_age_has_the_write_timeout() {
     let limits = Limits::default();
     let mut environment = Environment::new(limits.clone());
     let client = environment.connect();
@@ -160,7 +160,7 @@ fn answer_that_is_under_way_at_the_end_has_its_time_and_not_more() {
         environment.advance(step);
         age += step;
     }
-    assert!(!client.is_closed(), "an answer is under way");
+    assert!(!client.is_closed(), "an answer is in progress");
     while age < limits.lifetime + limits.write_timeout {
         client.take_only(1);
         environment.advance(step);
@@ -171,18 +171,18 @@ fn answer_that_is_under_way_at_the_end_has_its_time_and_not_more() {
 }
 
 #[test]
-fn durations_without_end_are_none_that_come() {
+fn maximum_durations_never_elapse() {
     let limits = Limits {
         head_timeout: Duration::MAX,
         write_timeout: Duration::MAX,
         lifetime: Duration::MAX,
         discard_timeout: Duration::MAX,
         connections: 1,
-        min_tenure: Duration::MAX,
+        min_age: Duration::MAX,
         ..Limits::default()
     };
     let mut environment = Environment::new(limits);
-    let (client, waiting) = (environment.ask(""), environment.ask(GET));
+    let (client, waiting) = (environment.send(""), environment.send(GET));
     environment.advance(Duration::from_hours(24));
     assert!(!client.is_closed() && waiting.received().is_empty());
     client.send(GET);

@@ -1,4 +1,4 @@
-//! A fake runtime: a clock that a test turns, tasks that it runs, and a listener to which it connects.
+//! A fake runtime: a manual clock, an executor, and a listener, which a test controls.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -33,7 +33,7 @@ impl Environment {
         let backlog = Arc::<Backlog>::default();
         let spawned = Spawned::default();
         let registry = Registry::builder().optional("bus").build_at(clock.now());
-        let registry = registry.expect("the name is one");
+        let registry = registry.expect("one name");
         let server = Server::start(
             FakeListener(Arc::clone(&backlog)),
             clock.clone(),
@@ -43,7 +43,7 @@ impl Environment {
         );
         let pool = LocalPool::new();
         let mut environment = Self {
-            server: Some(server.expect("it says where it listens")),
+            server: Some(server.expect("it has an address")),
             clock,
             backlog,
             spawned,
@@ -54,34 +54,34 @@ impl Environment {
         environment
     }
 
-    /// Connects a client. It is accepted when the environment runs next.
+    /// Connects a client. It is accepted in the next run.
     pub(crate) fn connect(&self) -> Client {
         let (client, server_end) = pipe();
         self.backlog.push(Ok(server_end));
         client
     }
 
-    /// Connects a client that has sent `request` by the time it is accepted, and runs.
-    pub(crate) fn ask(&mut self, request: impl AsRef<[u8]>) -> Client {
+    /// Connects a client that sends `request` before it is accepted, and runs.
+    pub(crate) fn send(&mut self, request: impl AsRef<[u8]>) -> Client {
         let client = self.connect();
         client.send(request);
         self.run();
         client
     }
 
-    /// Has the system refuse to accept a connection so often.
+    /// Makes the next `times` accepts fail with `error`.
     pub(crate) fn refuse(&self, error: io::ErrorKind, times: usize) {
         for _ in 0..times {
             self.backlog.push(Err(error.into()));
         }
     }
 
-    /// How many connections, or failures, wait to be accepted.
+    /// Returns the number of connections and failures that wait to be accepted.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.backlog.0).waiting.len()
     }
 
-    /// Runs all tasks until they only wait.
+    /// Runs all tasks until each of them waits.
     pub(crate) fn run(&mut self) {
         loop {
             self.pool.run_until_stalled();
@@ -95,7 +95,7 @@ impl Environment {
         }
     }
 
-    /// Lets time pass, all at once, and runs.
+    /// Advances the clock in one step, and runs.
     pub(crate) fn advance(&mut self, duration: Duration) {
         let mut clock = lock(&self.clock.0);
         clock.now += duration;
@@ -147,7 +147,7 @@ impl Listener for FakeListener {
     }
 }
 
-/// Tasks that do not run yet.
+/// Spawned tasks that have not run yet.
 #[derive(Clone, Default)]
 struct Spawned(Arc<Mutex<Vec<Task>>>);
 
@@ -212,5 +212,5 @@ impl Future for Sleeping {
 impl Sleep for Sleeping {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nothing panics while it holds this")
+    mutex.lock().expect("no thread panics while it is locked")
 }

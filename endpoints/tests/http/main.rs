@@ -1,8 +1,8 @@
-//! The HTTP server of the probes, in a fake environment: a clock that a test turns, and connections in memory.
+//! The HTTP server of the probes in a fake environment: a manual clock, and connections in memory.
 
 mod answers;
 mod deadlines;
 mod environment;
+mod eviction;
+mod fairness;
 mod pipe;
-mod room;
-mod turns;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// What both ends share.
+/// The state of both ends.
 #[derive(Default)]
 struct State {
     to_server: VecDeque<u8>,
@@ -17,22 +17,22 @@ struct State {
     panics: bool,
     reader: Option<Waker>,
     to_client: Vec<u8>,
-    /// How many bytes more the client takes.
+    /// The number of bytes that the client still takes.
     window: usize,
     writer: Option<Waker>,
     server: Server,
     writes: usize,
-    /// Called at the first write, for what is noted then.
+    /// Called at the first write; the result is noted.
     on_answer: Option<Box<dyn FnOnce() -> usize + Send>>,
     noted: Option<usize>,
 }
 
-/// How much of its end the server has closed.
+/// The state of the server's end.
 #[derive(Default, PartialEq)]
 enum Server {
     #[default]
     Open,
-    /// It sends nothing more.
+    /// The server sends nothing more.
     ShutDown,
     Closed,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Client(Arc<Mutex<State>>);
 /// The server's end.
 pub(crate) struct ServerEnd(Arc<Mutex<State>>);
 
-/// Both ends of a connection whose client takes all that comes.
+/// Returns both ends of a connection whose client takes all bytes.
 pub(crate) fn pipe() -> (Client, ServerEnd) {
     let state = State {
         window: usize::MAX,
@@ -61,69 +61,69 @@ impl Client {
         wake(&mut state.reader);
     }
 
-    /// Sends nothing more.
+    /// Shuts down the client's half.
     pub(crate) fn finish(&self) {
         let mut state = lock(&self.0);
         state.client_done = true;
         wake(&mut state.reader);
     }
 
-    /// Has the next read of the server panic.
+    /// Makes the next read of the server panic.
     pub(crate) fn make_panic(&self) {
         let mut state = lock(&self.0);
         state.panics = true;
         wake(&mut state.reader);
     }
 
-    /// Takes so many bytes more, and then none.
+    /// Takes this many more bytes, and then none.
     pub(crate) fn take_only(&self, bytes: usize) {
         let mut state = lock(&self.0);
         state.window = bytes;
         wake(&mut state.writer);
     }
 
-    /// Has `look` called when the first answer comes.
+    /// Calls `look` at the first answer.
     pub(crate) fn on_answer(&self, look: impl FnOnce() -> usize + Send + 'static) {
         lock(&self.0).on_answer = Some(Box::new(look));
     }
 
-    /// What `look` gave.
+    /// Returns the result of `look`.
     pub(crate) fn noted(&self) -> Option<usize> {
         lock(&self.0).noted
     }
 
-    /// All that has come.
+    /// Returns all received bytes.
     pub(crate) fn received(&self) -> String {
         String::from_utf8(lock(&self.0).to_client.clone()).expect("answers are text")
     }
 
-    /// How many answers have come.
+    /// Returns the number of received answers.
     pub(crate) fn answers(&self) -> usize {
         self.received().matches("HTTP/1.1 ").count()
     }
 
-    /// The status of the first answer.
+    /// Returns the status of the first answer.
     pub(crate) fn status(&self) -> Option<u16> {
         let received = self.received();
         received.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
     }
 
-    /// How many bytes the server has not read.
+    /// Returns the number of bytes that the server has not read.
     pub(crate) fn unread(&self) -> usize {
         lock(&self.0).to_server.len()
     }
 
-    /// How often the server has written.
+    /// Returns the number of writes of the server.
     pub(crate) fn writes(&self) -> usize {
         lock(&self.0).writes
     }
 
-    /// Whether the server sends nothing more.
+    /// Returns whether the server has shut down its half.
     pub(crate) fn is_shut_down(&self) -> bool {
         lock(&self.0).server != Server::Open
     }
 
-    /// Whether the server has closed it.
+    /// Returns whether the server has closed the connection.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.0).server == Server::Closed
     }
@@ -138,8 +138,8 @@ impl Read for ServerEnd {
         let mut state = lock(&self.0);
         if state.panics {
             drop(state);
-            // No hook reports it: it is part of the test.
-            resume_unwind(Box::new("as the test asked"));
+            // Without the panic hook: the panic is part of the test.
+            resume_unwind(Box::new("on purpose"));
         }
         if state.to_server.is_empty() && !state.client_done {
             state.reader = Some(cx.waker().clone());
@@ -189,7 +189,7 @@ impl Drop for ServerEnd {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // A panic is part of a test, and leaves it whole.
+    // A panic is part of a test, and leaves the state valid.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

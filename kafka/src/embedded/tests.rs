@@ -8,15 +8,15 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use super::*;
 
 const TOPIC: &str = "alive";
-/// Far above what anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The client's `socket.timeout.ms`: when it gives up a connection that is silent.
+/// Much longer than anything here takes, also on a busy machine.
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The client's `socket.timeout.ms`: after this time it gives up a silent connection.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Far above what an undisturbed answer takes.
+/// Much longer than an answer takes without a fault.
 const SILENCE: Duration = Duration::from_millis(300);
 
 #[test]
-fn it_needs_a_broker() {
+fn a_cluster_without_brokers_is_rejected() {
     assert!(matches!(
         EmbeddedCluster::start(0),
         Err(EmbeddedError::NoBrokers)
@@ -24,7 +24,7 @@ fn it_needs_a_broker() {
 }
 
 #[test]
-fn it_is_shared_between_threads() {
+fn a_cluster_can_be_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
     shared::<EmbeddedCluster>();
 }
@@ -36,7 +36,7 @@ fn a_healthy_cluster_delivers() {
 }
 
 #[test]
-fn partitions_are_led_in_turn() {
+fn partitions_get_leaders_in_turn() {
     let cluster = EmbeddedCluster::start(3).expect("starts");
     cluster.create_topic(TOPIC, 4).expect("creates");
     let client = Client::connect(&cluster);
@@ -47,7 +47,7 @@ fn partitions_are_led_in_turn() {
 }
 
 #[test]
-fn a_broker_that_does_not_exist_is_named() {
+fn the_error_of_an_unknown_broker_has_its_number() {
     let cluster = EmbeddedCluster::start(2).expect("starts");
     for broker in [0, 3] {
         let error = cluster.kill_broker(broker).expect_err("unknown");
@@ -59,7 +59,7 @@ fn a_broker_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_killed_broker_refuses_and_comes_back_at_its_address() {
+fn a_killed_broker_refuses_connections_and_is_restored_at_its_address() {
     let (cluster, client) = cluster_and_client();
     client.must_deliver();
     cluster.kill().expect("kills");
@@ -93,9 +93,9 @@ fn a_slow_broker_answers_late() {
     until("it is fast again", || client.must_deliver() < SILENCE);
 }
 
-/// What [`EmbeddedCluster::restore`] closes the connections for: the client's first one would stall.
+/// The reason why [`EmbeddedCluster::restore`] closes connections: the client's first one would stall.
 #[test]
-fn a_broker_that_hung_can_be_slow_later() {
+fn a_hung_broker_can_be_restored_and_made_slow() {
     let (cluster, client) = cluster_and_client();
     client.must_deliver();
     cluster.hang().expect("hangs");
@@ -138,7 +138,7 @@ fn faults_act_at_once() {
 }
 
 #[test]
-fn one_broker_fails_alone() {
+fn a_fault_of_one_broker_does_not_affect_another() {
     let cluster = EmbeddedCluster::start(2).expect("starts");
     cluster.create_topic(TOPIC, 2).expect("creates");
     let client = Client::connect(&cluster);
@@ -160,29 +160,29 @@ fn one_broker_fails_alone() {
 }
 
 #[test]
-fn a_refused_record_carries_its_code() {
+fn a_refused_record_fails_with_the_code() {
     let (cluster, client) = cluster_and_client();
     for code in [
         RDKafkaErrorCode::NotEnoughReplicas,
         RDKafkaErrorCode::TopicAuthorizationFailed,
     ] {
         cluster.refuse_produce(code, 1).expect("refuses");
-        assert_eq!(client.deliver(0, PATIENCE), Some(Err(code)));
+        assert_eq!(client.deliver(0, TEST_TIMEOUT), Some(Err(code)));
     }
 }
 
 #[test]
-fn refusals_can_be_taken_back() {
+fn refusals_can_be_cleared() {
     let (cluster, client) = cluster_and_client();
     let code = RDKafkaErrorCode::NotEnoughReplicas;
     cluster.refuse_produce(code, 1_000).expect("refuses");
-    assert_eq!(client.deliver(0, PATIENCE), Some(Err(code)));
+    assert_eq!(client.deliver(0, TEST_TIMEOUT), Some(Err(code)));
     cluster.clear_refusals().expect("clears");
     client.must_deliver();
 }
 
 #[test]
-fn a_refused_topic_says_so_in_its_metadata() {
+fn a_refused_topic_has_the_code_in_its_metadata() {
     let (cluster, client) = cluster_and_client();
     assert_eq!(client.topic_error(), None);
     let code = RDKafkaErrorCode::TopicAuthorizationFailed;
@@ -202,8 +202,7 @@ fn a_client_recovers_from_five_hangs() {
     recovers_repeatedly(EmbeddedCluster::hang);
 }
 
-/// Outages on both sides of `socket.timeout.ms`: within it a hung connection is still the old one, beyond it the
-/// client hangs in a new one.
+/// Outages on both sides of `socket.timeout.ms`: within it the old connection hangs, beyond it a new one does.
 fn recovers_repeatedly(fail: fn(&EmbeddedCluster) -> Result<(), EmbeddedError>) {
     let (cluster, client) = cluster_and_client();
     let recoveries = [300, 600, 1_200, 1_800, 2_400].map(|outage| {
@@ -235,16 +234,16 @@ fn connect(cluster: &EmbeddedCluster) -> std::io::Result<TcpStream> {
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TEST_TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < end, "not within {TEST_TIMEOUT:?}: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
 type Delivery = Arc<OnceLock<Result<(), RDKafkaErrorCode>>>;
 
-/// A producer as a user of the cluster has it, tuned to come back fast.
+/// A producer like that of a user of the cluster, configured to reconnect fast.
 struct Client(BaseProducer<Deliveries>);
 
 struct Deliveries;
@@ -272,7 +271,7 @@ impl Client {
             .set("acks", "1")
             .set("linger.ms", "0")
             .set("message.timeout.ms", "1000")
-            // A refusal is to be seen, and not to be tried again until it is a timeout.
+            // A refusal must be reported, and not retried until it times out.
             .set("message.send.max.retries", "0")
             .set("socket.timeout.ms", "1000")
             .set("api.version.request.timeout.ms", "1000")
@@ -288,12 +287,12 @@ impl Client {
         self.must_deliver_to(0)
     }
 
-    /// Delivers within [`PATIENCE`], however many records it takes; how long the last of them took.
+    /// Delivers a record within [`TEST_TIMEOUT`], with any number of attempts. Returns how long the last one took.
     fn must_deliver_to(&self, partition: i32) -> Duration {
         let mut took = Duration::ZERO;
         until("a record is delivered", || {
             let start = Instant::now();
-            let outcome = self.deliver(partition, PATIENCE);
+            let outcome = self.deliver(partition, TEST_TIMEOUT);
             took = start.elapsed();
             outcome == Some(Ok(()))
         });
@@ -304,14 +303,14 @@ impl Client {
         assert_eq!(self.deliver(0, SILENCE), None);
     }
 
-    /// What became of one record within `patience`; `None` if it was neither delivered nor refused.
-    fn deliver(&self, partition: i32, patience: Duration) -> Option<Result<(), RDKafkaErrorCode>> {
+    /// Returns the outcome of one record within `timeout`; `None` if it was neither delivered nor refused.
+    fn deliver(&self, partition: i32, timeout: Duration) -> Option<Result<(), RDKafkaErrorCode>> {
         let delivery = Delivery::default();
         let record = BaseRecord::<(), [u8], _>::with_opaque_to(TOPIC, Arc::clone(&delivery))
             .partition(partition)
             .payload(b"alive");
         self.0.send(record).map_err(|(error, _)| error).ok()?;
-        let end = Instant::now() + patience;
+        let end = Instant::now() + timeout;
         while delivery.get().is_none() && Instant::now() < end {
             self.0.poll(Duration::from_millis(1));
         }
@@ -319,7 +318,7 @@ impl Client {
     }
 
     fn leaders(&self) -> Vec<i32> {
-        let metadata = self.0.client().fetch_metadata(Some(TOPIC), PATIENCE);
+        let metadata = self.0.client().fetch_metadata(Some(TOPIC), TEST_TIMEOUT);
         metadata.expect("answers").topics()[0]
             .partitions()
             .iter()
@@ -328,7 +327,7 @@ impl Client {
     }
 
     fn topic_error(&self) -> Option<RDKafkaErrorCode> {
-        let metadata = self.0.client().fetch_metadata(Some(TOPIC), PATIENCE);
+        let metadata = self.0.client().fetch_metadata(Some(TOPIC), TEST_TIMEOUT);
         let error = metadata.expect("answers").topics()[0].error();
         error.map(RDKafkaErrorCode::from)
     }

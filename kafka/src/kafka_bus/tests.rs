@@ -11,8 +11,8 @@ use super::*;
 use crate::config::LivenessBy;
 use crate::embedded::EmbeddedCluster;
 
-/// Far above what anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Much longer than anything here takes, also on a busy machine.
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_client_that_is_discarded_is_closed() {
@@ -39,7 +39,7 @@ fn a_client_whose_start_ends_after_its_discard_is_closed() {
 }
 
 #[test]
-fn a_start_that_comes_after_the_stop_leaves_no_client() {
+fn a_start_after_the_stop_leaves_no_client() {
     let (_cluster, bus) = cluster_and_bus();
     assert_eq!(block_on(bus.stop(deadline())), Ok(()));
     let client = ClientId::from_number(1);
@@ -49,7 +49,7 @@ fn a_start_that_comes_after_the_stop_leaves_no_client() {
 }
 
 #[test]
-fn the_discard_of_an_older_client_leaves_the_newer_one_alone() {
+fn the_discard_of_an_older_client_keeps_the_newer_one() {
     let (_cluster, bus) = cluster_and_bus();
     let [older, newer] = [1, 4].map(ClientId::from_number);
     let mut late = pin!(bus.start(older, deadline()));
@@ -71,19 +71,19 @@ fn the_bus_has_the_remedies_of_kafka() {
     }
 }
 
-/// What a liveness message says when there is no client.
+/// The result of a liveness message when there is no client.
 const NO_CLIENT: Result<(), Failure> = Err(Failure::new(FailureClass::ClientFatal));
 
 fn cluster_and_bus() -> (EmbeddedCluster, KafkaBus<Inline>) {
     let cluster = EmbeddedCluster::start(1).expect("librdkafka has a mock cluster");
-    let kafka = KafkaConfig::embedded(&cluster).expect("its address is one");
+    let kafka = KafkaConfig::embedded(&cluster).expect("its address is valid");
     let config = Config::new(Settings::fast()).expect("the preset is valid");
     let bus = KafkaBus::new(kafka.liveness_by(LivenessBy::Metadata), &config);
     (cluster, bus)
 }
 
 fn deadline() -> Instant {
-    Instant::now() + PATIENCE
+    Instant::now() + TEST_TIMEOUT
 }
 
 impl KafkaBus<Inline> {
@@ -97,7 +97,7 @@ impl KafkaBus<Inline> {
     }
 }
 
-/// Runs on the thread that polls; what blocks begins with the second poll.
+/// Runs on the thread that polls; blocking work begins with the second poll.
 struct Inline;
 
 impl Runtime for Inline {

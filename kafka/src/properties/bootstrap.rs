@@ -1,41 +1,41 @@
-//! The addresses at which a client first looks for its cluster.
+//! The addresses with which a client finds its cluster.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The value of `bootstrap.servers`: one address at least, each with a host and a port.
+/// The value of `bootstrap.servers`: at least one address, each with a host and a port.
 ///
-/// It is parsed from `host:port,host:port`. The port is 9092 when it is left out, an IPv6 address stands in brackets,
-/// and an address may have a security protocol in front (`SASL_SSL://host`). [`Display`](fmt::Display) gives the same
-/// addresses with their ports and without spaces.
+/// It is parsed from `host:port,host:port`. The default port is 9092, an IPv6 address is in brackets, and an address may have a
+/// security protocol in front (`SASL_SSL://host`). [`Display`](fmt::Display) writes the same addresses with their ports and
+/// without spaces.
 ///
-/// librdkafka itself takes what it does not understand for something else (a port of `90x2` for 90, no host for
-/// `localhost`), or drops it and says so only in its log.
+/// librdkafka itself misreads invalid addresses (a port of `90x2` as 90, no host as `localhost`), or drops them and reports that
+/// only in its log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BootstrapServers(Vec<Address>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Address {
     protocol: Option<&'static str>,
-    /// An IPv6 address has its brackets.
+    /// Includes the brackets of an IPv6 address.
     host: String,
     port: u16,
 }
 
-/// Which address is wrong, and the remedy.
+/// The error of an invalid address, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("bad address `{address}`: {problem}")]
 #[non_exhaustive]
 pub struct AddressError {
     /// The address, as it was written.
     pub address: String,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with it, and what is expected.
     pub problem: &'static str,
 }
 
 impl BootstrapServers {
-    /// The security protocols in front of the addresses, in capitals.
+    /// Returns the security protocols in front of the addresses, in capitals.
     pub(super) fn protocols(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|address| address.protocol)
     }
@@ -73,7 +73,7 @@ impl fmt::Display for BootstrapServers {
 }
 
 impl FromStr for Address {
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is expected.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_bad_part_and_the_remedy() {
+    fn errors_have_the_invalid_part_and_the_remedy() {
         for (text, part, remedy) in [
             ("", "", "name a host"),
             ("a:1,,b:2", "", "name a host"),

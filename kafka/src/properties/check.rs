@@ -1,4 +1,4 @@
-//! Asks librdkafka what it thinks of some properties, and puts its answer into words with a remedy.
+//! Checks properties with librdkafka, and adds a remedy to its errors.
 
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
@@ -56,15 +56,17 @@ fn check_one(key: &str, value: &str) -> Result<(), PropertyError> {
                 },
                 feature,
             },
-            // librdkafka's text may quote the value.
-            None if is_secret(key) => invalid("librdkafka does not take this value".into()),
+            // librdkafka's text may contain the value.
+            None if is_secret(key) => {
+                invalid("librdkafka rejects this value (not shown: it may be a secret)".into())
+            }
             None => invalid(cleaned(&text, key)),
         }),
         Err(_) => Err(invalid("a property cannot hold a NUL".into())),
     }
 }
 
-/// librdkafka looks at the mechanism only when it builds a client, and then speaks of how to compile librdkafka.
+/// librdkafka checks the mechanism only when it creates a client, and its error then says how to compile librdkafka.
 fn check_mechanism(properties: &Properties) -> Result<(), PropertyError> {
     const KEY: &str = "sasl.mechanism";
 
@@ -74,7 +76,7 @@ fn check_mechanism(properties: &Properties) -> Result<(), PropertyError> {
     }
     let (mechanism, how) = match properties.get(KEY) {
         Some(mechanism) => (mechanism, ""),
-        None => ("GSSAPI", " (the mechanism when none is set)"),
+        None => ("GSSAPI", " (the default mechanism)"),
     };
     let (builtin, feature) = match mechanism {
         "PLAIN" => return Ok(()),
@@ -85,7 +87,7 @@ fn check_mechanism(properties: &Properties) -> Result<(), PropertyError> {
             return Err(PropertyError::Invalid {
                 key: KEY.into(),
                 reason: format!(
-                    "`{mechanism}` is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI, OAUTHBEARER"
+                    "`{mechanism}` is unknown; expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER"
                 ),
             });
         }
@@ -100,7 +102,7 @@ fn check_mechanism(properties: &Properties) -> Result<(), PropertyError> {
     })
 }
 
-/// librdkafka drops an address whose protocol is not the client's, and all that follow, with a warning in its log.
+/// librdkafka drops an address whose protocol is not the client's, and all addresses after it, with a warning in its log.
 fn check_bootstrap_servers(properties: &Properties) -> Result<(), PropertyError> {
     const KEY: &str = "bootstrap.servers";
 
@@ -119,12 +121,12 @@ fn check_bootstrap_servers(properties: &Properties) -> Result<(), PropertyError>
     {
         None => Ok(()),
         Some(theirs) => Err(invalid(format!(
-            "{theirs}:// does not go with security.protocol={ours}; make them the same"
+            "{theirs}:// contradicts security.protocol={ours}; make them the same"
         ))),
     }
 }
 
-/// Builds a client that knows no broker: this is when librdkafka reads certificates and compares properties.
+/// Creates a client without a broker: then librdkafka reads certificates and compares properties.
 fn check_together(properties: &Properties) -> Result<(), PropertyError> {
     struct Silent;
     impl ClientContext for Silent {}
@@ -166,7 +168,7 @@ fn builtin_features() -> String {
         .unwrap_or_default()
 }
 
-/// librdkafka reads `5s` as 5.
+/// Returns whether text follows a number: librdkafka reads `5s` as 5.
 fn is_number_with_rest(value: &str) -> bool {
     let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
     digits.starts_with(|c: char| c.is_ascii_digit())
@@ -180,12 +182,12 @@ fn reads_back_a_number(native: &NativeClientConfig, key: &str) -> bool {
         .is_ok_and(|value| value.parse::<f64>().is_ok())
 }
 
-/// What the build lacks, by librdkafka's words for it, and our feature that brings it.
+/// Returns what the build lacks, from librdkafka's text, and our feature that adds it.
 fn missing(text: &str) -> Option<(&'static str, Option<&'static str>)> {
     if !text.contains("available at build time") {
         return None;
     }
-    // Its text for what needs libcurl names OpenSSL too.
+    // Its text about libcurl names OpenSSL too.
     [
         ("libcurl", "HTTP", None),
         ("OpenSSL", "TLS", Some("ssl")),
@@ -197,8 +199,8 @@ fn missing(text: &str) -> Option<(&'static str, Option<&'static str>)> {
     .map(|(_, ours, feature)| (ours, feature))
 }
 
-/// librdkafka's text without the property's name, which the error gives anyway, and with the choices, which librdkafka
-/// keeps to itself.
+/// Returns librdkafka's text without the property's name, which the error has anyway, and with the choices, which librdkafka does
+/// not list.
 fn cleaned(text: &str, key: &str) -> String {
     let reason = unnamed(text).unwrap_or_else(|| text.to_owned());
     match CHOICES.iter().find(|(of, _)| *of == key) {
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn good_properties_pass() {
+    fn valid_properties_pass() {
         assert_eq!(checked([]), Ok(()));
         let plain = [
             "sasl.username=me",
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_property_is_refused_with_the_nearest_known() {
+    fn an_unknown_property_is_rejected_with_the_nearest_known() {
         for (pair, suggestion) in [
             ("lingr.ms=1", "; did you mean `linger.ms`?"),
             (
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn java_only_properties_are_refused_with_the_remedy() {
+    fn java_only_properties_are_rejected_with_the_remedy() {
         assert_eq!(
             refused(["sasl.jaas.config=org.apache.Plain required password=hunter2"]),
             "`sasl.jaas.config` is a property of Kafka's Java client: set `sasl.username` and `sasl.password`"
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_refused_in_clear_words() {
+    fn an_invalid_value_is_rejected_with_the_reason() {
         for (pair, expected) in [
             (
                 "linger.ms=9999999",
@@ -310,10 +312,10 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn contradicting_properties_are_rejected() {
         assert_eq!(
             refused(["reconnect.backoff.ms=500", "reconnect.backoff.max.ms=100"]),
-            "these properties do not go together: \
+            "these properties contradict each other: \
              `reconnect.backoff.max.ms` must be >= `reconnect.backoff.ms`"
         );
     }
@@ -327,13 +329,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unheard_of_mechanism_is_refused() {
+    fn an_unknown_mechanism_is_rejected() {
         let error = refused(["security.protocol=sasl_plaintext", "sasl.mechanism=plain"]);
-        assert!(error.contains("`plain` is none of PLAIN,"), "{error}");
+        assert!(
+            error.contains("`plain` is unknown; expected PLAIN,"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn what_is_not_built_in_names_the_feature() {
+    fn the_error_of_a_missing_feature_names_it() {
         let cases: [(bool, &[&str], &str); 6] = [
             (
                 cfg!(feature = "ssl"),

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Where the text is not in the format.
+/// The error of a text that is not in the format.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FormatError {
     /// From 1: the line on which the property begins.
@@ -11,7 +11,7 @@ pub(super) struct FormatError {
     pub(super) problem: &'static str,
 }
 
-/// The properties in `text`, in their order, without spaces around the values.
+/// Returns the properties in `text`, in their order, without spaces around the values.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, FormatError> {
     logical_lines(text)
         .into_iter()
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, FormatError> {
         .collect()
 }
 
-/// The lines that hold a property, with their numbers: continued lines joined, comments and blank lines left out.
+/// Returns the lines with a property, with their numbers. Joins continued lines, and skips comments and blank lines.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -27,7 +27,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut natural = text.split('\n').zip(1..);
     while let Some((first, number)) = natural.next() {
         let first = first.trim_start_matches(is_space);
-        // A comment is not continued, whatever it ends with.
+        // A comment is not continued, also if it ends with a backslash.
         if first.is_empty() || first.starts_with(['#', '!']) {
             continue;
         }
@@ -44,7 +44,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// An even number of backslashes escape each other.
+/// Returns whether the next line continues this one: an even number of backslashes escape each other.
 fn is_continued(line: &str) -> bool {
     let backslashes = line.len() - line.trim_end_matches('\\').len();
     backslashes % 2 == 1
@@ -66,7 +66,7 @@ fn entry(line: &str) -> Result<(String, String), &'static str> {
     Ok((key, value.trim().to_owned()))
 }
 
-/// The text up to the first unescaped character that is an `end`, or to the end of the line.
+/// Returns the text up to the first unescaped character that is an `end`, or to the end of the line.
 fn unescape(
     chars: &mut Peekable<Chars<'_>>,
     end: impl Fn(char) -> bool,
@@ -90,7 +90,7 @@ fn unescape(
     Ok(text)
 }
 
-/// The character after `\u`: Java writes those beyond `\uffff` as two, a surrogate pair.
+/// Returns the character after `\u`: Java writes characters beyond `\uffff` as two, a surrogate pair.
 fn unicode(chars: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
     const PROBLEM: &str =
         "expected four hexadecimal digits after `\\u`, or two such halves of a pair";
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blank_lines_are_left_out() {
+    fn comments_and_blank_lines_are_skipped() {
         let text = "# a=1\\\n! b=2\n\n \t\n  # c=3\nd=4#5\n";
         assert_eq!(parse(text), Ok(vec![("d".into(), "4#5".into())]));
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_javas() {
+    fn escapes_are_those_of_java() {
         assert_eq!(one(r"a=x\ty\u0041\:\q").1, "x\tyA:q");
         assert_eq!(one(r"a=\ud83d\ude00").1, "😀");
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_line_on_which_the_property_begins() {
+    fn errors_have_the_line_on_which_the_property_begins() {
         for (text, line) in [
             ("a=1\nb", 2),
             ("a=1\n\nb ", 3),

@@ -1,6 +1,6 @@
-//! Which properties there are, and which people take for ones. It serves the errors only.
+//! The known properties, and common mistakes. Used only for error messages.
 
-/// The known property that is spelt most like `key`, if any is at all.
+/// Returns the known property with the most similar name, if one is similar.
 pub(super) fn nearest(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     KNOWN
@@ -11,7 +11,7 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// How many letters must be put in, left out or exchanged to make `b` of `a` (Levenshtein).
+/// Returns the Levenshtein distance: the number of letters to insert, delete or replace to make `b` from `a`.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
@@ -29,7 +29,7 @@ fn distance(a: &str, b: &str) -> usize {
 const CLASSES: &str = "leave it out, it names Java classes";
 const OPENSSL: &str = "leave it out, OpenSSL decides";
 
-/// What people copy from a Java client's configuration, and what to do instead.
+/// Properties that people copy from a Java client's configuration, and what to do instead.
 pub(super) const JAVA_ONLY: [(&str, &str); 32] = [
     ("buffer.memory", "set `queue.buffering.max.kbytes`"),
     (
@@ -86,7 +86,7 @@ pub(super) const JAVA_ONLY: [(&str, &str); 32] = [
     ("value.serializer", CLASSES),
 ];
 
-/// The values of the properties that take one of a few and whose refusal does not say which.
+/// The values of the properties that accept one of a few, and whose error does not list them.
 pub(super) const CHOICES: [(&str, &str); 7] = [
     ("acks", "0, 1 or all"),
     ("auto.offset.reset", "earliest, latest or error"),
@@ -100,8 +100,8 @@ pub(super) const CHOICES: [(&str, &str); 7] = [
     ("ssl.endpoint.identification.algorithm", "https or none"),
 ];
 
-/// Suggestions only: librdkafka 2.12's properties that can be written as text and still do something, without the
-/// second names. Whether a property exists, librdkafka decides.
+/// Properties to suggest: those of librdkafka 2.12 that can be written as text and have an effect, without the second names.
+/// librdkafka decides whether a property exists.
 const KNOWN: &str = "
     acks allow.auto.create.topics api.version.fallback.ms api.version.request api.version.request.timeout.ms
     auto.commit.interval.ms auto.offset.reset batch.num.messages batch.size bootstrap.servers broker.address.family
@@ -144,20 +144,20 @@ mod tests {
     fn every_suggestion_is_a_property_of_librdkafka() {
         let choices = CHOICES.map(|(key, _)| key);
         for known in KNOWN.split_whitespace().chain(choices) {
-            assert!(!librdkafka_refuses(known, is_unknown), "{known}");
+            assert!(!librdkafka_rejects(known, is_unknown), "{known}");
             assert!(JAVA_ONLY.iter().all(|(java, _)| *java != known), "{known}");
         }
     }
 
     #[test]
-    fn what_is_java_only_librdkafka_refuses() {
+    fn librdkafka_rejects_java_only_properties() {
         for (java, _) in JAVA_ONLY {
-            assert!(librdkafka_refuses(java, |_| true), "{java}");
+            assert!(librdkafka_rejects(java, |_| true), "{java}");
         }
     }
 
     #[test]
-    fn the_nearest_is_near() {
+    fn only_a_similar_name_is_suggested() {
         assert_eq!(nearest("LINGER_MS"), Some("linger.ms"));
         assert_eq!(nearest("colour"), None);
     }
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    fn librdkafka_refuses(key: &str, why: fn(&KafkaError) -> bool) -> bool {
+    fn librdkafka_rejects(key: &str, why: fn(&KafkaError) -> bool) -> bool {
         let outcome = ClientConfig::new().set(key, "x").create_native_config();
         outcome.is_err_and(|error| why(&error))
     }

@@ -5,10 +5,15 @@ use livebus_core::{Backoff, Handler, OnClientLost, OnSuspicion, RejectionPolicy}
 use super::*;
 
 fn header(settings: Settings) -> Header {
+    let handlers = vec![
+        Handler::required("orders\nof all kinds"),
+        Handler::optional("α"),
+    ];
+    let config = Config::new(settings).and_then(|config| config.with_handlers(handlers));
     Header {
         service: "message \"bus\"".to_owned(),
         began_unix_ms: 1_760_000_000_123,
-        config: Config::new(settings).expect("valid"),
+        config: config.expect("valid"),
         start_state: None,
     }
 }
@@ -37,10 +42,6 @@ fn all_different() -> Settings {
         on_rejection: RejectionPolicy::NotLive,
         on_client_lost: OnClientLost::Fail,
         recreate_after: Some(ms(25_000)),
-        handlers: vec![
-            Handler::required("orders\nof all kinds"),
-            Handler::optional("α"),
-        ],
         registration_timeout: ms(26),
         registration_backoff: Backoff::fixed(ms(27)),
         drain: ms(28),
@@ -99,4 +100,12 @@ fn invalid_settings_are_rejected() {
     assert_eq!(damage.what, "stop_timeout = 0ns: make it longer than zero");
     let more = text.replace(r#""drain""#, r#""rain":1,"drain""#);
     assert!(Header::decode(more.as_bytes()).is_err());
+    let same = text.replace("α", "orders\\nof all kinds");
+    let damage = Header::decode(same.as_bytes()).expect_err("two handlers with the same name");
+    assert_eq!(
+        damage.what,
+        r#"handlers = "orders\nof all kinds": give every handler a name of its own"#
+    );
+    let (without, _) = text.split_once(r#","handlers""#).expect("the last field");
+    assert!(Header::decode(format!("{without}}}").as_bytes()).is_err());
 }

@@ -150,14 +150,12 @@ fn an_invalid_start_state_is_rejected() {
 #[test]
 fn pending_actions_are_bounded() {
     let handlers = (0..100).map(|n| Handler::optional(format!("handler-{n}")));
-    let settings = Settings {
-        handlers: handlers.collect(),
-        ..Settings::default()
-    };
+    let config =
+        Config::new(Settings::default()).and_then(|it| it.with_handlers(handlers.collect()));
     let header = Header {
         service: "message-bus".to_owned(),
         began_unix_ms: 0,
-        config: Config::new(settings).expect("valid"),
+        config: config.expect("valid"),
         start_state: None,
     };
     let mut text = Vec::new();

@@ -225,11 +225,9 @@ fn a_maximum_size_that_is_too_small_is_rejected_with_the_minimum() {
 
     let with = |name_length: usize| {
         let name = |n| Handler::required(format!("{n:0name_length$}"));
-        let settings = Settings {
-            handlers: (0..Config::MAX_HANDLERS).map(name).collect(),
-            ..Settings::default()
-        };
-        Config::new(settings).expect("valid")
+        let handlers = (0..Config::MAX_HANDLERS).map(name).collect();
+        let config = Config::new(Settings::default()).and_then(|it| it.with_handlers(handlers));
+        config.expect("valid")
     };
     let RecordError::TooSmall { value, min } = refused(&options, &with(30)) else {
         panic!("a thousand handlers do not fit");

@@ -57,7 +57,6 @@ pub(crate) fn config(seed: u64) -> Config {
         _ => Handler::required(format!("handler {n}")),
     });
     let mut settings = Settings {
-        handlers: handlers.collect(),
         seed: Some(seed),
         ..match numbers.below(4) {
             0 => Settings::default(),
@@ -70,7 +69,8 @@ pub(crate) fn config(seed: u64) -> Config {
     settings.on_rejection = [RejectionPolicy::Live, RejectionPolicy::NotLive][numbers.below(2)];
     settings.on_client_lost = [OnClientLost::Recreate, OnClientLost::Fail][numbers.below(4) / 3];
     settings.recreate_after = [None, Some(Duration::from_secs(7))][numbers.below(2)];
-    Config::new(settings).expect("valid by construction")
+    let config = Config::new(settings).and_then(|it| it.with_handlers(handlers.collect()));
+    config.expect("valid by construction")
 }
 
 /// A supervisor that is recorded, with the operations in flight.

@@ -125,7 +125,7 @@ impl Environment {
         }
     }
 
-    /// Returns the settings, except the handlers.
+    /// Returns the settings.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -134,10 +134,7 @@ impl Environment {
     /// Returns the configuration of its supervisors.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let handlers = self.handlers.iter().map(|(it, _)| it.clone()).collect();
-        Config::new(Settings {
-            handlers,
-            ..self.settings.clone()
-        })
+        Config::new(self.settings.clone())?.with_handlers(handlers)
     }
 
     /// Returns whether a loop may find several inputs at once when it wakes.

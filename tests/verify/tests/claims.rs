@@ -18,7 +18,7 @@ const RULES: [(&str, &str, &str); 9] = [
     ),
     (
         "rule 2",
-        "Drained, the timeout is strictly later than now.",
+        "When no action is queued, the timeout is strictly later than now.",
         "",
     ),
     (
@@ -48,7 +48,7 @@ const RULES: [(&str, &str, &str); 9] = [
     ),
     (
         "rule 8",
-        "A new action breaks every runner's build.",
+        "A new action breaks the build of every runner.",
         "the compiler: `Action` is exhaustive",
     ),
     ("rule 9", "Same inputs, same outputs.", ""),

@@ -1,4 +1,4 @@
-//! Recordings of buses that are only thought of, on a clock that is turned.
+//! Recordings of simulated buses, with a manual clock.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use livebus_core::{Action, Config, Event, FailureClass, Settings, Supervisor};
 use livebus_recording::{Content, Epoch, Header, Line, Reader, StartState};
 use livebus_runner::{Entry, ObservedSupervisor, Observer};
 
-/// What a bus does to a liveness message.
+/// How a bus answers a liveness message.
 pub(super) enum Bus {
     Works,
     Fails(FailureClass),
     Hangs,
 }
 
-/// How long an answer takes.
-const ANSWER: Duration = Duration::from_millis(2);
+/// The time to an answer.
+const ANSWER_DELAY: Duration = Duration::from_millis(2);
 
-/// The recording of a supervisor on a bus that does what `bus` says at each time since the beginning, for `length`.
+/// Returns the recording of a supervisor for `length`, on a bus that answers like `bus` at each time since the beginning.
 pub(super) fn record(
     service: &str,
     settings: Settings,
@@ -29,7 +29,7 @@ pub(super) fn record(
         seed: Some(7),
         ..settings
     });
-    let config = config.expect("a preset is right");
+    let config = config.expect("a preset is valid");
     let header = Header {
         service: service.to_owned(),
         began_unix_ms: 1_760_000_000_000,
@@ -60,7 +60,7 @@ pub(super) fn record(
                 | Action::Renew { .. }
                 | Action::Stop { .. } => continue,
             };
-            answer = event.map(|event| (now + ANSWER, event));
+            answer = event.map(|event| (now + ANSWER_DELAY, event));
         }
         let due = supervisor.poll_timeout();
         let next = [due, answer.map(|(at, _)| at)].into_iter().flatten().min();
@@ -73,7 +73,7 @@ pub(super) fn record(
     memory.text()
 }
 
-/// The later half of the lines of a recording, as the file that goes on after the earlier half.
+/// Returns the second half of the lines of a recording, as the file that continues the first half.
 pub(super) fn second_half(text: &[u8]) -> Vec<u8> {
     let reader = Reader::new(text).expect("it is a recording");
     let (epoch, header) = (reader.epoch(), reader.header().clone());
@@ -100,14 +100,14 @@ pub(super) fn second_half(text: &[u8]) -> Vec<u8> {
         ..header
     };
     let mut text = Vec::new();
-    header.encode(&mut text).expect("it fits");
+    header.encode(&mut text).expect("it can be written");
     for line in after {
-        line.encode(epoch, &mut text).expect("it fits");
+        line.encode(epoch, &mut text).expect("it can be written");
     }
     text
 }
 
-/// Keeps all that it is told, as the text of a file.
+/// Records all entries in memory, as the text of a file.
 #[derive(Clone)]
 struct Memory {
     epoch: Epoch,
@@ -117,7 +117,7 @@ struct Memory {
 impl Memory {
     fn begin(header: &Header, epoch: Epoch) -> Self {
         let mut text = Vec::new();
-        header.encode(&mut text).expect("it fits");
+        header.encode(&mut text).expect("it can be written");
         Self {
             epoch,
             text: Arc::new(Mutex::new(text)),
@@ -125,15 +125,16 @@ impl Memory {
     }
 
     fn text(&self) -> Vec<u8> {
-        self.text.lock().expect("nobody panics").clone()
+        self.text.lock().expect("no thread panics").clone()
     }
 }
 
 impl Observer for Memory {
     fn observe(&mut self, at: Instant, entry: Entry) {
         let content = Content::Entry(entry);
-        let mut text = self.text.lock().expect("nobody panics");
+        let mut text = self.text.lock().expect("no thread panics");
         let line = Line { at, content };
-        line.encode(self.epoch, &mut text).expect("it fits");
+        line.encode(self.epoch, &mut text)
+            .expect("it can be written");
     }
 }

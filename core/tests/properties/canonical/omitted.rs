@@ -9,6 +9,7 @@ use livebus_core::{
 
 use super::form;
 use crate::replay::drained;
+use crate::settings::with_handlers;
 use crate::simulation::{Kind, ORIGIN, Simulation};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -239,12 +240,12 @@ fn canonical_form_omits_starts_beyond_the_maximum_back_off_after_a_success() {
 fn canonical_form_omits_registrations_beyond_the_maximum_back_off() {
     let settings = Settings {
         live_interval: SECOND * 60,
-        handlers: vec![Handler::required("requests")],
         ..plain()
     };
+    let config = with_handlers(settings, vec![Handler::required("requests")]);
     // Registering and BackingOff alternate.
     for beyond in [14, 15] {
-        let mut sim = sim(settings.clone());
+        let mut sim = Simulation::new(&config);
         sim.answer_start();
         sim.answer_newest(Kind::Liveness, Ok(()));
         let time_out = |sim: &mut Simulation, times| {

@@ -1,12 +1,13 @@
 //! Two copies of a supervisor: with the same inputs they are equal, with different inputs they are independent.
 
-use livebus_core::{Config, Supervisor};
+use livebus_core::Supervisor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::config_for;
 use crate::replay::{deliver, drained, replay};
 use crate::script::{Script, any_script};
+use crate::settings::with_handlers;
 use crate::simulation::{ORIGIN, Simulation};
 
 /// Rule 9. With the same settings, seed and inputs, two runs are equal byte by byte.
@@ -108,7 +109,7 @@ fn seed_has_no_effect_without_jitter(script: &Script, seed: u64) -> Result<(), T
         settings.seed = Some(seed);
         settings.start_backoff.jitter_percent = 0;
         settings.registration_backoff.jitter_percent = 0;
-        let config = Config::new(settings).expect("as valid as before");
+        let config = with_handlers(settings, script.config.handlers().to_vec());
         let steps = script.steps.clone();
         Simulation::run(&Script { config, steps })
     };

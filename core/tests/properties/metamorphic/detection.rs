@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 use crate::config_for;
 use crate::script::{Script, realistic_script, thousandths};
+use crate::settings::with_handlers;
 use crate::simulation::Simulation;
 
 /// The inputs after the proof.
@@ -81,7 +82,7 @@ fn detected(config: &Config, then: Then, timers: Timers<'_>) -> Instant {
 fn shorter(config: &Config, change: impl FnOnce(&mut Settings)) -> Config {
     let mut settings = config.settings().clone();
     change(&mut settings);
-    Config::new(settings).expect("shorter is as valid as before")
+    with_handlers(settings, config.handlers().to_vec())
 }
 
 /// From a proof at the same instant while idle, and with the same inputs after it, detection with `less` is not later than

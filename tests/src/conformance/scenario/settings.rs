@@ -41,7 +41,6 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         on_rejection,
         on_client_lost,
         recreate_after,
-        handlers: _,
         registration_timeout,
         registration_backoff,
         drain,

@@ -18,7 +18,7 @@ const END: u64 = 400 * 365 * 24 * 3_600_000_000_000;
 
 /// Runs a case up to the first difference, and returns how many steps that takes. `None` if the two agree in all steps.
 pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<usize> {
-    let config = Config::new(case.settings.clone()).ok()?;
+    let config = case.config().ok()?;
     let mut pair = Pair::new(config);
     let created = pair.observe(pair.created(), None);
     if !created.agrees() {
@@ -38,7 +38,7 @@ pub(super) fn first_difference(case: &Case, coverage: &mut Coverage) -> Option<u
 
 /// Returns the steps of a case up to the first difference, and the instant of the first one, which is the creation.
 pub(super) fn compared_steps(case: &Case) -> (Instant, Vec<ComparedStep>) {
-    let config = Config::new(case.settings.clone()).expect("a case has valid settings");
+    let config = case.config().expect("a case has valid settings");
     let mut pair = Pair::new(config);
     let created = pair.created();
     let mut steps = vec![pair.observe(created, None)];

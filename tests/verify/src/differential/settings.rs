@@ -20,20 +20,20 @@ const UNITS: [u64; 8] = [
     3_600_000_000_000,
 ];
 
-/// Draws settings that [`Config::new`] accepts.
-pub(super) fn draw(rng: &mut Rng) -> Settings {
+/// Draws settings that [`Config::new`] accepts, and handlers.
+pub(super) fn draw(rng: &mut Rng) -> (Settings, Vec<Handler>) {
     let mut settings = match rng.below(20) {
         0 => Settings::default(),
         1 => Settings::fast(),
         2 => Settings::as_in_voltha(),
         _ => draw_all(rng),
     };
-    settings.handlers = draw_handlers(rng);
+    let handlers = draw_handlers(rng);
     if Config::new(settings.clone()).is_err() {
         // Only the detection bound can be too long, because of the number of failures in a row.
         settings.failures_to_not_ready = 1;
     }
-    settings
+    (settings, handlers)
 }
 
 fn draw_all(rng: &mut Rng) -> Settings {
@@ -89,7 +89,6 @@ fn draw_all(rng: &mut Rng) -> Settings {
         ]),
         recreate_after: replaced
             .then(|| (not_live_interval_max + longer).min(Config::MAX_DURATION)),
-        handlers: Vec::new(),
         registration_timeout: span(rng, 1, 8),
         registration_backoff: draw_backoff(rng, unit),
         drain: if rng.percent(25) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livebus_core::{
-    Backoff, Config, Failure, FailureClass, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
+    Backoff, Failure, FailureClass, Handler, OnClientLost, OnSuspicion, RejectionPolicy, Settings,
 };
 
 use super::case::Case;
@@ -19,6 +19,7 @@ pub(super) fn shrink(case: &Case) -> Case {
     loop {
         let before = size(&best);
         leave_out_steps(&mut best);
+        leave_out_handlers(&mut best);
         simplify_settings(&mut best);
         simplify_steps(&mut best);
         if size(&best) == before {
@@ -33,8 +34,7 @@ fn size(case: &Case) -> String {
 }
 
 fn differs(case: &Case) -> bool {
-    Config::new(case.settings.clone()).is_ok()
-        && first_difference(case, &mut Coverage::default()).is_some()
+    case.config().is_ok() && first_difference(case, &mut Coverage::default()).is_some()
 }
 
 fn cut_tail(case: &mut Case) {
@@ -120,12 +120,25 @@ fn simpler_steps(step: Option<Step>) -> Vec<Step> {
 }
 
 type Change = fn(&mut Settings);
+type HandlerChange = fn(&mut Vec<Handler>);
+
+fn leave_out_handlers(best: &mut Case) {
+    let changes: &[HandlerChange] = &[
+        |it| it.clear(),
+        |it| it.truncate(it.len().saturating_sub(1)),
+        |it| drop(it.drain(..it.len().min(1))),
+    ];
+    for change in changes {
+        let mut candidate = best.clone();
+        change(&mut candidate.handlers);
+        if candidate.handlers != best.handlers {
+            accept(best, candidate);
+        }
+    }
+}
 
 fn simplify_settings(best: &mut Case) {
     let changes: &[Change] = &[
-        |s| s.handlers.clear(),
-        |s| s.handlers.truncate(s.handlers.len().saturating_sub(1)),
-        |s| drop(s.handlers.drain(..s.handlers.len().min(1))),
         |s| s.failures_to_not_ready = 1,
         |s| s.failures_to_not_ready = s.failures_to_not_ready.min(2),
         |s| s.successes_to_ready = 1,
@@ -155,12 +168,7 @@ fn simplify_settings(best: &mut Case) {
         |s| s.suspicion_spacing = Duration::from_millis(200),
         |s| s.partial_tolerance = Duration::from_secs(15),
         |s| s.drain = Duration::from_secs(5),
-        |s| {
-            *s = Settings {
-                handlers: std::mem::take(&mut s.handlers),
-                ..Settings::default()
-            }
-        },
+        |s| *s = Settings::default(),
     ];
     for change in changes {
         let mut candidate = best.clone();

@@ -85,7 +85,7 @@ pub fn always_leads_to(configuration: &ModelConfiguration, explored: &Explored) 
     let up = |facts: &Facts| serves(facts) && !running(facts) && facts.bus == BusState::Up;
     let starting = s.start_timeout + s.start_backoff.max;
     let proving = s.not_live_interval_max * (s.successes_to_ready + 1);
-    let registering = if s.handlers.is_empty() {
+    let registering = if config.handlers().is_empty() {
         std::time::Duration::ZERO
     } else {
         s.registration_timeout + s.registration_backoff.max

@@ -9,7 +9,7 @@ use super::report::{Found, HEAD, find, thousands};
 use super::stateright_search;
 use crate::figures;
 
-/// What to explore.
+/// The options of `explore`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this model configuration; without it, all those that the tests explore.

@@ -53,7 +53,7 @@ impl ModelConfiguration {
     /// Returns the indexes of its handlers.
     #[must_use]
     pub fn handlers(&self) -> std::ops::Range<u8> {
-        0..u8::try_from(self.config.settings().handlers.len()).unwrap_or(u8::MAX)
+        0..u8::try_from(self.config.handlers().len()).unwrap_or(u8::MAX)
     }
 
     /// Returns whether leaders may be missing.
@@ -74,9 +74,19 @@ impl ModelConfiguration {
     }
 
     fn new(name: &'static str, settings: Settings, states: usize) -> Self {
+        Self::with_handlers(name, settings, Vec::new(), states)
+    }
+
+    fn with_handlers(
+        name: &'static str,
+        settings: Settings,
+        handlers: Vec<Handler>,
+        states: usize,
+    ) -> Self {
+        let config = Config::new(settings).and_then(|config| config.with_handlers(handlers));
         Self {
             name,
-            config: Config::new(settings).expect("a model configuration is valid"),
+            config: config.expect("a model configuration is valid"),
             tick: TICK,
             buses: vec![BusState::Up, BusState::Down, BusState::Hung],
             failures: vec![FailureClass::Unreachable],
@@ -120,13 +130,16 @@ fn small() -> Settings {
         partial_tolerance: ticks(3),
         on_rejection: RejectionPolicy::Live,
         recreate_after: None,
-        handlers: Vec::new(),
         registration_timeout: ticks(1),
         registration_backoff: Backoff::fixed(ticks(1)),
         drain: ticks(2),
         stop_timeout: ticks(1),
         ..Settings::default()
     }
+}
+
+fn handlers() -> Vec<Handler> {
+    vec![Handler::required("orders"), Handler::optional("audit")]
 }
 
 /// The small model configurations, each about one thing: for every change, and for faulty cores.
@@ -142,7 +155,6 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
         FailureClass::ClientFatal,
         FailureClass::TopicMissing,
     ];
-    let handlers = vec![Handler::required("orders"), Handler::optional("audit")];
     vec![
         ModelConfiguration {
             traffic: true,
@@ -173,14 +185,7 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
         ModelConfiguration {
             losses: true,
             shutdown: true,
-            ..ModelConfiguration::new(
-                "handlers",
-                Settings {
-                    handlers: handlers.clone(),
-                    ..small()
-                },
-                12_231,
-            )
+            ..ModelConfiguration::with_handlers("handlers", small(), handlers(), 12_231)
         },
         ModelConfiguration {
             traffic: true,
@@ -284,13 +289,13 @@ pub fn everything() -> ModelConfiguration {
         losses: true,
         sleeps: Some(9),
         shutdown: true,
-        ..ModelConfiguration::new(
+        ..ModelConfiguration::with_handlers(
             "everything",
             Settings {
-                handlers: vec![Handler::required("orders"), Handler::optional("audit")],
                 registration_timeout: ticks(2),
                 ..small()
             },
+            handlers(),
             1_126_474,
         )
     }
@@ -311,7 +316,6 @@ pub fn large() -> ModelConfiguration {
             max: ticks(2),
             jitter_percent: 0,
         },
-        handlers: vec![Handler::required("orders"), Handler::optional("audit")],
         ..small()
     };
     let ModelConfiguration {
@@ -319,7 +323,7 @@ pub fn large() -> ModelConfiguration {
         config,
         states,
         ..
-    } = ModelConfiguration::new("large", longer, 28_539_076);
+    } = ModelConfiguration::with_handlers("large", longer, handlers(), 28_539_076);
     ModelConfiguration {
         name,
         config,

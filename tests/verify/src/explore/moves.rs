@@ -12,9 +12,9 @@ use super::state::{EPOCH, ModelState};
 pub enum BusState {
     /// It works.
     Up,
-    /// It refuses.
+    /// It refuses connections.
     Down,
-    /// It says nothing.
+    /// It does not answer.
     Hung,
     /// The leaders to which liveness messages go are missing; other brokers answer.
     Leaderless,

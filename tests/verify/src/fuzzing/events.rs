@@ -183,7 +183,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         }
         let actions = actions.split_off(self.queued);
         self.queued += actions.len();
-        let handlers = self.supervisor.config().settings().handlers.len();
+        let handlers = self.supervisor.config().handlers().len();
         assert!(actions.len() <= 6 + 2 * handlers, "S8: {actions:?}");
         for action in &actions {
             self.script.record_action(action);

@@ -13,9 +13,12 @@ const HANDLERS: u8 = 6;
 
 /// Returns the valid configuration that is nearest to these bytes. Panics if the core disagrees about whether they are valid.
 pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
-    let raw = read(bytes);
+    let (raw, raw_handlers) = read(bytes);
     let Corrected { settings, first } = corrected(raw.clone());
-    match (Config::new(raw), first) {
+    let handlers = valid_handlers(raw_handlers.clone());
+    let first = first.or((handlers != raw_handlers).then_some("handlers"));
+    let config = |settings, handlers| Config::new(settings)?.with_handlers(handlers);
+    match (config(raw, raw_handlers), first) {
         (Ok(config), None) => config,
         (
             Err(ConfigError {
@@ -28,9 +31,9 @@ pub(super) fn config(bytes: &mut Bytes<'_>) -> Config {
         ) => {
             assert_eq!(field, wrong, "{value}: {remedy}");
             assert!(!value.is_empty() && !remedy.is_empty(), "{field}");
-            Config::new(settings).expect("corrected settings are valid")
+            config(settings, handlers).expect("corrected settings are valid")
         }
-        (Ok(config), Some(wrong)) => panic!("`{wrong}` was not refused: {:?}", config.settings()),
+        (Ok(config), Some(wrong)) => panic!("`{wrong}` was not refused: {config:?}"),
         (Err(error), None) => panic!("refused without a reason: {error}"),
     }
 }
@@ -80,14 +83,15 @@ fn read_handlers(bytes: &mut Bytes<'_>) -> Vec<Handler> {
         .collect()
 }
 
-/// Reads settings, always from the same number of bytes.
-fn read(bytes: &mut Bytes<'_>) -> Settings {
+/// Reads settings and handlers, always from the same number of bytes.
+fn read(bytes: &mut Bytes<'_>) -> (Settings, Vec<Handler>) {
     let preset = match bytes.byte() % 3 {
         0 => Settings::default(),
         1 => Settings::fast(),
         _ => Settings::as_in_voltha(),
     };
-    Settings {
+    let handlers;
+    let settings = Settings {
         start_timeout: duration(bytes, preset.start_timeout),
         start_backoff: read_backoff(bytes, preset.start_backoff),
         live_interval: duration(bytes, preset.live_interval),
@@ -120,13 +124,16 @@ fn read(bytes: &mut Bytes<'_>) -> Settings {
             let after = bytes.duration();
             wanted.then_some(after)
         },
-        handlers: read_handlers(bytes),
-        registration_timeout: duration(bytes, preset.registration_timeout),
+        registration_timeout: {
+            handlers = read_handlers(bytes);
+            duration(bytes, preset.registration_timeout)
+        },
         registration_backoff: read_backoff(bytes, preset.registration_backoff),
         drain: duration(bytes, preset.drain),
         stop_timeout: duration(bytes, preset.stop_timeout),
         seed: bytes.one_of([Some(0), Some(1), Some(u64::MAX), None]),
-    }
+    };
+    (settings, handlers)
 }
 
 /// Valid settings, and the first field that was invalid.
@@ -210,7 +217,6 @@ fn corrected(settings: Settings) -> Corrected {
             it.filter(|_| min <= max).map(|it| it.clamp(min, max))
         },
     );
-    m.correct("handlers", |s| &mut s.handlers, |_, it| handlers(it));
     m.correct(
         "registration_timeout",
         |s| &mut s.registration_timeout,
@@ -280,7 +286,7 @@ fn backoff(raw: Backoff) -> Backoff {
 }
 
 /// Leaves out the invalid handlers.
-fn handlers(raw: Vec<Handler>) -> Vec<Handler> {
+fn valid_handlers(raw: Vec<Handler>) -> Vec<Handler> {
     let mut valid: Vec<Handler> = Vec::new();
     for handler in raw {
         if !handler.name.is_empty() && valid.iter().all(|other| other.name != handler.name) {

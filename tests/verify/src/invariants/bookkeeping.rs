@@ -26,7 +26,7 @@ pub struct InvariantChecker {
     pub(super) bus: Bus,
     /// The number of consecutive starts without a proof, the newest included.
     pub(super) starts_without_proof: u32,
-    /// The instant since which another start is due after its back-off.
+    /// The instant since which the next start waits for its back-off.
     pub(super) start_waits_since: Option<Instant>,
     /// The instant at which the newest liveness message was sent.
     pub(super) last_message: Option<Instant>,
@@ -54,7 +54,7 @@ pub(super) struct LivenessCheck {
     pub(super) sent: Instant,
     /// The instant since which nothing proves that the bus works. With newer evidence, a timeout of the message has no effect.
     pub(super) unverified_since: Instant,
-    /// The instant at which it times out. A suspicion and a proof may move it forward.
+    /// The instant at which it times out. A suspicion or a proof may make it earlier.
     pub(super) until: Instant,
 }
 
@@ -127,7 +127,7 @@ impl InvariantChecker {
             start: None,
             client: None,
             liveness: None,
-            handlers: vec![Slot::Idle; config.settings().handlers.len()],
+            handlers: vec![Slot::Idle; config.handlers().len()],
             stop: None,
             to_discard: Vec::new(),
             bus: Bus::without_proof(now),

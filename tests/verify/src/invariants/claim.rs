@@ -59,7 +59,7 @@ claims! {
     SuspicionDecides "suspicion" "A suspicion that nothing refutes ends Running within the spacing and two suspicion timeouts."
     PartialEnds "partial" "While only leaders are missing, Running ends when the tolerance has passed, and not before."
     HandlersRequired "handlers" "Running implies that every required handler is registered."
-    ReplacedInTime "recreate" "A client without a proof is replaced after `recreate_after`, and not before."
+    ReplacedInTime "recreate" "A client that has had no proof for `recreate_after` is replaced, and not before."
     WakesForEvidence "evidence" "When evidence is not wanted, it changes nothing but the lease."
     RunsWhenProved "proof" "With enough proofs and all required handlers, the service is Running immediately."
 }

@@ -77,7 +77,7 @@ impl InvariantChecker {
         let missing = self
             .handlers
             .iter()
-            .zip(&settings.handlers)
+            .zip(config.handlers())
             .any(|(slot, handler)| handler.required && *slot != Slot::Registered);
         check(!missing, Claim::HandlersRequired)?;
         let tolerated = partial.is_none_or(|since| step.now < since + settings.partial_tolerance);
@@ -158,7 +158,7 @@ impl InvariantChecker {
         let complete = self
             .handlers
             .iter()
-            .zip(&config.settings().handlers)
+            .zip(config.handlers())
             .all(|(slot, handler)| !handler.required || *slot == Slot::Registered);
         let serves = self.shutdown_at.is_none() && self.report.status != Status::Failed;
         let runs = self.report.status == Status::Running;

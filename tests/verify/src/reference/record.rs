@@ -128,7 +128,7 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(config: &Config, epoch: Epoch, now: Ns) -> Self {
         let settings = config.settings().clone();
-        let handlers = settings.handlers.iter().map(|handler| HandlerRecord {
+        let handlers = config.handlers().iter().map(|handler| HandlerRecord {
             required: handler.required,
             registered: false,
             operation: None,

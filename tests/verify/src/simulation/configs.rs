@@ -52,29 +52,33 @@ impl Unit {
 
 /// Draws one of the presets with handlers, or any valid configuration.
 pub(super) fn draw(rng: &mut Rng, preset: Option<u64>, unit: Unit) -> Result<Config, ConfigError> {
-    let settings = match preset {
+    let (settings, handlers) = match preset {
         None => anything(rng, unit),
-        Some(preset) => Settings {
-            handlers: handlers(rng),
-            seed: Some(rng.next_u64()),
-            ..match preset {
-                0 => Settings::default(),
-                1 => Settings::fast(),
-                _ => Settings::as_in_voltha(),
-            }
-        },
+        Some(preset) => {
+            let handlers = draw_handlers(rng);
+            let settings = Settings {
+                seed: Some(rng.next_u64()),
+                ..match preset {
+                    0 => Settings::default(),
+                    1 => Settings::fast(),
+                    _ => Settings::as_in_voltha(),
+                }
+            };
+            (settings, handlers)
+        }
     };
-    Config::new(settings)
+    Config::new(settings)?.with_handlers(handlers)
 }
 
-fn anything(rng: &mut Rng, unit: Unit) -> Settings {
+fn anything(rng: &mut Rng, unit: Unit) -> (Settings, Vec<Handler>) {
     let live_interval = unit.some(rng, 1, 20);
     let liveness_timeout = unit.within(rng, live_interval);
     let not_live_interval = unit.some(rng, 1, 8);
     let not_live_interval_max = not_live_interval * rng.pick(&[1, 1, 2, 3, 8]);
     let partial = rng.below(4) > 0;
     let recreate = rng.below(3) == 0;
-    Settings {
+    let handlers;
+    let settings = Settings {
         start_timeout: unit.some(rng, 1, 10),
         start_backoff: unit.backoff(rng),
         live_interval,
@@ -109,8 +113,10 @@ fn anything(rng: &mut Rng, unit: Unit) -> Settings {
             OnClientLost::Fail,
         ]),
         recreate_after: recreate.then(|| not_live_interval_max + unit.some(rng, 1, 20)),
-        handlers: handlers(rng),
-        registration_timeout: unit.some(rng, 1, 10),
+        registration_timeout: {
+            handlers = draw_handlers(rng);
+            unit.some(rng, 1, 10)
+        },
         registration_backoff: unit.backoff(rng),
         drain: if rng.below(3) == 0 {
             Duration::ZERO
@@ -119,10 +125,11 @@ fn anything(rng: &mut Rng, unit: Unit) -> Settings {
         },
         stop_timeout: unit.some(rng, 1, 6),
         seed: Some(rng.next_u64()),
-    }
+    };
+    (settings, handlers)
 }
 
-fn handlers(rng: &mut Rng) -> Vec<Handler> {
+fn draw_handlers(rng: &mut Rng) -> Vec<Handler> {
     ["orders", "audit", "alarms", "devices"]
         .into_iter()
         .take(usize::try_from(rng.below(5)).unwrap_or(0))

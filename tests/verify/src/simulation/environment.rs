@@ -1,4 +1,4 @@
-//! The env: virtual time, and what will happen.
+//! The environment: virtual time, and what will happen.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

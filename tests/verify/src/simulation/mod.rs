@@ -1,4 +1,4 @@
-//! Simulates supervisors with their environment in virtual time: a cluster whose brokers die, hang and flap, leaders that move,
+//! Simulates supervisors with their environment in virtual time: a cluster whose brokers fail, hang and flap, leaders that move,
 //! rounds, handlers, traffic, suspicions, and runners that are late.
 //!
 //! A seed decides everything: the configurations, the rate of each fault, and every single event. So some seeds have few faults and

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::{EVENTS_PER_SEED, SeedFailure, Summary, simulate};
 
-/// Which seeds.
+/// The seeds to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seeds {
     /// This many.

@@ -1,4 +1,4 @@
-//! What happened in a simulation, so that one in which too little happens is noticed.
+//! What happened in a simulation, so that a test can detect one in which too little happens.
 
 use std::fmt;
 
@@ -68,7 +68,7 @@ situations! {
 pub struct BoundShares {
     /// The number of durations.
     pub count: u64,
-    /// The largest share of its bound, in parts of a thousand.
+    /// The maximum share, in thousandths.
     pub max: u64,
     /// The sum of all shares, in thousandths.
     pub sum: u64,
@@ -184,7 +184,7 @@ pub struct Summary {
     pub statuses: [u64; 7],
     /// As in [`Situation::ALL`].
     pub situations: Situations,
-    /// From the bus's last usable instant to the end of Running.
+    /// From the last usable instant of the bus to the end of Running.
     pub detection: BoundShares,
     /// From the end of all faults to Running.
     pub recovery: BoundShares,

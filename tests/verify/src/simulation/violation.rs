@@ -59,7 +59,7 @@ impl fmt::Display for Violation {
 pub struct SeedFailure {
     /// The seed.
     pub seed: u64,
-    /// A claim that is false in a run, or a run that is invalid.
+    /// The violation.
     pub violation: Violation,
     /// The number of events until then.
     pub events: u64,

@@ -1,4 +1,4 @@
-//! Connections get on alike, and none of them grows.
+//! Fairness between connections, and bounded memory.
 
 use livebus_endpoints::http::Limits;
 
@@ -10,12 +10,12 @@ const HEAD: &str = "HEAD /livez HTTP/1.1\r\n\r\n";
 #[test]
 fn each_answer_is_one_write() {
     let mut environment = Environment::new(Limits::default());
-    let client = environment.ask(GET.repeat(50));
+    let client = environment.send(GET.repeat(50));
     assert_eq!((client.answers(), client.writes()), (50, 50));
 }
 
 #[test]
-fn client_that_pipelines_leaves_others_their_turn() {
+fn client_that_pipelines_does_not_delay_others() {
     let mut environment = Environment::new(Limits::default());
     let greedy = environment.connect();
     greedy.send(GET.repeat(1_000));
@@ -30,7 +30,7 @@ fn client_that_pipelines_leaves_others_their_turn() {
 }
 
 #[test]
-fn client_that_never_reads_is_not_read_either() {
+fn requests_of_a_client_that_never_reads_are_not_read() {
     for request in [GET, HEAD] {
         let mut environment = Environment::new(Limits::default());
         let client = environment.connect();
@@ -39,7 +39,7 @@ fn client_that_never_reads_is_not_read_either() {
         client.send(&sent);
         environment.run();
         let read = sent.len() - client.unread();
-        // What was answered, what waits in the buffer, and a head that waits for its turn.
+        // The answered requests, those in the buffer, and a head that waits.
         assert!(read <= 32 * 1024, "{request:?}: {read} bytes were read");
         client.take_only(usize::MAX);
         environment.run();
