@@ -1,4 +1,4 @@
-//! The port of a runner that serves the probes.
+//! The interface trait of a runner that serves the probes.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -30,7 +30,7 @@ pub enum ServeError {
         address: SocketAddr,
     },
     /// The system rejects listening there.
-    #[error("cannot listen on {address} for the probes: {source}")]
+    #[error("cannot listen on {address} for the probes: choose an address of this host")]
     Listen {
         /// The address that was requested.
         address: SocketAddr,
