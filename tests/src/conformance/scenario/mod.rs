@@ -45,7 +45,7 @@ use super::step::Step;
 
 mod diff;
 mod error;
-mod golden;
+mod results;
 mod script;
 mod settings;
 mod words;
@@ -137,7 +137,7 @@ impl Scenario {
             path: path.to_owned(),
             script,
             expected: expected.lines().map(str::to_owned).collect(),
-            actual: golden::golden(&read.environment, &steps),
+            actual: results::results(&read.environment, &steps),
             input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
             sentence: read.sentence,

@@ -16,7 +16,7 @@ const MIN_RUN: usize = 4;
 /// Returns the inputs and actions of `steps`, as lines.
 ///
 /// The instant of a line is that of the loop's clock. An input with another instant says so.
-pub(super) fn golden(environment: &Environment, steps: &[Step]) -> Vec<String> {
+pub(super) fn results(environment: &Environment, steps: &[Step]) -> Vec<String> {
     let mut replay = Replay::new(environment);
     let mut lines = Vec::new();
     for step in steps {
