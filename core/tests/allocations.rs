@@ -40,7 +40,7 @@ impl Rng {
     }
 }
 
-/// The newest open operation of each kind: what a runner must remember, without allocating.
+/// The newest operation in flight of each kind: what a runner must remember, without allocating.
 #[derive(Default)]
 struct Open {
     start: Option<ClientId>,

@@ -125,7 +125,7 @@ impl KafkaConfig {
 
     /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.
     ///
-    /// A record lives as long as a liveness message can be open, so that a record that waits in the queue of a client without a
+    /// A record lives as long as a liveness message can be in flight, so that a record that waits in the queue of a client without a
     /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before
     /// the record times out. The round retries where that can help.
     pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {

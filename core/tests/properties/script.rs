@@ -66,7 +66,7 @@ pub(crate) enum OperationChoice {
     Done(usize),
     /// One that never began.
     Unknown(u64),
-    /// The newest open one, by the event of another kind of operation.
+    /// The newest one in flight, by the event of another kind of operation.
     OfAnotherKind,
 }
 

@@ -125,7 +125,7 @@ pub(crate) fn discards(action: &Action) -> Option<OpId> {
     }
 }
 
-/// A supervisor, a minimal runner that knows which operations are open, and the log.
+/// A supervisor, a minimal runner that knows which operations are in flight, and the log.
 #[derive(Debug, Clone)]
 pub(crate) struct Simulation {
     pub(crate) supervisor: Supervisor,

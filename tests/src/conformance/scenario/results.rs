@@ -13,7 +13,7 @@ use crate::conformance::trace::{Writer, millis};
 /// From this number on, equal lines at equal distances in time are written as one.
 const MIN_RUN: usize = 4;
 
-/// Returns the inputs and actions of `steps`, as lines.
+/// Returns the inputs and actions of `steps`, as lines: for each step all inputs, then all actions.
 ///
 /// The instant of a line is that of the loop's clock. An input with another instant says so.
 pub(super) fn results(environment: &Environment, steps: &[Step]) -> Vec<String> {

@@ -19,13 +19,13 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns the open registrations.
+    /// Returns the registrations in flight.
     pub(super) fn registrations(&self) -> impl Iterator<Item = OpId> {
         let open = self.open.iter().copied();
         open.filter(|id| matches!(id, OpId::Registration(_)))
     }
 
-    /// Returns the newest open liveness message.
+    /// Returns the newest liveness message in flight.
     pub(super) fn liveness_message(&self) -> Option<OpId> {
         let mut newest_first = self.open.iter().rev().copied();
         newest_first.find(|id| matches!(id, OpId::Liveness(_)))
