@@ -49,10 +49,7 @@ fn differences_and_rows_of_the_document_match() {
         let [voltha, preset, why, shown_by] = row[..] else {
             panic!("{row:?} does not have four columns");
         };
-        assert_eq!(
-            (voltha, preset),
-            (difference.voltha(), difference.preset())
-        );
+        assert_eq!((voltha, preset), (difference.voltha(), difference.preset()));
         assert_eq!(shown_by, name);
         assert!(!why.is_empty(), "{name} has no reason");
     }
