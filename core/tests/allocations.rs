@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use livebus_core::{
     Action, Backoff, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId,
     RegistrationId, Settings, Status, Supervisor,
@@ -14,29 +15,12 @@ use livebus_core::{
 
 const EVENTS: u64 = 100_000;
 
-/// splitmix64: a stream of pseudo-random numbers.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).expect("small")
-    }
-
-    fn result(&mut self) -> Result<(), Failure> {
-        let class = FailureClass::ALL[self.below(FailureClass::ALL.len())];
-        if self.below(4) > 0 {
-            Ok(())
-        } else {
-            Err(class.into())
-        }
+fn random_result(rng: &mut Rng) -> Result<(), Failure> {
+    let class = FailureClass::ALL[rng.usize(..FailureClass::ALL.len())];
+    if rng.usize(..4) > 0 {
+        Ok(())
+    } else {
+        Err(class.into())
     }
 }
 
@@ -73,7 +57,7 @@ fn config() -> Config {
 
 /// Delivers 100,000 mixed events. Returns how often the supervisor became Running.
 fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
-    let mut rng = Rng(7);
+    let mut rng = Rng::with_seed(7);
     let mut open = Open::default();
     let mut ran = 0;
     for n in 0..EVENTS {
@@ -92,14 +76,14 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
             }
         }
         if let Some(due) = supervisor.poll_timeout()
-            && rng.below(3) == 0
+            && rng.usize(..3) == 0
         {
             now = now.max(due);
         }
-        now += Duration::from_millis(rng.next() % 50);
-        let result = rng.result();
+        now += Duration::from_millis(rng.u64(..50));
+        let result = random_result(&mut rng);
         let unknown = LivenessId::from_number(u64::MAX - n);
-        let event = match rng.below(16) {
+        let event = match rng.usize(..16) {
             0..=2 => open.start.take().map(|id| {
                 open.client = Some(id);
                 Event::StartAnswered { id, result }
@@ -109,14 +93,14 @@ fn drive(supervisor: &mut Supervisor, mut now: Instant) -> u64 {
                 .take()
                 .map(|id| Event::LivenessAnswered { id, result }),
             7..=9 => {
-                let slot = rng.below(3);
+                let slot = rng.usize(..3);
                 open.registrations[slot]
                     .take()
                     .map(|id| Event::RegistrationAnswered { id, result })
             }
             10..=12 => Some(Event::Live { at: now }),
             13 => result.err().map(Event::Suspicion),
-            14 if rng.below(50) == 0 => open
+            14 if rng.usize(..50) == 0 => open
                 .client
                 .zip(result.err())
                 .map(|(client, failure)| Event::ClientLost { client, failure }),

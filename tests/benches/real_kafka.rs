@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use anyhow::{Context as _, anyhow};
+use fastrand::Rng;
 use livebus_core::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions, availability};
 use livebus_tests::child_process::ChildProcess;
@@ -49,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     node.start()?;
     node.wait_until_it_answers(START_LIMIT)?;
     node.create_topic(TOPIC, 1)?;
-    let mut random = Random(0x6c69_7665_6275_7321);
+    let mut random = Rng::with_seed(0x6c69_7665_6275_7321);
 
     println!("| what | unit | n | min | median | max | target |");
     println!("|---|---|---|---|---|---|---|");
@@ -71,7 +72,7 @@ fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
 
 // Outages.
 
-fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Random) -> anyhow::Result<()> {
+fn outages(node: &mut KafkaNode, rounds: u64, random: &mut Rng) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
     let mut defaults = supervise(
         "defaults",
@@ -171,11 +172,11 @@ type Act = fn(&mut KafkaNode) -> anyhow::Result<()>;
 fn outage(
     node: &mut KafkaNode,
     buses: &mut [&mut KafkaSupervision],
-    random: &mut Random,
+    random: &mut Rng,
     begin: Act,
     end: Act,
 ) -> anyhow::Result<Outage> {
-    thread::sleep(Duration::from_secs(1) + random.up_to(Settings::default().live_interval));
+    thread::sleep(Duration::from_secs(1) + Settings::default().live_interval.mul_f64(random.f64()));
     let samplers: Vec<Sampler> = buses
         .iter()
         .map(|bus| Sampler::start(bus.probes()))
@@ -190,7 +191,7 @@ fn outage(
     for bus in &mut *buses {
         noticed.push(bus.expect_status(Status::NotReady)?.at);
     }
-    thread::sleep(random.up_to(Duration::from_secs(3)));
+    thread::sleep(Duration::from_secs(3).mul_f64(random.f64()));
 
     let client = node.client();
     let relief = Instant::now();
@@ -222,7 +223,7 @@ fn false_alarms(
     pause: Duration,
     pauses: u64,
     aim: &str,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> anyhow::Result<()> {
     let servers = node.bootstrap_servers();
     let mut buses = Vec::new();
@@ -236,7 +237,7 @@ fn false_alarms(
     }
     let mut alarms = vec![0.0; buses.len()];
     for _ in 0..pauses {
-        thread::sleep(Duration::from_millis(500) + random.up_to(Duration::from_secs(1)));
+        thread::sleep(Duration::from_millis(500) + Duration::from_secs(1).mul_f64(random.f64()));
         node.stop()?;
         thread::sleep(pause);
         node.cont()?;
@@ -369,17 +370,4 @@ fn millis(from: Instant, to: Instant) -> f64 {
     let forth = to.saturating_duration_since(from).as_secs_f64();
     let back = from.saturating_duration_since(to).as_secs_f64();
     (forth - back) * 1_000.0
-}
-
-/// `SplitMix64`: the same numbers in each run.
-struct Random(u64);
-
-impl Random {
-    fn up_to(&mut self, max: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = u32::try_from((z ^ (z >> 31)) >> 32).expect("32 bits are left");
-        max.mul_f64(f64::from(share) / f64::from(u32::MAX))
-    }
 }

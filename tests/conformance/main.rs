@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use livebus_tests::conformance::{
-    Host, ParseError, Scenario, lifecycle, play, play_many, scenarios,
+    Executor, ParseError, Scenario, lifecycle, play, play_many, scenarios,
 };
 
+mod blocked_executor;
 mod document;
-mod executor;
-mod hosts;
+mod executors;
 mod wall_clock;
 
-use hosts::{AsyncStd, Tokio};
+use executors::{AsyncStd, Tokio};
 use livebus_tests::threads::Threads;
 
 /// The number of supervisors in one process.
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let singles = [executor::TRIAL, wall_clock::TRIAL];
+    let singles = [blocked_executor::TRIAL, wall_clock::TRIAL];
     trials.extend(singles.into_iter().chain(document::TRIALS).map(single));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -56,10 +56,10 @@ fn runners() -> Result<Vec<Trial>, ParseError> {
     Ok(trials)
 }
 
-/// Returns the trials of every scenario on one runner, each on a host of its own.
-fn runner<H: Host>(
+/// Returns the trials of every scenario on one runner, each on an executor of its own.
+fn runner<E: Executor>(
     name: &str,
-    host: fn() -> H,
+    executor: fn() -> E,
     all: &[Scenario],
     lifecycle: &Scenario,
 ) -> Vec<Trial> {
@@ -69,14 +69,14 @@ fn runner<H: Host>(
             scenario.environment.clone(),
         );
         Trial::test(name, move || {
-            play(&host(), &environment).map_err(Failed::from)
+            play(&executor(), &environment).map_err(Failed::from)
         })
     };
     let mut trials: Vec<Trial> = all.iter().map(one).collect();
     let lifecycle = lifecycle.environment.clone();
     trials.push(Trial::test(
         format!("{name}: a thousand supervisors in one process have the same trace"),
-        move || play_many(&host(), &lifecycle, SUPERVISORS).map_err(Failed::from),
+        move || play_many(&executor(), &lifecycle, SUPERVISORS).map_err(Failed::from),
     ));
     trials
 }

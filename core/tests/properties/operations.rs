@@ -218,6 +218,8 @@ proptest! {
     #[test]
     fn rule_5_settings_of_a_valid_config_are_valid_again(words in proptest::array::uniform32(any::<u32>())) {
         let config = settings::config(&words, settings::Scale::Any);
-        prop_assert_eq!(livebus_core::Config::new(config.settings().clone()), Ok(config));
+        let again = livebus_core::Config::new(config.settings().clone());
+        let again = again.and_then(|it| it.with_handlers(config.handlers().to_vec()));
+        prop_assert_eq!(again, Ok(config));
     }
 }

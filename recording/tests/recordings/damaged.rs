@@ -49,7 +49,7 @@ fn a_damaged_line_is_reported_with_its_number() {
 #[test]
 fn a_changed_byte_never_panics_and_errors_have_the_line() {
     let text = recording(6, 25);
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::new(1);
     let line_of = |at: usize| lines(&text[..=at]).len() as u64;
     for at in 0..text.len() {
         let mut text = text.clone();

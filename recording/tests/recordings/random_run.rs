@@ -2,26 +2,27 @@
 
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use livebus_core::{
     Action, ClientId, Config, Event, Failure, FailureClass, Handler, LivenessId, OnClientLost,
     OnSuspicion, OpId, RejectionPolicy, Settings, Supervisor,
 };
 use livebus_runner::{ObservedSupervisor, Observer};
 
-/// The splitmix64 generator.
-pub(crate) struct Numbers(pub(crate) u64);
+/// Random numbers, the same for the same seed.
+pub(crate) struct Numbers(Rng);
 
 impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Rng::with_seed(seed))
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.u64(..)
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).expect("small")
+        self.0.usize(..n)
     }
 
     fn failure(&mut self) -> Failure {
@@ -45,13 +46,13 @@ impl Numbers {
     }
 
     fn millis(&mut self, n: usize) -> Duration {
-        Duration::from_micros(self.next() % (n as u64 * 1_000))
+        Duration::from_micros(self.0.u64(..n as u64 * 1_000))
     }
 }
 
 /// Returns a configuration with random policies.
 pub(crate) fn config(seed: u64) -> Config {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers::new(seed);
     let handlers = (0..numbers.below(4)).map(|n| match n {
         1 => Handler::optional("optional"),
         _ => Handler::required(format!("handler {n}")),
@@ -89,7 +90,7 @@ impl RandomRun {
         let supervisor = Supervisor::new(config(seed), began);
         let mut run = Self {
             supervisor: ObservedSupervisor::new(supervisor, began, vec![observer]),
-            numbers: Numbers(!seed),
+            numbers: Numbers::new(!seed),
             clock: began,
             open: Vec::new(),
             client: ClientId::from_number(0),

@@ -30,7 +30,7 @@ const HOSTS: [Host; 3] = [
 const SUPERVISORS: [u32; 3] = [0, 1, 1_000];
 
 /// The time between the start of an idle process and its measurement.
-const SETTLE_TIME: Duration = Duration::from_secs(2);
+const IDLE_PAUSE: Duration = Duration::from_secs(2);
 
 /// The first argument of a measured process; then follow the subject, the host, and a count.
 const CHILD: &str = "--child";
@@ -87,7 +87,7 @@ fn child(what: &str, host: Host, count: u32) -> anyhow::Result<(ChildProcess, St
 }
 
 fn measure_cost(process: u32, window: Duration) -> anyhow::Result<String> {
-    thread::sleep(SETTLE_TIME);
+    thread::sleep(IDLE_PAUSE);
     let mut cost = Cost::new(process)?;
     let end = Instant::now() + window;
     while Instant::now() < end {

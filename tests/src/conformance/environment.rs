@@ -105,17 +105,15 @@ pub enum Input {
 
 impl Environment {
     /// A bus on which every operation succeeds at once, under these settings.
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(mut settings: Settings) -> Self {
+        settings.seed.get_or_insert(7);
         let at_once = vec![Answer::After {
             takes: Duration::ZERO,
             delay: Duration::ZERO,
             outcome: Outcome::Returns(Ok(())),
         }];
         Self {
-            settings: Settings {
-                seed: Some(settings.seed.unwrap_or(7)),
-                ..settings
-            },
+            settings,
             starts: at_once.clone(),
             liveness: at_once.clone(),
             stops: at_once,

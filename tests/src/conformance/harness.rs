@@ -20,7 +20,7 @@ use super::trace::{HeartbeatDeadline, State, StepTrace};
 use crate::threads::Threads;
 
 /// Starts supervisions of one runner inside its runtime.
-pub trait Host: Send + Sync + 'static {
+pub trait Executor: Send + Sync + 'static {
     /// The runner.
     type Runner: Runner;
 
@@ -28,7 +28,7 @@ pub trait Host: Send + Sync + 'static {
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
-impl Host for Threads {
+impl Executor for Threads {
     type Runner = Self;
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -37,8 +37,8 @@ impl Host for Threads {
 }
 
 /// Plays one environment to one supervision of a runner.
-pub struct Harness<'a, H: Host> {
-    host: &'a H,
+pub struct Harness<'a, E: Executor> {
+    executor: &'a E,
     environment: &'a Environment,
     fake: FakeEnvironment,
     registry: Registry,
@@ -50,21 +50,21 @@ pub struct Harness<'a, H: Host> {
     traces: Vec<StepTrace>,
 }
 
-impl<'a, H: Host> Harness<'a, H> {
+impl<'a, E: Executor> Harness<'a, E> {
     /// Creates a harness in which nothing runs yet: the first step of every scenario is the start.
     ///
     /// # Panics
     ///
     /// Never: the name of the service is valid.
     #[must_use]
-    pub fn new(host: &'a H, environment: &'a Environment) -> Self {
+    pub fn new(executor: &'a E, environment: &'a Environment) -> Self {
         let fake = FakeEnvironment::new();
         let registry = Registry::builder().required(SERVICE);
         let registry = registry
             .build_at(fake.now())
             .expect("the name is not empty");
         Self {
-            host,
+            executor,
             environment,
             fake,
             registry,
@@ -176,7 +176,7 @@ impl<'a, H: Host> Harness<'a, H> {
             settings, handlers, ..
         } = self.environment.clone();
         let fake = self.fake.clone();
-        let mut builder = Builder::<H::Runner, _>::new(fake)
+        let mut builder = Builder::<E::Runner, _>::new(fake)
             .settings(settings)
             .reporter(self.reporter()?)
             .observer(Recorder(self.fake.clone()))
@@ -197,10 +197,10 @@ impl<'a, H: Host> Harness<'a, H> {
             // Fails only if the receiver has stopped waiting.
             let _ = sender.send(builder.start().await);
         };
-        self.host.spawn(start.boxed());
+        self.executor.spawn(start.boxed());
         let handle = receiver
             .recv_timeout(WAIT_LIMIT)
-            .map_err(|_| "the host does not run the task that it was to spawn".to_owned())?
+            .map_err(|_| "the executor does not run the task that it was to spawn".to_owned())?
             .map_err(|error| error.to_string())?;
         let service = handle.readiness().service(SERVICE);
         let service = service.map_err(|error| error.to_string())?;

@@ -5,8 +5,8 @@
 //! runner, in virtual time, and records the same. The two traces must be equal byte for byte. Each [`Scenario`] states the
 //! expected results in its file as well, so that the two cannot be wrong in the same way.
 //!
-//! To test a runner, implement [`Host`] for it and [`play`] all [`scenarios()`] to it, except those that are for the core only.
-//! See `docs/write-a-runner.md`.
+//! To test a runner, implement [`Executor`] for it and [`play`] all [`scenarios()`] to it, except those that are for the core
+//! only. See `docs/write-a-runner.md`.
 //!
 //! Nothing here sleeps: the harness waits only until the runner has done everything that the step leads to.
 
@@ -22,7 +22,7 @@ mod step;
 mod trace;
 
 pub use environment::{Answer, DirectInput, Environment, Input, Occurrence, Outcome, plain};
-pub use harness::{Harness, Host};
+pub use harness::{Executor, Harness};
 pub use input_record::InputRecord;
 pub use play::{play, play_many};
 pub use reference_driver::{InvalidScript, drive};

@@ -1,7 +1,7 @@
 //! Plays an environment to a runner and compares the trace with that of the core.
 
 use super::environment::Environment;
-use super::harness::{Harness, Host};
+use super::harness::{Executor, Harness};
 use super::reference_driver::drive;
 use super::step::Step;
 use super::trace::{StepTrace, first_difference};
@@ -15,13 +15,13 @@ const REPETITIONS: usize = 8;
 /// # Errors
 ///
 /// Returns the first difference, or what the runner failed to do.
-pub fn play<H: Host>(host: &H, environment: &Environment) -> Result<(), String> {
+pub fn play<E: Executor>(executor: &E, environment: &Environment) -> Result<(), String> {
     let many = if environment.has_simultaneous_inputs() {
         REPETITIONS
     } else {
         1
     };
-    play_many(host, environment, many)
+    play_many(executor, environment, many)
 }
 
 /// Plays one environment to `many` supervisions of a runner at the same time, step by step.
@@ -29,9 +29,15 @@ pub fn play<H: Host>(host: &H, environment: &Environment) -> Result<(), String> 
 /// # Errors
 ///
 /// As [`play`], for the first supervision that differs.
-pub fn play_many<H: Host>(host: &H, environment: &Environment, many: usize) -> Result<(), String> {
+pub fn play_many<E: Executor>(
+    executor: &E,
+    environment: &Environment,
+    many: usize,
+) -> Result<(), String> {
     let steps = drive(environment).map_err(|invalid| invalid.to_string())?;
-    let mut harnesses: Vec<_> = (0..many).map(|_| Harness::new(host, environment)).collect();
+    let mut harnesses: Vec<_> = (0..many)
+        .map(|_| Harness::new(executor, environment))
+        .collect();
     for step in &steps {
         for harness in &mut harnesses {
             harness

@@ -20,16 +20,13 @@ const ANSWER_DELAY: Duration = Duration::from_millis(2);
 /// Returns the recording of a supervisor for `length`, on a bus that answers like `bus` at each time since the beginning.
 pub(super) fn record(
     service: &str,
-    settings: Settings,
+    mut settings: Settings,
     length: Duration,
     bus: impl Fn(Duration) -> Bus,
 ) -> Vec<u8> {
     let began = Instant::now();
-    let config = Config::new(Settings {
-        seed: Some(7),
-        ..settings
-    });
-    let config = config.expect("a preset is valid");
+    settings.seed = Some(7);
+    let config = Config::new(settings).expect("a preset is valid");
     let header = Header {
         service: service.to_owned(),
         began_unix_ms: 1_760_000_000_000,

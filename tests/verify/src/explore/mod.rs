@@ -15,6 +15,7 @@ pub mod stateright_search;
 
 mod graph;
 mod moves;
+mod possible_moves;
 mod state;
 mod state_checks;
 

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_packed_and_unpacked_has_its_inputs_by_name_and_once() {
+    fn unpacked_folder_has_each_input_once_under_its_name() {
         let temporary = tempfile::tempdir().expect("a folder");
         let [first, second] = ["first", "second"].map(|name| temporary.path().join(name));
         let [file, again] = ["a.pack", "b.pack"].map(|name| temporary.path().join(name));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_pack_is_refused_and_nothing_is_written() {
+    fn damaged_pack_is_refused_and_nothing_is_written() {
         let temporary = tempfile::tempdir().expect("a folder");
         let [file, folder] = ["a.pack", "folder"].map(|name| temporary.path().join(name));
         fs::write(&file, "0123 abc\n").expect("a new file");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_inputs_does_not_replace_a_pack() {
+    fn folder_without_inputs_does_not_replace_a_pack() {
         let temporary = tempfile::tempdir().expect("a folder");
         let [file, folder] = ["a.pack", "folder"].map(|name| temporary.path().join(name));
         fs::write(&file, "as it was").expect("a new file");

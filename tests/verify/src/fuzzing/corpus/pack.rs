@@ -162,7 +162,7 @@ mod tests {
     const EMPTY: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709 \n";
 
     fn inputs() -> impl Strategy<Value = Vec<Vec<u8>>> {
-        // Few values, so that inputs are equal now and then; all values, so that each byte is encoded.
+        // Few values, so that some inputs are equal; all values, so that each byte is encoded.
         let input = prop_oneof![vec(0..2_u8, 0..3), vec(any::<u8>(), 0..40)];
         vec(input, 1..20)
     }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn change() -> impl Strategy<Value = Change> {
-        // A random byte is seldom one that a pack has, and seldom one that separates.
+        // Random bytes alone would rarely be characters of a pack, and rarely separators.
         let byte = || prop_oneof![any::<u8>(), 32..127_u8, Just(b'\n'), Just(b' '), Just(b'%')];
         prop_oneof![
             byte().prop_map(Change::Replace),
@@ -186,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pack_that_is_written_and_read_is_the_same(inputs in inputs()) {
+        fn pack_round_trips(inputs in inputs()) {
             let pack = Pack::from_iter(inputs.clone());
             let text = pack.to_string();
             prop_assert!(text.is_ascii());
@@ -211,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn a_pack_with_one_wrong_byte_is_refused(
+        fn pack_with_one_wrong_byte_is_refused(
             inputs in inputs(),
             index in any::<Index>(),
             change in change(),
@@ -239,13 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_as_documented() {
+    fn format_matches_its_documentation() {
         let pack = Pack::from_iter([b"abc\nd\xFF".to_vec(), Vec::new()]);
         assert_eq!(pack.to_string(), format!("{EMPTY}{ABC}"));
     }
 
     #[test]
-    fn a_line_without_its_line_feed_is_refused() {
+    fn line_without_line_feed_is_refused() {
         refused(
             &format!("{EMPTY}{}", ABC.trim_end_matches('\n')),
             "line 2: the line feed at its end is missing",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_space_is_refused() {
+    fn line_without_space_is_refused() {
         let expected = "line 2: the space between name and bytes is missing";
         refused(&format!("{EMPTY}\n{ABC}"), expected);
         refused(&format!("{EMPTY}=======\n{ABC}"), expected);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_other_bytes_is_refused() {
+    fn name_of_other_bytes_is_refused() {
         refused(
             &ABC.replace("abc%0Ad%FF", ""),
             "line 1: the name is not the SHA-1 of the bytes, da39a3ee5e6b4b0d3255bfef95601890afd80709",
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_not_sorted_or_come_twice_are_refused() {
+    fn unsorted_and_repeated_lines_are_refused() {
         let expected = "line 2: the name does not come after the name of the line before";
         refused(&format!("{ABC}{EMPTY}"), expected);
         refused(&format!("{ABC}{ABC}"), expected);

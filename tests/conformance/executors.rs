@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use livebus_async_std::AsyncStdRuntime;
-use livebus_tests::conformance::Host;
+use livebus_tests::conformance::Executor;
 use livebus_tokio::TokioRuntime;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -42,7 +42,7 @@ impl Tokio {
     }
 }
 
-impl Host for Tokio {
+impl Executor for Tokio {
     type Runner = TokioRuntime;
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -63,7 +63,7 @@ impl Drop for Tokio {
 /// The executor of async-std, one for the whole process.
 pub(crate) struct AsyncStd;
 
-impl Host for AsyncStd {
+impl Executor for AsyncStd {
     type Runner = AsyncStdRuntime;
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
