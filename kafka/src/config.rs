@@ -105,7 +105,7 @@ impl KafkaConfig {
         &self.servers
     }
 
-    /// Returns the configuration for a client of the service: the properties, and nothing else.
+    /// Returns the configuration for the service's own clients: the properties, and nothing else.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -120,7 +120,7 @@ impl KafkaConfig {
         ("api.version.request.timeout.ms", "3000"),
     ];
 
-    /// Properties of data clients that contradict those of the liveness client.
+    /// Properties of the service's own clients that contradict those of the liveness client.
     const FOR_DATA: [&'static str; 2] = ["transactional.id", "enable.gapless.guarantee"];
 
     /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.

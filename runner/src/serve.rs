@@ -10,7 +10,7 @@ use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// [Starts](Server::start) a server that answers the clients of `listener` from `probes`. The calls of `listener` do not
+    /// [Starts](Server::start) a server that answers the HTTP clients of `listener` from `probes`. The calls of `listener` do not
     /// block. Called where the runner launches.
     ///
     /// # Errors

@@ -34,8 +34,8 @@ fn reached(script: &Script) -> Vec<String> {
     let mut seen = Vec::new();
     let mut sent_while_running = false;
     for entry in &sim.log {
-        if let Some(verdict) = records.verdict(entry) {
-            seen.push(format!("answer {verdict:?}"));
+        if let Some(prediction) = records.prediction(entry) {
+            seen.push(format!("answer {prediction:?}"));
         }
         let Ok(()) = records.add(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
             unreachable!("the closure returns no error")
