@@ -51,7 +51,7 @@ impl Run {
             supervisor: Supervisor::new(config, began),
             began,
         };
-        run.drain();
+        run.poll_all();
         run
     }
 
@@ -70,15 +70,15 @@ impl Run {
 
     fn event(&mut self, millis: u64, event: Event) {
         self.supervisor.handle_event(self.at(millis), event);
-        self.drain();
+        self.poll_all();
     }
 
     fn timeout(&mut self, millis: u64) {
         self.supervisor.handle_timeout(self.at(millis));
-        self.drain();
+        self.poll_all();
     }
 
-    fn drain(&mut self) {
+    fn poll_all(&mut self) {
         while self.supervisor.poll_action().is_some() {}
     }
 

@@ -6,7 +6,7 @@ use livebus_core::{OpId, Supervisor};
 use proptest::sample::Index;
 
 use crate::operation_records::answered;
-use crate::replay::{deliver, drained, without_code};
+use crate::replay::{deliver, poll_all, without_code};
 use crate::script::Script;
 use crate::simulation::{Input, ORIGIN, Simulation, operation};
 
@@ -50,7 +50,7 @@ pub(super) fn checkpoint(
         if let Some((answered, _)) = entry.event().and_then(answered) {
             done.extend(open.extract_if(.., |id| *id == answered));
         }
-        let begun = drained(&mut supervisor);
+        let begun = poll_all(&mut supervisor);
         open.extend(begun.iter().filter_map(operation).map(|(id, ..)| id));
         let checkpoint = Checkpoint {
             supervisor: supervisor.clone(),
