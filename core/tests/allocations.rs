@@ -24,7 +24,7 @@ fn random_result(rng: &mut Rng) -> Result<(), Failure> {
     }
 }
 
-/// The newest open operation of each kind: what a runner must remember, without allocating.
+/// The newest operation in flight of each kind: what a runner must remember, without allocating.
 #[derive(Default)]
 struct Open {
     start: Option<ClientId>,

@@ -38,7 +38,7 @@ struct Run {
 }
 
 impl Run {
-    /// Creates a supervisor at 0: start #1 is in progress.
+    /// Creates a supervisor at 0: start #1 is in flight.
     fn new(settings: Settings) -> Self {
         Self::with_handlers(settings, Vec::new())
     }
@@ -51,7 +51,7 @@ impl Run {
             supervisor: Supervisor::new(config, began),
             began,
         };
-        run.drain();
+        run.poll_all();
         run
     }
 
@@ -70,15 +70,15 @@ impl Run {
 
     fn event(&mut self, millis: u64, event: Event) {
         self.supervisor.handle_event(self.at(millis), event);
-        self.drain();
+        self.poll_all();
     }
 
     fn timeout(&mut self, millis: u64) {
         self.supervisor.handle_timeout(self.at(millis));
-        self.drain();
+        self.poll_all();
     }
 
-    fn drain(&mut self) {
+    fn poll_all(&mut self) {
         while self.supervisor.poll_action().is_some() {}
     }
 
@@ -154,7 +154,7 @@ fn poll_timeout_is_the_end_of_the_spacing_while_a_suspicion_is_pending() {
 }
 
 #[test]
-fn poll_timeout_stands_still_while_the_clock_goes_back() {
+fn poll_timeout_does_not_change_when_the_clock_goes_back() {
     let mut run = Run::running(plain());
     run.timeout(5_000);
     run.timeout(0);
@@ -218,7 +218,7 @@ fn wants_evidence_while_not_live_and_its_interval_has_no_evidence() {
 }
 
 #[test]
-fn stale_answers_counts_answers_of_operations_not_in_progress_and_no_others() {
+fn stale_answers_counts_answers_of_operations_not_in_flight_and_no_others() {
     let mut run = Run::with_handlers(plain(), vec![Handler::required("orders")]);
     let stale = [start_ok(9), liveness_ok(9), registration_ok(9), stop_ok(9)];
     for (count, event) in (1..).zip(stale) {

@@ -105,7 +105,7 @@ impl KafkaConfig {
         &self.servers
     }
 
-    /// Returns the configuration for a client of the service: the properties, and nothing else.
+    /// Returns the configuration for the service's own clients: the properties, and nothing else.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -120,12 +120,12 @@ impl KafkaConfig {
         ("api.version.request.timeout.ms", "3000"),
     ];
 
-    /// Properties of data clients that contradict those of the liveness client.
+    /// Properties of the service's own clients that contradict those of the liveness client.
     const FOR_DATA: [&'static str; 2] = ["transactional.id", "enable.gapless.guarantee"];
 
     /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.
     ///
-    /// A record lives as long as a liveness message can be open, so that a record that waits in the queue of a client without a
+    /// A record lives as long as a liveness message can be in flight, so that a record that waits in the queue of a client without a
     /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before
     /// the record times out. The round retries where that can help.
     pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {

@@ -61,7 +61,9 @@ pub enum EmbeddedError {
         brokers: usize,
     },
     /// librdkafka rejected the operation.
-    #[error("librdkafka rejected the operation")]
+    #[error(
+        "librdkafka rejected the operation on the embedded cluster: check the topic, its partition, and that a port is free"
+    )]
     Refused(#[from] KafkaError),
 }
 

@@ -1,7 +1,7 @@
 //! Kafka as a bus: executes livebus's actions with rdkafka, generic over the async runtime.
 //!
-//! - [`KafkaBus`] executes the operations of a supervisor. It implements [`Bus`](livebus_runner::Bus), the port that a runner
-//!   uses; [`Runtime`](livebus_runner::Runtime) is the port of the runner that it uses.
+//! - [`KafkaBus`] executes the operations of a supervisor. It implements [`Bus`](livebus_runner::Bus), the interface trait that a
+//!   runner uses; [`Runtime`](livebus_runner::Runtime) is the interface trait that it uses.
 //! - [`KafkaConfig`] has the address of the bus and the kind of liveness message; [`Properties`] and [`BootstrapServers`] are
 //!   parsed once, with errors that name the remedy.
 //! - [`failure`] maps librdkafka's errors to the classes that decide; [`remedy()`] returns what a person can do about each.

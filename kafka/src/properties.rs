@@ -33,7 +33,7 @@ pub enum PropertyError {
     )]
     NotAPair,
     /// The file cannot be read, or is not UTF-8.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}: name a readable UTF-8 file of properties", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum PropertyError {
         feature: Option<&'static str>,
     },
     /// Each property is valid, but no client can be created with all of them.
-    #[error("these properties contradict each other: {reason}")]
+    #[error("these properties conflict: {reason}")]
     Conflict {
         /// The error of librdkafka.
         reason: String,

@@ -7,23 +7,27 @@ use livebus_core::{Failure, FailureClass};
 pub fn remedy(failure: Failure) -> &'static str {
     match failure.class {
         FailureClass::Unreachable => "check that a broker runs at the bootstrap servers' addresses",
-        FailureClass::Timeout => "check whether the brokers hang, are overloaded, or are cut off",
+        FailureClass::Timeout => {
+            "check whether the brokers hang or are overloaded, and the network to them"
+        }
         FailureClass::NameResolution => "check the host names among the bootstrap servers",
         FailureClass::Tls => "check the certificates and `security.protocol`",
         FailureClass::Authentication => "check the SASL mechanism, user and password",
         FailureClass::Authorization => "allow this user to write to the liveness topic",
         FailureClass::TopicMissing => {
-            "create the liveness topic, or allow this user to see it; or ask by metadata"
+            "create the liveness topic, or allow this user to see it, or check by metadata (`LivenessBy::Metadata`, `--ask metadata`)"
         }
         FailureClass::NoLeader => {
             "wait for the election; if it does not end, look at the controller"
         }
         FailureClass::NotEnoughReplicas => {
-            "bring the missing replicas back, or ask for `acks=1` if that is enough"
+            "bring the missing replicas back, or set `acks=1` if that is enough"
         }
         FailureClass::Throttled => "raise the client's quota",
         FailureClass::QueueFull => "look at what fills the producer's queue",
-        FailureClass::ClientFatal => "wait: the client is built anew",
+        FailureClass::ClientFatal => {
+            "wait for the next client; if the status is Failed, restart the service"
+        }
         FailureClass::Other | _ => "look at the client's log",
     }
 }

@@ -200,14 +200,14 @@ async fn other_brokers<R: Runtime>(
 ) -> Option<Failure> {
     let span = left_until(deadline);
     R::sleep(span / 2).await;
-    let verdict = match look_up::<R>(client, topic, span * 3 / 10).await {
+    let result = match look_up::<R>(client, topic, span * 3 / 10).await {
         Ok(leaders) if leaders.others => FailureClass::NoLeader.into(),
         Ok(_) => return None,
         Err(failure) if failure.class.kind() == FailureKind::Ambiguous => return None,
         Err(failure) => failure,
     };
     R::sleep(left_until(deadline).saturating_sub(span / 5)).await;
-    Some(verdict)
+    Some(result)
 }
 
 async fn blocking<R: Runtime, T: Send + 'static>(

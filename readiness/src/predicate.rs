@@ -1,4 +1,4 @@
-//! The verdicts over all services, and their input.
+//! The predicates over all services, and their input.
 
 use std::slice;
 use std::time::Instant;
@@ -7,13 +7,13 @@ use livebus_core::Status;
 
 use crate::slot::Slot;
 
-/// A verdict over all services.
+/// A predicate over all services: whether the process is ready, or healthy.
 ///
 /// It runs with each report, with each query of the health, and with each query of the readiness once the earliest lease has run
 /// out; so it must be quick and must not wait. The end of a lease must never turn it from false to true, because it is not
 /// evaluated then.
 ///
-/// The verdict is false if it panics or reports. If it queries the readiness of its own process, it gets the previous verdict
+/// Its result is false if it panics or reports. If it queries the readiness of its own process, it gets the previous result
 /// while the leases of that one hold, and false after that.
 pub type Predicate = fn(Services<'_>) -> bool;
 

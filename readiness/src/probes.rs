@@ -97,7 +97,7 @@ impl Probes {
                 }
             };
         }
-        verdict("livez", passed, verbose, lines)
+        answer("livez", passed, verbose, lines)
     }
 
     fn readyz(&self, verbose: bool, now: Instant) -> ProbeAnswer {
@@ -106,7 +106,7 @@ impl Probes {
             let (mark, text) = service_line(&service, now);
             line(&mut lines, mark, service.name(), &text);
         }
-        verdict("readyz", self.readiness.is_ready_at(now), verbose, lines)
+        answer("readyz", self.readiness.is_ready_at(now), verbose, lines)
     }
 }
 
@@ -148,7 +148,7 @@ fn line(lines: &mut String, mark: char, name: &str, text: &str) -> bool {
     mark == '+'
 }
 
-fn verdict(name: &str, passed: bool, verbose: bool, lines: String) -> ProbeAnswer {
+fn answer(name: &str, passed: bool, verbose: bool, lines: String) -> ProbeAnswer {
     match (passed, verbose) {
         (true, false) => ProbeAnswer {
             status: 200,

@@ -48,7 +48,7 @@ impl Readiness {
     /// As [`is_healthy`](Self::is_healthy), with the caller's own clock.
     #[must_use]
     pub fn is_healthy_at(&self, now: Instant) -> bool {
-        self.shared.verdict(self.shared.healthy, now)
+        self.shared.evaluate(self.shared.healthy, now)
     }
 
     /// Returns the service of this name.

@@ -97,13 +97,13 @@ impl RegistryBuilder {
         self
     }
 
-    /// Replaces the verdict on readiness, which is "every required service is Running".
+    /// Replaces the predicate for ready, which is "every required service is Running".
     pub fn ready_when(mut self, predicate: Predicate) -> Self {
         self.ready = predicate;
         self
     }
 
-    /// Replaces the verdict on health, which is "no service is Failed or Stopped".
+    /// Replaces the predicate for healthy, which is "no service is Failed or Stopped".
     pub fn healthy_when(mut self, predicate: Predicate) -> Self {
         self.healthy = predicate;
         self

@@ -51,7 +51,7 @@ impl Shared {
             ready_until: AtomicU64::new(0),
             turn: Mutex::new(()),
         };
-        shared.update_verdict(now);
+        shared.update_ready_until(now);
         shared
     }
 
@@ -71,12 +71,12 @@ impl Shared {
     pub(crate) fn is_ready(&self, now: Instant) -> bool {
         match self.ready_until.load(Ordering::Acquire) {
             0 => false,
-            until => self.nanos(now) <= until || self.verdict(self.ready, now),
+            until => self.nanos(now) <= until || self.evaluate(self.ready, now),
         }
     }
 
-    /// Returns the verdict of `predicate`; false while it runs already on this thread, as it would call itself forever.
-    pub(crate) fn verdict(&self, predicate: Predicate, now: Instant) -> bool {
+    /// Returns the result of `predicate`; false while it runs already on this thread, as it would call itself forever.
+    pub(crate) fn evaluate(&self, predicate: Predicate, now: Instant) -> bool {
         let outer = EVALUATED.get();
         let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
@@ -88,9 +88,9 @@ impl Shared {
         evaluated[free] = self.address();
         EVALUATED.set(evaluated);
         let services = Services::new(&self.slots, now);
-        let verdict = catch_unwind(AssertUnwindSafe(|| predicate(services)));
+        let result = catch_unwind(AssertUnwindSafe(|| predicate(services)));
         EVALUATED.set(outer);
-        verdict.unwrap_or(false)
+        result.unwrap_or(false)
     }
 
     /// Returns whether a predicate of this readiness runs on this thread.
@@ -107,7 +107,7 @@ impl Shared {
         let _turn = self.turn();
         let number = self.slots[index].lock().begin_reporting(now)?;
         // The last report of the reporter before does not count for this one.
-        self.update_verdict(now);
+        self.update_ready_until(now);
         Some(number)
     }
 
@@ -143,9 +143,9 @@ impl Shared {
         let report = change(state.report());
         state.change_to(now, report);
         drop(state);
-        self.update_verdict(now);
+        self.update_ready_until(now);
         drop(turn);
-        // After the verdict: a task that is woken must read the new one.
+        // After `ready_until`: a task that is woken must read the new value.
         self.wake_followers(index);
     }
 
@@ -154,7 +154,7 @@ impl Shared {
     pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
         let turn = self.turn();
         let must_wake = self.slots[index].lock().renew(evidence, lease);
-        self.update_verdict(now);
+        self.update_ready_until(now);
         drop(turn);
         if must_wake {
             self.wake_followers(index);
@@ -168,8 +168,8 @@ impl Shared {
     }
 
     /// Stores until when the process is ready if no report comes.
-    fn update_verdict(&self, now: Instant) {
-        let until = if self.verdict(self.ready, now) {
+    fn update_ready_until(&self, now: Instant) {
+        let until = if self.evaluate(self.ready, now) {
             let reports = self.slots.iter().map(|slot| slot.lock().report());
             let earliest = reports
                 .filter(|report| report.status == Status::Running)
@@ -189,7 +189,7 @@ impl Shared {
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {
-        // It would deadlock. `verdict` catches the panic and returns false.
+        // It would deadlock. `evaluate` catches the panic and returns false.
         assert!(!self.is_evaluated(), "a predicate must not report");
         // It guards no data, and the next reporter redoes everything that one that panicked has not finished.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)

@@ -130,8 +130,8 @@ fn a_predicate_that_queries_its_own_readiness_gets_false() {
         let later = *LATER.get_or_init(|| now + ms(20));
         let names = Registry::builder().required("bus").ready_when(|mut all| {
             let own = OWN.get().zip(LATER.get());
-            let verdict = own.is_some_and(|(own, later)| own.is_ready_at(*later));
-            verdict || all.all(|service| service.status == Status::Running)
+            let was_ready = own.is_some_and(|(own, later)| own.is_ready_at(*later));
+            was_ready || all.all(|service| service.status == Status::Running)
         });
         let registry = names.build_at(now).expect("one name");
         let readiness = OWN.get_or_init(|| registry.readiness());

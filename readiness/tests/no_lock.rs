@@ -10,7 +10,7 @@ use livebus_readiness::Registry;
 
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Whether verdicts block.
+/// Whether predicates block.
 static HELD: AtomicBool = AtomicBool::new(false);
 
 #[test]
@@ -32,21 +32,21 @@ fn is_ready_returns_while_a_report_is_in_progress() {
 
     HELD.store(true, Ordering::Release);
     let reporting = thread::spawn(move || bus.set(now, Status::NotReady, now));
-    let (verdict, verdicts) = channel();
+    let (result, results) = channel();
     let reading = thread::spawn({
         let readiness = readiness.clone();
         move || {
-            // Until the report is stored, while its verdict is not.
+            // Until the report is stored, while its result is not.
             let service = readiness.service("bus").expect("declared");
             while service.report().status == Status::Running {
                 thread::yield_now();
             }
-            verdict.send(readiness.is_ready_at(now))
+            result.send(readiness.is_ready_at(now))
         }
     });
-    let read = verdicts.recv_timeout(TEST_TIMEOUT / 2);
+    let read = results.recv_timeout(TEST_TIMEOUT / 2);
     HELD.store(false, Ordering::Release);
-    assert_eq!(read, Ok(true), "it waited, or read a partial verdict");
+    assert_eq!(read, Ok(true), "it waited, or read a partial result");
     reading
         .join()
         .expect("it reads")

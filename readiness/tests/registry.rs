@@ -1,4 +1,4 @@
-//! The verdicts over all services, and the reporters that change them.
+//! The predicates over all services, and the reporters that change them.
 
 use std::time::{Duration, Instant};
 

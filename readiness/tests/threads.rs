@@ -183,16 +183,18 @@ fn threads_that_race_for_a_service_get_one_reporter_at_a_time() {
     assert!(registry.reporter("bus").is_ok());
 }
 
-/// Some verdicts are slow between the read and the result, so that the other reporter can report in between.
+/// Some evaluations are slow between the read and the result, so that the other reporter can report in between.
 #[test]
-fn the_verdict_follows_from_the_last_report_of_each_service() {
+fn readiness_follows_from_the_last_report_of_each_service() {
     const ROUNDS: u32 = 2_000;
-    static VERDICTS: AtomicU32 = AtomicU32::new(0);
+    static EVALUATIONS: AtomicU32 = AtomicU32::new(0);
     let now = Instant::now();
     let names = Registry::builder().required("a").required("b");
     let names = names.ready_when(|mut all| {
         let ready = all.all(|service| service.status == Status::Running);
-        let is_slow = VERDICTS.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        let is_slow = EVALUATIONS
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(3);
         spin(if is_slow { 2_000 } else { 0 });
         ready
     });

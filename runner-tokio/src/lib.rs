@@ -22,9 +22,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each type has one path: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
+//! The types are in these modules: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
 //! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`runner`] the
-//! ports that a bus or a runner of your own implements. What depends on the runtime is here: the loop (`run.rs`), the spawning
+//! interface traits that a bus or a runner of your own implements. What depends on the runtime is here: the loop (`run.rs`), the spawning
 //! (`execute.rs`), the connections of the probes (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder must be started inside a tokio runtime with its time and IO enabled; either scheduler will do.

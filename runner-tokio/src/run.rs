@@ -42,8 +42,9 @@ pub(crate) async fn run<B: Bus>(it: Supervision<B>) {
             _ = &mut cancel => break,
         };
 
-        // On every wake, in this order: evidence, at the instant of its observation; all messages, each at its own instant;
-        // suspicions; the time. It reads the clock and not its timer: a loop that relied on the timer would starve under load.
+        // On every wake, in this order: evidence, at the instant of its observation; all messages, each at its own instant; the
+        // suspicion; the loss of a client; the time. It reads the clock and not its timer: a loop that relied on the timer would
+        // starve under load.
         let observed = observations.take();
         if let Some(at) = observed.live {
             // No evidence is from the future, or it would count until then.

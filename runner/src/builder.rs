@@ -51,7 +51,7 @@ enum Service {
     OneOfSeveral(Reporter),
 }
 
-/// The address at which the probes are served, and the limits on their clients.
+/// The address at which the probes are served, and the limits on the HTTP clients.
 #[cfg(feature = "http")]
 struct Http {
     address: SocketAddr,
@@ -156,7 +156,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self.http_within(address, Limits::default())
     }
 
-    /// As [`http`](Self::http), with other limits on the resources that clients of the probes may use.
+    /// As [`http`](Self::http), with other limits on the resources that HTTP clients may use.
     #[cfg(feature = "http")]
     pub fn http_within(self, address: SocketAddr, limits: Limits) -> Self
     where

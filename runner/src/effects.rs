@@ -23,7 +23,7 @@ pub type Message = (Instant, Event);
 /// An operation in flight: to be spawned, and dropped when it is given up. It sends its answer to the inbox.
 pub type Operation = BoxFuture<'static, ()>;
 
-/// Registers one request handler with the service's client; called after each start, and again while it fails.
+/// Registers one request handler with the client of the bus; called after each start, and again while it fails.
 pub(crate) type Register =
     Arc<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
 

@@ -1,15 +1,16 @@
 //! The parts of a runner that do not depend on the runtime.
 //!
 //! - [`Builder`] and [`Handle`]: start and hold a supervision. The runner crates export them with their runtime filled in.
-//! - [`Bus`], [`Observations`], [`Runtime`], [`Observer`]: the ports. `livebus-kafka` implements the first for Kafka,
+//! - [`Bus`], [`Runtime`], [`Observer`]: the interface traits. `livebus-kafka` implements the first for Kafka,
 //!   `livebus-recording` the last.
+//! - [`Observations`]: the cell through which a bus reports evidence, suspicions and the loss of a client.
 //! - [`Runner`]: implemented by a runner. `docs/write-a-runner.md` writes one, on plain threads.
 //! - [`Supervision`]: given to a runner: the supervisor, and everything that its loop waits for.
 //! - [`Effects`]: executes actions: as futures to spawn, or at once.
 //! - [`Time`]: the clock and the timers of a supervision, which a test can replace.
 //!
-//! The loop itself is not here. It is some twenty lines, which are easiest to read in one piece, with the names of a runtime
-//! that the reader knows.
+//! The loop itself is not here. It is one function in each runner, which is easiest to read in one piece, with the names of a
+//! runtime that the reader knows.
 
 mod builder;
 mod bus;

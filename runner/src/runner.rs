@@ -1,4 +1,4 @@
-//! The runner's port, and the supervision that it runs.
+//! The interface trait of a runner, and the supervision that it runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub trait Runner: Send + Sync + 'static {
 /// The loop is always this. Poll the actions and execute each by [`effects`](Self::effects), spawning what takes time. If
 /// the supervisor has stopped, end. Poll the timeout and set it as the heartbeat's deadline. Arm the bus's observations. Wait for
 /// a message, an observation, the deadline, or the cancellation. Then give the supervisor its inputs, in this order: evidence, at
-/// the instant of its observation, and not later than now; all messages that are there, each at its own instant; suspicions;
-/// the time.
+/// the instant of its observation, and not later than now; all messages that are there, each at its own instant; the suspicion;
+/// the loss of a client; the time.
 ///
 /// On drop, whatever ends the loop, publishes Stopped.
 pub struct Supervision<B: Bus> {

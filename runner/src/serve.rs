@@ -1,4 +1,4 @@
-//! The port of a runner that serves the probes.
+//! The interface trait of a runner that serves the probes.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use crate::runner::Runner;
 
 /// A runner that can serve the probes over HTTP.
 pub trait Serve: Runner {
-    /// [Starts](Server::start) a server that answers the clients of `listener` from `probes`. The calls of `listener` do not
+    /// [Starts](Server::start) a server that answers the HTTP clients of `listener` from `probes`. The calls of `listener` do not
     /// block. Called where the runner launches.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ pub enum ServeError {
         address: SocketAddr,
     },
     /// The system rejects listening there.
-    #[error("cannot listen on {address} for the probes: {source}")]
+    #[error("cannot listen on {address} for the probes: choose an address of this host")]
     Listen {
         /// The address that was requested.
         address: SocketAddr,

@@ -100,7 +100,10 @@ pub(crate) async fn oldest_connections_are_closed_to_admit_a_probe<R: FullRunner
         let mut idle: Vec<_> = (0..50).map(connect).collect();
         // The server accepts in order, so it closes the oldest: all but the last 8.
         for stream in idle.iter_mut().take(42) {
-            assert!(is_closed(stream), "the oldest connections are closed");
+            assert!(
+                is_closed(stream),
+                "one of the oldest connections is still open"
+            );
         }
         idle
     })

@@ -12,7 +12,7 @@ use livebus_tests::host::FullRunner;
 use crate::scripted_bus::{Answer, ScriptedBus, builder};
 use crate::waiting::{ChangeStream, eventually, start, within};
 
-pub(crate) async fn shutdown_is_not_ready_first_and_then_stops_the_bus<R: FullRunner>() {
+pub(crate) async fn shutdown_makes_the_service_not_ready_and_then_stops_the_bus<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let (handle, _changes) = start(builder::<R>(&bus)).await;
     handle.ready().await.expect("the bus answers");

@@ -26,7 +26,7 @@ pub(crate) async fn live_bus_makes_the_service_running<R: FullRunner>() {
     assert_eq!(handle.shutdown().await.cause, Cause::ShutDown);
 }
 
-pub(crate) async fn silent_bus_becomes_not_ready_and_recovers<R: FullRunner>() {
+pub(crate) async fn silent_bus_makes_the_service_not_ready_until_it_answers<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Live);
     let (handle, mut changes) = start(builder::<R>(&bus)).await;
     changes.until(Status::Running).await;
@@ -101,7 +101,7 @@ pub(crate) async fn readiness_needs_both_buses<R: FullRunner>() {
     let one = builder::<R>(&orders).reporter(first);
     let one = one.start().await.expect("the supervision starts");
     one.ready().await.expect("the bus answers");
-    assert!(!one.is_ready(), "the other bus is missing");
+    assert!(!one.is_ready(), "ready without the other bus");
     let other = builder::<R>(&audit).reporter(second);
     let other = other.start().await.expect("the supervision starts");
     other.ready().await.expect("the bus answers");

@@ -1,6 +1,6 @@
 //! Runs the same cases on every runner: `cargo test -p livebus-tests --test runners [-- part of a name]`.
 //!
-//! Only the end of this file names a runtime. To add a case, write `pub(crate) async fn name<R: FullRunner>()` in a
+//! Of these files only this one names a runtime, in its imports and at its end. To add a case, write `pub(crate) async fn name<R: FullRunner>()` in a
 //! file beside this one, and a line with its sentence in [`cases`].
 
 use std::future::Future;
@@ -42,7 +42,7 @@ type Case = (
 fn cases<R: FullRunner>() -> Vec<Case> {
     vec![
         case("a live bus makes the service Running", following::live_bus_makes_the_service_running::<R>),
-        case("a silent bus becomes NotReady, and recovers", following::silent_bus_becomes_not_ready_and_recovers::<R>),
+        case("a silent bus makes the service NotReady, and an answer makes it Running", following::silent_bus_makes_the_service_not_ready_until_it_answers::<R>),
         case("a failed start is retried", following::failed_start_is_retried::<R>),
         case("a lost client is discarded and replaced", following::lost_client_is_discarded_and_replaced::<R>),
         case("hanging operations do not accumulate", following::hanging_operations_do_not_accumulate::<R>),
@@ -70,7 +70,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a recording is complete on disk after the end, and replays the same", recorded::recording_is_complete_on_disk_after_the_end::<R>),
         case("a file that is not a recording is not overwritten", recorded::file_that_is_not_a_recording_is_not_overwritten::<R>),
 
-        case("a shutdown is NotReady first, and then stops the bus", ending::shutdown_is_not_ready_first_and_then_stops_the_bus::<R>),
+        case("a shutdown makes the service NotReady first, and then stops the bus", ending::shutdown_makes_the_service_not_ready_and_then_stops_the_bus::<R>),
         case("a shutdown ends although the bus does not stop", ending::shutdown_ends_although_the_bus_does_not_stop::<R>),
         case("a second shutdown before the first evidence changes nothing", ending::second_shutdown_before_the_first_evidence_changes_nothing::<R>),
         case("a service can be supervised again after the end", ending::service_can_be_supervised_again_after_the_end::<R>),
@@ -96,17 +96,17 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a head that is too long gets 431 and a close", attacks::head_that_is_too_long_gets_431_and_a_close::<R>),
         case("a client that never reads is disconnected", attacks::client_that_never_reads_is_disconnected::<R>),
 
-        case("a killed broker is NotReady, and Running again when it is back", outages::killed_broker_is_not_ready_and_then_running_again::<R>),
-        case("a hung broker is NotReady, and Running again when it is back", outages::hung_broker_is_not_ready_and_then_running_again::<R>),
+        case("a killed broker makes the service NotReady until it is back", outages::killed_broker_makes_the_service_not_ready_until_it_is_back::<R>),
+        case("a hung broker makes the service NotReady until it is back", outages::hung_broker_makes_the_service_not_ready_until_it_is_back::<R>),
         case("a late broker is noticed without a new start", outages::late_broker_is_noticed_without_a_new_start::<R>),
         case("one dead broker of three changes nothing", outages::one_dead_broker_of_three_changes_nothing::<R>),
-        case("missing leaders are a warning, then NotReady after the tolerance", outages::missing_leaders_are_a_warning_then_not_ready_after_the_tolerance::<R>),
+        case("missing leaders are a warning, and make the service NotReady after the tolerance", outages::missing_leaders_are_a_warning_then_not_ready_after_the_tolerance::<R>),
         case("a shutdown completes in order with a live, dead or hung broker", outages::shutdown_completes_in_order_with_a_live_dead_or_hung_broker::<R>),
 
         case("a missing topic is a warning until it is created", responses::missing_topic_is_a_warning_until_it_is_created::<R>),
-        case("a missing topic is NotReady with strict rejection", responses::missing_topic_is_not_ready_with_strict_rejection::<R>),
+        case("a missing topic makes the service NotReady with strict rejection", responses::missing_topic_makes_the_service_not_ready_with_strict_rejection::<R>),
         case("checks by metadata need no topic", responses::checks_by_metadata_need_no_topic::<R>),
-        case("too few replicas are definitive, and denied is a rejection", responses::too_few_replicas_are_definitive_and_denied_is_a_rejection::<R>),
+        case("too few replicas are a definitive failure, and a denied request is a rejection", responses::too_few_replicas_are_definitive_and_denied_is_a_rejection::<R>),
     ]
 }
 

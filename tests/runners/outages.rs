@@ -9,7 +9,7 @@ use livebus_tests::host::FullRunner;
 use crate::embedded::{TOPIC, cluster, fast, small, supervise};
 use crate::waiting::{eventually, start};
 
-pub(crate) async fn killed_broker_is_not_ready_and_then_running_again<R: FullRunner>() {
+pub(crate) async fn killed_broker_makes_the_service_not_ready_until_it_is_back<R: FullRunner>() {
     let cluster = small();
     let (_handle, mut changes) = start(supervise::<R>(&cluster)).await;
     changes.until(Status::Running).await;
@@ -23,7 +23,7 @@ pub(crate) async fn killed_broker_is_not_ready_and_then_running_again<R: FullRun
     }
 }
 
-pub(crate) async fn hung_broker_is_not_ready_and_then_running_again<R: FullRunner>() {
+pub(crate) async fn hung_broker_makes_the_service_not_ready_until_it_is_back<R: FullRunner>() {
     let cluster = small();
     let (_handle, mut changes) = start(supervise::<R>(&cluster)).await;
     changes.until(Status::Running).await;

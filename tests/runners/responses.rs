@@ -30,7 +30,9 @@ pub(crate) async fn missing_topic_is_a_warning_until_it_is_created<R: FullRunner
     assert_eq!((clear.status, clear.warning), (Status::Running, None));
 }
 
-pub(crate) async fn missing_topic_is_not_ready_with_strict_rejection<R: FullRunner>() {
+pub(crate) async fn missing_topic_makes_the_service_not_ready_with_strict_rejection<
+    R: FullRunner,
+>() {
     let cluster = cluster(1);
     let strict = Settings {
         on_rejection: RejectionPolicy::NotLive,

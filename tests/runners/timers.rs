@@ -18,22 +18,25 @@ pub(crate) async fn timer_accepts_any_instant_and_can_be_set_again<R: FullRunner
     let time = R::time();
     let mut timer = time.timer();
     let now = time.now();
-    assert!(is_pending(&mut *timer), "it is not set");
+    assert!(is_pending(&mut *timer), "it has elapsed without being set");
     let soon = now + Duration::from_millis(5);
     let past = [Some(now), now.checked_sub(DAY), Some(soon)];
     for past in past.into_iter().flatten() {
         for far in [now + DAY * 365, now + DAY * 36_500, last_instant(now)] {
             timer.set(Some(far));
-            assert!(is_pending(&mut *timer), "{far:?} is far");
+            assert!(is_pending(&mut *timer), "it has elapsed before {far:?}");
         }
         timer.set(None);
-        assert!(is_pending(&mut *timer), "it is set to never");
+        assert!(
+            is_pending(&mut *timer),
+            "it has elapsed though it is set to never"
+        );
         timer.set(Some(past));
         within::<R, _>("an instant that has passed", timer.elapsed()).await;
         assert!(time.now() >= past);
     }
     timer.set(None);
-    assert!(is_pending(&mut *timer), "it has elapsed before");
+    assert!(is_pending(&mut *timer), "it has elapsed a second time");
 }
 
 /// Polls on a thread outside of the runtime.

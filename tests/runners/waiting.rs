@@ -25,6 +25,8 @@ pub(crate) async fn start<R: FullRunner, B: Bus>(
 /// The changes of one supervision.
 pub(crate) struct ChangeStream<R> {
     changes: Changes,
+    /// The last report that it returned.
+    last: Option<Report>,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -32,16 +34,17 @@ impl<R: FullRunner> ChangeStream<R> {
     pub(crate) fn new(changes: Changes) -> Self {
         Self {
             changes,
+            last: None,
             runtime: PhantomData,
         }
     }
 
     /// Waits for the next change. The case fails if the supervision ends instead.
     pub(crate) async fn next(&mut self) -> Report {
-        self.next_change()
-            .await
-            .expect("the stream continues")
-            .report
+        let last = self.last;
+        let change = self.next_change().await;
+        let ended = || panic!("the stream ended; its last report: {last:?}");
+        change.unwrap_or_else(ended).report
     }
 
     /// Waits for the next change to this status.
@@ -57,17 +60,20 @@ impl<R: FullRunner> ChangeStream<R> {
     /// Checks that there is no further change.
     pub(crate) fn expect_no_change(&mut self) {
         let change = self.changes.next().now_or_never();
-        assert_eq!(change, None);
+        assert!(change.is_none(), "an unexpected change: {change:?}");
     }
 
     /// Checks that the stream ends without a further change.
     pub(crate) async fn expect_end(&mut self) {
         let change = self.next_change().await;
-        assert_eq!(change, None, "the stream ends");
+        assert!(change.is_none(), "a change and not the end: {change:?}");
     }
 
     async fn next_change(&mut self) -> Option<StatusChange> {
-        within::<R, _>("a change", self.changes.next()).await
+        let what = format!("a change; the last report: {:?}", self.last);
+        let change = within::<R, _>(&what, self.changes.next()).await;
+        self.last = change.as_ref().map(|it| it.report).or(self.last);
+        change
     }
 }
 
@@ -75,7 +81,7 @@ impl<R: FullRunner> ChangeStream<R> {
 pub(crate) async fn within<R: FullRunner, T>(what: &str, future: impl Future<Output = T>) -> T {
     match select(pin!(future), pin!(R::sleep(WAIT_LIMIT))).await {
         Either::Left((value, _)) => value,
-        Either::Right(_) => panic!("{what} did not come"),
+        Either::Right(_) => panic!("waited {WAIT_LIMIT:?} for {what}"),
     }
 }
 

@@ -4,7 +4,7 @@ use livebus_core::{Action, Event, Failure, FailureClass, FailureKind, RejectionP
 use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
 use livebus_tests::conformance::InputRecord;
 
-/// All kinds of inputs. An answer that is not stale is that of the operation in progress.
+/// All kinds of inputs. An answer that is not stale is that of the operation in flight.
 pub(crate) const KINDS: [&str; 34] = [
     "start ok",
     "start failed",

@@ -38,7 +38,7 @@ pub(crate) const UNREACHABLE: &[Never] = &[
             Failed,
         ],
         kinds: &["start ok", "start failed"],
-        reason: "a start is in progress only while Starting",
+        reason: "a start is in flight only while Starting",
     },
     Never {
         phases: &[
@@ -87,7 +87,7 @@ pub(crate) const UNREACHABLE: &[Never] = &[
             Failed,
         ],
         kinds: &["stop ok", "stop failed"],
-        reason: "a stop is in progress only while Stopping",
+        reason: "a stop is in flight only while Stopping",
     },
     Never {
         phases: NO_CLIENT,
@@ -135,7 +135,7 @@ pub(crate) const NO_RUNNER: &[Never] = &[
             "stale client lost",
             "shutdown",
         ],
-        reason: "the loop ends, and only the stop is in progress then",
+        reason: "the loop ends, and only the stop is in flight then",
     },
     Never {
         phases: &[

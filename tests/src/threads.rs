@@ -56,7 +56,7 @@ async fn run<B: Bus>(mut it: Supervision<B>) {
             _ = &mut it.cancel => return it.heartbeat.set_deadline(None),
         };
 
-        // On every wake, in this order: evidence, all messages, suspicions, and the time.
+        // On every wake, in this order: evidence, all messages, the suspicion, the loss of a client, and the time.
         let (observed, now) = (observations.take(), it.time.now());
         // No evidence is from the future, or it would count until then.
         let live = observed.live.map(|at| at.min(now));

@@ -90,12 +90,12 @@ fn a_recording_is_complete_when_the_program_ends(runtime: &str) {
         ["Preparing", "Prepared", "Running", "NotReady", "Stopped"],
         "{text}"
     );
-    let verdict = text.lines().last().expect("there is output");
+    let result = text.lines().last().expect("there is output");
     assert!(
-        verdict.starts_with("same: ") && verdict.contains(" events, "),
+        result.starts_with("same: ") && result.contains(" events, "),
         "{text}"
     );
-    assert!(!verdict.contains(';'), "{text}");
+    assert!(!result.contains(';'), "{text}");
 }
 
 fn a_blocked_disk_does_not_prevent_the_end_of_the_program(runtime: &str) {
@@ -137,7 +137,7 @@ fn a_recording_has_no_property_and_no_secret() {
 }
 
 #[test]
-fn json_has_the_timeline_and_the_verdict() {
+fn json_has_the_timeline_and_the_result() {
     let output = Recorded::make(&[]).replay(&["--format", "json"]);
     let text = text(&output);
     let lines: Vec<Value> = text
@@ -152,10 +152,10 @@ fn json_has_the_timeline_and_the_verdict() {
         running["elapsed_ms"].is_f64() && running["time"].is_string(),
         "{running}"
     );
-    let verdict = lines.last().expect("there are lines");
-    assert_eq!(verdict["same"], true);
-    assert_eq!(verdict["end"], "stopped");
-    assert!(verdict["events"].as_u64() > Some(2), "{verdict}");
+    let result = lines.last().expect("there are lines");
+    assert_eq!(result["same"], true);
+    assert_eq!(result["end"], "stopped");
+    assert!(result["events"].as_u64() > Some(2), "{result}");
 }
 
 #[test]
@@ -184,11 +184,11 @@ fn the_first_difference_is_shown() {
     let output = recorded.replay(&["--format", "json"]);
     assert_eq!(output.status.code(), Some(3));
     let printed = text(&output);
-    let verdict = printed.lines().last().expect("there are lines");
-    let verdict: Value = serde_json::from_str(verdict).expect("it is JSON");
-    assert_eq!(verdict["same"], false);
-    assert_eq!(verdict["recorded"]["deadline"], 10_000_000_001_u64);
-    assert_eq!(verdict["replayed"]["deadline"], 10_000_000_000_u64);
+    let result = printed.lines().last().expect("there are lines");
+    let result: Value = serde_json::from_str(result).expect("it is JSON");
+    assert_eq!(result["same"], false);
+    assert_eq!(result["recorded"]["deadline"], 10_000_000_001_u64);
+    assert_eq!(result["replayed"]["deadline"], 10_000_000_000_u64);
 }
 
 #[test]
@@ -206,9 +206,9 @@ fn a_recording_that_a_crash_cut_is_replayed_and_reported() {
         let output = recorded.rewritten(&whole[..length]).replay(&[]);
         let text = text(&output);
         assert_eq!(output.status.code(), Some(0), "{text}");
-        let verdict = text.lines().last().expect("there is output");
+        let result = text.lines().last().expect("there is output");
         assert!(
-            verdict.starts_with("same: ") && verdict.contains(part),
+            result.starts_with("same: ") && result.contains(part),
             "{text}"
         );
     }

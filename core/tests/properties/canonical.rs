@@ -13,7 +13,7 @@ use proptest::sample::Index;
 
 use crate::config_for;
 use crate::coverage::samples;
-use crate::replay::{Pair, Translation, deliver, drained, renumbered};
+use crate::replay::{Pair, Translation, deliver, poll_all, renumbered};
 use crate::script::{Script, any_script, realistic_script};
 use crate::simulation::{ORIGIN, Simulation};
 
@@ -108,13 +108,13 @@ fn behaves_alike(script: &Script, position: Index) -> Result<(), TestCaseError> 
     let position = position.index(log.len());
     let view = |action| without_informational(action, &script.config);
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
-    drained(&mut original);
+    poll_all(&mut original);
     for entry in &log[1..=position] {
         deliver(&mut original, entry.called_at, entry.input);
-        drained(&mut original);
+        poll_all(&mut original);
     }
     let mut pair = with_canonical(original, log[position].clock);
-    pair.drain_and_compare(&view)?;
+    pair.poll_and_compare(&view)?;
     for entry in &log[position + 1..] {
         pair.deliver(entry.called_at, entry.input, &view)?;
         prop_assert_eq!(form(&pair.original), form(&pair.counterpart));
@@ -127,7 +127,7 @@ fn behaves_alike_made_canonical_always(script: &Script) -> Result<(), TestCaseEr
     let log = Simulation::run(script).log;
     let view = |action| without_informational(action, &script.config);
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
-    drained(&mut original);
+    poll_all(&mut original);
     let mut pair = with_canonical(original, *ORIGIN);
     for entry in &log[1..] {
         pair.deliver(entry.called_at, entry.input, &view)?;
@@ -164,7 +164,7 @@ fn is_canonical(script: &Script) -> Result<(), TestCaseError> {
 
 fn is_canonical_now(sim: &Simulation) -> Result<(), TestCaseError> {
     let mut polled = sim.supervisor.clone();
-    drained(&mut polled);
+    poll_all(&mut polled);
     let (canonical, known) = sim.supervisor.canonical(epoch());
     prop_assert_eq!(&canonical, &form(&polled), "queued actions are omitted");
     let (again, ids) = canonical.canonical(epoch());

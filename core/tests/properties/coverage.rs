@@ -34,8 +34,8 @@ fn reached(script: &Script) -> Vec<String> {
     let mut seen = Vec::new();
     let mut sent_while_running = false;
     for entry in &sim.log {
-        if let Some(verdict) = records.verdict(entry) {
-            seen.push(format!("answer {verdict:?}"));
+        if let Some(prediction) = records.prediction(entry) {
+            seen.push(format!("answer {prediction:?}"));
         }
         let Ok(()) = records.add(&script.config, entry, |_, _| Ok::<(), ()>(())) else {
             unreachable!("the closure returns no error")
@@ -105,8 +105,8 @@ fn reached(script: &Script) -> Vec<String> {
     if steps(|clock| matches!(clock, Clock::Jump(1..))) {
         seen.push("clock jumps days".to_owned());
     }
-    if script.steps.iter().any(|step| !step.drain) {
-        seen.push("not drained".to_owned());
+    if script.steps.iter().any(|step| !step.polls) {
+        seen.push("actions left queued".to_owned());
     }
     if script
         .steps
@@ -187,7 +187,7 @@ const EXPECTED: [(&str, u32); 43] = [
     ("cause Starved", 50),
     ("clock goes back", 450),
     ("clock jumps days", 60),
-    ("not drained", 500),
+    ("actions left queued", 500),
     ("shutdown", 90),
     ("status Failed", 35),
     ("status NotReady", 550),

@@ -24,7 +24,7 @@ pub(crate) struct Operation {
 
 /// What the records predict for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Prediction {
     /// It must be accepted.
     Fresh,
     /// It must be ignored, and counted as stale.
@@ -61,13 +61,15 @@ impl OperationRecords {
     }
 
     /// Returns what the records predict for an entry with an answer. Call it before the entry is added.
-    pub(crate) fn verdict(&self, entry: &Entry) -> Option<Verdict> {
+    pub(crate) fn prediction(&self, entry: &Entry) -> Option<Prediction> {
         let _is_answer = entry.event().and_then(answered)?;
         Some(match self.named_by(entry) {
-            None => Verdict::Stale,
-            Some(op) if op.answered || op.over || op.deadline <= entry.clock => Verdict::Stale,
-            Some(op) if op.soft_deadline > entry.clock && entry.nothing_was_due() => Verdict::Fresh,
-            Some(_) => Verdict::Either,
+            None => Prediction::Stale,
+            Some(op) if op.answered || op.over || op.deadline <= entry.clock => Prediction::Stale,
+            Some(op) if op.soft_deadline > entry.clock && entry.nothing_was_due() => {
+                Prediction::Fresh
+            }
+            Some(_) => Prediction::Either,
         })
     }
 

@@ -4,7 +4,7 @@ use livebus_core::{Event, OpId, Status};
 use proptest::prelude::*;
 
 use crate::config_for;
-use crate::operation_records::{OperationRecords, Verdict, answered};
+use crate::operation_records::{OperationRecords, Prediction, answered};
 use crate::script::{Script, any_script};
 use crate::settings;
 use crate::simulation::{Kind, Simulation, discards, operation};
@@ -44,10 +44,10 @@ fn a_stale_answer_is_counted_and_does_nothing(script: &Script) -> Result<(), Tes
     let mut seen = 0;
     Simulation::run_observed(script, |before, sim| {
         for entry in &sim.log[seen..] {
-            match records.verdict(entry) {
-                Some(Verdict::Fresh) => prop_assert_eq!(entry.stale, 0, "{:?}", entry),
-                Some(Verdict::Stale) => prop_assert_eq!(entry.stale, 1, "{:?}", entry),
-                Some(Verdict::Either) | None => prop_assert!(entry.stale <= 1),
+            match records.prediction(entry) {
+                Some(Prediction::Fresh) => prop_assert_eq!(entry.stale, 0, "{:?}", entry),
+                Some(Prediction::Stale) => prop_assert_eq!(entry.stale, 1, "{:?}", entry),
+                Some(Prediction::Either) | None => prop_assert!(entry.stale <= 1),
             }
             records.add(&script.config, entry, |_, _| Ok::<(), TestCaseError>(()))?;
         }

@@ -33,8 +33,8 @@ pub(crate) fn replay(
     supervisor
 }
 
-/// Polls everything.
-pub(crate) fn drained(supervisor: &mut Supervisor) -> Vec<Action> {
+/// Polls and returns all queued actions.
+pub(crate) fn poll_all(supervisor: &mut Supervisor) -> Vec<Action> {
     iter::from_fn(|| supervisor.poll_action()).collect()
 }
 
@@ -218,13 +218,13 @@ impl Pair {
         );
         let after = stale(self);
         prop_assert_eq!(after[0] - before[0], after[1] - before[1]);
-        self.drain_and_compare(view)
+        self.poll_and_compare(view)
     }
 
     /// Polls everything, and checks that it is the same.
-    pub(crate) fn drain_and_compare(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
-        let original = drained(&mut self.original);
-        let counterpart = drained(&mut self.counterpart);
+    pub(crate) fn poll_and_compare(&mut self, view: View<'_>) -> Result<(), TestCaseError> {
+        let original = poll_all(&mut self.original);
+        let counterpart = poll_all(&mut self.counterpart);
         prop_assert_eq!(
             original.len(),
             counterpart.len(),

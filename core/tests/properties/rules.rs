@@ -25,7 +25,7 @@ fn queued_is_due(script: &Script) -> Result<(), TestCaseError> {
 }
 
 /// S8, rule 2. Once all actions are polled, `poll_timeout` is strictly after the newest instant passed so far.
-fn drained_is_later(script: &Script) -> Result<(), TestCaseError> {
+fn timeout_is_later_once_polled(script: &Script) -> Result<(), TestCaseError> {
     for entry in &Simulation::run(script).log {
         prop_assert!(entry.due.is_none_or(|due| due > entry.clock), "{entry:?}");
     }
@@ -100,7 +100,7 @@ proptest! {
 
     #[test]
     fn rule_2_timeout_is_after_now_once_all_actions_are_polled(script in any_script()) {
-        drained_is_later(&script)?;
+        timeout_is_later_once_polled(&script)?;
     }
 
     #[test]

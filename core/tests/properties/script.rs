@@ -21,7 +21,7 @@ pub(crate) struct Script {
 pub(crate) struct Step {
     pub(crate) clock: Clock,
     pub(crate) input: StepInput,
-    pub(crate) drain: bool,
+    pub(crate) polls: bool,
 }
 
 /// What the clock does before a step.
@@ -66,7 +66,7 @@ pub(crate) enum OperationChoice {
     Done(usize),
     /// One that never began.
     Unknown(u64),
-    /// The newest open one, by the event of another kind of operation.
+    /// The newest one in flight, by the event of another kind of operation.
     OfAnotherKind,
 }
 
@@ -118,17 +118,17 @@ fn warm_up(word: u32) -> impl Iterator<Item = Step> {
                 OperationChoice::Open(0),
                 Err(FailureClass::Authorization.into()),
             ),
-            drain: true,
+            polls: true,
         },
         7 => Step {
             clock: Clock::Due,
             input: StepInput::TimePasses,
-            drain: true,
+            polls: true,
         },
         _ => Step {
             clock: Clock::Stand,
             input: StepInput::Answer(OperationChoice::Open(0), Ok(())),
-            drain: true,
+            polls: true,
         },
     })
 }
@@ -206,7 +206,7 @@ fn step(word: u64) -> Step {
     Step {
         clock,
         input,
-        drain: bits(52, 4) != 15,
+        polls: bits(52, 4) != 15,
     }
 }
 
@@ -230,8 +230,12 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:#?}", self.config.settings())?;
         for step in &self.steps {
-            let drained = if step.drain { "" } else { ", not drained" };
-            writeln!(f, "{:?}: {:?}{drained}", step.clock, step.input)?;
+            let queued = if step.polls {
+                ""
+            } else {
+                ", actions left queued"
+            };
+            writeln!(f, "{:?}: {:?}{queued}", step.clock, step.input)?;
         }
         Ok(())
     }

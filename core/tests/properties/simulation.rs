@@ -125,7 +125,7 @@ pub(crate) fn discards(action: &Action) -> Option<OpId> {
     }
 }
 
-/// A supervisor, a minimal runner that knows which operations are open, and the log.
+/// A supervisor, a minimal runner that knows which operations are in flight, and the log.
 #[derive(Debug, Clone)]
 pub(crate) struct Simulation {
     pub(crate) supervisor: Supervisor,
@@ -151,7 +151,7 @@ impl Simulation {
         };
         let before = Report::unreported(clock);
         sim.record(clock, Input::Created, before, Some(clock), 0);
-        sim.drain();
+        sim.poll_all();
         sim
     }
 
@@ -170,11 +170,11 @@ impl Simulation {
             let before = sim.supervisor.clone();
             sim.step(step);
             observe(&before, &sim)?;
-            if step.drain {
-                sim.drain();
+            if step.polls {
+                sim.poll_all();
             }
         }
-        sim.drain();
+        sim.poll_all();
         Ok(sim)
     }
 
@@ -182,7 +182,7 @@ impl Simulation {
     pub(crate) fn continue_with(mut self, steps: &[Step]) -> Self {
         for step in steps {
             self.step(step);
-            self.drain();
+            self.poll_all();
         }
         self
     }
@@ -240,7 +240,7 @@ impl Simulation {
     /// Delivers, and polls everything.
     pub(crate) fn deliver_and_drain(&mut self, called_at: Instant, event: Option<Event>) {
         self.deliver(called_at, event);
-        self.drain();
+        self.poll_all();
     }
 
     /// Fires an ideal timer once. Returns false when there is no deadline.
@@ -275,7 +275,7 @@ impl Simulation {
     }
 
     /// Polls everything, and asserts that the order is that of the log.
-    pub(crate) fn drain(&mut self) {
+    pub(crate) fn poll_all(&mut self) {
         while let Some(action) = self.supervisor.poll_action() {
             assert_eq!(Some(action), self.queued.pop_front(), "first in, first out");
             if let Some((id, kind, _)) = operation(&action) {
@@ -290,9 +290,9 @@ impl Simulation {
         if self.queued.is_empty() {
             return self.supervisor.poll_timeout();
         }
-        let mut drained = self.supervisor.clone();
-        while drained.poll_action().is_some() {}
-        drained.poll_timeout()
+        let mut polled = self.supervisor.clone();
+        while polled.poll_action().is_some() {}
+        polled.poll_timeout()
     }
 
     fn record(

@@ -1,4 +1,4 @@
-//! Discards the bytes that a client sends after its last answer.
+//! Discards the bytes that an HTTP client sends after its last answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

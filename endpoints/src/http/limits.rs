@@ -1,8 +1,8 @@
-//! The limits on clients.
+//! The limits on HTTP clients.
 
 use std::time::{Duration, Instant};
 
-/// The limits on the resources that clients of a [`Server`](crate::http::Server) can use.
+/// The limits on the resources that HTTP clients of a [`Server`](crate::http::Server) can use.
 ///
 /// A connection holds one descriptor and some 20 KiB of memory, or up to three times [`head_size`](Self::head_size) if that is
 /// larger. A duration of more than a year counts as a year.

@@ -1,4 +1,4 @@
-//! The port of a runtime: a listener, and tasks.
+//! The interface traits of a runtime: a listener, and tasks.
 
 use std::future::Future;
 use std::io;

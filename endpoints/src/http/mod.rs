@@ -3,7 +3,7 @@
 //! - [`Server`] accepts connections and answers their requests from [`Probes`](livebus_readiness::Probes).
 //! - [`Listener`] is implemented for each runtime, together with hyper's own [`Timer`](hyper::rt::Timer) and
 //!   [`Executor`](hyper::rt::Executor).
-//! - [`Limits`] bounds the resources that clients can use.
+//! - [`Limits`] bounds the resources that clients can use. In this module a client is an HTTP client.
 //!
 //! Each connection is one task. It answers at most one request per poll, for fairness, and none while an earlier answer waits for
 //! the client to read. At the maximum number of connections, the server evicts one that was already answered, or else the oldest.

@@ -27,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers the clients that connect to `listener` from `probes`, in the background, until the server is dropped.
+    /// Answers the HTTP clients that connect to `listener` from `probes`, in the background, until the server is dropped.
     ///
     /// It uses `timer` for its deadlines, and `executor` runs every connection as a task. The limit of the process's descriptors
     /// is read once, now.

@@ -312,10 +312,10 @@ mod tests {
     }
 
     #[test]
-    fn contradicting_properties_are_rejected() {
+    fn conflicting_properties_are_rejected() {
         assert_eq!(
             refused(["reconnect.backoff.ms=500", "reconnect.backoff.max.ms=100"]),
-            "these properties contradict each other: \
+            "these properties conflict: \
              `reconnect.backoff.max.ms` must be >= `reconnect.backoff.ms`"
         );
     }

@@ -3,7 +3,7 @@
 //! What a supervisor does in an environment follows from the core alone. [`drive`] drives the core there without a loop and
 //! records step by step what went in, what came out, and the state after it. A [`Harness`] then plays the same steps to a real
 //! runner, in virtual time, and records the same. The two traces must be equal byte for byte. Each [`Scenario`] states the
-//! expected trace in its golden lines as well, so that the two cannot be wrong in the same way.
+//! expected results in its file as well, so that the two cannot be wrong in the same way.
 //!
 //! To test a runner, implement [`Executor`] for it and [`play`] all [`scenarios()`] to it, except those that are for the core
 //! only. See `docs/write-a-runner.md`.

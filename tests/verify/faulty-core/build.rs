@@ -5,7 +5,7 @@
 //! ```text
 //! # What is wrong, as a sentence. It may go on
 //! # for several lines.
-//! # seed: what the system that livebus follows did
+//! # voltha: what the VOLTHA core did
 //!
 //! file: supervisor.rs
 //!   a line that stays, to find the position
@@ -13,7 +13,7 @@
 //! + a line that is inserted: FAULT is whether this fault is on, FAULT(other) whether another one is
 //! ```
 //!
-//! The source says who had the fault: `seed:` the system that livebus follows, `field:` another project, `ours:` an earlier version of
+//! The source says who had the fault: `voltha:` the VOLTHA core, `field:` another project, `ours:` an earlier version of
 //! this core, `rule:` no known project, but a rule of the core forbids it. Then come hunks, separated by empty lines. White space at
 //! the beginning of a line is ignored when the position is searched, which must be unique; several `file:` lines are allowed. Two
 //! faults cannot remove the same line: one of them has the hunk, and names the other there.
@@ -25,7 +25,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const SOURCES: [&str; 4] = ["seed: ", "field: ", "ours: ", "rule: "];
+const SOURCES: [&str; 4] = ["voltha: ", "field: ", "ours: ", "rule: "];
 
 fn main() {
     let core = Path::new("../../../core/src");

@@ -26,7 +26,7 @@ enum Command {
     Explore(explore::Args),
     /// Simulates services and a cluster with faults in virtual time; then every service must recover.
     Simulate(simulate::Args),
-    /// Compares the preset `as_in_voltha` with a transcription of the loop of the original.
+    /// Compares the preset `as_in_voltha` with a transcription of the loop of the VOLTHA core.
     Voltha(voltha::Args),
 }
 

@@ -1,12 +1,12 @@
-//! Compares the preset with the original's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), with an
-//! independent transcription of the original's loop.
+//! Compares the preset with VOLTHA's rules, [`Settings::as_in_voltha`](livebus_core::Settings::as_in_voltha), with an
+//! independent transcription of the VOLTHA core's loop.
 //!
 //! The two run in the same random environments and are compared at every instant: the status, when starts are sent,
 //! when liveness messages are sent. Every difference is one of a [list](Difference). Each of them is recognised by the
 //! [situation](Adapted::situation) in which it applies, and has a row in `docs/differences.md`. Where none applies, the two must do
 //! exactly the same.
 //!
-//! So this shows: the preset is the original with these differences and no other, as far as the environments reach. They do not
+//! So this shows: the preset is VOLTHA's loop with these differences and no other, as far as the environments reach. They do not
 //! reach everything: timers fire on time, evidence is delivered at once, there are no handlers, and no two things happen at the
 //! same instant, where Go would choose at random.
 
@@ -100,7 +100,7 @@ impl fmt::Display for Tally {
         let compared = self.compared.as_millis();
         write!(
             f,
-            "{} days compared; the original as it is has the same status {} of the time, and is Running alone {}",
+            "{} days compared; VOLTHA as it is has the same status {} of the time, and is Running alone {}",
             self.compared.as_secs() / 86_400,
             percent(self.same_status.as_millis(), compared),
             percent(self.running_alone.as_millis(), compared)

@@ -136,7 +136,7 @@ fn rows() -> Vec<(String, String, Vec<String>)> {
         } else {
             "the invariant checker (`explore`, `simulate`)"
         };
-        add(claim.number(), claim.sentence(), checker);
+        add(claim.id(), claim.sentence(), checker);
     }
     for (number, sentence) in always_leads_to::CLAIMS {
         add(number, sentence, "cycles and longest paths (`explore`)");

@@ -46,13 +46,10 @@ fn differences_and_rows_of_the_document_match() {
     assert_eq!(rows.len(), Difference::ALL.len());
     for (row, difference) in rows.iter().zip(Difference::ALL) {
         let name = format!("`{difference:?}`");
-        let [original, preset, why, shown_by] = row[..] else {
+        let [voltha, preset, why, shown_by] = row[..] else {
             panic!("{row:?} does not have four columns");
         };
-        assert_eq!(
-            (original, preset),
-            (difference.original(), difference.preset())
-        );
+        assert_eq!((voltha, preset), (difference.voltha(), difference.preset()));
         assert_eq!(shown_by, name);
         assert!(!why.is_empty(), "{name} has no reason");
     }

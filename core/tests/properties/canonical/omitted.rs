@@ -8,7 +8,7 @@ use livebus_core::{
 };
 
 use super::form;
-use crate::replay::drained;
+use crate::replay::poll_all;
 use crate::settings::with_handlers;
 use crate::simulation::{Kind, ORIGIN, Simulation};
 
@@ -128,7 +128,7 @@ fn canonical_form_omits_the_number_of_stale_answers() {
 fn canonical_form_omits_queued_actions() {
     let queued = Supervisor::new(Config::new(plain()).expect("valid"), *ORIGIN);
     let mut polled = queued.clone();
-    drained(&mut polled);
+    poll_all(&mut polled);
 
     assert_same_form(&queued, &polled);
 }

@@ -4,7 +4,7 @@ use livebus_core::{Action, Cause, Failure, Report, Supervisor};
 use proptest::prelude::*;
 
 use crate::config_for;
-use crate::replay::{deliver, drained, without_code};
+use crate::replay::{deliver, poll_all, without_code};
 use crate::script::{Script, any_script};
 use crate::simulation::{Input, ORIGIN, Simulation};
 
@@ -22,8 +22,8 @@ fn codes_have_no_effect(script: &Script) -> Result<(), TestCaseError> {
             Input::Event(event) => Input::Event(without_code(event)),
         };
         deliver(&mut without, entry.called_at, input);
-        let expected: Vec<Action> = drained(&mut with).into_iter().map(bare).collect();
-        prop_assert_eq!(drained(&mut without), expected);
+        let expected: Vec<Action> = poll_all(&mut with).into_iter().map(bare).collect();
+        prop_assert_eq!(poll_all(&mut without), expected);
         prop_assert_eq!(without.poll_timeout(), with.poll_timeout());
         prop_assert_eq!(without.phase(), with.phase());
         prop_assert_eq!(without.stale_answers(), with.stale_answers());

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::config_for;
-use crate::replay::{deliver, drained, replay};
+use crate::replay::{deliver, poll_all, replay};
 use crate::script::{Script, any_script};
 use crate::settings::with_handlers;
 use crate::simulation::{ORIGIN, Simulation};
@@ -28,14 +28,14 @@ fn two_runs_are_equal(script: &Script) -> Result<(), TestCaseError> {
 /// order, and the supervisor is equal to the one that was polled as the script says.
 fn polling_has_no_effect(script: &Script) -> Result<(), TestCaseError> {
     let sim = Simulation::run(script);
-    let mut undrained = replay(&script.config, &sim.log, |entry| entry.called_at);
+    let mut unpolled = replay(&script.config, &sim.log, |entry| entry.called_at);
     let all: Vec<_> = sim
         .log
         .iter()
         .flat_map(|entry| entry.actions.iter().copied())
         .collect();
-    prop_assert_eq!(drained(&mut undrained), all);
-    prop_assert_eq!(&undrained, &sim.supervisor);
+    prop_assert_eq!(poll_all(&mut unpolled), all);
+    prop_assert_eq!(&unpolled, &sim.supervisor);
     Ok(())
 }
 
@@ -81,17 +81,17 @@ fn clones_are_independent(
     let common = Simulation::run(&variant(&[])).log.len();
 
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
-    drained(&mut original);
+    poll_all(&mut original);
     for entry in &alone[0].log[1..common] {
         deliver(&mut original, entry.called_at, entry.input);
-        drained(&mut original);
+        poll_all(&mut original);
     }
     let mut both = [original.clone(), original];
     for n in common..alone[0].log.len().max(alone[1].log.len()) {
         for (supervisor, alone) in both.iter_mut().zip(&alone) {
             if let Some(entry) = alone.log.get(n) {
                 deliver(supervisor, entry.called_at, entry.input);
-                prop_assert_eq!(&drained(supervisor), &entry.actions);
+                prop_assert_eq!(&poll_all(supervisor), &entry.actions);
                 prop_assert_eq!(supervisor.poll_timeout(), entry.due);
             }
         }

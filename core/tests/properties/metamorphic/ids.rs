@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::config_for;
-use crate::replay::{Pair, Translation, deliver, drained};
+use crate::replay::{Pair, Translation, deliver, poll_all};
 use crate::script::{Script, any_script};
 use crate::simulation::{ORIGIN, Simulation};
 
@@ -18,10 +18,10 @@ fn ids_have_no_effect(script: &Script, position: Index, more: u64) -> Result<(),
     let log = Simulation::run(script).log;
     let (begin, rest) = log.split_at(1 + position.index(log.len()));
     let mut original = Supervisor::new(script.config.clone(), *ORIGIN);
-    drained(&mut original);
+    poll_all(&mut original);
     for entry in &begin[1..] {
         deliver(&mut original, entry.called_at, entry.input);
-        drained(&mut original);
+        poll_all(&mut original);
     }
     let counterpart = counted_further(&original, more);
     let mut pair = Pair {

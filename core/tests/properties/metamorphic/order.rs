@@ -30,7 +30,7 @@ use proptest::sample::Index;
 
 use crate::config_for;
 use crate::coverage::samples;
-use crate::replay::drained;
+use crate::replay::poll_all;
 use crate::script::{Script, any_script};
 use crate::simulation::{Kind, ORIGIN, Simulation, answer};
 
@@ -52,7 +52,7 @@ fn both_orders(checkpoint: &Checkpoint, one: Event, other: Event) -> [Supervisor
 /// Checks that both have the same form. Returns the actions of both.
 fn same_form(both: [Supervisor; 2]) -> Result<[Vec<Action>; 2], TestCaseError> {
     let [mut one, mut other] = both;
-    let actions = [drained(&mut one), drained(&mut other)];
+    let actions = [poll_all(&mut one), poll_all(&mut other)];
     prop_assert_eq!(
         one.canonical(*ORIGIN),
         other.canonical(*ORIGIN),
@@ -198,7 +198,7 @@ fn a_registration_commutes_with_a_liveness_answer(
         .expect("the filter requires one");
     let both = both_orders(&checkpoint, registered, answer(id, content.other_result));
     let running_in_between = both.iter().any(|supervisor| {
-        let actions = drained(&mut supervisor.clone());
+        let actions = poll_all(&mut supervisor.clone());
         supervisor.report().status != Status::Running && actions.iter().any(reports_running)
     });
     if !running_in_between {
@@ -227,7 +227,7 @@ fn pieces_of_evidence_commute(script: &Script, which: Index, content: &Content) 
     let other = Event::Live { at: checkpoint.now };
     let both = both_orders(&checkpoint, one, other);
     let sent = both.iter().any(|supervisor| {
-        let actions = drained(&mut supervisor.clone());
+        let actions = poll_all(&mut supervisor.clone());
         actions.iter().any(sends_liveness)
     });
     if !sent {
@@ -399,7 +399,7 @@ fn suspicion_and_evidence_do_not_commute() {
     let evidence = Event::Live { at: checkpoint.now };
 
     let decided = both_orders(&checkpoint, suspicion, evidence).map(|mut supervisor| {
-        drained(&mut supervisor);
+        poll_all(&mut supervisor);
         supervisor
             .poll_timeout()
             .expect("a liveness check is in flight")

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::config_for;
-use crate::replay::{Pair, Translation, deliver, drained, replay};
+use crate::replay::{Pair, Translation, deliver, poll_all, replay};
 use crate::script::{Script, any_script, thousandths};
 use crate::simulation::{Entry, ORIGIN, Simulation};
 
@@ -29,7 +29,7 @@ fn shift_moves_everything(script: &Script, shift: Shift) -> Result<(), TestCaseE
         },
     };
     let identical = |action| action;
-    pair.drain_and_compare(&identical)?;
+    pair.poll_and_compare(&identical)?;
     for entry in &Simulation::run(script).log[1..] {
         pair.deliver(entry.called_at, entry.input, &identical)?;
     }
@@ -162,7 +162,7 @@ fn spurious_wakes_change_nothing(
         deliver(&mut undisturbed, entry.called_at, entry.input);
         deliver(&mut disturbed, entry.called_at, entry.input);
         if polled {
-            prop_assert_eq!(drained(&mut undisturbed), drained(&mut disturbed));
+            prop_assert_eq!(poll_all(&mut undisturbed), poll_all(&mut disturbed));
             prop_assert_eq!(disturbed.poll_action(), None);
         }
         disturbed.handle_timeout(entry.clock);

@@ -2,8 +2,8 @@
 //!
 //! A file has two parts, separated by a line of four dashes. The first part is the script: a sentence that states situation and
 //! outcome, and what differs from a bus that answers every operation at once, under [`plain`](super::plain) settings. The
-//! second part lists the expected inputs and actions of the core, in order, each with its millisecond. Blank lines and lines
-//! that begin with `#` are ignored in the script.
+//! second part has the expected results: the inputs and actions of the core, each with its millisecond, in the order of its
+//! steps. At one wake all inputs stand before all actions. Blank lines and lines that begin with `#` are ignored in the script.
 //!
 //! | line | meaning |
 //! |---|---|
@@ -45,14 +45,14 @@ use super::step::Step;
 
 mod diff;
 mod error;
-mod golden;
+mod results;
 mod script;
 mod settings;
 mod words;
 
 pub use error::{ParseError, Problem};
 
-/// Set to 1, it makes the test of the scenarios write what the core does, in place of the expected results.
+/// Set to 1, it makes the test of the scenarios replace the expected results by what the core does.
 pub const REWRITE: &str = "LIVEBUS_REWRITE_SCENARIOS";
 
 /// What separates the script from the expected results.
@@ -137,7 +137,7 @@ impl Scenario {
             path: path.to_owned(),
             script,
             expected: expected.lines().map(str::to_owned).collect(),
-            actual: golden::golden(&read.environment, &steps),
+            actual: results::results(&read.environment, &steps),
             input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
             sentence: read.sentence,
@@ -152,7 +152,7 @@ impl Scenario {
         &self.path
     }
 
-    /// The subject: the folder of its file.
+    /// Its theme: the name of the folder of its file.
     #[must_use]
     pub fn theme(&self) -> String {
         let folder = self.path.parent().and_then(Path::file_name);

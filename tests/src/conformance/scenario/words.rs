@@ -150,8 +150,8 @@ fn event(text: &str) -> Result<Input, Problem> {
     if let Some(class) = text.strip_prefix("suspicion ") {
         return Ok(Input::Suspicion(failure(class)?));
     }
-    let (subject, rest) = text.split_once(" #").ok_or_else(unknown)?;
-    if let Some((client, class)) = rest.split_once(" lost ").filter(|_| subject == "client") {
+    let (kind, rest) = text.split_once(" #").ok_or_else(unknown)?;
+    if let Some((client, class)) = rest.split_once(" lost ").filter(|_| kind == "client") {
         let client = ClientId::from_number(number(client)?);
         return Ok(Input::Lost(client, failure(class)?));
     }
@@ -161,7 +161,7 @@ fn event(text: &str) -> Result<Input, Problem> {
         other => Err(failure(other)?),
     };
     let id = number(id)?;
-    Ok(match subject {
+    Ok(match kind {
         "start" => Input::StartAnswered(ClientId::from_number(id), result),
         "liveness" => Input::LivenessAnswered(LivenessId::from_number(id), result),
         "registration" => Input::RegistrationAnswered(RegistrationId::from_number(id), result),

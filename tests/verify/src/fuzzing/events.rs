@@ -76,12 +76,12 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         self.compare(&before, &call);
         self.check_new_actions();
         self.check_restore(call.extra == 3);
-        if call.drained {
-            self.drain();
+        if call.polled {
+            self.poll_all();
         }
     }
 
-    fn drain(&mut self) {
+    fn poll_all(&mut self) {
         while self.supervisor.poll_action().is_some() {}
         self.queued = 0;
     }
@@ -111,12 +111,12 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         let after = &self.supervisor;
         let run_copy = |at, event| {
             let mut other = before.clone();
-            let drained = true;
+            let polled = true;
             let extra = 0;
             Call {
                 at,
                 event,
-                drained,
+                polled,
                 extra,
             }
             .apply(&mut other);
@@ -347,7 +347,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
         let shut_down = self.script.clock;
         self.supervisor.handle_event(shut_down, Event::Shutdown);
         self.check_new_actions();
-        self.drain();
+        self.poll_all();
         while let Some(due) = self.supervisor.poll_timeout() {
             assert!(
                 due <= shut_down + self.supervisor.config().shutdown_bound(),
@@ -356,7 +356,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
             self.script.clock = due;
             self.supervisor.handle_timeout(due);
             self.check_new_actions();
-            self.drain();
+            self.poll_all();
         }
         assert!(self.supervisor.is_stopped());
     }

@@ -72,7 +72,7 @@ fn record(bytes: &mut Bytes<'_>) -> Vec<File> {
             Some(event) => recorded.handle_event(call.at, event),
             None => recorded.handle_timeout(call.at),
         }
-        if call.drained {
+        if call.polled {
             while let Some(action) = recorded.poll_action() {
                 assert_eq!(
                     twin.poll_action(),

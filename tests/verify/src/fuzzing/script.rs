@@ -19,7 +19,7 @@ pub(super) struct Call {
     pub(super) at: Instant,
     pub(super) event: Option<Event>,
     /// Whether its actions are polled before the next one.
-    pub(super) drained: bool,
+    pub(super) polled: bool,
     /// Two more bits, with which a target can choose to do something else.
     pub(super) extra: u8,
 }
@@ -69,7 +69,7 @@ impl Script {
         Call {
             at,
             event,
-            drained: how < 192,
+            polled: how < 192,
             extra: how >> 4 & 3,
         }
     }

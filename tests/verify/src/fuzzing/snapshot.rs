@@ -48,7 +48,7 @@ pub fn snapshot(bytes: &[u8]) {
             continue;
         };
         hostile.handle_timeout(due);
-        drain(&mut hostile);
+        poll_all(&mut hostile);
         let next = hostile.poll_timeout();
         assert!(
             next.is_none_or(|next| next > due),
@@ -72,7 +72,7 @@ fn words(bytes: &mut Bytes<'_>, config: &Config) -> Vec<u64> {
     for _ in 0..how / 8 {
         let call = script.call(bytes, &supervisor);
         call.apply(&mut supervisor);
-        if call.drained {
+        if call.polled {
             while let Some(action) = supervisor.poll_action() {
                 script.record_action(&action);
             }
@@ -107,7 +107,7 @@ fn change(words: &mut Vec<u64>, bytes: &mut Bytes<'_>) {
     }
 }
 
-fn drain(supervisor: &mut Supervisor) {
+fn poll_all(supervisor: &mut Supervisor) {
     while supervisor.poll_action().is_some() {}
 }
 
@@ -127,16 +127,16 @@ fn end(mut hostile: Supervisor) {
             answered.handle_timeout(now);
         }
     }
-    drain(&mut answered);
+    poll_all(&mut answered);
     assert!(
         answered.is_stopped(),
         "it does not stop when all is answered: {answered:?}"
     );
-    drain(&mut hostile);
+    poll_all(&mut hostile);
     for _ in 0..2 {
         if let Some(due) = hostile.poll_timeout() {
             hostile.handle_timeout(due + TICK);
-            drain(&mut hostile);
+            poll_all(&mut hostile);
         }
     }
     assert!(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 macro_rules! claims {
-    ($($name:ident $number:literal $sentence:literal)*) => {
+    ($($name:ident $id:literal $sentence:literal)*) => {
         /// One claim about every supervisor. The numbers of the safety properties S1 to S15 are those of `docs/verification.md`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Claim {
@@ -14,11 +14,11 @@ macro_rules! claims {
             /// Every claim, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Returns its number.
+            /// Returns its id: the number of a property or a rule, or one word.
             #[must_use]
-            pub const fn number(self) -> &'static str {
+            pub const fn id(self) -> &'static str {
                 match self {
-                    $(Self::$name => $number,)*
+                    $(Self::$name => $id,)*
                 }
             }
 
@@ -66,7 +66,7 @@ claims! {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.number(), self.sentence())
+        write!(f, "{}: {}", self.id(), self.sentence())
     }
 }
 

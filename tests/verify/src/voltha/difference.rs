@@ -1,8 +1,8 @@
 //! The intended differences.
 
-/// A situation in which the preset intentionally differs from the original.
+/// A situation in which the preset intentionally differs from VOLTHA.
 ///
-/// [`original`](Self::original) and [`preset`](Self::preset) are its row in `docs/differences.md`; a test compares them.
+/// [`voltha`](Self::voltha) and [`preset`](Self::preset) are its row in `docs/differences.md`; a test compares them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Difference {
@@ -52,9 +52,9 @@ impl Difference {
         Self::Shutdown,
     ];
 
-    /// Returns what the original does.
+    /// Returns what VOLTHA does.
     #[must_use]
-    pub const fn original(self) -> &'static str {
+    pub const fn voltha(self) -> &'static str {
         match self {
             Self::RunningWithoutProof => {
                 "Running as soon as it is started; the first message a minute later"

@@ -1,4 +1,4 @@
-//! The failures of an environment: the text that the original reads, and the class that livebus reads.
+//! The failures of an environment: the text that VOLTHA reads, and the class that livebus reads.
 
 use livebus_core::FailureClass;
 

@@ -106,7 +106,7 @@ impl Side {
                     }
                 }
                 Action::Stop { id, .. } => self.stop = Some(id),
-                // The original has no such outputs, and the preset has no handlers.
+                // VOLTHA has no such outputs, and the preset has no handlers.
                 Action::RegisterHandler { .. }
                 | Action::DiscardClient { .. }
                 | Action::DiscardRegistration { .. }
@@ -116,7 +116,7 @@ impl Side {
     }
 }
 
-/// Returns the original's name of a status.
+/// Returns VOLTHA's name of a status.
 pub(super) const fn translated(status: Status) -> ServiceStatus {
     match status {
         Status::Unknown => ServiceStatus::Unknown,

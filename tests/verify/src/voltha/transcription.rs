@@ -1,4 +1,4 @@
-//! The original's loop, transcribed with its faults: a state machine in virtual time that shares no code with the core.
+//! VOLTHA's loop, transcribed with its faults: a state machine in virtual time that shares no code with the core.
 //!
 //! Three parts are one state machine here, because a bus observes them together:
 //! - the *start*: Preparing, Prepared, then start after start, a fixed delay apart, until one succeeds;
@@ -19,7 +19,7 @@
 //! - The result of any liveness message counts, whichever call receives it: that makes no difference to the channel.
 //! - When the context ends while the monitor could also read its channel, Go picks at random; here the monitor ends. A timer
 //!   and a result at the same instant are random too; the environments have no such instants.
-//! - A start in progress does not notice the end of the context; it is noticed after the start.
+//! - A start in flight does not notice the end of the context; it is noticed after the start.
 //! - The loop never sets Stopped or Failed.
 //!
 //! Not transcribed: the registration of handlers (when it fails it ends the process, and the preset has no handlers), and the
@@ -56,7 +56,7 @@ pub enum ServiceStatus {
 /// An input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The start in progress returned.
+    /// The start in flight returned.
     StartReturned(Result<(), Text>),
     /// A liveness message returned.
     LivenessReturned(Result<(), Text>),

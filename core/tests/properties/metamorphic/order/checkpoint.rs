@@ -6,7 +6,7 @@ use livebus_core::{OpId, Supervisor};
 use proptest::sample::Index;
 
 use crate::operation_records::answered;
-use crate::replay::{deliver, drained, without_code};
+use crate::replay::{deliver, poll_all, without_code};
 use crate::script::Script;
 use crate::simulation::{Input, ORIGIN, Simulation, operation};
 
@@ -19,13 +19,13 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns the open registrations.
+    /// Returns the registrations in flight.
     pub(super) fn registrations(&self) -> impl Iterator<Item = OpId> {
         let open = self.open.iter().copied();
         open.filter(|id| matches!(id, OpId::Registration(_)))
     }
 
-    /// Returns the newest open liveness message.
+    /// Returns the newest liveness message in flight.
     pub(super) fn liveness_message(&self) -> Option<OpId> {
         let mut newest_first = self.open.iter().rev().copied();
         newest_first.find(|id| matches!(id, OpId::Liveness(_)))
@@ -50,7 +50,7 @@ pub(super) fn checkpoint(
         if let Some((answered, _)) = entry.event().and_then(answered) {
             done.extend(open.extract_if(.., |id| *id == answered));
         }
-        let begun = drained(&mut supervisor);
+        let begun = poll_all(&mut supervisor);
         open.extend(begun.iter().filter_map(operation).map(|(id, ..)| id));
         let checkpoint = Checkpoint {
             supervisor: supervisor.clone(),

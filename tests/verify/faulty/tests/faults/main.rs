@@ -41,7 +41,7 @@ fn explorer_alone_and_simulation_alone_detect_every_fault() {
 }
 
 #[test]
-fn there_are_enough_faults_and_most_are_from_the_seed_or_the_field() {
+fn there_are_enough_faults_and_most_are_from_voltha_or_the_field() {
     let of = |source: &str| {
         FAULTS
             .iter()
@@ -50,9 +50,9 @@ fn there_are_enough_faults_and_most_are_from_the_seed_or_the_field() {
     };
     assert!(FAULTS.len() >= 25, "{}", FAULTS.len());
     assert!(
-        of("seed: ") + of("field: ") >= 25,
+        of("voltha: ") + of("field: ") >= 25,
         "{} {}",
-        of("seed: "),
+        of("voltha: "),
         of("field: ")
     );
 }

@@ -41,7 +41,7 @@ fn table(rows: &[Row]) -> String {
     table
 }
 
-const SOURCES: [&str; 4] = ["seed: ", "field: ", "ours: ", "rule: "];
+const SOURCES: [&str; 4] = ["voltha: ", "field: ", "ours: ", "rule: "];
 
 fn is_of(row: &Row, source: &str) -> bool {
     row.fault
@@ -53,7 +53,7 @@ fn link(fault: &Fault) -> String {
     format!("[{sentence}](../tests/verify/faulty-core/faults/{name}.fault)")
 }
 
-/// Returns the number of a claim. Its sentence is in the table of claims.
+/// Returns the id of a claim. Its sentence is in the table of claims.
 fn claim(found: &Found) -> &str {
     let claim = found.claim.as_deref().unwrap_or("nothing");
     claim.split(':').next().unwrap_or(claim)

@@ -13,10 +13,10 @@ use crate::conformance::trace::{Writer, millis};
 /// From this number on, equal lines at equal distances in time are written as one.
 const MIN_RUN: usize = 4;
 
-/// Returns the inputs and actions of `steps`, as lines.
+/// Returns the inputs and actions of `steps`, as lines: for each step all inputs, then all actions.
 ///
 /// The instant of a line is that of the loop's clock. An input with another instant says so.
-pub(super) fn golden(environment: &Environment, steps: &[Step]) -> Vec<String> {
+pub(super) fn results(environment: &Environment, steps: &[Step]) -> Vec<String> {
     let mut replay = Replay::new(environment);
     let mut lines = Vec::new();
     for step in steps {
