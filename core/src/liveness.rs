@@ -154,29 +154,19 @@ pub(crate) struct Grant {
     pub(crate) warning: Option<Failure>,
 }
 
-/// A timer of a liveness. It holds the state that it was derived from, so it is fired before the next input, or never.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timer(Due);
-
-/// What is due, with the state that it was derived from.
-#[derive(Debug, Clone, Copy)]
-enum Due {
-    /// Nothing proved the client to be of use for too long.
+/// The timers of a liveness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// Not live: nothing proved the client to be of use for too long.
     Recreation,
-    /// The interval of a bus that is not live ends.
-    IntervalEnd(NotLive),
-    /// The lease ends without newer evidence.
-    LeaseEnd(Live),
-    /// Missing leaders are tolerated no longer.
-    PartialToleranceEnd(Live, Failure),
-    /// Silence lasted too long: a liveness message goes out.
-    SilenceEnd(Live),
-    /// A liveness message goes out for a suspicion that came at this instant.
-    SuspicionCheck(Live, Failure, Instant),
-    /// A liveness message goes out after this many ambiguous failures. Evidence newer than the instant refutes them.
-    Retry(Live, u32, Instant),
-    /// The liveness message in flight times out.
-    CheckTimeout(Live, InFlight),
+    /// Not live: the interval ends.
+    IntervalEnd,
+    /// Live: the lease ends without newer evidence.
+    LeaseEnd,
+    /// Live: missing leaders are tolerated no longer.
+    ToleranceEnd,
+    /// Live: a liveness message is to be sent, or the one in flight times out.
+    Check,
 }
 
 impl Liveness {
@@ -268,58 +258,72 @@ impl Liveness {
         }
     }
 
-    /// Returns the timers with their instants. Of several that are due the first one fires.
-    pub(crate) fn timers(&self, cx: Context<'_>) -> impl Iterator<Item = (Instant, Timer)> + use<> {
-        let timers = match self.state {
-            State::NotLive(not_live) => [
-                not_live.recreate_at(cx).map(|at| (at, Due::Recreation)),
-                Some((not_live.interval_end, Due::IntervalEnd(not_live))),
-                None,
-            ],
-            State::Live(live) => [
-                Some((live.lease(cx), Due::LeaseEnd(live))),
-                live.partial_end(cx)
-                    .map(|(at, failure)| (at, Due::PartialToleranceEnd(live, failure))),
-                Some(live.check_timer()),
-            ],
-        };
-        timers
-            .into_iter()
-            .flatten()
-            .map(|(at, due)| (at, Timer(due)))
+    /// Visits the timers of the current state with their instants. Of several that are due the first one fires.
+    #[inline]
+    pub(crate) fn visit_timers(&self, cx: Context<'_>, mut visit: impl FnMut(Instant, Timer)) {
+        match &self.state {
+            State::NotLive(not_live) => {
+                if let Some(at) = not_live.recreate_at(cx) {
+                    visit(at, Timer::Recreation);
+                }
+                visit(not_live.interval_end, Timer::IntervalEnd);
+            }
+            State::Live(live) => {
+                visit(live.lease(cx), Timer::LeaseEnd);
+                if let Some(at) = live.tolerance_end(cx) {
+                    visit(at, Timer::ToleranceEnd);
+                }
+                visit(live.check.due(), Timer::Check);
+            }
+        }
     }
 
     /// Fires a timer that is due. Returns what to report, then what to send.
     pub(crate) fn on_timer(
         &mut self,
-        Timer(due): Timer,
+        timer: Timer,
         cx: Context<'_>,
         ids: &mut OperationIds,
     ) -> (Outcome, Option<LivenessMessage>) {
-        match due {
-            Due::Recreation => (Outcome::ClientUseless, None),
-            Due::IntervalEnd(not_live) if not_live.in_flight.is_some() && !not_live.has_proof => {
-                let (failed, outcome) = not_live.failed(TIMED_OUT);
-                (outcome, Some(self.next_interval(failed, cx, ids)))
+        match (self.state, timer) {
+            (State::NotLive(_), Timer::Recreation) => (Outcome::ClientUseless, None),
+            (State::NotLive(not_live), Timer::IntervalEnd) => {
+                let is_failure = not_live.in_flight.is_some() && !not_live.has_proof;
+                let (ended, outcome) = if is_failure {
+                    not_live.failed(TIMED_OUT)
+                } else {
+                    (not_live, Outcome::Unchanged)
+                };
+                (outcome, Some(self.next_interval(ended, cx, ids)))
             }
-            Due::IntervalEnd(not_live) => {
-                let message = self.next_interval(not_live, cx, ids);
-                (Outcome::Unchanged, Some(message))
-            }
-            Due::LeaseEnd(live) => (self.lease_ended(live, cx), None),
-            Due::PartialToleranceEnd(live, failure) => {
+            (State::Live(live), Timer::LeaseEnd) => (self.lease_ended(live, cx), None),
+            (State::Live(live), Timer::ToleranceEnd) => {
+                let failure = live.degradation.warning().unwrap_or(TIMED_OUT);
                 (self.expire(live, Outcome::NotLive(failure), cx), None)
             }
-            Due::SilenceEnd(live) => {
-                self.send_check(live, cx.now, Trigger::Silence { failures: 0 }, cx, ids)
+            (State::Live(live), Timer::Check) => match live.check {
+                Check::Idle { .. } => {
+                    let trigger = Trigger::Silence { failures: 0 };
+                    self.send_check(live, cx.now, trigger, cx, ids)
+                }
+                Check::Suspected { suspicion, at, .. } => {
+                    self.send_check(live, at, Trigger::Suspicion(suspicion), cx, ids)
+                }
+                Check::RetryPending {
+                    failures,
+                    unverified_since,
+                    ..
+                } => {
+                    let trigger = Trigger::Silence { failures };
+                    self.send_check(live, unverified_since, trigger, cx, ids)
+                }
+                Check::InFlight(check) => (self.check_failed(live, check, TIMED_OUT, cx), None),
+            },
+            // A timer fires in the state that it was derived from.
+            (State::NotLive(_), Timer::LeaseEnd | Timer::ToleranceEnd | Timer::Check)
+            | (State::Live(_), Timer::Recreation | Timer::IntervalEnd) => {
+                (Outcome::Unchanged, None)
             }
-            Due::SuspicionCheck(live, suspicion, at) => {
-                self.send_check(live, at, Trigger::Suspicion(suspicion), cx, ids)
-            }
-            Due::Retry(live, failures, since) => {
-                self.send_check(live, since, Trigger::Silence { failures }, cx, ids)
-            }
-            Due::CheckTimeout(live, check) => (self.check_failed(live, check, TIMED_OUT, cx), None),
         }
     }
 
@@ -583,10 +587,7 @@ impl Liveness {
             check: degradation.idle_check(live.evidence, live.sent, cx),
             ..live
         };
-        if degraded
-            .partial_end(cx)
-            .is_some_and(|(end, _)| end <= cx.now)
-        {
+        if degraded.tolerance_end(cx).is_some_and(|end| end <= cx.now) {
             return self.decide_not_live(live, failure, cx);
         }
         self.state = State::Live(degraded);
@@ -727,30 +728,13 @@ impl Live {
         }
     }
 
-    /// When missing leaders are tolerated no longer, and the failure that says so. Evidence restarts the tolerance.
-    fn partial_end(&self, cx: Context<'_>) -> Option<(Instant, Failure)> {
+    /// When missing leaders are tolerated no longer. Evidence restarts the tolerance.
+    fn tolerance_end(&self, cx: Context<'_>) -> Option<Instant> {
         match self.degradation {
             Degradation::None | Degradation::Rejected(_) => None,
-            Degradation::Partial { failure, since } => {
-                let from = since.max(self.evidence);
-                Some((from + cx.settings().partial_tolerance, failure))
+            Degradation::Partial { since, .. } => {
+                Some(since.max(self.evidence) + cx.settings().partial_tolerance)
             }
-        }
-    }
-
-    fn check_timer(self) -> (Instant, Due) {
-        match self.check {
-            Check::Idle { due } => (due, Due::SilenceEnd(self)),
-            Check::Suspected { suspicion, at, due } => {
-                (due, Due::SuspicionCheck(self, suspicion, at))
-            }
-            Check::InFlight(check) => (check.deadline, Due::CheckTimeout(self, check)),
-            Check::RetryPending {
-                failures,
-                unverified_since,
-                due,
-                ..
-            } => (due, Due::Retry(self, failures, unverified_since)),
         }
     }
 }
@@ -779,6 +763,16 @@ impl Degradation {
 }
 
 impl Check {
+    /// Returns when a liveness message is to be sent, or the one in flight times out.
+    const fn due(&self) -> Instant {
+        match *self {
+            Self::Idle { due } | Self::Suspected { due, .. } | Self::RetryPending { due, .. } => {
+                due
+            }
+            Self::InFlight(check) => check.deadline,
+        }
+    }
+
     /// Returns the most specific suspicion that nothing has refuted.
     const fn suspicion(&self) -> Option<Failure> {
         match *self {

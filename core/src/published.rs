@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use crate::action::Action;
 use crate::failure::Failure;
 use crate::liveness::Grant;
 use crate::status::{Cause, Report, Status};
@@ -17,6 +16,17 @@ pub(crate) struct Published {
     attempt: u32,
     /// When the status was Running last, for the drain.
     left_running: Option<Instant>,
+}
+
+/// What a reader learns from Running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// A longer lease, by newer evidence.
+    Lease,
+    /// A new report.
+    Report,
 }
 
 impl Published {
@@ -47,34 +57,32 @@ impl Published {
         self.evidence = Some(at);
     }
 
-    /// Takes a status other than Running. Returns what to do if a reader learns anything from it.
-    pub(crate) fn set_status(
-        &mut self,
-        status: Status,
-        cause: Cause,
-        now: Instant,
-    ) -> Option<Action> {
+    /// Takes a status other than Running. Returns whether the report is a new one.
+    pub(crate) fn set_status(&mut self, status: Status, cause: Cause, now: Instant) -> bool {
         self.publish(status, cause, None, None, now)
     }
 
-    /// Takes Running under `grant`. Returns what to do if a reader learns anything from it: a new report, or only a longer lease.
-    pub(crate) fn set_running(&mut self, grant: Grant, now: Instant) -> Option<Action> {
+    /// Takes Running under `grant`.
+    pub(crate) fn set_running(&mut self, grant: Grant, now: Instant) -> Change {
         let Grant {
             evidence,
             lease,
             warning,
         } = grant;
         let (status, cause) = (Status::Running, Cause::Evidence);
-        let published = self.publish(status, cause, warning, Some(lease), now);
-        if published.is_some() || self.report.lease == Some(lease) {
-            return published;
+        if self.publish(status, cause, warning, Some(lease), now) {
+            return Change::Report;
+        }
+        if self.report.lease == Some(lease) {
+            return Change::None;
         }
         self.report.evidence = Some(evidence);
         self.report.lease = Some(lease);
-        Some(Action::Renew { evidence, lease })
+        Change::Lease
     }
 
-    /// Publishes a report if it differs from the last one in status, in the reason of its cause, or in the class of its warning.
+    /// Makes a new report if it differs from the last one in status, in the reason of its cause, or in the class of its warning. Returns
+    /// whether it does.
     fn publish(
         &mut self,
         status: Status,
@@ -82,12 +90,12 @@ impl Published {
         warning: Option<Failure>,
         lease: Option<Instant>,
         now: Instant,
-    ) -> Option<Action> {
+    ) -> bool {
         let old = &self.report;
         let class = |warning: Option<Failure>| warning.map(|failure| failure.class);
         let is_same_status = status == old.status;
         if is_same_status && cause.same_reason(old.cause) && class(warning) == class(old.warning) {
-            return None;
+            return false;
         }
         if old.status == Status::Running && !is_same_status {
             self.left_running = Some(now);
@@ -101,7 +109,7 @@ impl Published {
             lease,
             attempt: self.attempt,
         };
-        Some(Action::SetStatus(self.report))
+        true
     }
 }
 

@@ -57,20 +57,9 @@ pub(crate) enum Progress {
     Failed(HandlerId, Failure),
 }
 
-/// A timer of a registration.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timer {
-    index: usize,
-    due: Due,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Due {
-    /// The attempt in flight times out.
-    Timeout { id: RegistrationId, attempt: u32 },
-    /// The back-off ends.
-    Retry { attempt: u32, failure: Failure },
-}
+/// The timer of the registration of the handler with this index: the attempt in flight times out, or the back-off ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timer(usize);
 
 /// What a timer leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,45 +118,34 @@ impl Registrations {
         true
     }
 
-    /// Returns the timers with their instants. Of several that are due the first one fires.
-    pub(crate) fn timers(&self) -> impl Iterator<Item = (Instant, Timer)> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(index, slot)| match *slot {
-            Registration::InFlight {
-                id,
-                attempt,
-                deadline,
-                ..
-            } => {
-                let due = Due::Timeout { id, attempt };
-                Some((deadline, Timer { index, due }))
+    /// Visits the timers with their instants. Of several that are due the first one fires.
+    #[inline]
+    pub(crate) fn visit_timers(&self, mut visit: impl FnMut(Instant, Timer)) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            match *slot {
+                Registration::InFlight { deadline, .. } => visit(deadline, Timer(index)),
+                Registration::BackingOff { until, .. } => visit(until, Timer(index)),
+                Registration::Registered => {}
             }
-            Registration::BackingOff {
-                attempt,
-                until,
-                failure,
-            } => {
-                let due = Due::Retry { attempt, failure };
-                Some((until, Timer { index, due }))
-            }
-            Registration::Registered => None,
-        })
+        }
     }
 
-    /// Fires a timer that is due.
+    /// Fires a timer that is due. `None` for a handler that is registered, which has no timer.
     pub(crate) fn on_timer(
         &mut self,
-        Timer { index, due }: Timer,
+        Timer(index): Timer,
         cx: Context<'_>,
         ids: &mut OperationIds,
         jitter: &mut Jitter,
-    ) -> Fired {
-        match due {
-            Due::Timeout { id, attempt } => {
+    ) -> Option<Fired> {
+        match self.slots[index] {
+            Registration::InFlight { id, attempt, .. } => {
                 self.back_off(index, attempt, TIMED_OUT, cx, jitter);
-                Fired::TimedOut(id)
+                Some(Fired::TimedOut(id))
             }
-            Due::Retry { attempt, failure } => {
+            Registration::BackingOff {
+                attempt, failure, ..
+            } => {
                 let id = ids.next();
                 let deadline = cx.now + cx.settings().registration_timeout;
                 self.slots[index] = Registration::InFlight {
@@ -176,13 +154,14 @@ impl Registrations {
                     deadline,
                     failure: Some(failure),
                 };
-                Fired::Retried(Attempt {
+                Some(Fired::Retried(Attempt {
                     id,
                     handler: handler_id(index),
                     number: attempt,
                     deadline,
-                })
+                }))
             }
+            Registration::Registered => None,
         }
     }
 

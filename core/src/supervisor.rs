@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::failure::{Failure, TIMED_OUT};
 use crate::ids::{ClientId, LivenessId, OperationIds, RegistrationId, StopId};
 use crate::liveness::{self, Liveness, LivenessMessage, Outcome};
-use crate::published::Published;
+use crate::published::{Change, Published};
 use crate::registrations::{self, Attempt, Fired, Progress, Registrations};
 use crate::settings::OnClientLost;
 use crate::status::{Cause, Report, Status};
@@ -179,7 +179,7 @@ impl Supervisor {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.actions.front() {
             Some(_) => Some(self.now),
-            None => self.timers().map(|(at, _)| at).min(),
+            None => self.next_deadline(),
         }
     }
 }
@@ -215,7 +215,7 @@ impl Supervisor {
     /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
     #[must_use]
     pub fn is_due(&self, now: Instant) -> bool {
-        self.timers().any(|(at, _)| at <= now)
+        self.next_deadline().is_some_and(|at| at <= now)
     }
 
     /// Returns how many events were ignored because their operation or client was over, or never was.
@@ -352,22 +352,51 @@ impl Supervisor {
     }
 
     fn due_timer(&self) -> Option<Timer> {
-        let mut timers = self.timers();
-        let due = timers.find(|(at, _)| *at <= self.now);
-        due.map(|(_, timer)| timer)
+        let mut due = None;
+        self.visit_timers(|at, timer| {
+            if due.is_none() && at <= self.now {
+                due = Some(timer);
+            }
+        });
+        due
     }
 
-    /// All timers with their instants. Of several that are due the first one fires.
-    fn timers(&self) -> impl Iterator<Item = (Instant, Timer)> {
-        let registrations = self.registrations.timers();
-        let registrations = registrations.map(|(at, timer)| (at, Timer::Registration(timer)));
-        let liveness = self.state.client().map(|client| {
-            let timers = client.liveness.timers(Context::new(self.now, &self.config));
-            timers.map(|(at, timer)| (at, Timer::Liveness(timer)))
-        });
-        registrations
-            .chain(liveness.into_iter().flatten())
-            .chain(self.state.timer())
+    fn next_deadline(&self) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        self.visit_timers(|at, _| next = Some(next.map_or(at, |next| next.min(at))));
+        next
+    }
+
+    /// Visits all timers with their instants. Of several that are due the first one fires.
+    #[inline]
+    fn visit_timers(&self, mut visit: impl FnMut(Instant, Timer)) {
+        self.registrations
+            .visit_timers(|at, timer| visit(at, Timer::Registration(timer)));
+        match &self.state {
+            State::Starting {
+                id: client,
+                attempt,
+                deadline,
+            } => visit(
+                *deadline,
+                Timer::StartTimeout {
+                    client: *client,
+                    attempt: *attempt,
+                },
+            ),
+            State::BackingOff { attempt, until } => {
+                visit(*until, Timer::Start { attempt: *attempt });
+            }
+            State::Started(client) => {
+                let cx = Context::new(self.now, &self.config);
+                client
+                    .liveness
+                    .visit_timers(cx, |at, timer| visit(at, Timer::Liveness(timer)));
+            }
+            State::Draining { until } => visit(*until, Timer::DrainEnd),
+            State::Stopping { deadline, .. } => visit(*deadline, Timer::StopTimeout),
+            State::Stopped | State::Failed => {}
+        }
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -376,12 +405,13 @@ impl Supervisor {
             Timer::Registration(timer) => {
                 let registrations = &mut self.registrations;
                 match registrations.on_timer(timer, cx, &mut self.ids, &mut self.jitter) {
-                    Fired::TimedOut(registration) => {
+                    Some(Fired::TimedOut(registration)) => {
                         self.update_status();
                         self.actions
                             .push_back(Action::DiscardRegistration { registration });
                     }
-                    Fired::Retried(attempt) => self.actions.push_back(register(attempt)),
+                    Some(Fired::Retried(attempt)) => self.actions.push_back(register(attempt)),
+                    None => {}
                 }
             }
             Timer::Liveness(timer) => {
@@ -554,10 +584,16 @@ impl Supervisor {
         };
         self.published.on_evidence(grant.evidence);
         match self.registrations.progress(self.config.handlers()) {
-            Progress::Complete => {
-                let action = self.published.set_running(grant, self.now);
-                self.actions.extend(action);
-            }
+            Progress::Complete => match self.published.set_running(grant, self.now) {
+                Change::None => {}
+                Change::Lease => self.actions.push_back(Action::Renew {
+                    evidence: grant.evidence,
+                    lease: grant.lease,
+                }),
+                Change::Report => {
+                    self.actions.push_back(Action::SetStatus(*self.report()));
+                }
+            },
             Progress::Failed(handler, failure) => {
                 let cause = Cause::HandlerFailed(handler, failure);
                 self.set_status(Status::NotReady, cause);
@@ -570,8 +606,9 @@ impl Supervisor {
     }
 
     fn set_status(&mut self, status: Status, cause: Cause) {
-        let action = self.published.set_status(status, cause, self.now);
-        self.actions.extend(action);
+        if self.published.set_status(status, cause, self.now) {
+            self.actions.push_back(Action::SetStatus(*self.report()));
+        }
     }
 }
 
@@ -597,21 +634,6 @@ impl State {
             | Self::Stopping { .. }
             | Self::Stopped
             | Self::Failed => None,
-        }
-    }
-
-    /// The timer of the state itself, those of its client aside.
-    const fn timer(&self) -> Option<(Instant, Timer)> {
-        match *self {
-            Self::Starting {
-                id: client,
-                attempt,
-                deadline,
-            } => Some((deadline, Timer::StartTimeout { client, attempt })),
-            Self::BackingOff { attempt, until } => Some((until, Timer::Start { attempt })),
-            Self::Draining { until } => Some((until, Timer::DrainEnd)),
-            Self::Stopping { deadline, .. } => Some((deadline, Timer::StopTimeout)),
-            Self::Started(_) | Self::Stopped | Self::Failed => None,
         }
     }
 }
