@@ -17,7 +17,7 @@
 //! [`live_interval`](Settings::live_interval) of silence does a *liveness message* go out
 //! ([`Action::SendLiveness`]). Without evidence the status is never Running: the first message goes out right after the start.
 //!
-//! **Verdict.** A failure is of one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
+//! **Failures.** A failure is of one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
 //! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (other brokers answer, the leaders of the
 //! request are missing): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *Rejected* (the bus
 //! answers, and rejects the request): Running with a warning that stays.

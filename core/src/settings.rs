@@ -149,7 +149,7 @@ impl Settings {
     /// between starts, a minute of silence while live, five seconds while not, every suspicion believed at once,
     /// no warnings, and no second client.
     ///
-    /// What a liveness message may take is a minute here; the original waits for it without end. `docs/differences.md`
+    /// What a liveness message may take is a minute here; VOLTHA waits for it without end. `docs/differences.md`
     /// lists what else differs, and why.
     #[must_use]
     pub fn as_in_voltha() -> Self {
