@@ -195,8 +195,8 @@ impl Liveness {
             {
                 self.count_evidence(not_live, at, Degradation::None, cx)
             }
-            State::Live(live) if at > live.evidence => self.extend_lease(live, at, cx),
-            State::NotLive(_) | State::Live(_) => Outcome::Unchanged,
+            State::Live(live) => self.extend_lease(live, at, cx),
+            State::NotLive(_) => Outcome::Unchanged,
         }
     }
 
@@ -502,6 +502,9 @@ impl Liveness {
 
     /// Takes evidence of ordinary traffic at `at`.
     fn extend_lease(&mut self, live: Live, at: Instant, cx: Context<'_>) -> Outcome {
+        if at <= live.evidence {
+            return Outcome::Unchanged;
+        }
         let idle = live.degradation.idle_check(at, live.sent, cx);
         let check = match live.check {
             Check::Idle { due } => match live.degradation {

@@ -74,7 +74,7 @@ impl ModelState {
         state
     }
 
-    /// Returns the state after a move, with times relative to [`EPOCH`] and operations numbered from 1 again.
+    /// Returns the state after a move, with times relative to `EPOCH` and operations numbered from 1 again.
     #[must_use]
     pub fn after(&self, configuration: &ModelConfiguration, what: Move) -> (Self, Transition) {
         let mut next = self.clone();
