@@ -102,15 +102,11 @@ impl Supervisor {
         let handlers = config.handlers().len();
         let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
         let mut ids = OperationIds::new();
-        let (id, attempt) = (ids.next(), 1);
-        let deadline = now + config.settings().start_timeout;
+        let attempt = 1;
+        let (state, start) = State::starting(attempt, Context::new(now, &config), &mut ids);
         let mut supervisor = Self {
             config: Arc::new(config),
-            state: State::Starting {
-                id,
-                attempt,
-                deadline,
-            },
+            state,
             registrations: Registrations::with_capacity(handlers),
             actions: Self::queue(handlers),
             published: Published::new(now),
@@ -122,11 +118,7 @@ impl Supervisor {
         supervisor.set_status(Status::Preparing, Cause::Configured);
         supervisor.set_status(Status::Prepared, Cause::Starting);
         supervisor.published.on_start(attempt);
-        supervisor.actions.push_back(Action::Start {
-            id,
-            attempt,
-            deadline,
-        });
+        supervisor.actions.push_back(start);
         supervisor
     }
 
@@ -442,19 +434,11 @@ impl Supervisor {
 // The client: start, loss, end.
 impl Supervisor {
     fn start(&mut self, attempt: u32) {
-        let id = self.ids.next();
-        let deadline = self.now + self.config.settings().start_timeout;
+        let cx = Context::new(self.now, &self.config);
+        let (state, start) = State::starting(attempt, cx, &mut self.ids);
         self.published.on_start(attempt);
-        self.state = State::Starting {
-            id,
-            attempt,
-            deadline,
-        };
-        self.actions.push_back(Action::Start {
-            id,
-            attempt,
-            deadline,
-        });
+        self.state = state;
+        self.actions.push_back(start);
     }
 
     fn start_failed(&mut self, attempt: u32, failure: Failure) {
@@ -613,6 +597,23 @@ impl Supervisor {
 }
 
 impl State {
+    /// Returns the state in which start number `attempt` begins, and the action that begins it.
+    fn starting(attempt: u32, cx: Context<'_>, ids: &mut OperationIds) -> (Self, Action) {
+        let id = ids.next();
+        let deadline = cx.now + cx.settings().start_timeout;
+        let state = Self::Starting {
+            id,
+            attempt,
+            deadline,
+        };
+        let action = Action::Start {
+            id,
+            attempt,
+            deadline,
+        };
+        (state, action)
+    }
+
     const fn client(&self) -> Option<&Client> {
         match self {
             Self::Started(client) => Some(client),

@@ -15,7 +15,8 @@ pub(crate) struct View<'a> {
     pub(crate) config: &'a Config,
     pub(crate) now: Instant,
     pub(crate) epoch: Instant,
-    pub(crate) names: Vec<OpId>,
+    /// The operations that have the ids 1, 2, 3 here.
+    pub(crate) ids: Vec<OpId>,
 }
 
 impl<'a> View<'a> {
@@ -24,7 +25,7 @@ impl<'a> View<'a> {
             config,
             now,
             epoch,
-            names: Vec::new(),
+            ids: Vec::new(),
         }
     }
 
@@ -58,8 +59,8 @@ impl<'a> View<'a> {
 
     /// Returns the id that this operation has here.
     pub(crate) fn id<Id: OperationId + Into<OpId>>(&mut self, id: Id) -> Id {
-        self.names.push(id.into());
-        Id::of(self.names.len() as u64)
+        self.ids.push(id.into());
+        Id::of(self.ids.len() as u64)
     }
 }
 

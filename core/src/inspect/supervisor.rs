@@ -164,11 +164,11 @@ impl Supervisor {
                 self.jitter.clone()
             },
             ids: OperationIds {
-                count: view.names.len() as u64,
+                count: view.ids.len() as u64,
             },
             stale_answers: 0,
         };
-        (supervisor, view.names)
+        (supervisor, view.ids)
     }
 }
 
