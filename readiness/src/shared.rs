@@ -15,7 +15,7 @@ use crate::slot::{Slot, wake};
 
 thread_local! {
     /// The readinesses whose predicates run on this thread, each nested in the one before: by address; 0 is none.
-    static EVALUATED: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+    static EVALUATING: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
 }
 
 #[derive(Debug)]
@@ -77,25 +77,25 @@ impl Shared {
 
     /// Returns the result of `predicate`; false while it runs already on this thread, as it would call itself forever.
     pub(crate) fn evaluate(&self, predicate: Predicate, now: Instant) -> bool {
-        let outer = EVALUATED.get();
+        let outer = EVALUATING.get();
         let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
         };
-        if self.is_evaluated() {
+        if self.is_being_evaluated() {
             return false;
         }
-        let mut evaluated = outer;
-        evaluated[free] = self.address();
-        EVALUATED.set(evaluated);
+        let mut evaluating = outer;
+        evaluating[free] = self.address();
+        EVALUATING.set(evaluating);
         let services = Services::new(&self.slots, now);
         let result = catch_unwind(AssertUnwindSafe(|| predicate(services)));
-        EVALUATED.set(outer);
+        EVALUATING.set(outer);
         result.unwrap_or(false)
     }
 
     /// Returns whether a predicate of this readiness runs on this thread.
-    fn is_evaluated(&self) -> bool {
-        EVALUATED.get().contains(&self.address())
+    fn is_being_evaluated(&self) -> bool {
+        EVALUATING.get().contains(&self.address())
     }
 
     fn address(&self) -> usize {
@@ -190,7 +190,7 @@ impl Shared {
 
     fn turn(&self) -> MutexGuard<'_, ()> {
         // It would deadlock. `evaluate` catches the panic and returns false.
-        assert!(!self.is_evaluated(), "a predicate must not report");
+        assert!(!self.is_being_evaluated(), "a predicate must not report");
         // It guards no data, and the next reporter redoes everything that one that panicked has not finished.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
