@@ -18,7 +18,7 @@ pub enum Action {
     Start {
         /// To be answered by [`Event::StartAnswered`](crate::Event::StartAnswered). From then on it names the client.
         id: ClientId,
-        /// From 1; counted again from 1 after a start that made the bus live.
+        /// From 1; counted again from 1 after a start that made the bus live, and by one that replaces a client without proof.
         attempt: u32,
         /// When the supervisor gives up on it.
         deadline: Instant,

@@ -31,6 +31,13 @@ impl Backoff {
         self.first.saturating_mul(1 << doublings).min(self.max)
     }
 
+    /// The longest delay after failure number `failures` in a row (from 1), with any jitter.
+    pub(crate) fn longest(&self, failures: u32) -> Duration {
+        let middle = self.doubled(failures);
+        let stray = middle / 100 * u32::from(self.jitter_percent);
+        middle.saturating_add(stray).min(self.max)
+    }
+
     /// The delay after failure number `failures` in a row (from 1), with the next number of `jitter`.
     pub(crate) fn delay(&self, failures: u32, jitter: &mut Jitter) -> Duration {
         let middle = self.doubled(failures);

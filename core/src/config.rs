@@ -91,7 +91,7 @@ impl Config {
         &self.handlers
     }
 
-    /// Returns the maximum time for which the bus can be unusable while the status is Running, unless only leaders are missing:
+    /// Returns the maximum time for which the bus can be unusable while the status is Running, unless a part of the bus is missing:
     /// `live_interval + n x liveness_timeout + (n - 1) x recheck_delay`, n being `failures_to_not_ready`.
     ///
     /// Counted from the newest evidence. It holds however late a timer fires, because it is the lease too: a reader
@@ -101,7 +101,7 @@ impl Config {
         self.detection_bound
     }
 
-    /// The detection bound while only leaders are missing: longer by `partial_tolerance`.
+    /// The detection bound while a part of the bus is missing: longer by `partial_tolerance`.
     #[must_use]
     pub fn partial_detection_bound(&self) -> Duration {
         self.detection_bound + self.settings.partial_tolerance
@@ -114,6 +114,11 @@ impl Config {
             max: self.settings.not_live_interval_max,
             jitter_percent: 0,
         }
+    }
+
+    /// How long a failure or a suspicion that is not seen again outranks vaguer ones: a whole interval fits in, wherever it begins.
+    pub(crate) fn diagnosis_age(&self) -> Duration {
+        self.settings.not_live_interval_max * 2
     }
 
     /// The maximum time from [`Event::Shutdown`](crate::Event::Shutdown) to Stopped: `drain + stop_timeout`.
@@ -143,7 +148,11 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-fn refuse(field: &'static str, value: impl fmt::Debug, remedy: String) -> Result<(), ConfigError> {
+pub(crate) fn refuse(
+    field: &'static str,
+    value: impl fmt::Debug,
+    remedy: String,
+) -> Result<(), ConfigError> {
     Err(ConfigError {
         field,
         value: format!("{value:?}"),
@@ -151,14 +160,14 @@ fn refuse(field: &'static str, value: impl fmt::Debug, remedy: String) -> Result
     })
 }
 
-fn not_too_long(field: &'static str, value: Duration) -> Result<(), ConfigError> {
+pub(crate) fn not_too_long(field: &'static str, value: Duration) -> Result<(), ConfigError> {
     if value > Config::MAX_DURATION {
         return refuse(field, value, "make it at most 365 days".to_owned());
     }
     Ok(())
 }
 
-fn duration(field: &'static str, value: Duration) -> Result<(), ConfigError> {
+pub(crate) fn duration(field: &'static str, value: Duration) -> Result<(), ConfigError> {
     if value.is_zero() {
         return refuse(field, value, "make it longer than zero".to_owned());
     }
@@ -214,7 +223,7 @@ fn count(field: &'static str, value: u32) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn backoff(field: &'static str, value: &Backoff) -> Result<(), ConfigError> {
+pub(crate) fn backoff(field: &'static str, value: &Backoff) -> Result<(), ConfigError> {
     if value.first.is_zero() {
         return refuse(field, value, "make `first` longer than zero".to_owned());
     }

@@ -8,7 +8,7 @@ use crate::ids::{ClientId, LivenessId, RegistrationId, StopId};
 /// Something that happened, the input of [`Supervisor::handle_event`](crate::Supervisor::handle_event).
 ///
 /// Four of them answer an action and carry its id; the answer to anything but the operation in flight is stale:
-/// counted and ignored. The other four come on their own.
+/// counted and ignored. The other five come on their own.
 ///
 /// Exhaustive on purpose: code that records or replays events must handle each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,13 @@ pub enum Event {
         /// Whether the handler is registered now.
         result: Result<(), Failure>,
     },
+    /// A registered handler fails, or works again. Not an answer: it may come any number of times while the handler is registered.
+    HandlerHealth {
+        /// The registration by which the handler was registered.
+        id: RegistrationId,
+        /// Whether the handler does its work now.
+        result: Result<(), Failure>,
+    },
     /// Answers [`Action::Stop`](crate::Action::Stop).
     StopAnswered {
         /// The action's id.
@@ -49,7 +56,7 @@ pub enum Event {
         /// When it was observed, which may be before it is delivered.
         at: Instant,
     },
-    /// A suspicion that the bus may be gone: a dropped connection, "all brokers down". It decides nothing on its own.
+    /// A suspicion that the bus, or a part of it, may be gone: "all brokers down", a dropped connection. It decides nothing on its own.
     Suspicion(Failure),
     /// The client is beyond repair.
     ClientLost {

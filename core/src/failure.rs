@@ -38,24 +38,61 @@ impl Failure {
     /// A client library that cannot log in reports that once, then that no broker is reachable, then nothing until a timeout.
     #[must_use]
     pub fn most_specific(self, newer: Self) -> Self {
-        let rank = |failure: Self| match failure.class {
-            FailureClass::Timeout => 0,
-            FailureClass::Unreachable | FailureClass::Other => 1,
-            FailureClass::NameResolution
-            | FailureClass::Tls
-            | FailureClass::Authentication
-            | FailureClass::Authorization
-            | FailureClass::TopicMissing
-            | FailureClass::NoLeader
-            | FailureClass::NotEnoughReplicas
-            | FailureClass::Throttled
-            | FailureClass::QueueFull
-            | FailureClass::ClientFatal => 2,
-        };
-        if rank(newer) >= rank(self) {
-            newer
-        } else {
+        if self.is_more_specific_than(newer) {
             self
+        } else {
+            newer
+        }
+    }
+
+    pub(crate) fn is_more_specific_than(self, other: Self) -> bool {
+        self.class.specificity() > other.class.specificity()
+    }
+}
+
+/// How much a failure says about its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Specificity {
+    /// Nothing but that there was no answer.
+    Silence,
+    /// The client library says something, and it is not known what is behind it.
+    Symptom,
+    /// What happened to the connection to one of several brokers.
+    Broker,
+    /// What the brokers do, or do not, without a reason.
+    Bus,
+    /// The reason itself.
+    Reason,
+}
+
+impl FailureClass {
+    const fn specificity(self) -> Specificity {
+        match self {
+            Self::Timeout => Specificity::Silence,
+            // A queue fills for whatever reason the bus takes nothing.
+            Self::Other | Self::QueueFull => Specificity::Symptom,
+            Self::BrokerUnreachable => Specificity::Broker,
+            // Equally specific: that no broker can be reached, after a part of them answered, is the newer truth.
+            Self::Unreachable | Self::Unresponsive | Self::NoLeader | Self::ReplicasSilent => {
+                Specificity::Bus
+            }
+            Self::NameResolution
+            | Self::AdvertisedAddress
+            | Self::SecurityProtocol
+            | Self::Tls
+            | Self::Authentication
+            | Self::WrongCluster
+            | Self::Authorization
+            | Self::TopicMissing
+            | Self::RecordRejected
+            | Self::TopicUnusable
+            | Self::RequiredTopicUnusable
+            | Self::NotEnoughReplicas
+            | Self::Throttled
+            | Self::ClientFatal
+            | Self::RecordFailed
+            | Self::RecordsRemoved
+            | Self::HandlerStalled => Specificity::Reason,
         }
     }
 }
@@ -84,20 +121,38 @@ impl From<FailureClass> for Failure {
 pub enum FailureClass {
     /// No connection to any broker: refused, reset, closed, or no route.
     Unreachable = 1,
+    /// A broker accepts connections and does not answer.
+    Unresponsive,
     /// No answer in time.
     Timeout,
+    /// One of several brokers cannot be reached.
+    BrokerUnreachable,
     /// A broker's name does not resolve.
     NameResolution,
+    /// A bootstrap server answers, and the brokers that it names cannot be reached at their addresses.
+    AdvertisedAddress,
+    /// Client and broker do not speak the same protocol: one wants TLS or SASL and the other does not, or the broker is none.
+    SecurityProtocol,
     /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
     /// The broker rejects the client's identity or its proof.
     Authentication,
+    /// The brokers belong to another cluster than the one that was proved to work.
+    WrongCluster,
     /// The broker knows the client and does not allow the request.
     Authorization,
     /// The topic or the partition of the request does not exist.
     TopicMissing,
+    /// The broker rejects the record for what it is: its size, its timestamp, its form.
+    RecordRejected,
+    /// A topic that the service needs cannot be used.
+    TopicUnusable,
+    /// A topic without which the service is not ready cannot be used.
+    RequiredTopicUnusable,
     /// The partitions of the request have no leader now.
     NoLeader,
+    /// The leaders answer, and wait in vain for the other in-sync replicas.
+    ReplicasSilent,
     /// Too few replicas are in sync for the acknowledgement that was requested.
     NotEnoughReplicas,
     /// The broker limits the client by a quota or a policy.
@@ -106,25 +161,43 @@ pub enum FailureClass {
     QueueFull,
     /// The client cannot recover and must be replaced.
     ClientFatal,
+    /// A request handler's function fails for a record, and its partition stopped there. Of a handler only, never of the bus.
+    RecordFailed,
+    /// Records were removed before a request handler fetched them. Of a handler only, never of the bus.
+    RecordsRemoved,
+    /// A record waits for a request handler for too long. Of a handler only, never of the bus.
+    HandlerStalled,
     /// Anything that no other class names.
     Other,
 }
 
 impl FailureClass {
     /// Every class, in the order of declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::Unreachable,
+        Self::Unresponsive,
         Self::Timeout,
+        Self::BrokerUnreachable,
         Self::NameResolution,
+        Self::AdvertisedAddress,
+        Self::SecurityProtocol,
         Self::Tls,
         Self::Authentication,
+        Self::WrongCluster,
         Self::Authorization,
         Self::TopicMissing,
+        Self::RecordRejected,
+        Self::TopicUnusable,
+        Self::RequiredTopicUnusable,
         Self::NoLeader,
+        Self::ReplicasSilent,
         Self::NotEnoughReplicas,
         Self::Throttled,
         Self::QueueFull,
         Self::ClientFatal,
+        Self::RecordFailed,
+        Self::RecordsRemoved,
+        Self::HandlerStalled,
         Self::Other,
     ];
 
@@ -132,16 +205,29 @@ impl FailureClass {
     #[must_use]
     pub const fn kind(self) -> FailureKind {
         match self {
-            Self::Tls | Self::Authentication | Self::NotEnoughReplicas | Self::ClientFatal => {
-                FailureKind::Definitive
-            }
+            Self::SecurityProtocol
+            | Self::Tls
+            | Self::Authentication
+            | Self::WrongCluster
+            | Self::RequiredTopicUnusable
+            | Self::NotEnoughReplicas
+            | Self::ClientFatal => FailureKind::Definitive,
             Self::Unreachable
+            | Self::Unresponsive
             | Self::Timeout
             | Self::NameResolution
+            | Self::AdvertisedAddress
             | Self::QueueFull
+            | Self::RecordFailed
+            | Self::RecordsRemoved
+            | Self::HandlerStalled
             | Self::Other => FailureKind::Ambiguous,
-            Self::NoLeader => FailureKind::Partial,
-            Self::Authorization | Self::TopicMissing | Self::Throttled => FailureKind::Rejected,
+            Self::BrokerUnreachable | Self::NoLeader | Self::ReplicasSilent => FailureKind::Partial,
+            Self::Authorization
+            | Self::TopicMissing
+            | Self::RecordRejected
+            | Self::TopicUnusable
+            | Self::Throttled => FailureKind::Rejected,
         }
     }
 
@@ -150,17 +236,29 @@ impl FailureClass {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unreachable => "Unreachable",
+            Self::Unresponsive => "Unresponsive",
             Self::Timeout => "Timeout",
+            Self::BrokerUnreachable => "BrokerUnreachable",
             Self::NameResolution => "NameResolution",
+            Self::AdvertisedAddress => "AdvertisedAddress",
+            Self::SecurityProtocol => "SecurityProtocol",
             Self::Tls => "Tls",
             Self::Authentication => "Authentication",
+            Self::WrongCluster => "WrongCluster",
             Self::Authorization => "Authorization",
             Self::TopicMissing => "TopicMissing",
+            Self::RecordRejected => "RecordRejected",
+            Self::TopicUnusable => "TopicUnusable",
+            Self::RequiredTopicUnusable => "RequiredTopicUnusable",
             Self::NoLeader => "NoLeader",
+            Self::ReplicasSilent => "ReplicasSilent",
             Self::NotEnoughReplicas => "NotEnoughReplicas",
             Self::Throttled => "Throttled",
             Self::QueueFull => "QueueFull",
             Self::ClientFatal => "ClientFatal",
+            Self::RecordFailed => "RecordFailed",
+            Self::RecordsRemoved => "RecordsRemoved",
+            Self::HandlerStalled => "HandlerStalled",
             Self::Other => "Other",
         }
     }
@@ -188,7 +286,7 @@ pub enum FailureKind {
     Definitive,
     /// It may have been chance: not ready after several in a row.
     Ambiguous,
-    /// Other brokers answer, only the leaders of the request are missing: ready with a warning for a while.
+    /// A part of the bus answers, and what is missing may come back on its own: ready with a warning for a while.
     Partial,
     /// The broker rejected the request for a reason on the client's side. The bus is alive: ready, with a warning that stays.
     Rejected,
@@ -205,6 +303,28 @@ mod tests {
             assert_eq!(class.to_string(), class.name());
         }
         assert_eq!(FailureClass::from_name("timeout"), None);
+    }
+
+    #[test]
+    fn each_class_is_more_specific_than_those_that_say_less_about_the_reason() {
+        use FailureClass::{
+            BrokerUnreachable, NotEnoughReplicas, Other, QueueFull, Timeout, Unreachable,
+        };
+        let ascending = [
+            Timeout,
+            Other,
+            BrokerUnreachable,
+            Unreachable,
+            NotEnoughReplicas,
+        ];
+        for [vaguer, more_specific] in ascending.array_windows() {
+            let (vaguer, more_specific) = (Failure::new(*vaguer), Failure::new(*more_specific));
+            assert_eq!(vaguer.most_specific(more_specific), more_specific);
+            assert_eq!(more_specific.most_specific(vaguer), more_specific);
+        }
+        let (full, other) = (Failure::new(QueueFull), Failure::with_code(Other, 9));
+        assert_eq!(full.most_specific(other), other);
+        assert_eq!(other.most_specific(full), full);
     }
 
     #[test]

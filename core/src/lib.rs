@@ -18,23 +18,24 @@
 //! ([`Action::SendLiveness`]). Without evidence the status is never Running: the first message goes out right after the start.
 //!
 //! **Failures.** A failure is of one of four [kinds](FailureKind). *Definitive*: NotReady at once. *Ambiguous*: NotReady after
-//! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (other brokers answer, the leaders of the
-//! request are missing): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *Rejected* (the bus
+//! [`failures_to_not_ready`](Settings::failures_to_not_ready) in a row. *Partial* (a part of the bus answers: leaders are
+//! missing, or wait for their replicas): Running with a warning, for [`partial_tolerance`](Settings::partial_tolerance). *Rejected* (the bus
 //! answers, and rejects the request): Running with a warning that stays.
 //!
 //! **Suspicion.** What a client library reports about its connections is often wrong, so it decides nothing
 //! ([`Event::Suspicion`]): it sends a liveness message as soon as the spacing allows, with a short deadline, and that outcome
-//! decides alone.
+//! decides alone. A suspicion of a partial failure only brings the next ordinary message forward.
 //!
 //! **While NotReady** a liveness message goes out each [`not_live_interval`](Settings::not_live_interval), doubling to its
-//! maximum, and stays open until the next: the first evidence of any kind makes the service Running again.
+//! maximum, and stays open until the next: the first evidence of any kind makes the service Running again. The cause is the most specific failure or suspicion since the
+//! newest proof. A later, vaguer one does not replace it, unless it was not seen again for twice `not_live_interval_max`.
 //!
 //! **Handlers** are registered after each start, each with its own retries. Running needs a live bus *and* all required
 //! handlers.
 //!
 //! **The lease.** Running is granted until the newest evidence plus the [detection bound](Config::detection_bound), and
-//! readers compare it with the clock. If the runner dies or starves, the lease ends on its own. While only leaders are
-//! missing, the bound is longer by [`partial_tolerance`](Settings::partial_tolerance).
+//! readers compare it with the clock. If the runner dies or starves, the lease ends on its own. While a part of the bus
+//! is missing, the bound is longer by [`partial_tolerance`](Settings::partial_tolerance).
 //!
 //! **Shutdown.** NotReady first, then the drain, then [`Action::Stop`], then Stopped: from any state, within
 //! [`Config::shutdown_bound`].
@@ -158,14 +159,16 @@
 //! # Where to read on
 //!
 //! `supervisor.rs` has the lifecycle, each event in each state, and each timer; it composes `liveness.rs`, which judges the bus,
-//! `registrations.rs`, which registers the handlers, and `published.rs`, which knows what readers know. `inspect/` shows a supervisor to people, recordings and model checkers. The
-//! style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and h11 (one file has all
+//! `registrations.rs`, which registers the handlers, and `published.rs`, which knows what readers know. `diagnosis.rs` keeps what the
+//! cause will say. `inspect/` shows a supervisor to people, recordings and model checkers. The style follows quinn's protocol crate (three kinds of methods), str0m (the driving calls as a list) and h11 (one file has all
 //! transitions); the behaviour follows the supervision in the VOLTHA core.
 
 mod action;
 mod backoff;
 mod config;
 mod context;
+mod diagnosis;
+pub mod dispatch;
 mod event;
 mod failure;
 mod handler;

@@ -3,9 +3,10 @@
 //! The supervisor makes one [`Liveness`] for each client and gives it inputs; it returns what follows. Every deadline lives inside
 //! the state that needs it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::context::Context;
+use crate::diagnosis::Diagnosis;
 use crate::failure::{Failure, FailureClass, FailureKind, TIMED_OUT};
 use crate::ids::{LivenessId, OperationIds};
 use crate::settings::{OnSuspicion, RejectionPolicy};
@@ -14,6 +15,8 @@ use crate::settings::{OnSuspicion, RejectionPolicy};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Liveness {
     state: State,
+    /// What the cause will say if the bus is not live: the most specific failure or suspicion that nothing has refuted.
+    diagnosis: Option<Diagnosis>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,8 +39,6 @@ struct NotLive {
     /// Whether this interval has brought evidence.
     has_proof: bool,
     streak: Streak,
-    /// The most specific suspicion since the newest evidence: a better cause than a timeout.
-    suspicion: Option<Failure>,
 }
 
 /// How the newest intervals ended.
@@ -68,7 +69,7 @@ enum Degradation {
     None,
     /// It answers, and rejects what the service asks for.
     Rejected(Failure),
-    /// The leaders of the checked partitions are missing; other brokers answer.
+    /// A part of it answers: the leaders of the checked partitions are missing, or wait for their replicas.
     Partial {
         failure: Failure,
         since: Instant,
@@ -80,18 +81,18 @@ enum Degradation {
 enum Check {
     /// None is needed until `due`. Evidence moves that instant.
     Idle { due: Instant },
-    /// A suspicion came at `at`: a liveness message goes out at `due` unless newer evidence comes first.
+    /// A suspicion came at `at`: a liveness message goes out at `due` unless newer evidence comes first. Its outcome decides alone
+    /// unless the suspicion was of a part of the bus only.
     Suspected {
-        suspicion: Failure,
         at: Instant,
         due: Instant,
+        decides: bool,
     },
     /// A liveness message is in flight.
     InFlight(InFlight),
     /// A liveness message failed ambiguously. The next goes out at `due` unless evidence newer than `unverified_since` comes first.
     RetryPending {
         failures: u32,
-        failure: Failure,
         unverified_since: Instant,
         due: Instant,
     },
@@ -111,12 +112,12 @@ struct InFlight {
 /// What a liveness message in flight was sent for, as far as nothing has refuted it, and what its timeout means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Trigger {
-    /// Silence, after this many ambiguous failures in a row: a timeout is one more.
+    /// Silence, or a suspicion of a part of the bus, after this many ambiguous failures in a row: a timeout is one more.
     Silence { failures: u32 },
     /// Silence, and a suspicion came after the message was sent: if the message times out, another one decides.
-    SilenceThenSuspicion(Failure),
+    SilenceThenSuspicion,
     /// A suspicion: the outcome of the message decides alone.
-    Suspicion(Failure),
+    Suspicion,
 }
 
 /// A liveness message to send.
@@ -163,15 +164,20 @@ pub(crate) enum Timer {
     IntervalEnd,
     /// Live: the lease ends without newer evidence.
     LeaseEnd,
-    /// Live: missing leaders are tolerated no longer.
+    /// Live: that a part of the bus is missing is tolerated no longer.
     ToleranceEnd,
     /// Live: a liveness message is to be sent, or the one in flight times out.
     Check,
 }
 
 impl Liveness {
-    /// Begins with a client that has no evidence yet, and sends the first liveness message.
-    pub(crate) fn start(cx: Context<'_>, ids: &mut OperationIds) -> (Self, LivenessMessage) {
+    /// Begins with a client that has no evidence yet, and sends the first liveness message. `diagnosis` is what is known of the bus
+    /// through the client before it.
+    pub(crate) fn start(
+        diagnosis: Option<Diagnosis>,
+        cx: Context<'_>,
+        ids: &mut OperationIds,
+    ) -> (Self, LivenessMessage) {
         let message = message_of_interval(Streak::None, cx, ids);
         let not_live = NotLive {
             only_evidence_after: cx.now,
@@ -180,10 +186,9 @@ impl Liveness {
             interval_end: message.deadline,
             has_proof: false,
             streak: Streak::None,
-            suspicion: None,
         };
         let state = State::NotLive(not_live);
-        (Self { state }, message)
+        (Self { state, diagnosis }, message)
     }
 
     /// Takes evidence that was observed at `at`. Only evidence that is newer than what is known counts.
@@ -202,30 +207,24 @@ impl Liveness {
 
     /// Takes a suspicion. It decides nothing unless the settings say so: it brings the next check forward.
     pub(crate) fn on_suspicion(&mut self, suspicion: Failure, cx: Context<'_>) -> Outcome {
-        match self.state {
-            State::NotLive(not_live) => {
-                let suspicion = not_live
-                    .suspicion
-                    .map_or(suspicion, |old| old.most_specific(suspicion));
-                self.state = State::NotLive(NotLive {
-                    suspicion: Some(suspicion),
-                    ..not_live
-                });
+        let failure = self.diagnose(suspicion, cx);
+        let State::Live(live) = self.state else {
+            return Outcome::Unchanged;
+        };
+        match cx.settings().on_suspicion {
+            OnSuspicion::Check => {
+                let check = if suspicion.class.kind() == FailureKind::Partial {
+                    live.check_after_partial_suspicion(cx)
+                } else {
+                    live.check_after_suspicion(cx)
+                };
+                self.state = State::Live(Live { check, ..live });
                 Outcome::Unchanged
             }
-            State::Live(live) => match cx.settings().on_suspicion {
-                OnSuspicion::Check => self.suspect(live, suspicion, cx),
-                OnSuspicion::NotReady => {
-                    let suspicion = live.check.suspicion_with(suspicion);
-                    self.mark_not_live(
-                        live,
-                        live.check.open_message_at(cx.now),
-                        Some(suspicion),
-                        cx,
-                    );
-                    Outcome::NotLive(suspicion)
-                }
-            },
+            OnSuspicion::NotReady => {
+                self.mark_not_live(live, live.check.open_message_at(cx.now), cx);
+                Outcome::NotLive(failure)
+            }
         }
     }
 
@@ -290,7 +289,10 @@ impl Liveness {
             (State::NotLive(not_live), Timer::IntervalEnd) => {
                 let is_failure = not_live.in_flight.is_some() && !not_live.has_proof;
                 let (ended, outcome) = if is_failure {
-                    not_live.failed(TIMED_OUT)
+                    (
+                        not_live.failed(),
+                        Outcome::NotLive(self.diagnose(TIMED_OUT, cx)),
+                    )
                 } else {
                     (not_live, Outcome::Unchanged)
                 };
@@ -298,7 +300,7 @@ impl Liveness {
             }
             (State::Live(live), Timer::LeaseEnd) => (self.lease_ended(live, cx), None),
             (State::Live(live), Timer::ToleranceEnd) => {
-                let failure = live.degradation.warning().unwrap_or(TIMED_OUT);
+                let failure = self.diagnose(live.degradation.warning().unwrap_or(TIMED_OUT), cx);
                 (self.expire(live, Outcome::NotLive(failure), cx), None)
             }
             (State::Live(live), Timer::Check) => match live.check {
@@ -306,8 +308,13 @@ impl Liveness {
                     let trigger = Trigger::Silence { failures: 0 };
                     self.send_check(live, cx.now, trigger, cx, ids)
                 }
-                Check::Suspected { suspicion, at, .. } => {
-                    self.send_check(live, at, Trigger::Suspicion(suspicion), cx, ids)
+                Check::Suspected { at, decides, .. } => {
+                    let trigger = if decides {
+                        Trigger::Suspicion
+                    } else {
+                        Trigger::Silence { failures: 0 }
+                    };
+                    self.send_check(live, at, trigger, cx, ids)
                 }
                 Check::RetryPending {
                     failures,
@@ -346,6 +353,23 @@ impl Liveness {
             State::Live(_) => false,
         }
     }
+
+    /// Returns what is known of the bus through this client.
+    pub(crate) const fn diagnosis(&self) -> Option<Diagnosis> {
+        self.diagnosis
+    }
+
+    /// Takes what a failure or a suspicion says of the bus. Returns the most specific that is known.
+    fn diagnose(&mut self, newer: Failure, cx: Context<'_>) -> Failure {
+        let known = match self.state {
+            State::NotLive(_) => self.diagnosis,
+            // While live it lasts until evidence refutes it, and without evidence the lease ends.
+            State::Live(_) => self.diagnosis.map(|it| it.renewed(cx)),
+        };
+        let diagnosis = Diagnosis::updated(known, newer, cx);
+        self.diagnosis = Some(diagnosis);
+        diagnosis.failure()
+    }
 }
 
 // While nothing proves that the bus works.
@@ -371,9 +395,8 @@ impl Liveness {
             self.state = State::NotLive(answered);
             return Outcome::Unchanged;
         }
-        let (failed, outcome) = answered.failed(failure);
-        self.state = State::NotLive(failed);
-        outcome
+        self.state = State::NotLive(answered.failed());
+        Outcome::NotLive(self.diagnose(failure, cx))
     }
 
     /// Counts evidence. Enough of it makes the bus live; a liveness message in flight goes on as its check.
@@ -384,12 +407,12 @@ impl Liveness {
         degradation: Degradation,
         cx: Context<'_>,
     ) -> Outcome {
+        self.diagnosis = None;
         let settings = cx.settings();
         let successes = not_live.streak.successes() + u32::from(!not_live.has_proof);
         if successes < settings.successes_to_ready {
             self.state = State::NotLive(NotLive {
                 only_evidence_after: evidence,
-                suspicion: None,
                 has_proof: true,
                 streak: Streak::of_successes(successes),
                 ..not_live
@@ -436,15 +459,11 @@ impl Liveness {
 }
 
 impl NotLive {
-    fn failed(self, failure: Failure) -> (Self, Outcome) {
-        let reason = self
-            .suspicion
-            .map_or(failure, |suspicion| suspicion.most_specific(failure));
-        let failed = Self {
+    fn failed(self) -> Self {
+        Self {
             streak: Streak::Failures(self.streak.failures().saturating_add(1)),
             ..self
-        };
-        (failed, Outcome::NotLive(reason))
+        }
     }
 
     fn recreate_at(&self, cx: Context<'_>) -> Option<Instant> {
@@ -466,8 +485,8 @@ impl Liveness {
     ) -> (Outcome, Option<LivenessMessage>) {
         let settings = cx.settings();
         let timeout = match trigger {
-            Trigger::Suspicion(_) => settings.suspicion_timeout,
-            Trigger::Silence { .. } | Trigger::SilenceThenSuspicion(_) => settings.liveness_timeout,
+            Trigger::Suspicion => live.suspicion_timeout(cx),
+            Trigger::Silence { .. } | Trigger::SilenceThenSuspicion => settings.liveness_timeout,
         };
         let id = ids.next();
         let deadline = cx.now + timeout;
@@ -491,6 +510,7 @@ impl Liveness {
         degradation: Degradation,
         cx: Context<'_>,
     ) -> Outcome {
+        self.diagnosis = None;
         self.state = State::Live(Live {
             evidence: cx.now,
             degradation,
@@ -505,56 +525,15 @@ impl Liveness {
         if at <= live.evidence {
             return Outcome::Unchanged;
         }
-        let idle = live.degradation.idle_check(at, live.sent, cx);
-        let check = match live.check {
-            Check::Idle { due } => match live.degradation {
-                Degradation::None => idle,
-                Degradation::Rejected(_) | Degradation::Partial { .. } => Check::Idle { due },
-            },
-            Check::Suspected { at: suspected, .. } if at > suspected => idle,
-            Check::RetryPending {
-                unverified_since, ..
-            } if at > unverified_since => idle,
-            Check::InFlight(check) if at > check.unverified_since => Check::InFlight(InFlight {
-                trigger: Trigger::Silence { failures: 0 },
-                ..check
-            }),
-            check @ (Check::Suspected { .. } | Check::RetryPending { .. } | Check::InFlight(_)) => {
-                check
-            }
-        };
+        if live.check.is_refuted_by(at) {
+            self.diagnosis = None;
+        }
         self.state = State::Live(Live {
             evidence: at,
-            check,
+            check: live.check_after_evidence(at, cx),
             ..live
         });
         Outcome::Live
-    }
-
-    fn suspect(&mut self, live: Live, suspicion: Failure, cx: Context<'_>) -> Outcome {
-        let suspicion = live.check.suspicion_with(suspicion);
-        let check = match live.check {
-            Check::Idle { due }
-            | Check::RetryPending { due, .. }
-            | Check::Suspected { due, .. } => Check::Suspected {
-                suspicion,
-                at: cx.now,
-                due: due.min(with_spacing(cx.now, live.sent, cx)),
-            },
-            Check::InFlight(check) => Check::InFlight(InFlight {
-                unverified_since: cx.now,
-                deadline: check.deadline.min(cx.now + cx.settings().suspicion_timeout),
-                trigger: match check.trigger {
-                    Trigger::Silence { .. } | Trigger::SilenceThenSuspicion(_) => {
-                        Trigger::SilenceThenSuspicion(suspicion)
-                    }
-                    Trigger::Suspicion(_) => Trigger::Suspicion(suspicion),
-                },
-                ..check
-            }),
-        };
-        self.state = State::Live(Live { check, ..live });
-        Outcome::Unchanged
     }
 
     /// Takes the failure or the timeout of the liveness message in flight.
@@ -574,12 +553,12 @@ impl Liveness {
                 self.check_succeeded(live, Degradation::Rejected(failure), cx)
             }
             FailureKind::Rejected => self.decide_not_live(live, failure, cx),
-            FailureKind::Partial => self.leaders_missing(live, failure, cx),
+            FailureKind::Partial => self.part_is_missing(live, failure, cx),
             FailureKind::Ambiguous => self.ambiguously_failed(live, check, failure, cx),
         }
     }
 
-    fn leaders_missing(&mut self, live: Live, failure: Failure, cx: Context<'_>) -> Outcome {
+    fn part_is_missing(&mut self, live: Live, failure: Failure, cx: Context<'_>) -> Outcome {
         let since = match live.degradation {
             Degradation::Partial { since, .. } => since,
             Degradation::None | Degradation::Rejected(_) => cx.now,
@@ -593,6 +572,9 @@ impl Liveness {
         if degraded.tolerance_end(cx).is_some_and(|end| end <= cx.now) {
             return self.decide_not_live(live, failure, cx);
         }
+        // The check was answered, which settles what was suspected or failed before it.
+        self.diagnosis = None;
+        self.diagnose(failure, cx);
         self.state = State::Live(degraded);
         Outcome::Live
     }
@@ -608,30 +590,33 @@ impl Liveness {
         let is_enough = |failures| failures >= settings.failures_to_not_ready;
         let next = match check.trigger {
             _ if live.evidence > check.unverified_since => {
-                live.degradation.idle_check(live.evidence, live.sent, cx)
+                let idle = live.degradation.idle_check(live.evidence, live.sent, cx);
+                self.state = State::Live(Live {
+                    check: idle,
+                    ..live
+                });
+                return Outcome::Unchanged;
             }
-            Trigger::Suspicion(suspicion) => {
-                return self.decide_not_live(live, suspicion.most_specific(failure), cx);
-            }
-            Trigger::SilenceThenSuspicion(suspicion) if is_enough(1) => {
-                return self.decide_not_live(live, suspicion.most_specific(failure), cx);
+            Trigger::Suspicion => return self.decide_not_live(live, failure, cx),
+            Trigger::SilenceThenSuspicion if is_enough(1) => {
+                return self.decide_not_live(live, failure, cx);
             }
             // The message was sent before the suspicion, and what ended before the suspicion may have lost it: the next one decides.
-            Trigger::SilenceThenSuspicion(suspicion) => Check::Suspected {
-                suspicion,
+            Trigger::SilenceThenSuspicion => Check::Suspected {
                 at: check.unverified_since,
                 due: with_spacing(cx.now, live.sent, cx),
+                decides: true,
             },
             Trigger::Silence { failures } if is_enough(failures.saturating_add(1)) => {
                 return self.decide_not_live(live, failure, cx);
             }
             Trigger::Silence { failures } => Check::RetryPending {
                 failures: failures.saturating_add(1),
-                failure,
                 unverified_since: check.unverified_since,
                 due: cx.now + settings.recheck_delay,
             },
         };
+        self.diagnose(failure, cx);
         self.state = State::Live(Live {
             check: next,
             ..live
@@ -646,9 +631,9 @@ impl Liveness {
     fn lease_ended(&mut self, live: Live, cx: Context<'_>) -> Outcome {
         let outcome = match live.check {
             Check::InFlight(check) if live.evidence <= check.unverified_since => {
-                Outcome::NotLive(check.trigger.suspicion().unwrap_or(TIMED_OUT))
+                Outcome::NotLive(self.diagnose(TIMED_OUT, cx))
             }
-            Check::RetryPending { failure, .. } => Outcome::NotLive(failure),
+            Check::RetryPending { .. } => Outcome::NotLive(self.diagnose(TIMED_OUT, cx)),
             Check::InFlight(_) | Check::Idle { .. } | Check::Suspected { .. } => Outcome::Starved,
         };
         self.expire(live, outcome, cx)
@@ -656,31 +641,22 @@ impl Liveness {
 
     /// Ends Live without an answer. The liveness message in flight, if there is one, stays open.
     fn expire(&mut self, live: Live, outcome: Outcome, cx: Context<'_>) -> Outcome {
-        self.mark_not_live(
-            live,
-            live.check.open_message_at(cx.now),
-            live.check.suspicion(),
-            cx,
-        );
+        self.mark_not_live(live, live.check.open_message_at(cx.now), cx);
         outcome
     }
 
     /// Ends Live by the outcome of a liveness message, which is over.
     fn decide_not_live(&mut self, live: Live, failure: Failure, cx: Context<'_>) -> Outcome {
-        self.mark_not_live(live, None, live.check.suspicion(), cx);
+        let failure = self.diagnose(failure, cx);
+        self.mark_not_live(live, None, cx);
         Outcome::NotLive(failure)
     }
 
     /// Ends Live. A liveness message that is still `open` stays so until its deadline, but for one interval at most; else the
     /// next one goes out as soon as the interval allows.
-    fn mark_not_live(
-        &mut self,
-        live: Live,
-        open: Option<InFlight>,
-        suspicion: Option<Failure>,
-        cx: Context<'_>,
-    ) {
+    fn mark_not_live(&mut self, live: Live, open: Option<InFlight>, cx: Context<'_>) {
         let interval = cx.settings().not_live_interval;
+        self.diagnosis = self.diagnosis.map(|it| it.renewed(cx));
         self.state = State::NotLive(NotLive {
             only_evidence_after: cx.now,
             in_flight: open.map(|check| check.id),
@@ -691,7 +667,6 @@ impl Liveness {
             },
             has_proof: false,
             streak: Streak::None,
-            suspicion,
         });
     }
 }
@@ -731,12 +706,75 @@ impl Live {
         }
     }
 
-    /// When missing leaders are tolerated no longer. Evidence restarts the tolerance.
+    /// When it is tolerated no longer that a part of the bus is missing. Evidence restarts the tolerance.
     fn tolerance_end(&self, cx: Context<'_>) -> Option<Instant> {
         match self.degradation {
             Degradation::None | Degradation::Rejected(_) => None,
             Degradation::Partial { since, .. } => {
                 Some(since.max(self.evidence) + cx.settings().partial_tolerance)
+            }
+        }
+    }
+
+    /// Returns how long a liveness message may take that a suspicion sends, or that is in flight when one comes.
+    ///
+    /// A bus of which a part is missing is known to answer late: its leaders wait for their replicas before they say so.
+    fn suspicion_timeout(&self, cx: Context<'_>) -> Duration {
+        match self.degradation {
+            Degradation::None | Degradation::Rejected(_) => cx.settings().suspicion_timeout,
+            Degradation::Partial { .. } => cx.settings().liveness_timeout,
+        }
+    }
+
+    fn check_after_evidence(&self, at: Instant, cx: Context<'_>) -> Check {
+        let idle = self.degradation.idle_check(at, self.sent, cx);
+        match self.check {
+            Check::Idle { due } => match self.degradation {
+                Degradation::None => idle,
+                Degradation::Rejected(_) | Degradation::Partial { .. } => Check::Idle { due },
+            },
+            check if !check.is_refuted_by(at) => check,
+            Check::Suspected { .. } | Check::RetryPending { .. } => idle,
+            Check::InFlight(check) => Check::InFlight(InFlight {
+                trigger: Trigger::Silence { failures: 0 },
+                ..check
+            }),
+        }
+    }
+
+    fn check_after_suspicion(&self, cx: Context<'_>) -> Check {
+        match self.check {
+            Check::Idle { due }
+            | Check::RetryPending { due, .. }
+            | Check::Suspected { due, .. } => Check::Suspected {
+                at: cx.now,
+                due: due.min(with_spacing(cx.now, self.sent, cx)),
+                decides: true,
+            },
+            Check::InFlight(check) => Check::InFlight(InFlight {
+                unverified_since: cx.now,
+                deadline: check.deadline.min(cx.now + self.suspicion_timeout(cx)),
+                trigger: match check.trigger {
+                    Trigger::Silence { .. } | Trigger::SilenceThenSuspicion => {
+                        Trigger::SilenceThenSuspicion
+                    }
+                    Trigger::Suspicion => Trigger::Suspicion,
+                },
+                ..check
+            }),
+        }
+    }
+
+    /// Brings the check of an idle bus forward, and nothing else: that a part of the bus is missing does not say that it is dead.
+    fn check_after_partial_suspicion(&self, cx: Context<'_>) -> Check {
+        match self.check {
+            Check::Idle { due } => Check::Suspected {
+                at: cx.now,
+                due: due.min(with_spacing(cx.now, self.sent, cx)),
+                decides: false,
+            },
+            check @ (Check::Suspected { .. } | Check::InFlight(_) | Check::RetryPending { .. }) => {
+                check
             }
         }
     }
@@ -776,19 +814,20 @@ impl Check {
         }
     }
 
-    /// Returns the most specific suspicion that nothing has refuted.
-    const fn suspicion(&self) -> Option<Failure> {
+    /// Returns whether evidence from `at`, which is newer than any before it, proves the bus to work after what the check is for.
+    fn is_refuted_by(&self, at: Instant) -> bool {
         match *self {
-            Self::Suspected { suspicion, .. } => Some(suspicion),
-            Self::InFlight(check) => check.trigger.suspicion(),
-            Self::Idle { .. } | Self::RetryPending { .. } => None,
+            Self::Idle { .. } => true,
+            Self::Suspected { at: since, .. }
+            | Self::RetryPending {
+                unverified_since: since,
+                ..
+            }
+            | Self::InFlight(InFlight {
+                unverified_since: since,
+                ..
+            }) => at > since,
         }
-    }
-
-    /// Returns the most specific of the suspicions that nothing has refuted and this one.
-    fn suspicion_with(&self, newer: Failure) -> Failure {
-        self.suspicion()
-            .map_or(newer, |old| old.most_specific(newer))
     }
 
     /// Returns the liveness message in flight whose deadline is after `now`.
@@ -796,15 +835,6 @@ impl Check {
         match self {
             Self::InFlight(check) => Some(check).filter(|check| check.deadline > now),
             Self::Idle { .. } | Self::Suspected { .. } | Self::RetryPending { .. } => None,
-        }
-    }
-}
-
-impl Trigger {
-    const fn suspicion(self) -> Option<Failure> {
-        match self {
-            Self::Silence { .. } => None,
-            Self::SilenceThenSuspicion(suspicion) | Self::Suspicion(suspicion) => Some(suspicion),
         }
     }
 }

@@ -34,7 +34,11 @@ enum Registration {
         until: Instant,
         failure: Failure,
     },
-    Registered,
+    Registered {
+        id: RegistrationId,
+        /// What it reported last, if it fails.
+        failure: Option<Failure>,
+    },
 }
 
 /// An attempt to register a handler.
@@ -51,9 +55,9 @@ pub(crate) struct Attempt {
 pub(crate) enum Progress {
     /// All are registered.
     Complete,
-    /// Some are not registered, and none of these failed.
+    /// Some are not registered, and nothing failed.
     Pending,
-    /// Some are not registered; this is the first that failed.
+    /// This is the first that failed: it is not registered, or reports that it fails.
     Failed(HandlerId, Failure),
 }
 
@@ -112,10 +116,35 @@ impl Registrations {
             return false;
         };
         match result {
-            Ok(()) => self.slots[index] = Registration::Registered,
+            Ok(()) => {
+                self.slots[index] = Registration::Registered {
+                    id: answered,
+                    failure: None,
+                };
+            }
             Err(failure) => self.back_off(index, attempt, failure, cx, jitter),
         }
         true
+    }
+
+    /// Takes what a registered handler reports about itself. Returns whether the handler is registered by this registration.
+    pub(crate) fn on_health(
+        &mut self,
+        registration: RegistrationId,
+        result: Result<(), Failure>,
+    ) -> bool {
+        for slot in &mut self.slots {
+            match slot {
+                Registration::Registered { id, failure } if *id == registration => {
+                    *failure = result.err();
+                    return true;
+                }
+                Registration::Registered { .. }
+                | Registration::InFlight { .. }
+                | Registration::BackingOff { .. } => {}
+            }
+        }
+        false
     }
 
     /// Visits the timers with their instants. Of several that are due the first one fires.
@@ -125,7 +154,7 @@ impl Registrations {
             match *slot {
                 Registration::InFlight { deadline, .. } => visit(deadline, Timer(index)),
                 Registration::BackingOff { until, .. } => visit(until, Timer(index)),
-                Registration::Registered => {}
+                Registration::Registered { .. } => {}
             }
         }
     }
@@ -161,7 +190,7 @@ impl Registrations {
                     deadline,
                 }))
             }
-            Registration::Registered => None,
+            Registration::Registered { .. } => None,
         }
     }
 
@@ -180,7 +209,7 @@ impl Registrations {
                 number: attempt,
                 deadline,
             }),
-            Registration::BackingOff { .. } | Registration::Registered => None,
+            Registration::BackingOff { .. } | Registration::Registered { .. } => None,
         })
     }
 
@@ -190,9 +219,13 @@ impl Registrations {
         let handlers = handlers.iter().enumerate();
         for (index, _) in handlers.filter(|(_, handler)| handler.required) {
             match self.slots.get(index) {
-                Some(Registration::Registered) => {}
+                Some(Registration::Registered { failure: None, .. }) => {}
                 Some(
                     Registration::BackingOff { failure, .. }
+                    | Registration::Registered {
+                        failure: Some(failure),
+                        ..
+                    }
                     | Registration::InFlight {
                         failure: Some(failure),
                         ..

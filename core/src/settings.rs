@@ -42,18 +42,20 @@ pub struct Settings {
     pub not_live_interval_max: Duration,
     /// What a suspicion does while live.
     pub on_suspicion: OnSuspicion,
-    /// How long a liveness message may take that was sent for a suspicion. At most `liveness_timeout`.
+    /// How long a liveness message may take that was sent for a suspicion. At most `liveness_timeout`, which takes its place while a part
+    /// of the bus is missing.
     pub suspicion_timeout: Duration,
-    /// While live: the minimum time between two liveness messages that silence or a suspicion sends. At most `live_interval`.
+    /// While live: the minimum time from one liveness message to the next that silence or a suspicion sends. At most `live_interval`.
     pub suspicion_spacing: Duration,
-    /// How long the service stays Running, with a warning, while only the leaders of the checked partitions are missing.
-    /// Zero: not at all.
+    /// How long the service stays Running, with a warning, while a part of the bus is missing: the leaders of the checked partitions, or
+    /// the replicas for which they wait. Zero: not at all.
     pub partial_tolerance: Duration,
     /// What it proves that the bus answers and rejects the request, for a missing topic, a missing right or a quota.
     pub on_rejection: RejectionPolicy,
     /// What a fatally broken client leads to.
     pub on_client_lost: OnClientLost,
-    /// How long a client may go without evidence before it is replaced; `None`: it is kept. Longer than `not_live_interval_max`.
+    /// How long a client may go without evidence before another one is started in its place, at once; `None`: it is kept. Longer than
+    /// `not_live_interval_max`.
     pub recreate_after: Option<Duration>,
     /// How long one registration may take.
     pub registration_timeout: Duration,
@@ -71,7 +73,8 @@ pub struct Settings {
 /// What a suspicion does while live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnSuspicion {
-    /// Send a liveness message as soon as `suspicion_spacing` allows, with `suspicion_timeout`; its outcome decides alone.
+    /// Send a liveness message as soon as `suspicion_spacing` allows, with `suspicion_timeout`; its outcome decides alone. For a suspicion
+    /// of a part of the bus: an ordinary message, when none is in flight or due.
     Check,
     /// NotReady at once.
     NotReady,
@@ -117,7 +120,7 @@ impl Default for Settings {
             on_suspicion: OnSuspicion::Check,
             suspicion_timeout: Duration::from_millis(500),
             suspicion_spacing: Duration::from_millis(200),
-            partial_tolerance: Duration::from_secs(15),
+            partial_tolerance: Duration::from_secs(20),
             on_rejection: RejectionPolicy::Live,
             on_client_lost: OnClientLost::Recreate,
             recreate_after: None,
@@ -148,6 +151,9 @@ impl Settings {
     /// The timings and the simpler rules of the VOLTHA core, whose supervision livebus follows: a fixed delay
     /// between starts, a minute of silence while live, five seconds while not, every suspicion believed at once,
     /// no warnings, and no second client.
+    ///
+    /// It cannot tell a part of the bus from the whole: one of three brokers that dies makes the service NotReady until the others are in
+    /// sync without it, unless the records are acknowledged by their leader alone (`acks=1`).
     ///
     /// What a liveness message may take is a minute here; VOLTHA waits for it without end. `docs/differences.md`
     /// lists what else differs, and why.

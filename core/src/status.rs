@@ -188,11 +188,7 @@ impl fmt::Display for Cause {
             Self::LivenessFailed(failure) => write!(f, "the bus cannot be used: {failure}"),
             Self::ClientLost(failure) => write!(f, "the client is lost: {failure}"),
             Self::HandlerFailed(handler, failure) => {
-                write!(
-                    f,
-                    "handler {} is not registered: {failure}",
-                    handler.index()
-                )
+                write!(f, "handler {} does not work: {failure}", handler.index())
             }
             Self::Starved => f.write_str("the supervisor did not get to run"),
             Self::ShuttingDown => f.write_str("shutting down"),
@@ -222,7 +218,7 @@ pub struct Report {
     /// without one, which another reporter may make, does not end on its own.
     pub lease: Option<Instant>,
     /// Number of the start that was the newest when this was reported, from 1; counted again from 1 after a start that made
-    /// the bus live. 0 before the first start.
+    /// the bus live, and by one that replaces a client without proof. 0 before the first start.
     pub attempt: u32,
 }
 
@@ -283,7 +279,7 @@ mod tests {
     #[test]
     fn causes_are_displayed_as_sentences() {
         let cause = Cause::HandlerFailed(HandlerId(3), Tls.into());
-        assert_eq!(cause.to_string(), "handler 3 is not registered: Tls");
+        assert_eq!(cause.to_string(), "handler 3 does not work: Tls");
         let cause = Cause::LivenessFailed(Timeout.into());
         assert_eq!(cause.to_string(), "the bus cannot be used: Timeout");
         assert_eq!(Cause::Evidence.to_string(), "the bus works");

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::backoff::Jitter;
 use crate::config::Config;
 use crate::context::Context;
+use crate::diagnosis::Diagnosis;
 use crate::event::Event;
 use crate::failure::{Failure, TIMED_OUT};
 use crate::ids::{ClientId, LivenessId, OperationIds, RegistrationId, StopId};
@@ -53,9 +54,14 @@ enum State {
         id: ClientId,
         attempt: u32,
         deadline: Instant,
+        diagnosis: Option<Diagnosis>,
     },
     /// There is no client; start number `attempt` comes at `until`.
-    BackingOff { attempt: u32, until: Instant },
+    BackingOff {
+        attempt: u32,
+        until: Instant,
+        diagnosis: Option<Diagnosis>,
+    },
     /// There is a client.
     Started(Client),
     /// Not ready on purpose, so that those who send work see it before anything closes.
@@ -72,7 +78,7 @@ enum State {
 struct Client {
     /// The id of the start that made it.
     id: ClientId,
-    /// Starts in a row that did not make the bus live, this one included until it does.
+    /// Starts in a row that failed, and the one that made this client, until it makes the bus live.
     starts_without_proof: u32,
     liveness: Liveness,
 }
@@ -85,9 +91,16 @@ enum Timer {
     /// A liveness message is due or times out; or the lease, the tolerance or `recreate_after` ends.
     Liveness(liveness::Timer),
     /// The start in flight times out.
-    StartTimeout { client: ClientId, attempt: u32 },
+    StartTimeout {
+        client: ClientId,
+        attempt: u32,
+        diagnosis: Option<Diagnosis>,
+    },
     /// The back-off ends: start number `attempt` begins.
-    Start { attempt: u32 },
+    Start {
+        attempt: u32,
+        diagnosis: Option<Diagnosis>,
+    },
     /// The drain ends: the stop begins.
     DrainEnd,
     /// The stop in flight times out.
@@ -103,7 +116,8 @@ impl Supervisor {
         let jitter = Jitter::new(config.settings().seed.unwrap_or(0));
         let mut ids = OperationIds::new();
         let attempt = 1;
-        let (state, start) = State::starting(attempt, Context::new(now, &config), &mut ids);
+        let cx = Context::new(now, &config);
+        let (state, start) = State::starting(attempt, None, cx, &mut ids);
         let mut supervisor = Self {
             config: Arc::new(config),
             state,
@@ -135,6 +149,7 @@ impl Supervisor {
             Event::StartAnswered { .. }
             | Event::LivenessAnswered { .. }
             | Event::RegistrationAnswered { .. }
+            | Event::HandlerHealth { .. }
             | Event::StopAnswered { .. }
             | Event::Suspicion(_)
             | Event::ClientLost { .. }
@@ -144,6 +159,7 @@ impl Supervisor {
             Event::StartAnswered { id, result } => self.on_start_answered(id, result),
             Event::LivenessAnswered { id, result } => self.on_liveness_answered(id, result),
             Event::RegistrationAnswered { id, result } => self.on_registration_answered(id, result),
+            Event::HandlerHealth { id, result } => self.on_handler_health(id, result),
             Event::StopAnswered { id, result } => self.on_stop_answered(id, result),
             Event::Live { at } => self.on_evidence(at.min(self.now)),
             Event::Suspicion(hint) => self.on_suspicion(hint),
@@ -227,9 +243,14 @@ impl Supervisor {
 impl Supervisor {
     fn on_start_answered(&mut self, answered: ClientId, result: Result<(), Failure>) {
         match self.state {
-            State::Starting { id, attempt, .. } if id == answered => match result {
-                Ok(()) => self.started(id, attempt),
-                Err(failure) => self.start_failed(attempt, failure),
+            State::Starting {
+                id,
+                attempt,
+                diagnosis,
+                ..
+            } if id == answered => match result {
+                Ok(()) => self.started(id, attempt, diagnosis),
+                Err(failure) => self.start_failed(attempt, diagnosis, failure),
             },
             State::Starting { .. }
             | State::BackingOff { .. }
@@ -256,6 +277,14 @@ impl Supervisor {
         let cx = Context::new(self.now, &self.config);
         let registrations = &mut self.registrations;
         if registrations.on_answer(answered, result, cx, &mut self.jitter) {
+            self.update_status();
+        } else {
+            self.ignore_stale();
+        }
+    }
+
+    fn on_handler_health(&mut self, registration: RegistrationId, result: Result<(), Failure>) {
+        if self.registrations.on_health(registration, result) {
             self.update_status();
         } else {
             self.ignore_stale();
@@ -369,16 +398,26 @@ impl Supervisor {
                 id: client,
                 attempt,
                 deadline,
+                diagnosis,
             } => visit(
                 *deadline,
                 Timer::StartTimeout {
                     client: *client,
                     attempt: *attempt,
+                    diagnosis: *diagnosis,
                 },
             ),
-            State::BackingOff { attempt, until } => {
-                visit(*until, Timer::Start { attempt: *attempt });
-            }
+            State::BackingOff {
+                attempt,
+                until,
+                diagnosis,
+            } => visit(
+                *until,
+                Timer::Start {
+                    attempt: *attempt,
+                    diagnosis: *diagnosis,
+                },
+            ),
             State::Started(client) => {
                 let cx = Context::new(self.now, &self.config);
                 client
@@ -415,11 +454,15 @@ impl Supervisor {
                     }
                 }
             }
-            Timer::StartTimeout { client, attempt } => {
-                self.start_failed(attempt, TIMED_OUT);
+            Timer::StartTimeout {
+                client,
+                attempt,
+                diagnosis,
+            } => {
+                self.start_failed(attempt, diagnosis, TIMED_OUT);
                 self.actions.push_back(Action::DiscardClient { client });
             }
-            Timer::Start { attempt } => self.start(attempt),
+            Timer::Start { attempt, diagnosis } => self.start(attempt, diagnosis),
             Timer::DrainEnd => {
                 let id = self.ids.next();
                 let deadline = self.now + self.config.settings().stop_timeout;
@@ -433,25 +476,34 @@ impl Supervisor {
 
 // The client: start, loss, end.
 impl Supervisor {
-    fn start(&mut self, attempt: u32) {
+    fn start(&mut self, attempt: u32, diagnosis: Option<Diagnosis>) {
         let cx = Context::new(self.now, &self.config);
-        let (state, start) = State::starting(attempt, cx, &mut self.ids);
+        let (state, start) = State::starting(attempt, diagnosis, cx, &mut self.ids);
         self.published.on_start(attempt);
         self.state = state;
         self.actions.push_back(start);
     }
 
-    fn start_failed(&mut self, attempt: u32, failure: Failure) {
-        self.set_status(Status::NotReady, Cause::StartFailed(failure));
-        self.back_off(attempt);
+    fn start_failed(&mut self, attempt: u32, known: Option<Diagnosis>, failure: Failure) {
+        let cx = Context::new(self.now, &self.config);
+        let diagnosis = Diagnosis::updated(known, failure, cx);
+        self.set_status(Status::NotReady, Cause::StartFailed(diagnosis.failure()));
+        self.back_off(attempt, Some(diagnosis));
     }
 
-    fn started(&mut self, id: ClientId, attempt: u32) {
-        if self.report().status == Status::NotReady {
+    fn started(&mut self, id: ClientId, attempt: u32, known: Option<Diagnosis>) {
+        // A start that succeeds settles why starts failed, or why there is no client. It says nothing about the bus, so the cause and the
+        // diagnosis of a client that was replaced stay.
+        let is_settled = matches!(
+            self.report().cause,
+            Cause::StartFailed(_) | Cause::ClientLost(_)
+        );
+        if is_settled {
             self.set_status(Status::NotReady, Cause::Starting);
         }
+        let diagnosis = known.filter(|_| !is_settled);
         let cx = Context::new(self.now, &self.config);
-        let (liveness, message) = Liveness::start(cx, &mut self.ids);
+        let (liveness, message) = Liveness::start(diagnosis, cx, &mut self.ids);
         self.registrations.begin(cx, &mut self.ids);
         self.state = State::Started(Client {
             id,
@@ -464,13 +516,14 @@ impl Supervisor {
         }
     }
 
-    /// Waits before the next start, after this many starts in a row that did not make the bus live.
-    fn back_off(&mut self, starts_without_proof: u32) {
+    /// Waits before the next start, after this many starts in a row that failed or whose client was lost before it made the bus live.
+    fn back_off(&mut self, starts_without_proof: u32, diagnosis: Option<Diagnosis>) {
         let backoff = self.config.settings().start_backoff;
         let delay = backoff.delay(starts_without_proof, &mut self.jitter);
         self.state = State::BackingOff {
             attempt: starts_without_proof.saturating_add(1),
             until: self.now + delay,
+            diagnosis,
         };
     }
 
@@ -478,7 +531,8 @@ impl Supervisor {
         match self.config.settings().on_client_lost {
             OnClientLost::Recreate => {
                 self.set_status(Status::NotReady, Cause::ClientLost(failure));
-                self.recreate(client);
+                self.discard(client);
+                self.back_off(client.starts_without_proof, None);
             }
             OnClientLost::Fail => {
                 self.set_status(Status::Failed, Cause::ClientLost(failure));
@@ -488,10 +542,11 @@ impl Supervisor {
         }
     }
 
-    /// Discards the client and starts another one after the back-off.
-    fn recreate(&mut self, client: Client) {
+    /// Discards the client, which nothing proved to be of use, and starts another one at once: no start failed. `recreate_after` is the
+    /// pace.
+    fn replace(&mut self, client: Client) {
         self.discard(client);
-        self.back_off(client.starts_without_proof);
+        self.start(1, client.liveness.diagnosis());
     }
 
     fn discard(&mut self, client: Client) {
@@ -554,7 +609,7 @@ impl Supervisor {
             }
             Outcome::ClientUseless => {
                 let client = *client;
-                self.recreate(client);
+                self.replace(client);
             }
         }
     }
@@ -598,13 +653,19 @@ impl Supervisor {
 
 impl State {
     /// Returns the state in which start number `attempt` begins, and the action that begins it.
-    fn starting(attempt: u32, cx: Context<'_>, ids: &mut OperationIds) -> (Self, Action) {
+    fn starting(
+        attempt: u32,
+        diagnosis: Option<Diagnosis>,
+        cx: Context<'_>,
+        ids: &mut OperationIds,
+    ) -> (Self, Action) {
         let id = ids.next();
         let deadline = cx.now + cx.settings().start_timeout;
         let state = Self::Starting {
             id,
             attempt,
             deadline,
+            diagnosis,
         };
         let action = Action::Start {
             id,

@@ -227,7 +227,7 @@ fn the_bounds_follow_from_the_settings() {
     let config = Config::new(Settings::default()).expect("the default is valid");
     assert_eq!(
         config.partial_detection_bound(),
-        Duration::from_millis(24_500)
+        Duration::from_millis(29_500)
     );
     assert_eq!(config.shutdown_bound(), Duration::from_secs(10));
 }

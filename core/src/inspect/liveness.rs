@@ -3,6 +3,8 @@
 use super::{Check, Degradation, InFlight, Live, Liveness, NotLive, State, Streak, Trigger};
 use crate::config::Config;
 #[cfg(feature = "__verify")]
+use crate::context::Context;
+#[cfg(feature = "__verify")]
 use crate::inspect::canonical::{View, saturation};
 use crate::inspect::phase::Phase;
 use crate::inspect::words::{Reader, Word, Words, fields, variants};
@@ -31,7 +33,7 @@ impl Liveness {
     }
 }
 
-fields!(Liveness { state });
+fields!(Liveness { state, diagnosis });
 
 variants!(State {
     1 => NotLive(not_live),
@@ -45,7 +47,6 @@ fields!(NotLive {
     interval_end,
     has_proof,
     streak,
-    suspicion,
 });
 
 /// Two words: the successes in a row and the failures in a row, one of which is zero.
@@ -80,9 +81,9 @@ variants!(Degradation {
 
 variants!(Check {
     1 => Idle { due },
-    2 => Suspected { suspicion, at, due },
+    2 => Suspected { at, due, decides },
     3 => InFlight(check),
-    4 => RetryPending { failures, failure, unverified_since, due },
+    4 => RetryPending { failures, unverified_since, due },
 });
 
 fields!(InFlight {
@@ -92,27 +93,24 @@ fields!(InFlight {
     trigger,
 });
 
-/// The ambiguous failures in a row, which are zero but for silence; then a number for the variant, then the suspicion.
+/// The ambiguous failures in a row, which are zero but for silence; then a number for the variant.
 impl Word for Trigger {
     fn put(&self, to: &mut Words) {
         let (failures, variant) = match *self {
             Self::Silence { failures } => (failures, 1_u32),
-            Self::SilenceThenSuspicion(_) => (0, 2),
-            Self::Suspicion(_) => (0, 3),
+            Self::SilenceThenSuspicion => (0, 2),
+            Self::Suspicion => (0, 3),
         };
         failures.put(to);
         variant.put(to);
-        if let Some(suspicion) = self.suspicion() {
-            suspicion.put(to);
-        }
     }
 
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let (failures, variant): (u32, u32) = (Word::take(from)?, Word::take(from)?);
         match (failures, variant) {
             (failures, 1) => Some(Self::Silence { failures }),
-            (0, 2) => Word::take(from).map(Self::SilenceThenSuspicion),
-            (0, 3) => Word::take(from).map(Self::Suspicion),
+            (0, 2) => Some(Self::SilenceThenSuspicion),
+            (0, 3) => Some(Self::Suspicion),
             (_, _) => None,
         }
     }
@@ -121,11 +119,19 @@ impl Word for Trigger {
 #[cfg(feature = "__verify")]
 impl Liveness {
     pub(crate) fn canonical(&self, view: &mut View<'_>) -> Self {
+        // While live its age does not matter.
+        let known = match self.state {
+            State::NotLive(_) => self.diagnosis,
+            State::Live(_) => self
+                .diagnosis
+                .map(|it| it.renewed(Context::new(view.now, view.config))),
+        };
+        let diagnosis = known.and_then(|it| it.canonical(view));
         let state = match self.state {
             State::NotLive(not_live) => State::NotLive(not_live.canonical(view)),
             State::Live(live) => State::Live(live.canonical(view)),
         };
-        Self { state }
+        Self { state, diagnosis }
     }
 }
 
@@ -139,7 +145,6 @@ impl NotLive {
             interval_end,
             has_proof,
             streak,
-            suspicion,
         } = self;
         // Evidence that is older than the bound is refused for that alone.
         let only_evidence_after = match view.config.settings().recreate_after {
@@ -164,7 +169,6 @@ impl NotLive {
                 }
                 Streak::None | Streak::Successes(_) => streak,
             },
-            suspicion,
         }
     }
 }
@@ -200,10 +204,10 @@ impl Check {
     fn canonical(self, view: &mut View<'_>) -> Self {
         match self {
             Self::Idle { due } => Self::Idle { due: view.at(due) },
-            Self::Suspected { suspicion, at, due } => Self::Suspected {
-                suspicion,
+            Self::Suspected { at, due, decides } => Self::Suspected {
                 at: view.at(at),
                 due: view.at(due),
+                decides,
             },
             Self::InFlight(InFlight {
                 id,
@@ -218,12 +222,10 @@ impl Check {
             }),
             Self::RetryPending {
                 failures,
-                failure,
                 unverified_since,
                 due,
             } => Self::RetryPending {
                 failures,
-                failure,
                 unverified_since: view.at(unverified_since),
                 due: view.at(due),
             },

@@ -40,7 +40,7 @@ impl Registrations {
 variants!(Registration {
     2 => InFlight { id, attempt, deadline, failure },
     3 => BackingOff { attempt, until, failure },
-    4 => Registered,
+    4 => Registered { id, failure },
 });
 
 #[cfg(feature = "__verify")]
@@ -78,7 +78,10 @@ impl Registration {
                 until: view.at(until),
                 failure,
             },
-            Self::Registered => Self::Registered,
+            Self::Registered { id, failure } => Self::Registered {
+                id: view.id(id),
+                failure,
+            },
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::registrations::Registrations;
 
 /// The version of the snapshot, its first word. It is raised when the meaning of a word changes. A variant that is added takes a new
 /// number, and one that is removed leaves its number unused: that needs no new version.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 impl Supervisor {
     /// Returns the phase: its state in one word.
@@ -87,7 +87,7 @@ impl Supervisor {
         let state: State = Word::take(&mut from)?;
         let registrations = Registrations::take(state.client().is_some(), &mut from)?;
         let mut actions = Self::queue(handlers);
-        actions.extend(from.take_all::<Action>()?);
+        actions.extend(from.take_all::<Action, Vec<_>>()?);
         let supervisor = Self {
             config: Arc::new(config),
             state,
@@ -116,8 +116,8 @@ impl Supervisor {
 }
 
 variants!(State {
-    1 => Starting { id, attempt, deadline },
-    2 => BackingOff { attempt, until },
+    1 => Starting { id, attempt, deadline, diagnosis },
+    2 => BackingOff { attempt, until, diagnosis },
     3 => Started(client),
     4 => Draining { until },
     5 => Stopping { id, deadline },
@@ -181,14 +181,21 @@ impl State {
                 id,
                 attempt,
                 deadline,
+                diagnosis,
             } => Self::Starting {
                 id: view.id(id),
                 attempt: saturated(attempt, start_backoff),
                 deadline: view.at(deadline),
+                diagnosis: diagnosis.and_then(|it| it.canonical(view)),
             },
-            Self::BackingOff { attempt, until } => Self::BackingOff {
+            Self::BackingOff {
+                attempt,
+                until,
+                diagnosis,
+            } => Self::BackingOff {
                 attempt: saturated(attempt, start_backoff),
                 until: view.at(until),
+                diagnosis: diagnosis.and_then(|it| it.canonical(view)),
             },
             Self::Started(Client {
                 id,

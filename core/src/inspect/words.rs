@@ -3,6 +3,7 @@
 //! The tables have every field and every variant; one that is added elsewhere does not compile until it is here. Those of private
 //! types stand beside this file, each in a child module of the part that it reads.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::slice;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ impl Reader<'_> {
         self.words.next().copied()
     }
 
-    pub(crate) fn take_all<T: Word>(&mut self) -> Option<Vec<T>> {
+    pub(crate) fn take_all<T: Word, C: FromIterator<T>>(&mut self) -> Option<C> {
         let count = self.next()?;
         (0..count).map(|_| T::take(self)).collect()
     }
@@ -157,18 +158,30 @@ fields!(Failure { class, code });
 
 variants!(FailureClass {
     1 => Unreachable,
-    2 => Timeout,
-    3 => NameResolution,
-    4 => Tls,
-    5 => Authentication,
-    6 => Authorization,
-    7 => TopicMissing,
-    8 => NoLeader,
-    9 => NotEnoughReplicas,
-    10 => Throttled,
-    11 => QueueFull,
-    12 => ClientFatal,
-    13 => Other,
+    2 => Unresponsive,
+    3 => Timeout,
+    4 => BrokerUnreachable,
+    5 => NameResolution,
+    6 => AdvertisedAddress,
+    7 => SecurityProtocol,
+    8 => Tls,
+    9 => Authentication,
+    10 => WrongCluster,
+    11 => Authorization,
+    12 => TopicMissing,
+    13 => RecordRejected,
+    14 => TopicUnusable,
+    15 => RequiredTopicUnusable,
+    16 => NoLeader,
+    17 => ReplicasSilent,
+    18 => NotEnoughReplicas,
+    19 => Throttled,
+    20 => QueueFull,
+    21 => ClientFatal,
+    22 => Other,
+    23 => RecordFailed,
+    24 => RecordsRemoved,
+    25 => HandlerStalled,
 });
 
 impl<T: Word> Word for Option<T> {
@@ -279,5 +292,69 @@ impl Word for bool {
             1 => Some(true),
             _ => None,
         }
+    }
+}
+
+impl Word for i64 {
+    fn put(&self, to: &mut Words) {
+        to.words.push(self.cast_unsigned());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some(from.next()?.cast_signed())
+    }
+}
+
+impl<A: Word, B: Word> Word for (A, B) {
+    fn put(&self, to: &mut Words) {
+        self.0.put(to);
+        self.1.put(to);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some((A::take(from)?, B::take(from)?))
+    }
+}
+
+impl<A: Word, B: Word, C: Word> Word for (A, B, C) {
+    fn put(&self, to: &mut Words) {
+        self.0.put(to);
+        self.1.put(to);
+        self.2.put(to);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some((A::take(from)?, B::take(from)?, C::take(from)?))
+    }
+}
+
+/// A collection: how many it has, then each.
+macro_rules! collections {
+    ($($type:ident $(: $order:ident)?),*) => {$(
+        impl<T: Word $(+ $order)?> Word for $type<T> {
+            fn put(&self, to: &mut Words) {
+                to.put_all(self.len(), self.iter());
+            }
+
+            fn take(from: &mut Reader<'_>) -> Option<Self> {
+                from.take_all()
+            }
+        }
+    )*};
+}
+
+collections!(Vec, VecDeque, BTreeSet: Ord);
+
+impl<K: Word + Ord, V: Word> Word for BTreeMap<K, V> {
+    fn put(&self, to: &mut Words) {
+        to.words.push(self.len() as u64);
+        for (key, value) in self {
+            key.put(to);
+            value.put(to);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        from.take_all()
     }
 }

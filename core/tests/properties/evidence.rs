@@ -25,6 +25,7 @@ fn proof(config: &Config, entry: &Entry) -> Option<Instant> {
         Event::LivenessAnswered { .. }
         | Event::StartAnswered { .. }
         | Event::RegistrationAnswered { .. }
+        | Event::HandlerHealth { .. }
         | Event::StopAnswered { .. }
         | Event::Suspicion(_)
         | Event::ClientLost { .. }

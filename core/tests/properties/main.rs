@@ -17,6 +17,7 @@
 )]
 
 mod canonical;
+mod cause;
 mod coverage;
 mod evidence;
 mod metamorphic;

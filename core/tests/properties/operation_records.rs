@@ -47,9 +47,11 @@ pub(crate) fn answered(event: Event) -> Option<(OpId, Result<(), Failure>)> {
         Event::LivenessAnswered { id, result } => Some((id.into(), result)),
         Event::RegistrationAnswered { id, result } => Some((id.into(), result)),
         Event::StopAnswered { id, result } => Some((id.into(), result)),
-        Event::Live { .. } | Event::Suspicion(_) | Event::ClientLost { .. } | Event::Shutdown => {
-            None
-        }
+        Event::Live { .. }
+        | Event::Suspicion(_)
+        | Event::HandlerHealth { .. }
+        | Event::ClientLost { .. }
+        | Event::Shutdown => None,
     }
 }
 

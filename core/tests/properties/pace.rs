@@ -19,11 +19,10 @@ fn actions_per_call_are_bounded(script: &Script) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Returns the minimum time from one liveness message to the next.
+/// Returns the minimum time from one liveness message to the next of a client that does not replace another.
 fn shortest_gap(config: &Config) -> Duration {
     let s = config.settings();
     [
-        s.live_interval,
         s.not_live_interval,
         s.recheck_delay,
         s.suspicion_spacing,
@@ -32,19 +31,32 @@ fn shortest_gap(config: &Config) -> Duration {
     ]
     .into_iter()
     .min()
-    .expect("six of them")
+    .expect("five of them")
 }
 
 /// S8. Liveness messages are spaced.
 ///
 /// "At most `W / min(L, N) + 1` in any window" would be wrong: a suspicion sends one after `suspicion_spacing`, a recheck
-/// after `recheck_delay`, and one follows the failure of a suspicion's check after `suspicion_timeout`. Exactly: with
-/// `g = min(L, N, recheck_delay, suspicion_spacing, suspicion_timeout, start_backoff.first)`, each liveness message is sent
-/// at least `g` after the one before it. So in any window of length `W` there are at most `W / g + 1`, rounded down.
+/// after `recheck_delay`, and when the lease ends during the check of a suspicion, one follows at the deadline of that check, which is
+/// `suspicion_timeout` after it. Exactly: with
+/// `g = min(N, recheck_delay, suspicion_spacing, suspicion_timeout, start_backoff.first)`, each liveness message is sent at least `g` after
+/// the one before it, except for the first of a client that replaces another. So in any window of length `W` without a replacement there
+/// are at most `W / g + 1`, rounded down; and replacements are at least `recreate_after` apart.
 fn liveness_messages_are_spaced(script: &Script) -> Result<(), TestCaseError> {
     let gap = shortest_gap(&script.config);
     let mut last: Option<Instant> = None;
+    let mut replaced: Option<Instant> = None;
     for entry in &Simulation::run(script).log {
+        if entry.replaces_client() {
+            last = None;
+            if let Some(replaced) = replaced.replace(entry.clock) {
+                let after = entry.clock - replaced;
+                prop_assert!(
+                    Some(after) >= script.config.settings().recreate_after,
+                    "another replacement only {after:?} after one: {entry:?}"
+                );
+            }
+        }
         for _ in 0..entry.liveness_messages() {
             if let Some(last) = last.replace(entry.clock) {
                 let after = entry.clock - last;

@@ -87,6 +87,10 @@ impl Translation {
                 id: RegistrationId::from_number(self.number(id)),
                 result,
             },
+            Event::HandlerHealth { id, result } => Event::HandlerHealth {
+                id: RegistrationId::from_number(self.number(id)),
+                result,
+            },
             Event::StopAnswered { id, result } => Event::StopAnswered {
                 id: StopId::from_number(self.number(id)),
                 result,
@@ -270,6 +274,10 @@ pub(crate) fn without_code(event: Event) -> Event {
             result: bare(result),
         },
         Event::RegistrationAnswered { id, result } => Event::RegistrationAnswered {
+            id,
+            result: bare(result),
+        },
+        Event::HandlerHealth { id, result } => Event::HandlerHealth {
             id,
             result: bare(result),
         },

@@ -77,6 +77,13 @@ impl Entry {
         })
     }
 
+    /// Returns whether a client without proof was replaced.
+    pub(crate) fn replaces_client(&self) -> bool {
+        let discards = |it: &Action| matches!(it, Action::DiscardClient { .. });
+        let starts = |it: &Action| matches!(it, Action::Start { .. });
+        self.actions.iter().any(discards) && self.actions.iter().any(starts)
+    }
+
     pub(crate) fn liveness_messages(&self) -> usize {
         let sends = |action: &&Action| matches!(action, Action::SendLiveness { .. });
         self.actions.iter().filter(sends).count()
@@ -330,6 +337,7 @@ impl Simulation {
             Event::StartAnswered { .. }
             | Event::LivenessAnswered { .. }
             | Event::RegistrationAnswered { .. }
+            | Event::HandlerHealth { .. }
             | Event::StopAnswered { .. }
             | Event::Live { .. }
             | Event::Suspicion(_)
@@ -427,8 +435,11 @@ pub(crate) fn answer(operation: OpId, result: Result<(), livebus_core::Failure>)
 pub(crate) const fn is_definitive(class: FailureClass) -> bool {
     matches!(
         class,
-        FailureClass::Tls
+        FailureClass::SecurityProtocol
+            | FailureClass::Tls
             | FailureClass::Authentication
+            | FailureClass::WrongCluster
+            | FailureClass::RequiredTopicUnusable
             | FailureClass::NotEnoughReplicas
             | FailureClass::ClientFatal
     )

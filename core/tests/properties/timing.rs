@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Cause, Config, Event, Failure, FailureClass, OnSuspicion, Status};
+use livebus_core::{Cause, Config, Event, Failure, FailureClass, FailureKind, OnSuspicion, Status};
 use proptest::prelude::*;
 
 use crate::config_for;
@@ -122,7 +122,8 @@ fn silence_is_detected_exactly_at_the_bound(script: &Script) -> Result<(), TestC
 ///
 /// Exactly: NotReady at `s` with `OnSuspicion::NotReady`; else at most `suspicion_spacing + 2 x suspicion_timeout` after
 /// `s`, twice because a liveness message in flight is awaited first; and exactly
-/// `max(s, sent + suspicion_spacing) + suspicion_timeout` while idle, unless `L` or the lease is sooner.
+/// `max(s, sent + suspicion_spacing) + suspicion_timeout` while idle, unless `L` or the lease is sooner. While the tolerance runs,
+/// `liveness_timeout` takes the place of `suspicion_timeout`.
 fn suspicion_is_decided_within_its_bound(script: &Script, after: u32) -> Result<(), TestCaseError> {
     let Some(mut sim) = run_until_running(script) else {
         return Ok(());
@@ -142,14 +143,17 @@ fn suspicion_is_decided_within_its_bound(script: &Script, after: u32) -> Result<
         return Ok(());
     }
     prop_assert_eq!(sim.status(), Status::Running);
+    let warning = sim.report().warning.map(|it| it.class.kind());
+    let timeout = if warning == Some(FailureKind::Partial) {
+        s.liveness_timeout
+    } else {
+        s.suspicion_timeout
+    };
     while sim.status() == Status::Running {
         sim.fire_timer();
     }
     let took = sim.clock - suspected_at;
-    prop_assert!(
-        took <= s.suspicion_spacing + s.suspicion_timeout * 2,
-        "{took:?}"
-    );
+    prop_assert!(took <= s.suspicion_spacing + timeout * 2, "{took:?}");
     Ok(())
 }
 

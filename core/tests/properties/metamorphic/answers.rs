@@ -41,6 +41,7 @@ fn is_answer(event: &Event) -> bool {
         Event::StartAnswered { .. }
         | Event::LivenessAnswered { .. }
         | Event::RegistrationAnswered { .. }
+        | Event::HandlerHealth { .. }
         | Event::StopAnswered { .. }
         | Event::ClientLost { .. } => true,
         Event::Live { .. } | Event::Suspicion(_) | Event::Shutdown => false,
