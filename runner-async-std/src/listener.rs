@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use async_std::net::{TcpListener, TcpStream};
 use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use livebus_endpoints::Probes;
 use livebus_endpoints::http::{Limits, Listener, Server, Task};
-use livebus_readiness::Probes;
 use livebus_runner::Serve;
 use pin_project::pin_project;
 use smol_hyper::rt::{FuturesIo, SmolTimer};

@@ -1,13 +1,14 @@
 //! The services of async-std that livebus and rdkafka use.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use async_io::Timer as Sleep;
+use futures::channel::oneshot;
 use livebus_runner::{Bus, Runner, Runtime, Supervision, Time, Timer};
 
 use crate::run::run;
@@ -39,7 +40,15 @@ impl Runtime for AsyncStdRuntime {
     async fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        async_std::task::spawn_blocking(|| catch_unwind(AssertUnwindSafe(work)).ok()).await
+        // Not on async-std's pool: a thread of it wakes twice a second from its first work on.
+        let (sender, result) = oneshot::channel();
+        let work = move || {
+            // There may be no receiver any more.
+            let _ = sender.send(work());
+        };
+        let thread = thread::Builder::new().name("livebus-blocking".to_owned());
+        thread.spawn(work).ok()?;
+        result.await.ok()
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{self, SocketAddr};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use livebus_endpoints::Probes;
 use livebus_endpoints::http::{Limits, Listener, Server};
-use livebus_readiness::Probes;
 use livebus_runner::Serve;
 use tokio::net::{TcpListener, TcpStream};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use livebus_runner::{Bus, Runner, Runtime, Supervision, Time, Timer};
+use livebus_runner::{Bus, Runner, Runtime, Spawn, Supervision, Time, Timer};
 use tokio::runtime;
 use tokio::time::Sleep;
 
@@ -48,6 +48,23 @@ impl Runtime for TokioRuntime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         tokio::task::spawn_blocking(work).await.ok()
+    }
+
+    fn spawner() -> Arc<dyn Spawn> {
+        Arc::new(TokioSpawn(runtime::Handle::current()))
+    }
+}
+
+/// Spawns on the runtime in which it was made.
+struct TokioSpawn(runtime::Handle);
+
+impl Spawn for TokioSpawn {
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.0.spawn(task);
+    }
+
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.0.spawn_blocking(work);
     }
 }
 

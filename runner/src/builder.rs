@@ -3,28 +3,39 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use futures::FutureExt;
 use futures::channel::mpsc;
-use livebus_core::{Config, ConfigError, Failure, Handler, Settings, Supervisor};
-use livebus_readiness::{Heartbeat, Registry, Reporter, ReporterError, ServiceNameError};
+use livebus_core::{Config, ConfigError, Failure, FailureClass, Handler, Settings, Supervisor};
+use livebus_readiness::{
+    Explanation, Heartbeat, Registry, Reporter, ReporterError, ServiceLoop, ServiceNameError,
+};
 
 use crate::bus::{Bus, IntoBus};
 use crate::cancel::cancel_on_drop;
-use crate::effects::{Effects, Register};
+use crate::effects::Effects;
+use crate::explainer::Explainer;
 use crate::handle::Handle;
-use crate::observer::{ObservedSupervisor, Observer, ObserverError};
+use crate::handlers::{
+    Clock, Consumer, ConsumerBus, Environment, HandlerError, Open, PartitionNumbers,
+    RequestHandlers, RunnableHandler, Spec, Subscription, Wake, check_together,
+};
+use crate::observer::{DispatchObserver, ObservedSupervisor, Observer, ObserverError};
 use crate::publish::Publisher;
+use crate::register::{Register, Registered, Registrar};
 use crate::runner::{Runner, Supervision};
+use crate::runtime::{Runtime, Spawn};
 use crate::time::Time;
 #[cfg(feature = "http")]
 use {
     crate::serve::{Serve, ServeError},
+    livebus_endpoints::Probes,
     livebus_endpoints::http::{self, Limits, Server},
-    livebus_readiness::Probes,
-    std::io,
     std::net::{SocketAddr, TcpListener},
 };
 
@@ -34,12 +45,51 @@ pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
     service: Service,
-    handlers: Vec<(Handler, Register)>,
+    handlers: Vec<AnyHandler>,
+    /// How to consume, once there is a request handler.
+    consuming: Option<Consuming<B>>,
     #[cfg(feature = "http")]
     http: Option<Http>,
+    #[cfg(feature = "http")]
+    http_as_in_voltha: bool,
     observers: Vec<Box<dyn Observer>>,
     time: Option<Arc<dyn Time>>,
     runner: PhantomData<fn() -> R>,
+}
+
+/// A handler, of either kind.
+enum AnyHandler {
+    /// A registration that somebody else wrote.
+    Registration(Handler, Register),
+    Request(Box<RunnableHandler>),
+}
+
+/// A handler that was checked.
+enum Checked {
+    Registration(Register),
+    Request(Box<Spec>),
+}
+
+type Observers = Vec<Box<dyn DispatchObserver>>;
+
+/// How to consume from a bus on a runtime.
+struct Consuming<B> {
+    check: fn(&B, &[&Subscription]) -> Result<(), String>,
+    open: OpenConsumer<B>,
+    explain: fn(&B, Failure) -> Explanation,
+    spawner: fn() -> Arc<dyn Spawn>,
+}
+
+type OpenConsumer<B> =
+    fn(&B, &Subscription, &PartitionNumbers, Wake) -> Result<Box<dyn Consumer>, Failure>;
+
+impl AnyHandler {
+    fn supervised(&self) -> Handler {
+        match self {
+            Self::Registration(handler, _) => handler.clone(),
+            Self::Request(handler) => handler.supervised(),
+        }
+    }
 }
 
 /// Where the status is reported.
@@ -85,6 +135,12 @@ pub enum BuildError {
     #[cfg(feature = "http")]
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A request handler is invalid.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// There is no thread for a request handler.
+    #[error("cannot start a thread for a request handler: allow the process more threads")]
+    Thread(#[source] io::Error),
     /// An observer cannot begin: for example a recorder whose file cannot be created.
     #[error(transparent)]
     Observer(ObserverError),
@@ -101,8 +157,11 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             settings: Settings::default(),
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
             handlers: Vec::new(),
+            consuming: None,
             #[cfg(feature = "http")]
             http: None,
+            #[cfg(feature = "http")]
+            http_as_in_voltha: false,
             observers: Vec::new(),
             time: None,
             runner: PhantomData,
@@ -140,14 +199,35 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         T: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let register: Register = Arc::new(move || register().boxed());
-        self.handlers.push((handler, register));
+        self.handlers
+            .push(AnyHandler::Registration(handler, register));
         self
     }
 
-    /// Serves `/livez` and `/readyz` at `address`; port 0 means any free port ([`Handle::http_address`]). If it is called twice,
-    /// the last address counts.
+    /// Adds a request handler: its consumer is started after each start of the client, and again with a back-off while that fails. It is
+    /// registered when it is a member of its group and has the partitions that it was given, which may be none.
     ///
-    /// `/readyz` covers all services of the registry, `/livez` only the loop of this bus.
+    /// It handles records only while the bus can be used.
+    pub fn request_handler(mut self, handler: RunnableHandler) -> Self
+    where
+        R: Runtime,
+        B: ConsumerBus,
+    {
+        self.handlers.push(AnyHandler::Request(Box::new(handler)));
+        self.consuming = Some(Consuming {
+            check: B::check_subscriptions,
+            open: B::open_consumer,
+            explain: B::explain_handler,
+            spawner: R::spawner,
+        });
+        self
+    }
+
+    /// Serves the [probes](livebus_endpoints::Probes) at `address`: `/livez`, `/readyz`, `/startupz` and `/statusz`. Port 0 means any free
+    /// port ([`Handle::http_address`]). If it is called twice, the last address counts.
+    ///
+    /// They cover all services of the registry and all their loops, so one server is enough for several buses.
+    /// [`Handle::probes`] is for a server that the process has already.
     #[cfg(feature = "http")]
     pub fn http(self, address: SocketAddr) -> Self
     where
@@ -169,6 +249,16 @@ impl<R: Runner, B: Bus> Builder<R, B> {
                 limits,
                 serve,
             }),
+            ..self
+        }
+    }
+
+    /// Also serves `/readz`, `/healthz` and `/detailz`, with the answers of VOLTHA's probe
+    /// ([`Probes::as_in_voltha`](livebus_endpoints::Probes::as_in_voltha)). Has no effect without [`http`](Self::http).
+    #[cfg(feature = "http")]
+    pub fn http_as_in_voltha(self) -> Self {
+        Self {
+            http_as_in_voltha: true,
             ..self
         }
     }
@@ -204,14 +294,17 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         reason = "nothing waits now; a start that must wait would otherwise change the signature"
     )]
     pub async fn start(self) -> Result<Handle<B>, BuildError> {
+        let clock = self.time.clone().map_or(Clock::Real, Clock::Replaced);
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        let (handlers, registrations) = self.handlers.into_iter().unzip();
+        let handlers = self.handlers.iter().map(AnyHandler::supervised).collect();
         let config = Config::new(Settings {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?
         .with_handlers(handlers)?;
+        let bus = Arc::new((self.make_bus)(&config));
+        let checked = check_handlers(self.handlers, self.consuming.as_ref(), &bus)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
             Service::Alone(name) => {
@@ -219,13 +312,16 @@ impl<R: Runner, B: Bus> Builder<R, B> {
                 registry.reporter(&name)?
             }
         };
-        reporter.set_remedies(B::remedy);
         let (readiness, service) = (reporter.readiness(), reporter.service());
         let heartbeat = Heartbeat::new(now);
         #[cfg(feature = "http")]
         let server = {
-            let heartbeats = vec![(service.name().to_owned(), heartbeat.clone())];
-            let probes = Probes::new(readiness.clone(), heartbeats);
+            let probes = Probes::new(readiness.clone());
+            let probes = if self.http_as_in_voltha {
+                probes.as_in_voltha()
+            } else {
+                probes
+            };
             self.http.map(|http| http.start(probes)).transpose()?
         };
         // The last step that can fail: a start that is refused must not replace an earlier recording.
@@ -234,6 +330,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             let begun = observer.begin(service.name(), &config, now);
             begun.map_err(BuildError::Observer)?;
         }
+        let observed = observe_handlers(&mut observers, checked, now)?;
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -241,8 +338,28 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             shutdown_bound_ms = config.shutdown_bound().as_millis(),
             "supervising"
         );
+        for (handler, _) in &observed {
+            match handler {
+                Checked::Request(spec) => {
+                    spec.warn_when_cut_off_by(service.name(), config.shutdown_bound());
+                }
+                Checked::Registration(_) => {}
+            }
+        }
 
-        let bus = Arc::new((self.make_bus)(&config));
+        let consuming = self.consuming.as_ref();
+        let (registrations, request_handlers) =
+            start_handlers(service.name(), observed, consuming, &bus, &clock, now)?;
+        let own_loop = ServiceLoop::of_service(heartbeat.clone());
+        let loops = [own_loop].into_iter().chain(request_handlers.loops());
+        reporter.set_loops(loops.collect());
+        reporter.set_explainer(Arc::new(Explainer::new(
+            &bus,
+            consuming.map_or(B::explain as _, |it| it.explain),
+            &config,
+            &registrations,
+            &request_handlers,
+        )));
         // Each sender has a capacity of one message.
         let (messages, inbox) = mpsc::channel(0);
         let (cancel_guard, cancel) = cancel_on_drop();
@@ -252,6 +369,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             effects: Effects::new(
                 Arc::clone(&bus),
                 registrations,
+                request_handlers,
                 Publisher::new(reporter),
                 messages.clone(),
                 Arc::clone(&time),
@@ -274,6 +392,95 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             time,
         })
     }
+}
+
+fn check_handlers<B>(
+    handlers: Vec<AnyHandler>,
+    consuming: Option<&Consuming<B>>,
+    bus: &B,
+) -> Result<Vec<Checked>, HandlerError> {
+    let checked = handlers.into_iter().map(|handler| match handler {
+        AnyHandler::Registration(_, register) => Ok(Checked::Registration(register)),
+        AnyHandler::Request(handler) => {
+            handler.check().map(|spec| Checked::Request(Box::new(spec)))
+        }
+    });
+    let checked: Vec<_> = checked.collect::<Result<_, _>>()?;
+    let subscriptions = checked.iter().filter_map(|handler| match handler {
+        Checked::Registration(_) => None,
+        Checked::Request(spec) => Some(&spec.subscription),
+    });
+    let subscriptions: Vec<_> = subscriptions.collect();
+    check_together(&subscriptions)?;
+    if let Some(consuming) = consuming {
+        (consuming.check)(bus, &subscriptions).map_err(HandlerError::Rejected)?;
+    }
+    Ok(checked)
+}
+
+/// Gives each request handler its observers.
+fn observe_handlers(
+    observers: &mut [Box<dyn Observer>],
+    handlers: Vec<Checked>,
+    now: Instant,
+) -> Result<Vec<(Checked, Observers)>, BuildError> {
+    let observed = handlers.into_iter().map(|handler| {
+        let mut of_handler = Vec::new();
+        if let Checked::Request(spec) = &handler {
+            for observer in &mut *observers {
+                let begun = observer.begin_handler(&spec.subscription.handler, &spec.config, now);
+                of_handler.extend(begun.map_err(BuildError::Observer)?);
+            }
+        }
+        Ok((handler, of_handler))
+    });
+    observed.collect()
+}
+
+fn start_handlers<B: Bus>(
+    service: &str,
+    handlers: Vec<(Checked, Observers)>,
+    consuming: Option<&Consuming<B>>,
+    bus: &Arc<B>,
+    clock: &Clock,
+    now: Instant,
+) -> Result<(Vec<Registrar>, RequestHandlers), BuildError> {
+    let mut request_handlers = RequestHandlers::default();
+    let mut registrations = Vec::new();
+    for (handler, observers) in handlers {
+        let spec = match (handler, consuming) {
+            (Checked::Registration(register), _) => {
+                registrations.push(Registrar {
+                    register,
+                    registered: Registered::ByAnswer(Arc::new(AtomicBool::new(false))),
+                });
+                continue;
+            }
+            (Checked::Request(spec), Some(consuming)) => (spec, consuming),
+            // `request_handler` sets both.
+            (Checked::Request(_), None) => continue,
+        };
+        let (spec, consuming) = spec;
+        let (subscription, open) = (spec.subscription.clone(), consuming.open);
+        // The bus ends with the supervision, whatever the thread of a handler does.
+        let bus = Arc::downgrade(bus);
+        let open = move |numbers: PartitionNumbers, wake: Wake| -> Open {
+            Box::new(move || {
+                let bus = bus.upgrade().ok_or(FailureClass::ClientFatal)?;
+                open(&bus, &subscription, &numbers, wake.clone())
+            })
+        };
+        let environment = Environment {
+            spawn: (consuming.spawner)(),
+            clock: clock.clone(),
+            began: now,
+        };
+        let register = request_handlers
+            .start(service, *spec, open, environment, observers)
+            .map_err(BuildError::Thread)?;
+        registrations.push(register);
+    }
+    Ok((registrations, request_handlers))
 }
 
 /// Returns a random seed, from the randomness of the standard library's hash maps.

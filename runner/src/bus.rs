@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use livebus_core::{ClientId, Config, Failure};
+use livebus_readiness::{Detail, Explanation};
 
 use crate::observations::Observations;
 
@@ -53,15 +54,20 @@ pub trait Bus: Send + Sync + 'static {
     /// Returns the cell for the observations of the clients.
     fn observations(&self) -> &Observations;
 
-    /// Returns what a person can do about `failure`, as one imperative sentence without a full stop; `None`, the default,
-    /// when there is nothing to add to its class.
+    /// Returns what is known about `failure`, which this bus has reported: the name of its code, the reason, and what a person can
+    /// do. The default adds nothing to its class.
     ///
-    /// The probes show it with the failure: only the bus can name the settings and the parts of its own technology. Called
-    /// for each verbose or failing answer, so it must be quick.
-    #[must_use]
+    /// Probes and logs show it with the failure: only the bus knows the words and the settings of its own technology. Called for
+    /// each verbose or failing answer, so it must be quick. No part may contain a secret or a line break.
     #[expect(unused_variables, reason = "the default does not need it")]
-    fn remedy(failure: Failure) -> Option<&'static str> {
-        None
+    fn explain(&self, failure: Failure) -> Explanation {
+        Explanation::default()
+    }
+
+    /// Returns the facts that are shown with the status, for example the addresses of the bus. The default has none. As
+    /// [`explain`](Self::explain), quick and without secrets.
+    fn details(&self) -> Vec<Detail> {
+        Vec::new()
     }
 }
 

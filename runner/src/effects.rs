@@ -3,29 +3,26 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures::FutureExt;
 use futures::channel::mpsc::Sender;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 use livebus_core::{
     ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId, Report, StopId,
 };
 
 use crate::bus::Bus;
+use crate::handlers::RequestHandlers;
+use crate::message::Message;
 use crate::publish::Publisher;
+use crate::register::{Registered, Registrar};
 use crate::time::Time;
-
-/// An event, and the instant at which it happened.
-pub type Message = (Instant, Event);
 
 /// An operation in flight: to be spawned, and dropped when it is given up. It sends its answer to the inbox.
 pub type Operation = BoxFuture<'static, ()>;
-
-/// Registers one request handler with the client of the bus; called after each start, and again while it fails.
-pub(crate) type Register =
-    Arc<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static>;
 
 /// Executes each action, by a method of its name.
 ///
@@ -37,7 +34,8 @@ pub(crate) type Register =
 /// On drop, publishes Stopped, unless the supervisor did.
 pub struct Effects<B: Bus> {
     bus: Arc<B>,
-    handlers: Vec<Register>,
+    handlers: Vec<Registrar>,
+    request_handlers: RequestHandlers,
     publisher: Publisher,
     /// Each sender of the channel has a capacity of one message: each operation has a sender, and sends one.
     answers: Sender<Message>,
@@ -47,7 +45,8 @@ pub struct Effects<B: Bus> {
 impl<B: Bus> Effects<B> {
     pub(crate) fn new(
         bus: Arc<B>,
-        handlers: Vec<Register>,
+        handlers: Vec<Registrar>,
+        request_handlers: RequestHandlers,
         publisher: Publisher,
         answers: Sender<Message>,
         time: Arc<dyn Time>,
@@ -55,6 +54,7 @@ impl<B: Bus> Effects<B> {
         Self {
             bus,
             handlers,
+            request_handlers,
             publisher,
             answers,
             time,
@@ -80,7 +80,14 @@ impl<B: Bus> Effects<B> {
     #[must_use = "an operation is to be spawned"]
     pub fn send_liveness(&self, id: LivenessId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
-        let send = async move { bus.send_liveness(deadline).await };
+        let on_live = self.request_handlers.on_live();
+        let send = async move {
+            let result = bus.send_liveness(deadline).await;
+            if result.is_ok() {
+                on_live();
+            }
+            result
+        };
         self.answered(send, move |result| Event::LivenessAnswered { id, result })
     }
 
@@ -94,42 +101,96 @@ impl<B: Bus> Effects<B> {
     ) -> Operation {
         let (service, handler) = (self.publisher.name(), handler.index());
         tracing::debug!(service, handler, attempt, "register");
-        let register = self.handlers.get(handler).map(Arc::clone);
+        let registrar = self.handlers.get(handler).cloned();
+        let registered = registrar.as_ref().map(|it| it.registered.clone());
         let register = async move {
-            match register {
-                Some(register) => register().await,
+            match registrar {
+                Some(registrar) => {
+                    let result = (registrar.register)().await;
+                    registrar.registered.set(result.is_ok());
+                    result
+                }
                 // No supervisor returns a handler that is not in its configuration.
                 None => Err(FailureClass::Other.into()),
             }
         };
-        self.answered(register, move |result| Event::RegistrationAnswered {
+        let answered = self.answered(register, move |result| Event::RegistrationAnswered {
             id,
             result,
-        })
+        });
+        let (answers, time) = (self.answers.clone(), Arc::clone(&self.time));
+        let reported = async move {
+            answered.await;
+            // After the answer: before it, no handler is registered by this id.
+            if let Some(Registered::ByLoop(reports)) = registered
+                && reports.is_registered()
+            {
+                reports.health.registered(id, answers, time);
+            }
+        };
+        reported.boxed()
     }
 
-    /// Executes [`Action::Stop`](livebus_core::Action::Stop).
+    /// Executes [`Action::Stop`](livebus_core::Action::Stop): first the request handlers end, then the client.
     #[must_use = "an operation is to be spawned"]
     pub fn stop(&self, id: StopId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
-        let stop = async move { bus.stop(deadline).await };
+        let handlers_end = self.handlers_end(deadline);
+        let stop = async move {
+            let handlers = handlers_end.await;
+            let client = bus.stop(deadline).await;
+            client.and(handlers)
+        };
         self.answered(stop, move |result| Event::StopAnswered { id, result })
+    }
+
+    /// Shuts the request handlers down, and waits for their end until a little before the deadline: the rest is for the client.
+    fn handlers_end(
+        &self,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + use<B> {
+        self.request_handlers.begin_shutdown();
+        let left = deadline.saturating_duration_since(self.time.now());
+        let waiting = (!self.request_handlers.is_empty()).then(|| {
+            let mut timer = self.time.timer();
+            timer.set(Some(self.time.now() + left * 9 / 10));
+            (self.request_handlers.ended(), timer)
+        });
+        async move {
+            let Some((ended, mut timer)) = waiting else {
+                return Ok(());
+            };
+            let timeout = pin!(timer.elapsed());
+            match select(ended, timeout).await {
+                Either::Left(_) => Ok(()),
+                Either::Right(_) => Err(FailureClass::Timeout.into()),
+            }
+        }
     }
 
     /// Executes [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. The
     /// task may still be running on another thread; a [`Bus`] must expect that.
     pub fn discard_client(&self, client: ClientId) {
+        self.request_handlers.discard();
+        self.unregister();
         self.bus.discard_client(client);
     }
 
     /// Executes [`Action::SetStatus`](livebus_core::Action::SetStatus).
     pub fn set_status(&self, report: Report) {
+        self.request_handlers.on_report(&report);
         self.publisher.set_status(self.time.now(), report);
     }
 
     /// Executes [`Action::Renew`](livebus_core::Action::Renew).
     pub fn renew(&self, evidence: Instant, lease: Instant) {
         self.publisher.renew(self.time.now(), evidence, lease);
+    }
+
+    fn unregister(&self) {
+        for handler in &self.handlers {
+            handler.registered.set(false);
+        }
     }
 
     fn answered(
@@ -150,6 +211,7 @@ impl<B: Bus> Effects<B> {
 
 impl<B: Bus> Drop for Effects<B> {
     fn drop(&mut self) {
+        self.unregister();
         self.publisher.close(self.time.now());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use livebus_readiness::{Heartbeat, Readiness, Service};
 
 use crate::bus::Bus;
 use crate::changes::Changes;
-use crate::effects::Message;
+use crate::lock::lock;
+use crate::message::Message;
 use crate::time::Time;
 
 /// A running supervision. Dropping the handle cancels it at once; [`shutdown`](Self::shutdown) ends it in order.
@@ -61,6 +62,13 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     pub fn report(&self) -> Report {
         self.service.report()
+    }
+
+    /// Returns the cause and the warning of `report` for people, in one line: with the reason and the remedy, as the log has them. A
+    /// [`Cause`](livebus_core::Cause) alone knows neither. Describes a report while it is new: reasons are not kept.
+    #[must_use]
+    pub fn describe(&self, report: &Report) -> String {
+        self.service.describe(report)
     }
 
     /// Returns when the supervisor acts next if no event comes before; `None` when only an event can make it act.
@@ -136,8 +144,7 @@ impl<B: Bus> Handle<B> {
 
     /// Begins a [`shutdown`](Self::shutdown) without waiting for it. Further calls have no effect.
     pub fn begin_shutdown(&self) {
-        // A panic while it is locked leaves it valid.
-        let mut shutdown = self.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shutdown = lock(&self.shutdown);
         // This fails while a shutdown waits already, and once the loop has ended: neither needs another.
         let _ = shutdown.try_send((self.time.now(), Event::Shutdown));
     }
@@ -152,6 +159,15 @@ impl<B: Bus> Handle<B> {
     #[must_use]
     pub const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// Returns the probes of the process: of all services of the registry, and all their loops. They answer as the server of
+    /// [`Builder::http`](crate::Builder::http) does, and are a service to be mounted in an existing HTTP server. A clone may outlive the
+    /// supervision.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn probes(&self) -> livebus_endpoints::Probes {
+        livebus_endpoints::Probes::new(self.readiness.clone())
     }
 
     /// Returns the configuration in force.

@@ -7,6 +7,7 @@
 //! - [`Runner`]: implemented by a runner. `docs/write-a-runner.md` writes one, on plain threads.
 //! - [`Supervision`]: given to a runner: the supervisor, and everything that its loop waits for.
 //! - [`Effects`]: executes actions: as futures to spawn, or at once.
+//! - [`handlers`]: request handlers, and the interface traits of a bus that has them.
 //! - [`Time`]: the clock and the timers of a supervision, which a test can replace.
 //!
 //! The loop itself is not here. It is one function in each runner, which is easiest to read in one piece, with the names of a
@@ -17,26 +18,38 @@ mod bus;
 mod cancel;
 mod changes;
 mod effects;
+mod explainer;
 mod handle;
+pub mod handlers;
+mod lock;
+mod message;
 mod observations;
 mod observer;
 mod publish;
+mod register;
 mod runner;
 mod runtime;
 #[cfg(feature = "http")]
 mod serve;
+mod state_machine;
 mod time;
 
 pub use builder::{BuildError, Builder};
 pub use bus::{Bus, IntoBus};
 pub use cancel::CancelSignal;
 pub use changes::Changes;
-pub use effects::{Effects, Message, Operation};
+pub use effects::{Effects, Operation};
 pub use handle::{EndedError, Handle};
+pub use livebus_readiness::{Detail, Explanation};
+pub use message::Message;
 pub use observations::{Observations, Observed};
-pub use observer::{Entry, ObservedSupervisor, Observer, ObserverError};
+pub use observer::{
+    DispatchEntry, DispatchObserver, Entry, Notify, ObservedDispatcher, ObservedMachine,
+    ObservedSupervisor, Observer, ObserverError,
+};
 pub use runner::{Runner, Supervision};
-pub use runtime::Runtime;
+pub use runtime::{Runtime, Spawn};
 #[cfg(feature = "http")]
 pub use serve::{Serve, ServeError};
+pub use state_machine::StateMachine;
 pub use time::{Time, Timer};

@@ -1,21 +1,27 @@
-//! Observers of a supervisor: they are notified of its inputs and actions.
+//! Observers of the state machines: they are notified of their inputs and actions.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Instant;
 
+use livebus_core::dispatch::{self, Dispatcher, PartitionId};
 use livebus_core::{Action, Config, Event, Supervisor};
 
-/// An input or an action of a supervisor. Exhaustive: an observer that records or replays must know all of them.
+use crate::state_machine::StateMachine;
+
+/// An input or an action of a state machine. Exhaustive: an observer that records or replays must know all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    /// [`Supervisor::handle_event`] was called.
-    Event(Event),
-    /// [`Supervisor::handle_timeout`] was called, and something was due.
+pub enum Entry<E = Event, A = Action> {
+    /// `handle_event` was called.
+    Event(E),
+    /// `handle_timeout` was called, and something was due.
     Timeout,
-    /// [`Supervisor::poll_action`] returned this.
-    Action(Action),
+    /// `poll_action` returned this.
+    Action(A),
 }
+
+/// An entry of a dispatcher.
+pub type DispatchEntry<'a> = Entry<dispatch::Event<'a>, &'a dispatch::Action>;
 
 /// An observer of one supervisor. Called in the loop, so it must be quick and must not wait; a panic in it ends the supervision.
 pub trait Observer: Send + 'static {
@@ -30,10 +36,37 @@ pub trait Observer: Send + 'static {
         Ok(())
     }
 
+    /// Called once for each request handler of the service, after [`begin`](Self::begin): its dispatcher is made with `config` at `now`.
+    /// Returns what observes that dispatcher; `None`, the default, if nothing does.
+    ///
+    /// # Errors
+    ///
+    /// When the observer cannot begin. The supervision does not start then.
+    #[expect(unused_variables, reason = "the default needs none of them")]
+    fn begin_handler(
+        &mut self,
+        handler: &str,
+        config: &dispatch::Config,
+        now: Instant,
+    ) -> Result<Option<Box<dyn DispatchObserver>>, ObserverError> {
+        Ok(None)
+    }
+
     /// Called with each entry. `at` is the instant that the supervisor received; for an action, the newest of those.
     ///
     /// An equal supervisor with the same inputs at the same instants returns the same actions.
     fn observe(&mut self, at: Instant, entry: Entry);
+}
+
+/// An observer of the dispatcher of one request handler. Called in the loop of the handler, so it must be quick and must not wait; a panic
+/// in it ends the handler.
+pub trait DispatchObserver: Send + 'static {
+    /// Called before each assignment with the name of its partition: the topic, and the number in it. The default does nothing.
+    #[expect(unused_variables, reason = "the default needs none of them")]
+    fn name(&mut self, partition: PartitionId, topic: &str, number: i32) {}
+
+    /// Called with each entry, as [`Observer::observe`].
+    fn observe(&mut self, at: Instant, entry: DispatchEntry<'_>);
 }
 
 /// The reason why an observer cannot begin.
@@ -45,88 +78,145 @@ impl<F: FnMut(Instant, Entry) + Send + 'static> Observer for F {
     }
 }
 
-/// Wraps a [`Supervisor`] and notifies observers of every input and action. It has the same methods.
-pub struct ObservedSupervisor {
-    supervisor: Supervisor,
-    observers: Vec<Box<dyn Observer>>,
+/// What is notified of the entries of a state machine.
+pub trait Notify<M: StateMachine> {
+    /// Called with each entry.
+    fn notify(&mut self, at: Instant, entry: Entry<M::Event<'_>, &M::Action>);
+}
+
+impl Notify<Supervisor> for Box<dyn Observer> {
+    fn notify(&mut self, at: Instant, entry: Entry<Event, &Action>) {
+        self.observe(
+            at,
+            match entry {
+                Entry::Event(event) => Entry::Event(event),
+                Entry::Timeout => Entry::Timeout,
+                Entry::Action(action) => Entry::Action(*action),
+            },
+        );
+    }
+}
+
+impl Notify<Dispatcher> for Box<dyn DispatchObserver> {
+    fn notify(&mut self, at: Instant, entry: DispatchEntry<'_>) {
+        self.observe(at, entry);
+    }
+}
+
+/// Wraps a state machine and notifies observers of every input and action. It has the same four methods.
+pub struct ObservedMachine<M, O> {
+    machine: M,
+    observers: Vec<O>,
     newest: Instant,
     /// The newest call of `handle_timeout` at which nothing was due, if the observers were not notified of it.
     idle: Option<Instant>,
 }
 
-impl ObservedSupervisor {
-    /// Wraps `supervisor`, which was made at `now` and has received no input.
+/// A supervisor with its observers.
+pub type ObservedSupervisor = ObservedMachine<Supervisor, Box<dyn Observer>>;
+
+/// A dispatcher with its observers.
+pub type ObservedDispatcher = ObservedMachine<Dispatcher, Box<dyn DispatchObserver>>;
+
+impl<M: StateMachine, O: Notify<M>> ObservedMachine<M, O> {
+    /// Wraps `machine`, which was made at `now` and has received no input.
     #[must_use]
-    pub fn new(supervisor: Supervisor, now: Instant, observers: Vec<Box<dyn Observer>>) -> Self {
+    pub fn new(machine: M, now: Instant, observers: Vec<O>) -> Self {
         Self {
-            supervisor,
+            machine,
             observers,
             newest: now,
             idle: None,
         }
     }
 
-    /// As [`Supervisor::handle_event`].
-    pub fn handle_event(&mut self, at: Instant, event: Event) {
-        // Time does not go back: to the supervisor this event happens at the instant of the idle call.
-        if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
-            self.notify(idle, Entry::Timeout);
+    /// As that of the state machine.
+    pub fn handle_event(&mut self, at: Instant, event: M::Event<'_>) {
+        if !self.observers.is_empty() {
+            // Time does not go back: to the state machine this event happens at the instant of the idle call.
+            if let Some(idle) = self.idle.take().filter(|idle| *idle > at) {
+                self.notify(idle, Entry::Timeout);
+            }
+            self.notify(at, Entry::Event(event));
         }
-        self.notify(at, Entry::Event(event));
-        self.supervisor.handle_event(at, event);
+        self.machine.handle_event(at, event);
     }
 
-    /// As [`Supervisor::handle_timeout`].
+    /// As that of the state machine.
     ///
     /// A loop calls it on every wake. Observers are not notified of a call at which nothing is due: the next input implies
     /// that its time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.supervisor.is_due(now) {
+        if self.observers.is_empty() {
+        } else if self.machine.is_due(now) {
             self.idle = None;
             self.notify(now, Entry::Timeout);
         } else {
             self.idle = self.idle.max(Some(now));
         }
-        self.supervisor.handle_timeout(now);
+        self.machine.handle_timeout(now);
     }
 
-    /// As [`Supervisor::poll_action`].
-    pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.supervisor.poll_action()?;
-        self.notify(self.newest, Entry::Action(action));
+    /// As that of the state machine.
+    pub fn poll_action(&mut self) -> Option<M::Action> {
+        let action = self.machine.poll_action()?;
+        self.notify(self.newest, Entry::Action(&action));
         Some(action)
     }
 
-    /// As [`Supervisor::poll_timeout`].
+    /// As that of the state machine.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.supervisor.poll_timeout()
+        self.machine.poll_timeout()
     }
 
+    fn notify(&mut self, at: Instant, entry: Entry<M::Event<'_>, &M::Action>) {
+        self.newest = self.newest.max(at);
+        for observer in &mut self.observers {
+            observer.notify(at, entry);
+        }
+    }
+}
+
+impl ObservedSupervisor {
     /// As [`Supervisor::wants_evidence`].
     #[must_use]
     pub fn wants_evidence(&self) -> bool {
-        self.supervisor.wants_evidence()
+        self.machine.wants_evidence()
     }
 
     /// As [`Supervisor::is_stopped`].
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
-        self.supervisor.is_stopped()
+        self.machine.is_stopped()
+    }
+}
+
+impl ObservedDispatcher {
+    /// Returns the dispatcher, for its queries.
+    #[must_use]
+    pub const fn dispatcher(&self) -> &Dispatcher {
+        &self.machine
     }
 
-    fn notify(&mut self, at: Instant, entry: Entry) {
-        self.newest = self.newest.max(at);
+    /// Returns whether somebody observes it.
+    #[must_use]
+    pub const fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    /// Gives the observers the name of a partition that is assigned next.
+    pub fn name(&mut self, partition: PartitionId, topic: &str, number: i32) {
         for observer in &mut self.observers {
-            observer.observe(at, entry);
+            observer.name(partition, topic, number);
         }
     }
 }
 
-impl fmt::Debug for ObservedSupervisor {
+impl<M: fmt::Debug, O> fmt::Debug for ObservedMachine<M, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObservedSupervisor")
-            .field("supervisor", &self.supervisor)
+        f.debug_struct("ObservedMachine")
+            .field("machine", &self.machine)
             .field("observers", &self.observers.len())
             .finish_non_exhaustive()
     }

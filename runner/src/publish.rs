@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use livebus_core::{Report, Status};
-use livebus_readiness::{Reporter, StatusChange};
+use livebus_readiness::{Detail, Explanation, Reporter, Service, StatusChange};
 
 /// Publishes the status of one supervision, and logs each change.
 pub(crate) struct Publisher {
@@ -20,8 +20,9 @@ impl Publisher {
     }
 
     pub(crate) fn set_status(&self, at: Instant, report: Report) {
-        let from = self.reporter.service().report().status;
-        log(self.name(), &StatusChange { from, report, at });
+        let service = self.reporter.service();
+        let from = service.report().status;
+        log(&service, &StatusChange { from, report, at });
         self.reporter.report(at, report);
     }
 
@@ -36,12 +37,12 @@ impl Publisher {
         self.reporter.close(at);
         if from != Status::Stopped {
             let report = service.report();
-            log(self.name(), &StatusChange { from, report, at });
+            log(&service, &StatusChange { from, report, at });
         }
     }
 }
 
-fn log(service: &str, change: &StatusChange) {
+fn log(service: &Service, change: &StatusChange) {
     let Report {
         status,
         cause,
@@ -49,23 +50,32 @@ fn log(service: &str, change: &StatusChange) {
         attempt,
         ..
     } = change.report;
-    let class = cause.failure().map(|failure| failure.class.name());
-    let warning = warning.map(|failure| failure.class.name());
+    let failure = cause.failure();
+    let explanation = failure.map_or_else(Explanation::default, |it| service.explain(it));
+    let text = explanation.describe_cause(cause);
+    let shown = failure.or(warning);
+    let class = shown.map(|it| it.class.name());
+    let code_name = shown.and_then(|it| service.explain(it).code_name);
+    let warning_text = warning.map(|it| service.explain(it).describe(it));
     let unverified_ms = change.unverified_for().map(|gap| gap.as_millis());
     let cause_name = cause.name();
     let from = change.from.name();
     let status = status.name();
-    if cause.failure().is_some() || warning.is_some() {
+    let bus = joined(&service.details());
+    let service = service.name();
+    if failure.is_some() || warning.is_some() {
         tracing::warn!(
             service,
             status,
             from,
             cause = cause_name,
             class,
-            warning,
+            code_name = code_name.as_deref(),
+            warning = warning_text,
             attempt,
             unverified_ms,
-            "{cause}"
+            bus,
+            "{text}"
         );
     } else {
         tracing::info!(
@@ -75,7 +85,31 @@ fn log(service: &str, change: &StatusChange) {
             cause = cause_name,
             attempt,
             unverified_ms,
-            "{cause}"
+            bus,
+            "{text}"
         );
+    }
+}
+
+/// Returns the details as one text; `None` without any.
+fn joined(details: &[Detail]) -> Option<String> {
+    let details: Vec<String> = details.iter().map(Detail::to_string).collect();
+    (!details.is_empty()).then(|| details.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_one_text_and_none_are_no_text() {
+        let detail = |name, value: &str| Detail {
+            name,
+            value: value.to_owned(),
+        };
+        assert_eq!(joined(&[]), None);
+        let some = [detail("topic", "orders"), detail("cluster_id", "a")];
+        let text = joined(&some);
+        assert_eq!(text.as_deref(), Some("topic: orders, cluster id: a"));
     }
 }

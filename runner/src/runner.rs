@@ -8,7 +8,8 @@ use livebus_readiness::Heartbeat;
 
 use crate::bus::Bus;
 use crate::cancel::CancelSignal;
-use crate::effects::{Effects, Message};
+use crate::effects::Effects;
+use crate::message::Message;
 use crate::observer::ObservedSupervisor;
 use crate::time::Time;
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use livebus_endpoints::Probes;
 use livebus_endpoints::http::{Limits, Server};
-use livebus_readiness::Probes;
 
 use crate::runner::Runner;
 

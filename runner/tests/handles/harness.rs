@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use livebus_core::{Cause, ClientId, Failure, FailureClass, Report, Status};
-use livebus_runner::{Builder, Bus, Handle, Observations, Runner, Supervision, Time, Timer};
+use livebus_runner::{
+    Builder, Bus, Detail, Explanation, Handle, Observations, Runner, Supervision, Time, Timer,
+};
 
 pub(crate) struct CapturingRunner;
 
@@ -28,30 +30,65 @@ impl Runner for CapturingRunner {
     }
 }
 
-/// Completes every operation at once.
-pub(crate) struct NoBus(Observations);
+/// Completes every operation at once, and keeps what it received.
+#[derive(Default)]
+pub(crate) struct NoBus {
+    observations: Observations,
+    pub(crate) calls: Mutex<Vec<Call>>,
+}
+
+/// A call of the bus, with the client that it names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Start(ClientId),
+    SendLiveness,
+    Discard(ClientId),
+    Stop,
+}
+
+impl NoBus {
+    fn called(&self, call: Call) {
+        self.calls.lock().expect("no thread panics").push(call);
+    }
+}
 
 impl Bus for NoBus {
-    async fn start(&self, _: ClientId, _: Instant) -> Result<(), Failure> {
+    async fn start(&self, client: ClientId, _: Instant) -> Result<(), Failure> {
+        self.called(Call::Start(client));
         Ok(())
     }
 
     async fn send_liveness(&self, _: Instant) -> Result<(), Failure> {
+        self.called(Call::SendLiveness);
         Ok(())
     }
 
-    fn discard_client(&self, _: ClientId) {}
+    fn discard_client(&self, client: ClientId) {
+        self.called(Call::Discard(client));
+    }
 
     async fn stop(&self, _: Instant) -> Result<(), Failure> {
+        self.called(Call::Stop);
         Ok(())
     }
 
     fn observations(&self) -> &Observations {
-        &self.0
+        &self.observations
     }
 
-    fn remedy(failure: Failure) -> Option<&'static str> {
-        (failure.class == FailureClass::Tls).then_some("check the certificates")
+    fn explain(&self, failure: Failure) -> Explanation {
+        let is_tls = failure.class == FailureClass::Tls;
+        Explanation {
+            remedy: is_tls.then_some("check the certificates".into()),
+            ..Explanation::default()
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        vec![Detail {
+            name: "leaders",
+            value: "2 of 3 answered".to_owned(),
+        }]
     }
 }
 
@@ -60,6 +97,8 @@ impl Bus for NoBus {
 pub(crate) struct ManualTime {
     clock: Arc<Mutex<(Instant, Duration)>>,
     polls: Arc<AtomicU32>,
+    /// All deadlines that were set.
+    deadlines: Arc<Mutex<Vec<Option<Instant>>>>,
 }
 
 impl Default for ManualTime {
@@ -67,11 +106,17 @@ impl Default for ManualTime {
         Self {
             clock: Arc::new(Mutex::new((Instant::now(), Duration::ZERO))),
             polls: Arc::default(),
+            deadlines: Arc::default(),
         }
     }
 }
 
 impl ManualTime {
+    /// Returns the deadlines that were set since the last call.
+    pub(crate) fn take_deadlines(&self) -> Vec<Option<Instant>> {
+        std::mem::take(&mut *self.deadlines.lock().expect("no thread panics"))
+    }
+
     pub(crate) fn set(&self, now: Instant) {
         self.lock().0 = now;
     }
@@ -98,6 +143,7 @@ impl Time for ManualTime {
         Box::new(ManualTimer {
             time: self.clone(),
             deadline: None,
+            is_set: false,
         })
     }
 }
@@ -105,17 +151,24 @@ impl Time for ManualTime {
 struct ManualTimer {
     time: ManualTime,
     deadline: Option<Instant>,
+    /// Whether it may be polled: not before it is set, and not after it has elapsed.
+    is_set: bool,
 }
 
 impl Timer for ManualTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
+        self.is_set = true;
+        let mut all = self.time.deadlines.lock().expect("no thread panics");
+        all.push(deadline);
     }
 
     fn poll_elapsed(&mut self, _: &mut Context<'_>) -> Poll<()> {
         let polls = self.time.polls.fetch_add(1, Ordering::Relaxed);
         assert!(polls < 1_000, "the timer is polled in a busy loop");
+        assert!(self.is_set, "the timer is polled before it is set again");
         if self.deadline.is_some_and(|it| it <= self.time.now()) {
+            self.is_set = false;
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -133,7 +186,7 @@ pub(crate) fn start(builder: Builder<CapturingRunner, NoBus>) -> Launched {
 }
 
 pub(crate) fn builder(time: &ManualTime) -> Builder<CapturingRunner, NoBus> {
-    Builder::new(NoBus(Observations::new())).time(Arc::new(time.clone()))
+    Builder::new(NoBus::default()).time(Arc::new(time.clone()))
 }
 
 pub(crate) fn running(lease: Instant) -> Report {

@@ -46,6 +46,30 @@ fn a_stream_whose_timer_has_elapsed_waits_for_the_next_report() {
     assert!(next().is_pending());
 }
 
+#[test]
+fn the_timer_of_a_stream_is_set_once_for_each_end_of_the_lease() {
+    let time = ManualTime::default();
+    let now = time.now();
+    let (handle, supervision) = start(builder(&time));
+    let mut changes = handle.changes();
+    let mut is_pending = || poll(&mut changes.next()).is_pending();
+    assert!(is_pending());
+    assert_eq!(time.take_deadlines(), [None]);
+    let lease = now + Duration::from_secs(9);
+    supervision.effects.set_status(running(lease));
+    assert!(!is_pending());
+    for _ in 0..3 {
+        assert!(is_pending());
+    }
+    assert_eq!(time.take_deadlines(), [Some(lease + Follower::GRACE)]);
+    let shorter = now + Duration::from_secs(5);
+    supervision.effects.renew(now, shorter);
+    for _ in 0..3 {
+        assert!(is_pending());
+    }
+    assert_eq!(time.take_deadlines(), [Some(shorter + Follower::GRACE)]);
+}
+
 /// The reader returns NotReady while the stream has not yielded that; the renewal is no change for the stream.
 #[test]
 fn ready_notices_a_renewal_that_comes_before_the_stream_shows_the_end_of_the_lease() {
@@ -72,8 +96,12 @@ fn the_end_of_a_supervision_does_not_end_the_next_one_of_its_service() {
     let reporter = || registry.reporter("bus").expect("it is free");
     let (first, supervision) = start(builder(&time).reporter(reporter()));
     supervision.effects.set_status(running(time.now()));
-    drop(supervision);
-    assert_eq!(poll(&mut pin!(first.ended())), Poll::Ready(()));
+    {
+        let mut ended = pin!(first.ended());
+        assert!(poll(&mut ended).is_pending());
+        drop(supervision);
+        assert_eq!(poll(&mut ended), Poll::Ready(()));
+    }
     assert_eq!(first.report().cause, Cause::ForcedStop);
 
     let (second, supervision) = start(builder(&time).reporter(reporter()));

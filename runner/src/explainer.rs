@@ -1,0 +1,63 @@
+//! What the readiness asks about one supervision.
+
+use std::sync::{Arc, Weak};
+
+use livebus_core::{Config, Failure, FailureClass, Handler};
+use livebus_readiness::{Detail, Explain, Explanation, HandlerState};
+
+use crate::bus::Bus;
+use crate::handlers::RequestHandlers;
+use crate::register::{Registered, Registrar};
+
+/// Explains failures with a bus while that exists, and those of a handler with what the handler reports; shows the handlers. The readiness
+/// may outlive all of them.
+pub(crate) struct Explainer<B> {
+    bus: Weak<B>,
+    reasons: Box<dyn Fn(FailureClass) -> Option<String> + Send + Sync>,
+    explain_handler: fn(&B, Failure) -> Explanation,
+    handlers: Vec<(Handler, Registered)>,
+}
+
+impl<B: Bus> Explainer<B> {
+    /// Explains with `bus`, failures of `request_handlers` by `explain_handler`. `registrars` are those of the handlers of `config`.
+    pub(crate) fn new(
+        bus: &Arc<B>,
+        explain_handler: fn(&B, Failure) -> Explanation,
+        config: &Config,
+        registrars: &[Registrar],
+        request_handlers: &RequestHandlers,
+    ) -> Self {
+        let registered = registrars.iter().map(|it| it.registered.clone());
+        Self {
+            bus: Arc::downgrade(bus),
+            reasons: Box::new(request_handlers.reasons()),
+            explain_handler,
+            handlers: config.handlers().iter().cloned().zip(registered).collect(),
+        }
+    }
+}
+
+impl<B: Bus> Explain for Explainer<B> {
+    fn explain(&self, failure: Failure) -> Explanation {
+        let bus = self.bus.upgrade();
+        let Some(reason) = (self.reasons)(failure.class) else {
+            return bus.map_or_else(Explanation::default, |bus| bus.explain(failure));
+        };
+        let explain = |bus: Arc<B>| (self.explain_handler)(&bus, failure);
+        Explanation {
+            reason: Some(reason),
+            ..bus.map_or_else(Explanation::default, explain)
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        let bus = self.bus.upgrade();
+        bus.map_or_else(Vec::new, |bus| bus.details())
+    }
+
+    fn handlers(&self) -> Vec<HandlerState> {
+        let all = self.handlers.iter();
+        all.map(|(handler, registered)| registered.state(handler))
+            .collect()
+    }
+}

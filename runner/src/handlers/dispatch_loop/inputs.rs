@@ -1,0 +1,261 @@
+//! What comes in: messages, and what happened to the consumer.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use livebus_core::Failure;
+use livebus_core::dispatch::{
+    DoneRecord, Event, Generation, Order, PartitionId, RunEnd, RunId, Start,
+};
+
+use super::{HandlerLoop, length_of, offset_of, one_of};
+use crate::handlers::batch::Batch;
+use crate::handlers::consumer::Input;
+use crate::handlers::failed::Failed;
+use crate::handlers::health_reports::Source;
+use crate::handlers::mailbox::LoopMessage;
+use crate::handlers::numbers::Numbered;
+
+impl HandlerLoop {
+    /// Returns whether the loop is to end at once.
+    pub(super) fn on_message(&mut self, now: Instant, message: LoopMessage) -> bool {
+        match message {
+            LoopMessage::Pending { run, done } => self.on_pending(now, run, done),
+            LoopMessage::Ended { run, end, failed } => self.on_ended(now, run, end, failed),
+            LoopMessage::Open => {
+                if self.consumer.is_none() && self.open_at.is_none() && self.stop_deadline.is_none()
+                {
+                    self.open_at = Some(now);
+                }
+            }
+            LoopMessage::Discard => {
+                self.lose_consumer(now);
+                self.open_at = None;
+                self.losses = 0;
+            }
+            LoopMessage::BusUsable(usable) => {
+                self.dispatcher.handle_event(now, Event::BusUsable(usable));
+            }
+            LoopMessage::Shutdown => {
+                let deadline = now + self.dispatcher.dispatcher().config().shutdown_bound();
+                self.stop_deadline.get_or_insert(deadline);
+                self.open_at = None;
+                self.dispatcher.handle_event(now, Event::Shutdown);
+            }
+            LoopMessage::Close => return true,
+        }
+        false
+    }
+
+    fn on_pending(&mut self, now: Instant, id: RunId, done: u32) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            let (partition, generation) = (run.partition, run.generation);
+            if let Some(first) = offset_of(&run.slices, 0) {
+                self.store.finish(partition, generation, first, done);
+            }
+            run.slices = one_of(&run.slices, done as usize);
+            if done > 0 {
+                run.attempt = 1;
+            }
+        }
+        self.dispatcher
+            .handle_event(now, Event::Pending { run: id, done });
+    }
+
+    fn on_ended(&mut self, now: Instant, id: RunId, end: RunEnd, failed: Option<Failed>) {
+        if let Some(run) = self.runs.remove(&id) {
+            let (partition, generation) = (run.partition, run.generation);
+            let done = match end {
+                RunEnd::Done => length_of(&run.slices),
+                RunEnd::Failed { done, .. }
+                | RunEnd::Cancelled { done }
+                | RunEnd::Returned { done } => done as usize,
+            };
+            if let Some(first) = offset_of(&run.slices, 0) {
+                let done = u32::try_from(done).unwrap_or(u32::MAX);
+                self.store.finish(partition, generation, first, done);
+            }
+            if let (Some(failed), Some(offset)) = (failed, offset_of(&run.slices, done)) {
+                let at = self.names.get(&partition);
+                tracing::warn!(
+                    topic = at.map(|it| &*it.topic),
+                    partition = at.map(|it| it.number),
+                    offset,
+                    attempt = if done == 0 { run.attempt } else { 1 },
+                    class = ?failed.class,
+                    reason = failed.text,
+                    "a record failed"
+                );
+                self.store.fail(partition, generation, offset, failed.text);
+            }
+        }
+        self.dispatcher
+            .handle_event(now, Event::RunEnded { run: id, end });
+    }
+
+    pub(super) fn on_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Joined => {
+                self.registration.health.set(Source::Consumer, None);
+                self.registration.succeed();
+            }
+            Input::Assigned {
+                assigned,
+                start,
+                done,
+            } => self.on_assigned(now, assigned, start, &done),
+            Input::Fetched {
+                partition,
+                generation,
+                batch,
+            } => self.on_fetched(now, partition, generation, batch),
+            Input::End {
+                partition,
+                generation,
+                offset,
+            } => self.shown.on_end(partition, generation, offset, now),
+            Input::Removed {
+                partition,
+                generation,
+                from,
+                to,
+            } => {
+                self.log_removed(partition, from, to);
+                self.dispatcher.handle_event(
+                    now,
+                    Event::Removed {
+                        partition,
+                        generation,
+                        from,
+                        to,
+                    },
+                );
+            }
+            Input::Revoked {
+                partition,
+                generation,
+            } => self.dispatcher.handle_event(
+                now,
+                Event::Revoked {
+                    partition,
+                    generation,
+                },
+            ),
+            Input::Lost {
+                partition,
+                generation,
+            } => {
+                self.store.end(partition, generation);
+                self.dispatcher.handle_event(
+                    now,
+                    Event::Lost {
+                        partition,
+                        generation,
+                    },
+                );
+            }
+            Input::CommitAnswered { id, results } => {
+                let mut acknowledged = Vec::with_capacity(results.len());
+                for (partition, result) in results {
+                    match result {
+                        Ok(()) => acknowledged.push(partition),
+                        Err(failure) => self.log_commit_failed(partition, failure),
+                    }
+                }
+                let acknowledged = &acknowledged;
+                self.dispatcher
+                    .handle_event(now, Event::CommitAnswered { id, acknowledged });
+            }
+            Input::DeadLetterAnswered { id, result } => {
+                if let Err(failure) = result {
+                    tracing::warn!(%failure, "a dead letter failed");
+                }
+                self.dispatcher
+                    .handle_event(now, Event::DeadLetterAnswered { id, result });
+            }
+            Input::Failed(failure) => self.on_failed(failure),
+            Input::FetchRefused(failure) => {
+                self.report_consumer(failure, "the records cannot be fetched");
+            }
+            Input::FetchesWork => self.registration.health.set(Source::Consumer, None),
+            Input::ClientLost(failure) => {
+                tracing::warn!(%failure, "the consumer is lost");
+                self.lose_consumer(now);
+                self.on_failed(failure);
+                if self.stop_deadline.is_none() {
+                    self.reopen_later(now);
+                }
+            }
+        }
+    }
+
+    /// Takes that something failed. It is shown while the consumer has not joined its group: until then, nothing is handled.
+    pub(super) fn on_failed(&mut self, failure: Failure) {
+        if !self.registration.is_registered() {
+            self.report_consumer(failure, "the consumer cannot join its group");
+        }
+        self.registration.fail(failure);
+    }
+
+    fn on_fetched(
+        &mut self,
+        now: Instant,
+        partition: PartitionId,
+        generation: Generation,
+        batch: Batch,
+    ) {
+        let batch = Arc::new(batch);
+        let Some(first) = self.store.push(partition, generation, &batch) else {
+            return;
+        };
+        // A recording has them in any case: a replay with an order by key needs them.
+        let is_keyed =
+            self.spec.config.settings().order == Order::Key || self.dispatcher.is_observed();
+        let hash = |key: &[u8]| is_keyed.then(|| hash_of(key));
+        let mut records = std::mem::take(&mut self.records);
+        records.extend(batch.for_dispatcher(first, hash));
+        self.dispatcher.handle_event(
+            now,
+            Event::Fetched {
+                partition,
+                generation,
+                records: &records,
+            },
+        );
+        records.clear();
+        self.records = records;
+    }
+
+    fn on_assigned(&mut self, now: Instant, assigned: Numbered, start: Start, done: &[DoneRecord]) {
+        let (partition, generation) = (assigned.partition, assigned.generation);
+        tracing::info!(
+            topic = &*assigned.topic,
+            partition = assigned.number,
+            ?start,
+            done = done.len(),
+            "assigned"
+        );
+        let (Start::Committed(position) | Start::Resolved(position)) = start;
+        self.store.begin(partition, generation, position);
+        self.dispatcher
+            .name(partition, &assigned.topic, assigned.number);
+        self.names.insert(partition, assigned);
+        self.dispatcher.handle_event(
+            now,
+            Event::Assigned {
+                partition,
+                generation,
+                start,
+                done,
+            },
+        );
+    }
+}
+
+/// Hashes a key. Records whose keys have the same hash wait for each other, which is harmless.
+fn hash_of(key: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,276 @@
+//! The loop of one handler: it owns the dispatcher and the consumer, and gives runs to the runtime.
+//!
+//! It has no thread and no clock of its own: [`turn`](HandlerLoop::turn) does everything that can be done at an instant.
+
+mod actions;
+mod inputs;
+mod progress;
+mod reports;
+mod shown;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use livebus_core::Failure;
+use livebus_core::dispatch::{
+    Counters, Delivery, Dispatcher, Event, Generation, Health, Pace, PartitionId, RunId,
+};
+
+use crate::handlers::consumer::{Consumer, Input, Polled};
+use crate::handlers::control::RunControl;
+use crate::handlers::environment::Environment;
+use crate::handlers::mailbox::{LoopMessage, Mailbox};
+use crate::handlers::numbers::{Numbered, PartitionNumbers};
+use crate::handlers::registration::Registration;
+use crate::handlers::request_handler::Spec;
+use crate::handlers::store::{Slice, Store};
+use crate::observer::{DispatchObserver, ObservedDispatcher};
+use shown::Shown;
+
+/// Makes a consumer of the handler.
+pub(crate) type Open = Box<dyn Fn() -> Result<Box<dyn Consumer>, Failure> + Send>;
+
+/// The loop of one handler.
+pub(crate) struct HandlerLoop {
+    spec: Spec,
+    open: Open,
+    environment: Environment,
+    mailbox: Arc<Mailbox>,
+    registration: Arc<Registration>,
+    numbers: PartitionNumbers,
+    dispatcher: ObservedDispatcher,
+    consumer: Option<Box<dyn Consumer>>,
+    /// When to make a consumer; `None` while there is one, or none is wanted.
+    open_at: Option<Instant>,
+    /// How often in a row a consumer was lost soon, or could not be made.
+    losses: u32,
+    /// When the consumer was made.
+    opened_at: Option<Instant>,
+    /// The pace of the dispatcher, for the next consumer.
+    pace: Pace,
+    store: Store,
+    runs: HashMap<RunId, RunInFlight>,
+    names: HashMap<PartitionId, Numbered>,
+    /// When the shutdown must have ended.
+    stop_deadline: Option<Instant>,
+    shown: Shown,
+    // Used again in each turn.
+    messages: Vec<LoopMessage>,
+    inputs: Vec<Input>,
+    records: Vec<livebus_core::dispatch::Record>,
+}
+
+/// What comes after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// More is there already.
+    Again,
+    /// Nothing, until this instant or a wake-up.
+    Wait(Option<Instant>),
+    /// The loop is over.
+    Ended,
+}
+
+/// A run that has not ended.
+struct RunInFlight {
+    partition: PartitionId,
+    generation: Generation,
+    attempt: u32,
+    /// Its records; only one once it is pending.
+    slices: Vec<Slice>,
+    control: Arc<RunControl>,
+}
+
+impl HandlerLoop {
+    /// The first and the longest time until another consumer is made after one was lost.
+    const REOPEN_FIRST: Duration = Duration::from_millis(500);
+    const REOPEN_MAX: Duration = Duration::from_secs(30);
+
+    /// How long a supervisor may take to read a health before the next one is tried again.
+    const SEND_AGAIN: Duration = Duration::from_millis(50);
+
+    pub(crate) fn new(
+        spec: Spec,
+        open: Open,
+        environment: Environment,
+        mailbox: Arc<Mailbox>,
+        registration: Arc<Registration>,
+        numbers: PartitionNumbers,
+        observers: Vec<Box<dyn DispatchObserver>>,
+    ) -> Self {
+        let began = environment.began;
+        let dispatcher = Dispatcher::new(spec.config.clone(), began);
+        Self {
+            dispatcher: ObservedDispatcher::new(dispatcher, began, observers),
+            spec,
+            open,
+            environment,
+            mailbox,
+            registration,
+            numbers,
+            consumer: None,
+            open_at: None,
+            losses: 0,
+            opened_at: None,
+            pace: Pace::Full,
+            store: Store::default(),
+            runs: HashMap::new(),
+            names: HashMap::new(),
+            stop_deadline: None,
+            shown: Shown::default(),
+            messages: Vec::new(),
+            inputs: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+}
+
+// Queries.
+impl HandlerLoop {
+    pub(crate) const fn health(&self) -> Health {
+        self.dispatcher.dispatcher().health()
+    }
+
+    pub(crate) const fn stop_deadline(&self) -> Option<Instant> {
+        self.stop_deadline
+    }
+
+    pub(crate) const fn counters(&self) -> Counters {
+        *self.dispatcher.dispatcher().counters()
+    }
+}
+
+// A turn.
+impl HandlerLoop {
+    /// Does everything that can be done now.
+    pub(crate) fn turn(&mut self, now: Instant) -> Turn {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.mailbox.take(&mut messages);
+        let mut is_closed = false;
+        for message in messages.drain(..) {
+            is_closed |= self.on_message(now, message);
+        }
+        self.messages = messages;
+        if is_closed {
+            self.close(now, now);
+            return Turn::Ended;
+        }
+        if self.open_at.is_some_and(|at| at <= now) {
+            self.open(now);
+        }
+        let polled = self.poll_consumer(now);
+        self.dispatcher.handle_timeout(now);
+        while let Some(action) = self.dispatcher.poll_action() {
+            self.execute(now, action);
+        }
+        if self.dispatcher.dispatcher().is_stopped() {
+            self.close(now, self.stop_deadline.unwrap_or(now));
+            return Turn::Ended;
+        }
+        let unsent = !self.registration.health.send();
+        let send_at = unsent.then(|| now + Self::SEND_AGAIN);
+        match polled {
+            Polled::More => Turn::Again,
+            Polled::Idle(at) => {
+                let instants = [at, self.open_at, send_at, self.dispatcher.poll_timeout()];
+                Turn::Wait(instants.into_iter().flatten().min())
+            }
+        }
+    }
+
+    fn poll_consumer(&mut self, now: Instant) -> Polled {
+        let Some(consumer) = &mut self.consumer else {
+            return Polled::Idle(None);
+        };
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let polled = consumer.poll(self.dispatcher.dispatcher().room(), now, &mut inputs);
+        for input in inputs.drain(..) {
+            self.on_input(now, input);
+        }
+        self.inputs = inputs;
+        polled
+    }
+
+    /// Makes a consumer.
+    fn open(&mut self, now: Instant) {
+        self.open_at = None;
+        match (self.open)() {
+            Ok(mut consumer) => {
+                consumer.set_pace(self.pace);
+                self.consumer = Some(consumer);
+                self.opened_at = Some(now);
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "making the consumer failed");
+                self.on_failed(failure);
+                self.reopen_later(now);
+            }
+        }
+    }
+
+    fn reopen_later(&mut self, now: Instant) {
+        // Two members that fence each other join at once each time.
+        if self
+            .opened_at
+            .take()
+            .is_some_and(|at| now.duration_since(at) > Self::REOPEN_MAX)
+        {
+            self.losses = 0;
+        }
+        let doubled = Self::REOPEN_FIRST * 2_u32.saturating_pow(self.losses.min(16));
+        self.losses = self.losses.saturating_add(1);
+        self.open_at = Some(now + doubled.min(Self::REOPEN_MAX));
+    }
+
+    /// Lets the consumer go, in the background. What it had assigned is gone.
+    fn lose_consumer(&mut self, now: Instant) {
+        if let Some(consumer) = self.consumer.take() {
+            consumer.close(now);
+        }
+        self.dispatcher.handle_event(now, Event::ClientLost);
+        let resume = self.store.clear();
+        if self.spec.config.settings().delivery == Delivery::Broadcast {
+            self.numbers.resume_at(resume);
+        }
+        self.registration.reset();
+    }
+
+    fn close(&mut self, now: Instant, deadline: Instant) {
+        for run in self.runs.values() {
+            run.control.cancel();
+        }
+        if let Some(consumer) = self.consumer.take() {
+            consumer.close(deadline.max(now));
+        }
+        tracing::debug!("the handler has stopped");
+    }
+}
+
+fn length_of(slices: &[Slice]) -> usize {
+    slices.iter().map(|slice| slice.length).sum()
+}
+
+/// Returns the record with this index among those of the slices.
+fn one_of(slices: &[Slice], mut index: usize) -> Vec<Slice> {
+    for slice in slices {
+        if index < slice.length {
+            return vec![Slice {
+                batch: Arc::clone(&slice.batch),
+                first: slice.first + index,
+                length: 1,
+            }];
+        }
+        index -= slice.length;
+    }
+    Vec::new()
+}
+
+fn offset_of(slices: &[Slice], index: usize) -> Option<i64> {
+    let one = one_of(slices, index);
+    one.first()
+        .map(|slice| slice.batch.entry(slice.first).offset)
+}
+
+#[cfg(test)]
+mod tests;
