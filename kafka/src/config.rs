@@ -1,12 +1,22 @@
 //! The configuration of a Kafka bus: its addresses, its properties, and its liveness message.
 
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
 
-use livebus_core::Config;
+use livebus_runner::Detail;
 use rdkafka::ClientConfig;
 
+mod clients;
+
+use crate::address::Address;
+use crate::cluster_identity::ClusterPolicy;
 use crate::embedded::EmbeddedCluster;
+use crate::needed_topic::NeededTopic;
+use crate::oauth::{OauthError, OauthToken, Tokens};
+use crate::own_clients::{OnFailedDelivery, OwnClients, Shared};
 use crate::properties::{BootstrapServers, Properties, PropertyError};
+
+pub(crate) use clients::{REQUEST_TIMEOUT, can_be_rejected};
 
 /// The configuration of one Kafka bus.
 ///
@@ -24,20 +34,47 @@ pub struct KafkaConfig {
     servers: BootstrapServers,
     properties: Properties,
     liveness_by: LivenessBy,
+    tokens: Tokens,
+    reload: Reload,
+    cluster: ClusterPolicy,
+    needed_topics: Vec<NeededTopic>,
+    on_failed_delivery: OnFailedDelivery,
+    own_clients: Arc<Shared>,
+}
+
+/// Where the properties come from when a client is made again.
+#[derive(Clone, Default)]
+struct Reload(Option<Arc<ReloadFn>>);
+
+type ReloadFn = dyn Fn() -> Result<Properties, PropertyError> + Send + Sync;
+
+impl fmt::Debug for Reload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reload").field(&self.0.is_some()).finish()
+    }
 }
 
 /// The kind of liveness message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LivenessBy {
-    /// A small record to each of at most three leaders of a topic. Proves that the bus accepts messages.
+    /// A small record to each of at most three leaders of a topic. Proves that the bus accepts messages as the service writes
+    /// them: with the `acks` of the properties, or else librdkafka's default, `all`. (`acks=0` would prove nothing: it asks with 1.)
     Produce {
-        /// The topic. The user needs the right to write to it.
+        /// The topic. The user needs the right to write to it. Give it the replication factor and the `min.insync.replicas` of
+        /// the topics that the service writes to: otherwise it may be writable while they are not, or they while it is not.
+        ///
+        /// The user also needs the right to describe the topic's configuration; without it, that too few replicas are alive is
+        /// known only when a broker says so, or at the end of the tolerance.
         topic: String,
-        /// Whether to create it when it is missing, with three partitions and the broker's default replication.
+        /// Whether to create it when it is missing, with three partitions, the brokers' default replication, and records that are kept
+        /// for ten minutes. It is created in the background, in the right cluster only (see [`ClusterPolicy`]). What refuses it is
+        /// the reason of [`TopicMissing`](livebus_core::FailureClass::TopicMissing).
         create: bool,
     },
-    /// A metadata request. Needs no topic and no rights. Proves only that a broker answers.
+    /// A metadata request. Needs no topic and no rights. Proves only that a broker answers at its advertised address, not that a
+    /// record can be written: it knows nothing of rights, leaders and replicas in sync. With most brokers gone, the last one still
+    /// answers, and lists the others as if they were there.
     Metadata,
 }
 
@@ -53,16 +90,23 @@ impl KafkaConfig {
     ///
     /// Blocks for some milliseconds, because librdkafka itself checks the properties.
     ///
+    /// The liveness client has its own values of some properties, which count for the service's own clients only; they are logged
+    /// once, and [`Properties::for_own_clients`] returns them.
+    ///
     /// # Errors
     ///
     /// [`PropertyError`] for a property that is unknown, has a bad value, contradicts another, or needs a feature that was
-    /// not built in.
+    /// not built in; and for one that livebus must set itself ([`PropertyError::Owned`]).
     pub fn new(
         servers: BootstrapServers,
         mut properties: Properties,
     ) -> Result<Self, PropertyError> {
         properties.set("bootstrap.servers", servers.to_string());
         properties.check()?;
+        for (property, reason) in properties.for_own_clients() {
+            tracing::info!(property, reason, "the liveness client has its own value");
+        }
+        let own_clients = Shared::new(&servers);
         Ok(Self {
             servers,
             properties,
@@ -70,6 +114,12 @@ impl KafkaConfig {
                 topic: LivenessBy::DEFAULT_TOPIC.to_owned(),
                 create: false,
             },
+            tokens: Tokens::default(),
+            reload: Reload::default(),
+            cluster: ClusterPolicy::default(),
+            needed_topics: Vec::new(),
+            on_failed_delivery: OnFailedDelivery::default(),
+            own_clients,
         })
     }
 
@@ -93,10 +143,149 @@ impl KafkaConfig {
         }
     }
 
+    /// Sets where the tokens of SASL/OAUTHBEARER come from: `provider` is called for each one, shortly before the one before expires.
+    ///
+    /// It is called on a thread of its own, and no liveness message is answered until it returns: it must have a time limit. Without
+    /// a provider the tokens have no signature (`enable.sasl.oauthbearer.unsecure.jwt`), which is for tests.
+    #[must_use]
+    pub fn oauth_tokens(
+        self,
+        provider: impl Fn() -> Result<OauthToken, OauthError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            tokens: Tokens::from_provider(provider),
+            ..self
+        }
+    }
+
+    /// Sets where the properties come from when a client is made again, for secrets that change while the service runs: `reload`
+    /// returns them as they are now. The bootstrap servers stay.
+    ///
+    /// A client is made again when no broker can be reached, and five seconds after a rejected login. When `reload` fails, or
+    /// its properties are invalid, the properties before are used, and a warning is logged.
+    #[must_use]
+    pub fn reload_properties(
+        self,
+        reload: impl Fn() -> Result<Properties, PropertyError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            reload: Reload(Some(Arc::new(reload))),
+            ..self
+        }
+    }
+
+    /// Takes the properties as they are now.
+    pub(crate) fn reload(&mut self) {
+        let Some(reload) = &self.reload.0 else {
+            return;
+        };
+        let reloaded = reload().and_then(|mut properties| {
+            properties.set("bootstrap.servers", self.servers.to_string());
+            properties.check()?;
+            Ok(properties)
+        });
+        match reloaded {
+            Ok(properties) => self.properties = properties,
+            Err(error) => {
+                tracing::warn!(%error, "reading the properties again failed; those before are used");
+            }
+        }
+    }
+
+    /// Returns whether SASL/OAUTHBEARER is configured, and nothing from which its tokens could come: neither
+    /// [`oauth_tokens`](Self::oauth_tokens) nor `enable.sasl.oauthbearer.unsecure.jwt`. No client can be made then.
+    #[must_use]
+    pub fn lacks_tokens(&self) -> bool {
+        let unsecured = self.properties.get("enable.sasl.oauthbearer.unsecure.jwt");
+        let is_unsecured = unsecured.is_some_and(|it| it.eq_ignore_ascii_case("true"));
+        self.needs_tokens() && !self.tokens.has_provider() && !is_unsecured
+    }
+
+    /// Returns whether an admin client can log in. One of rdkafka's never refreshes its token, not even the first.
+    pub(crate) fn admits_admin_clients(&self) -> bool {
+        !self.needs_tokens()
+    }
+
+    fn needs_tokens(&self) -> bool {
+        let mechanism = self.properties.get("sasl.mechanism").unwrap_or_default();
+        let protocol = self.properties.get("security.protocol").unwrap_or_default();
+        protocol.to_ascii_uppercase().starts_with("SASL")
+            && mechanism.eq_ignore_ascii_case("OAUTHBEARER")
+    }
+
+    pub(crate) const fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    pub(crate) const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// Returns the kind of liveness message.
     #[must_use]
     pub const fn liveness_message(&self) -> &LivenessBy {
         &self.liveness_by
+    }
+
+    /// Replaces the rule which cluster the bus must be; by default it is remembered.
+    #[must_use]
+    pub fn cluster(self, cluster: ClusterPolicy) -> Self {
+        Self { cluster, ..self }
+    }
+
+    /// Returns the rule which cluster the bus must be.
+    #[must_use]
+    pub const fn cluster_policy(&self) -> &ClusterPolicy {
+        &self.cluster
+    }
+
+    /// Adds a topic that the service needs; a topic of the same name replaces it. See [`NeededTopic`].
+    #[must_use]
+    pub fn needs_topic(mut self, topic: NeededTopic) -> Self {
+        self.needed_topics.retain(|it| it.name() != topic.name());
+        self.needed_topics.push(topic);
+        self
+    }
+
+    /// Returns the topics that the service needs.
+    #[must_use]
+    pub fn needed_topics(&self) -> &[NeededTopic] {
+        &self.needed_topics
+    }
+
+    /// Sets what deliveries of the service's own producers that fail mean, by default a warning. Only those of clients that
+    /// [`own_clients`](Self::own_clients) makes are known.
+    #[must_use]
+    pub fn on_failed_delivery(self, on_failed_delivery: OnFailedDelivery) -> Self {
+        Self {
+            on_failed_delivery,
+            ..self
+        }
+    }
+
+    /// Returns what failed deliveries mean.
+    #[must_use]
+    pub const fn failed_delivery(&self) -> OnFailedDelivery {
+        self.on_failed_delivery
+    }
+
+    /// Returns what makes the service's own clients, so that their traffic is evidence for the bus that is made of this
+    /// configuration or of a clone. If several are made, it is evidence for the first, until that is dropped.
+    #[must_use]
+    pub fn own_clients(&self) -> OwnClients {
+        OwnClients::new(Arc::clone(&self.own_clients))
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.own_clients
+    }
+
+    /// Returns the same configuration with own clients that are not those of another bus.
+    pub(crate) fn separated(self) -> Self {
+        Self {
+            own_clients: Shared::new(&self.servers),
+            ..self
+        }
     }
 
     /// Returns the addresses of the bus.
@@ -105,7 +294,9 @@ impl KafkaConfig {
         &self.servers
     }
 
-    /// Returns the configuration for the service's own clients: the properties, and nothing else.
+    /// Returns the configuration for the service's own clients: the properties, and nothing else. Make them with
+    /// [`own_clients`](Self::own_clients), so that their traffic is evidence. Do not log it: rdkafka's `Debug`
+    /// hides some secrets only (not `ssl.key.pem`, say).
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -113,126 +304,130 @@ impl KafkaConfig {
         config
     }
 
-    /// The connection timeouts of the liveness client, unless the properties set others: long enough for a slow handshake, and
-    /// short enough that one that fails does not delay the next attempt.
-    const CONNECTION_TIMEOUTS: [(&'static str, &'static str); 2] = [
-        ("socket.connection.setup.timeout.ms", "3000"),
-        ("api.version.request.timeout.ms", "3000"),
-    ];
+    /// Returns the addresses of the bus, each `host:port`.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.servers
+            .addresses()
+            .iter()
+            .map(Address::to_string)
+            .collect()
+    }
 
-    /// Properties of the service's own clients that contradict those of the liveness client.
-    const FOR_DATA: [&'static str; 2] = ["transactional.id", "enable.gapless.guarantee"];
+    /// Returns the values of properties that must not be shown.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.properties.secrets().map(str::to_owned).collect()
+    }
 
-    /// Returns the configuration of the liveness client: the properties, except for those that make it report failures fast.
-    ///
-    /// A record lives as long as a liveness message can be in flight, so that a record that waits in the queue of a client without a
-    /// broker is delivered by the reconnect. librdkafka does not retry: it would not report why a broker rejects a record before
-    /// the record times out. The round retries where that can help.
-    pub(crate) fn liveness_client_config(&self, config: &Config) -> ClientConfig {
-        let settings = config.settings();
-        let max_open = settings
-            .liveness_timeout
-            .max(settings.not_live_interval_max);
-        let record_lifetime = max_open.max(Duration::from_secs(1)).as_millis();
-        let record_lifetime = record_lifetime.min(86_400_000);
-        // Longer than the lifetime of a record; otherwise librdkafka closes the connection to a hung broker, and reports
-        // Unreachable.
-        let socket_timeout = (record_lifetime + 1_000).min(300_000);
-        let mut client = self.client_config();
-        // With `acks=0` a record counts as delivered once it is written to the socket, which proves nothing.
-        if matches!(client.get("acks"), None | Some("0")) {
-            client.set("acks", "1");
-        }
-        for (key, default) in Self::CONNECTION_TIMEOUTS {
-            if client.get(key).is_none() {
-                client.set(key, default);
-            }
-        }
-        for key in Self::FOR_DATA {
-            client.remove(key);
-        }
-        client
-            .set("message.timeout.ms", record_lifetime.to_string())
-            .set("enable.idempotence", "false")
-            .set("retries", "0")
-            .set("linger.ms", "0")
-            .set("compression.codec", "none")
-            .set("queue.buffering.max.messages", "1000")
-            .set("reconnect.backoff.ms", "250")
-            .set("reconnect.backoff.max.ms", "250")
-            .set("retry.backoff.ms", "50")
-            .set("retry.backoff.max.ms", "200")
-            .set("socket.timeout.ms", socket_timeout.to_string())
-            .set("topic.metadata.propagation.max.ms", "1000")
-            .set("statistics.interval.ms", "0");
-        client
+    /// Returns the facts that are shown with the status of the bus.
+    pub(crate) fn details(&self) -> Vec<Detail> {
+        let servers = self.servers.to_string();
+        let topic = match &self.liveness_by {
+            LivenessBy::Produce { topic, .. } => Some(topic.clone()),
+            LivenessBy::Metadata => None,
+        };
+        [("topic", topic), ("bootstrap_servers", Some(servers))]
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| Detail { name, value }))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use livebus_core::Settings;
 
     use super::*;
 
-    fn liveness_client(pairs: &[&str], settings: Settings) -> ClientConfig {
+    fn kafka(pairs: &[&str]) -> KafkaConfig {
+        let servers = "127.0.0.1:9092".parse().expect("an address");
+        let properties = Properties::parse(pairs).expect("pairs");
+        KafkaConfig::new(servers, properties).expect("valid properties")
+    }
+
+    #[test]
+    fn admin_clients_log_in_unless_tokens_are_needed() {
+        for (pairs, admits) in [
+            (&[][..], true),
+            (&["sasl.mechanism=OAUTHBEARER"], true),
+            (
+                &[
+                    "security.protocol=SASL_PLAINTEXT",
+                    "sasl.mechanism=PLAIN",
+                    "sasl.username=a",
+                    "sasl.password=b",
+                ],
+                true,
+            ),
+        ] {
+            assert_eq!(kafka(pairs).admits_admin_clients(), admits, "{pairs:?}");
+        }
+        let mut properties = Properties::parse(["sasl.mechanism=OAUTHBEARER"]).expect("a pair");
+        properties.set("security.protocol", "sasl_plaintext");
+        let with_tokens = KafkaConfig {
+            properties,
+            ..kafka(&[])
+        };
+        assert!(!with_tokens.admits_admin_clients());
+        assert!(with_tokens.lacks_tokens());
+        let provided = with_tokens.clone().oauth_tokens(|| Err("none".into()));
+        assert!(!provided.lacks_tokens());
+        let mut unsecured = with_tokens;
+        let key = "enable.sasl.oauthbearer.unsecure.jwt";
+        unsecured.properties.set(key, "true");
+        assert!(!unsecured.lacks_tokens());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let pairs = ["sasl.username=me", "sasl.password=hunter2"];
         let servers = "127.0.0.1:9092".parse().expect("an address");
         let properties = Properties::parse(pairs).expect("pairs");
         let kafka = KafkaConfig::new(servers, properties).expect("valid properties");
-        let config = Config::new(settings).expect("valid settings");
-        kafka.liveness_client_config(&config)
-    }
-
-    #[test]
-    fn a_liveness_message_is_always_acknowledged() {
-        let acks = |pairs: &[&str]| {
-            let client = liveness_client(pairs, Settings::default());
-            client.get("acks").map(str::to_owned)
-        };
-        assert_eq!(acks(&[]).as_deref(), Some("1"));
-        assert_eq!(acks(&["acks=0"]).as_deref(), Some("1"));
-        assert_eq!(acks(&["request.required.acks=0"]).as_deref(), Some("1"));
-        assert_eq!(acks(&["acks=all"]).as_deref(), Some("all"));
-    }
-
-    #[test]
-    fn properties_of_data_clients_do_not_prevent_the_liveness_client() {
-        let pairs = [
-            "transactional.id=orders",
-            "enable.idempotence=true",
-            "acks=all",
-        ];
-        let client = liveness_client(&pairs, Settings::default());
-        assert!(client.create_native_config().is_ok());
-        assert_eq!(client.get("transactional.id"), None);
-        assert_eq!(client.get("enable.idempotence"), Some("false"));
-    }
-
-    #[test]
-    fn the_socket_timeout_is_longer_than_the_message_timeout() {
-        for settings in [
-            Settings::default(),
-            Settings::fast(),
-            Settings::as_in_voltha(),
-        ] {
-            let client = liveness_client(&[], settings);
-            let number = |key| client.get(key).and_then(|value| value.parse::<u64>().ok());
-            assert!(number("socket.timeout.ms") > number("message.timeout.ms"));
-            assert!(number("message.timeout.ms").is_some());
-        }
-    }
-
-    #[test]
-    fn the_properties_can_extend_the_connection_timeout() {
-        let key = "socket.connection.setup.timeout.ms";
-        let extended = liveness_client(
-            &["socket.connection.setup.timeout.ms=20000"],
-            Settings::default(),
+        let shown = format!("{kafka:?}");
+        assert!(
+            shown.contains("[redacted]") && shown.contains("\"me\""),
+            "{shown}"
         );
-        assert_eq!(extended.get(key), Some("20000"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn properties_are_read_again_and_a_failure_keeps_those_before() {
+        let id = |kafka: &KafkaConfig| kafka.properties.get("client.id").map(str::to_owned);
+        let mut unchanged = kafka(&["client.id=a"]);
+        unchanged.reload();
+        assert_eq!(id(&unchanged).as_deref(), Some("a"));
+        let again = || Properties::parse(["client.id=b"]);
+        let mut changed = kafka(&["client.id=a"]).reload_properties(again);
+        assert!(format!("{changed:?}").contains("Reload(true)"));
+        changed.reload();
+        assert_eq!(id(&changed).as_deref(), Some("b"));
         assert_eq!(
-            liveness_client(&[], Settings::default()).get(key),
-            Some("3000")
+            changed.properties.get("bootstrap.servers"),
+            Some("127.0.0.1:9092")
         );
+        let invalid = || Properties::parse(["client.id=b", "acks=x"]);
+        let mut kept = kafka(&["client.id=a"]).reload_properties(invalid);
+        kept.reload();
+        assert_eq!(id(&kept).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_needed_topic_replaces_another_of_its_name() {
+        let kafka = kafka(&[])
+            .needs_topic(NeededTopic::new("a"))
+            .needs_topic(NeededTopic::new("b"))
+            .needs_topic(NeededTopic::new("a").required());
+        let expected = [NeededTopic::new("b"), NeededTopic::new("a").required()];
+        assert_eq!(kafka.needed_topics(), expected);
+    }
+
+    #[test]
+    fn a_bus_knows_its_addresses_its_secrets_and_where_tokens_come_from() {
+        let kafka = kafka(&["sasl.username=me", "sasl.password=hunter2"]);
+        assert_eq!(kafka.addresses(), ["127.0.0.1:9092"]);
+        assert_eq!(kafka.secrets(), ["hunter2"]);
+        assert!(!kafka.tokens().has_provider());
+        let provided = kafka.oauth_tokens(|| Err("none".into()));
+        assert!(provided.tokens().has_provider());
     }
 }

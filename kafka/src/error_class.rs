@@ -5,10 +5,12 @@
 //!
 //! - A broker that redirects to another has answered, so a part of the bus is alive: [`FailureClass::NoLeader`], also for a
 //!   group's coordinator, which is the leader of a partition of `__consumer_offsets`.
+//! - A broker that refuses a request for its content or its settings has answered, too: [`FailureClass::RecordRejected`].
 //! - [`FailureClass::ClientFatal`] is only for codes after which librdkafka refuses every later call on that client.
-//! - [`FailureClass::Other`] is for refusals of a single request (too large, bad argument, wrong state), for the
-//!   administrative codes that our clients cannot cause, and for codes that are no failure. It counts as ambiguous: it proves
-//!   nothing, and without evidence the status does not stay Running.
+//! - [`FailureClass::Timeout`] is for what has no answer yet: also for a call that was interrupted, or purged with its client.
+//! - [`FailureClass::Other`] is for codes that no liveness message can cause and no class names, and for codes that are no
+//!   failure. It counts as ambiguous: it proves nothing, and without evidence the status does not stay Running. The code's own
+//!   remedy says what it is about.
 //!
 //! Every code has its own row; a test compares the rows with the codes that librdkafka defines.
 
@@ -49,12 +51,23 @@ pub fn classify(code: RDKafkaErrorCode) -> FailureClass {
     row(code).unwrap_or(FailureClass::Other)
 }
 
-/// Returns librdkafka's name and description of a code, for logs: `Resolve (Local: Host resolution failure)`.
+/// Returns librdkafka's name of a code, by which documentation and other people's reports are found: `_RESOLVE` or
+/// `INVALID_TIMESTAMP`.
 ///
 /// `None` if the bundled librdkafka does not define `code`.
 #[must_use]
 pub fn code_name(code: i32) -> Option<String> {
-    known(code).map(|code| code.to_string())
+    known(code)?;
+    let constant = format!("{:?}", RDKafkaRespErr::try_from(code).ok()?);
+    let name = constant.strip_prefix("RD_KAFKA_RESP_ERR_")?;
+    Some(name.to_owned())
+}
+
+/// Returns librdkafka's description of a code, which says whether the client or the broker reports it: `Broker: Invalid timestamp`.
+pub(crate) fn code_description(code: i32) -> Option<String> {
+    let text = known(code)?.to_string();
+    let description = text.split_once(" (")?.1.strip_suffix(')')?;
+    Some(description.to_owned())
 }
 
 fn fatal(code: RDKafkaErrorCode) -> Failure {
@@ -66,7 +79,7 @@ fn numbered(code: RDKafkaErrorCode) -> Failure {
 }
 
 /// Returns the code with this number, unless it is one of the markers that only delimit librdkafka's ranges.
-fn known(code: i32) -> Option<RDKafkaErrorCode> {
+pub(crate) fn known(code: i32) -> Option<RDKafkaErrorCode> {
     use RDKafkaErrorCode::{Begin, End, EndAll};
 
     RDKafkaRespErr::try_from(code)
@@ -86,14 +99,36 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         Code::BrokerTransportFailure
         | Code::AllBrokersDown
         | Code::NetworkException
-        | Code::DestroyBroker => FailureClass::Unreachable,
+        | Code::DestroyBroker
+        | Code::Fail => FailureClass::Unreachable,
+
+        // The broker is not among those of the newest metadata.
+        Code::UnknownBroker => FailureClass::BrokerUnreachable,
 
         Code::OperationTimedOut
         | Code::MessageTimedOut
         | Code::TimedOutQueue
-        | Code::RequestTimedOut => FailureClass::Timeout,
+        // No answer yet, and none before the client was closed.
+        | Code::BrokerDestroy
+        | Code::PurgeQueue
+        | Code::PurgeInflight
+        | Code::Interrupted
+        | Code::InProgress
+        | Code::PreviousInProgress
+        | Code::WaitCache
+        | Code::Retry
+        | Code::Outdated => FailureClass::Timeout,
+
+        // Only a leader that is alive answers so: it has the record, and waits in vain for the other replicas.
+        Code::RequestTimedOut => FailureClass::ReplicasSilent,
 
         Code::Resolve => FailureClass::NameResolution,
+
+        // What answers does not speak Kafka's protocol, or no version of it that the client speaks.
+        Code::BadMessage
+        | Code::Underflow
+        | Code::UnknownProtocol
+        | Code::UnsupportedVersion => FailureClass::SecurityProtocol,
 
         Code::SSL => FailureClass::Tls,
 
@@ -111,7 +146,8 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::TransactionalIdAuthorizationFailed
         | Code::DelegationTokenAuthorizationFailed
         | Code::DelegationTokenOwnerMismatch
-        | Code::DelegationTokenRequestNotAllowed => FailureClass::Authorization,
+        | Code::DelegationTokenRequestNotAllowed
+        | Code::PrincipalDeserializationFailure => FailureClass::Authorization,
 
         Code::UnknownTopic
         | Code::UnknownPartition
@@ -119,6 +155,34 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::UnknownTopicId
         // An invalid topic name.
         | Code::InvalidTopic => FailureClass::TopicMissing,
+
+        Code::InvalidMessage
+        | Code::InvalidMessageSize
+        | Code::MessageSizeTooLarge
+        | Code::MessageBatchTooLarge
+        | Code::InvalidTimestamp
+        | Code::InvalidRecord
+        | Code::InvalidDifferentRecord
+        | Code::UnsupportedForMessageFormat
+        | Code::UnsupportedCompressionType
+        | Code::InvalidRequiredAcks
+        | Code::InvalidRequest
+        // Requests other than records, refused for what they are.
+        | Code::OffsetMetadataTooLarge
+        | Code::InvalidCommitOffsetSize
+        | Code::InvalidSessionTimeout
+        | Code::InvalidGroupId
+        | Code::InconsistentGroupProtocol
+        | Code::UnsupportedAssignor
+        | Code::InvalidTransactionTimeout
+        | Code::InvalidPartitions
+        | Code::InvalidReplicationFactor
+        | Code::InvalidReplicaAssignment
+        | Code::InvalidConfig
+        | Code::InvalidPrincipalType
+        | Code::InvalidUpdateVersion
+        | Code::UnacceptableCredential
+        | Code::TelemetryTooLarge => FailureClass::RecordRejected,
 
         Code::LeaderNotAvailable
         | Code::NotLeaderForPartition
@@ -132,11 +196,17 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::EligibleLeadersNotAvailable
         // The leader's disk failed: another replica is being elected.
         | Code::KafkaStorageError
+        | Code::LogDirNotFound
         | Code::NotController
+        | Code::StaleControllerEpoch
+        | Code::StaleBrokerEpoch
+        | Code::InconsistentVoterSet
         | Code::NotCoordinator
         | Code::CoordinatorNotAvailable
         | Code::CoordinatorLoadInProgress
-        | Code::WaitingForCoordinator => FailureClass::NoLeader,
+        | Code::WaitingForCoordinator
+        | Code::TransactionCoordinatorFenced
+        | Code::RebootstrapRequired => FailureClass::NoLeader,
 
         Code::NotEnoughReplicas
         | Code::NotEnoughReplicasAfterAppend
@@ -166,23 +236,13 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::AssignmentLost
         | Code::RebalanceInProgress
         | Code::MemberIdRequired
-        | Code::RebootstrapRequired
         | Code::ElectionNotNeeded
         | Code::NoReassignmentInProgress
         | Code::ReassignmentInProgress
         | Code::TopicAlreadyExists
         | Code::DuplicateSequenceNumber
-        // Caused by the client: it is being closed or purged, or a call was too early or wrong.
-        | Code::BrokerDestroy
-        | Code::PurgeQueue
-        | Code::PurgeInflight
-        | Code::Interrupted
-        | Code::InProgress
-        | Code::PreviousInProgress
-        | Code::WaitCache
-        | Code::Retry
-        | Code::Outdated
         | Code::Partial
+        // A wrong call, or the machine of the client.
         | Code::Conflict
         | Code::State
         | Code::ExistingSubscription
@@ -191,38 +251,19 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::NotConfigured
         | Code::NotImplemented
         | Code::UnsupportedFeature
-        | Code::UnknownProtocol
-        | Code::UnknownBroker
         | Code::UnknownGroup
         | Code::ReadOnly
         | Code::NoEnt
         | Code::Application
         | Code::PollExceeded
-        | Code::Fail
         | Code::CriticalSystemResource
         | Code::FileSystem
-        // Data that does not decode, fit or validate.
-        | Code::Underflow
-        | Code::BadMessage
+        // Data of the consumer that does not decode.
         | Code::BadCompression
         | Code::KeySerialization
         | Code::ValueSerialization
         | Code::KeyDeserialization
         | Code::ValueDeserialization
-        | Code::InvalidMessage
-        | Code::InvalidMessageSize
-        | Code::InvalidRecord
-        | Code::InvalidDifferentRecord
-        | Code::InvalidTimestamp
-        | Code::MessageSizeTooLarge
-        | Code::MessageBatchTooLarge
-        | Code::OffsetMetadataTooLarge
-        | Code::InvalidCommitOffsetSize
-        | Code::InvalidRequiredAcks
-        | Code::InvalidRequest
-        | Code::UnsupportedVersion
-        | Code::UnsupportedForMessageFormat
-        | Code::UnsupportedCompressionType
         // Offsets, groups and fetch sessions: the consumer's own business.
         | Code::NoOffset
         | Code::AutoOffsetReset
@@ -230,10 +271,7 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::OffsetOutOfRange
         | Code::UnstableOffsetCommit
         | Code::IllegalGeneration
-        | Code::InconsistentGroupProtocol
-        | Code::InvalidGroupId
         | Code::UnknownMemberId
-        | Code::InvalidSessionTimeout
         | Code::NonEmptyGroup
         | Code::GroupIdNotFound
         | Code::GroupMaxSizeReached
@@ -241,37 +279,22 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
         | Code::FencedMemberEpoch
         | Code::StaleMemberEpoch
         | Code::UnreleasedInstanceId
-        | Code::UnsupportedAssignor
         | Code::FetchSessionIdNotFound
         | Code::InvalidFetchSessionEpoch
         // Transactions, which librdkafka recovers by aborting or by a new producer epoch.
         | Code::InvalidTransactionalState
         | Code::InvalidProducerIdMapping
-        | Code::InvalidTransactionTimeout
         | Code::ConcurrentTransactions
-        | Code::TransactionCoordinatorFenced
         | Code::UnknownProducerId
-        // Administration, telemetry, and messages between brokers.
-        | Code::StaleControllerEpoch
-        | Code::StaleBrokerEpoch
-        | Code::InvalidPartitions
-        | Code::InvalidReplicationFactor
-        | Code::InvalidReplicaAssignment
-        | Code::InvalidConfig
+        // Administration and telemetry.
         | Code::SecurityDisabled
         | Code::OperationNotAttempted
-        | Code::LogDirNotFound
-        | Code::InvalidPrincipalType
         | Code::TopicDeletionDisabled
         | Code::ResourceNotFound
         | Code::DuplicateResource
-        | Code::UnacceptableCredential
-        | Code::InconsistentVoterSet
-        | Code::InvalidUpdateVersion
         | Code::FeatureUpdateFailed
-        | Code::PrincipalDeserializationFailure
         | Code::UnknownSubscriptionId
-        | Code::TelemetryTooLarge
+        // The broker failed inside.
         | Code::Unknown
         | Code::Begin
         | Code::End
@@ -282,98 +305,11 @@ fn row(code: RDKafkaErrorCode) -> Option<FailureClass> {
     Some(class)
 }
 
+/// Every code that librdkafka defines, in the order of their numbers.
 #[cfg(test)]
-mod tests {
-    use livebus_core::FailureKind;
-
-    use super::*;
-
-    fn every_code() -> impl Iterator<Item = RDKafkaErrorCode> {
-        (-1_000..=1_000).filter_map(known)
-    }
-
-    /// The compiler checks that no code has two rows: it denies an unreachable pattern.
-    #[test]
-    fn every_code_of_librdkafka_has_a_row() {
-        let missing: Vec<_> = every_code().filter(|code| row(*code).is_none()).collect();
-        assert!(missing.is_empty(), "without a row: {missing:?}");
-    }
-
-    #[test]
-    fn the_codes_reach_the_newest_one_of_librdkafka() {
-        let numbers: Vec<_> = every_code().map(|code| code as i32).collect();
-        assert_eq!(numbers.first(), Some(&-199));
-        assert_eq!(
-            numbers.last(),
-            Some(&(RDKafkaErrorCode::EndAll as i32 - 1)),
-            "librdkafka's last code is the one before its end marker"
-        );
-        assert_eq!(numbers.len(), CODES_IN_LIBRDKAFKA_2_12);
-    }
-
-    #[test]
-    fn an_answer_of_a_broker_is_a_rejection() {
-        for code in [
-            RDKafkaErrorCode::TopicAuthorizationFailed,
-            RDKafkaErrorCode::UnknownTopicOrPartition,
-            RDKafkaErrorCode::ThrottlingQuotaExceeded,
-        ] {
-            assert_eq!(classify(code).kind(), FailureKind::Rejected, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_failure_keeps_the_code_of_librdkafka() {
-        let failure = failure(&KafkaError::MessageProduction(RDKafkaErrorCode::Resolve));
-        assert_eq!(
-            failure,
-            Failure::with_code(FailureClass::NameResolution, -193)
-        );
-    }
-
-    #[test]
-    fn a_fatal_error_is_fatal_whatever_its_cause() {
-        let cause = RDKafkaErrorCode::UnknownMemberId;
-        assert_eq!(
-            failure(&KafkaError::MessageConsumptionFatal(cause)),
-            Failure::with_code(FailureClass::ClientFatal, 25)
-        );
-        assert_eq!(
-            failure(&KafkaError::MessageConsumption(cause)).class,
-            FailureClass::Other
-        );
-    }
-
-    #[test]
-    fn errors_without_a_code_have_a_class() {
-        let unbuilt = KafkaError::ClientCreation("no such file".into());
-        assert_eq!(failure(&unbuilt), FailureClass::ClientFatal.into());
-        assert_eq!(failure(&KafkaError::Canceled), FailureClass::Other.into());
-        assert_eq!(
-            failure(&KafkaError::NoMessageReceived),
-            FailureClass::Timeout.into()
-        );
-    }
-
-    #[test]
-    fn an_admin_error_keeps_its_code() {
-        let denied = RDKafkaErrorCode::ClusterAuthorizationFailed;
-        assert_eq!(
-            failure(&KafkaError::AdminOp(denied)),
-            Failure::with_code(FailureClass::Authorization, 31)
-        );
-    }
-
-    #[test]
-    fn a_code_has_a_description() {
-        assert_eq!(
-            code_name(-193).as_deref(),
-            Some("Resolve (Local: Host resolution failure)")
-        );
-        assert_eq!(code_name(-200), None);
-        assert_eq!(code_name(9_999), None);
-    }
-
-    /// The number of codes in the enumeration of `rdkafka.h`, without its three markers.
-    const CODES_IN_LIBRDKAFKA_2_12: usize = 170;
+pub(crate) fn every_code() -> impl Iterator<Item = RDKafkaErrorCode> {
+    (-1_000..=1_000).filter_map(known)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,92 +1,125 @@
 //! The liveness client: a small producer of our own, configured to report failures fast. The service's clients keep their
 //! settings.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use livebus_core::{ClientId, Failure, FailureClass};
-use livebus_runner::Observations;
+use futures::future::{BoxFuture, Shared};
+use livebus_core::Failure;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaResult;
+use rdkafka::metadata::MetadataBroker;
+use rdkafka::producer::Producer as _;
 
+use crate::address::Address;
+use crate::config::{REQUEST_TIMEOUT, can_be_rejected};
 use crate::context::{LivenessContext, Producer, Tally};
+use crate::doubt::Doubt;
 use crate::error_class::failure;
 use crate::leaders::Leaders;
+use crate::lock::lock;
+use crate::properties::set_reports;
 
-/// The timeout of one poll of the polling thread, and so the maximum time until a closed client ends. Callbacks are called at
-/// once, within a poll.
-///
-/// rdkafka polls in whole milliseconds and spins through the fraction that is left of the last one. A timeout of whole
-/// milliseconds *and a little* is over when the last poll returns, and nothing is left to spin through; a poll with a callback
-/// spins once, for less than a millisecond.
-const POLL: Duration = Duration::from_micros(1_000_200);
+/// A look-up of the leaders, which any number of tasks wait for.
+pub(crate) type LookUp = Shared<BoxFuture<'static, Result<Leaders, Failure>>>;
 
-/// A producer, and a thread that polls it until the client is dropped, and then drops it.
+/// A producer, and what is known of its topic.
 ///
-/// rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond each time; this client is nearly
-/// always idle and must cost nearly nothing.
+/// The thread of a connection polls it. rdkafka's own threaded producers poll ten times a second and spin for up to a millisecond
+/// each time; this client is nearly always idle and must cost nearly nothing.
 pub(crate) struct LivenessClient {
-    pub(crate) id: ClientId,
     pub(crate) producer: Arc<Producer>,
     /// The leaders of the liveness topic, from the last look-up.
     leaders: Mutex<Option<Leaders>>,
-    newest_round: Mutex<Arc<Tally>>,
-    /// The last field: the polling thread drops the producer after this client has dropped its reference, so that this thread
-    /// does not wait for the end of the producer.
-    _close: CloseOnDrop,
-}
-
-/// On drop, stops the polling thread.
-struct CloseOnDrop(Arc<AtomicBool>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
+    /// Whether a broker may reject its login or its certificate.
+    can_be_rejected: bool,
+    /// The newest round, and the newest one before it that has a result.
+    rounds: Mutex<[Arc<Tally>; 2]>,
+    /// What is known since records have waited for an acknowledgement.
+    pub(crate) doubt: Mutex<Doubt>,
+    /// The newest look-up, which may be in flight.
+    pub(crate) look_up: Mutex<Option<LookUp>>,
 }
 
 impl LivenessClient {
     /// Makes a client. Takes some milliseconds. Does not wait for a broker: the first liveness message does.
     pub(crate) fn create(
-        id: ClientId,
         mut config: ClientConfig,
-        observations: Arc<Observations>,
+        context: LivenessContext,
     ) -> Result<Self, Failure> {
-        config.set_log_level(log_level());
-        let context = LivenessContext {
-            client: id,
-            observations,
-        };
-        let producer: Producer = config.create_with_context(context).map_err(|error| {
-            tracing::error!(%error, "creating the liveness client failed");
-            failure(&error)
+        // A connection that ends is a line at this level, and no error. librdkafka writes the same line at most every 30 s.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        set_reports(&mut config);
+        let can_be_rejected = can_be_rejected(&config);
+        let facts = Arc::clone(&context.facts);
+        let made: KafkaResult<Producer> = config.create_with_context(context);
+        facts.client_made(made.as_ref().err().map(ToString::to_string).as_deref());
+        let producer = made.map_err(|error| {
+            let failure = failure(&error);
+            let reason = facts.reason(failure);
+            tracing::error!(reason, "creating the liveness client failed");
+            failure
         })?;
-        let producer = Arc::new(producer);
-        let closed = Arc::new(AtomicBool::new(false));
-        let polling = {
-            let (producer, closed) = (Arc::clone(&producer), Arc::clone(&closed));
-            move || {
-                while !closed.load(Ordering::Acquire) {
-                    producer.poll(POLL);
-                }
-            }
-        };
-        let spawned = thread::Builder::new()
-            .name("livebus-liveness".to_owned())
-            .spawn(polling);
-        if let Err(error) = spawned {
-            tracing::error!(%error, "starting the thread of the liveness client failed");
-            return Err(FailureClass::Other.into());
-        }
+        // It is always set: see `KafkaConfig::liveness_client_config`.
+        let min_too_few_for = config.get(REQUEST_TIMEOUT).and_then(|it| it.parse().ok());
+        let min_too_few_for = min_too_few_for.map_or(Duration::ZERO, Duration::from_millis);
         Ok(Self {
-            id,
-            producer,
+            producer: Arc::new(producer),
             leaders: Mutex::new(None),
-            newest_round: Mutex::default(),
-            _close: CloseOnDrop(closed),
+            can_be_rejected,
+            rounds: Mutex::default(),
+            doubt: Mutex::new(Doubt::new(min_too_few_for)),
+            look_up: Mutex::default(),
         })
+    }
+
+    /// Calls the callbacks of this time, which is in whole milliseconds.
+    pub(crate) fn poll(&self, time: Duration) {
+        let end = &self.producer.context().poll_end;
+        end.during(time, |time| self.producer.poll(time));
+    }
+
+    /// Forgets the newest look-up. One that nobody has waited for to its end holds this client.
+    pub(crate) fn forget_look_up(&self) {
+        let look_up = lock(&self.look_up).take();
+        drop(look_up);
+    }
+
+    /// Returns whether a broker may reject its login or its certificate. Then it must end soon after it is closed, or it logs in again.
+    pub(crate) const fn can_be_rejected(&self) -> bool {
+        self.can_be_rejected
+    }
+
+    /// Returns whether a broker has answered this client.
+    pub(crate) fn is_connected(&self) -> bool {
+        let context = self.producer.context();
+        let client = self.producer.client();
+        context.cluster.knows_client(client, context.number)
+    }
+
+    /// Checks that the cluster is not known to be wrong, after an answer with metadata.
+    pub(crate) fn check_cluster(&self) -> Result<(), Failure> {
+        let context = self.producer.context();
+        let client = self.producer.client();
+        context.cluster.on_metadata(client, context.number)
+    }
+
+    /// Takes the brokers of an answer with metadata.
+    pub(crate) fn on_brokers(&self, brokers: &[MetadataBroker]) {
+        let context = self.producer.context();
+        if brokers.is_empty() {
+            // librdkafka has removed all that it knew; see `Statistics::has_brokers`.
+            context.signals.useless();
+        }
+        context.cluster.on_brokers(brokers);
+    }
+
+    /// Returns the addresses of the brokers that were known last; none before the first look-up.
+    pub(crate) fn brokers(&self) -> Vec<Address> {
+        lock(&self.leaders)
+            .as_ref()
+            .map_or_else(Vec::new, |leaders| leaders.brokers.clone())
     }
 
     pub(crate) fn leaders(&self) -> Option<Leaders> {
@@ -94,29 +127,28 @@ impl LivenessClient {
     }
 
     pub(crate) fn set_leaders(&self, leaders: Option<Leaders>) {
+        if let Some(leaders) = &leaders {
+            let addresses = leaders.brokers.iter().map(Address::to_string);
+            self.producer.context().facts.set_brokers(addresses);
+        }
         *lock(&self.leaders) = leaders;
     }
 
-    /// Returns the tally of the newest round.
+    /// Takes the leaders of a look-up, and returns them with the addresses that are known besides.
+    pub(crate) fn learn_leaders(&self, found: Leaders) -> Leaders {
+        let leaders = found.with_addresses_of(self.leaders().as_ref());
+        self.set_leaders(Some(leaders.clone()));
+        leaders
+    }
+
+    /// Returns the tally of the newest round that has a result.
     pub(crate) fn tally(&self) -> Arc<Tally> {
-        Arc::clone(&lock(&self.newest_round))
+        let [newest, before] = &*lock(&self.rounds);
+        Arc::clone(if newest.has_result() { newest } else { before })
     }
 
-    pub(crate) fn set_tally(&self, tally: Arc<Tally>) {
-        *lock(&self.newest_round) = tally;
+    pub(crate) fn begin_round(&self, tally: Arc<Tally>) {
+        let before = self.tally();
+        *lock(&self.rounds) = [tally, before];
     }
-}
-
-/// Returns the least verbose level that is needed: librdkafka's log lines wake the polling thread, also if they are discarded.
-fn log_level() -> RDKafkaLogLevel {
-    if tracing::enabled!(target: "librdkafka", tracing::Level::TRACE) {
-        RDKafkaLogLevel::Info
-    } else {
-        RDKafkaLogLevel::Notice
-    }
-}
-
-/// Locks `mutex`. A panic while it is locked leaves the value valid.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

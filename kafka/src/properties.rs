@@ -1,8 +1,11 @@
 //! A client's properties, in the format of Kafka's own tools.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::sync::Arc;
 
 use rdkafka::config::ClientConfig;
 
@@ -10,8 +13,12 @@ mod bootstrap;
 mod check;
 mod format;
 mod known;
+mod owned;
+
+use known::is_known;
 
 pub use bootstrap::{AddressError, BootstrapServers};
+pub(crate) use owned::set_reports;
 
 /// The properties of a client: addresses, security, timeouts.
 ///
@@ -21,7 +28,32 @@ pub use bootstrap::{AddressError, BootstrapServers};
 ///
 /// [`Debug`] and [`Display`](fmt::Display) show `[redacted]` in place of passwords, keys and other secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(BTreeMap<String, String>);
+pub struct Properties(BTreeMap<String, Value>);
+
+/// A value, and where it was written.
+#[derive(Clone)]
+struct Value {
+    text: String,
+    /// `None` if it is from no file.
+    origin: Option<Origin>,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin {
+    path: Arc<Path>,
+    /// From 1.
+    line: usize,
+}
+
+/// Two values are equal if their texts are, wherever they were written.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Value {}
 
 /// What is wrong with a property, and the remedy. No message contains the value of a secret.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +85,7 @@ pub enum PropertyError {
     /// librdkafka has no such property.
     #[error("unknown property `{key}`{}", did_you_mean(*nearest))]
     Unknown {
-        /// The property.
+        /// The property; not if it is unlike the name of any property, since it may be a secret.
         key: String,
         /// A property with a similar name.
         nearest: Option<&'static str>,
@@ -65,6 +97,18 @@ pub enum PropertyError {
         key: String,
         /// What to do instead.
         remedy: &'static str,
+    },
+    /// The liveness client sets this property itself, and nothing would hold that livebus promises if it had another value.
+    ///
+    /// A service sets it on its own clients alone, with [`KafkaConfig::client_config`](crate::KafkaConfig::client_config).
+    #[error(
+        "`{key}` cannot be set, since livebus must set it: {reason}; leave it out (a service sets it on its own clients)"
+    )]
+    Owned {
+        /// The property.
+        key: &'static str,
+        /// Why livebus sets it.
+        reason: &'static str,
     },
     /// The value does not fit the property.
     #[error("`{key}`: {reason}")]
@@ -93,6 +137,19 @@ pub enum PropertyError {
         /// The error of librdkafka.
         reason: String,
     },
+    /// A property in a file is wrong.
+    #[error("{}:{line}: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, on which the property begins.
+        line: usize,
+        /// What is wrong with the property. Its text is a part of this error's text.
+        error: Box<PropertyError>,
+    },
+    /// Several properties are wrong.
+    #[error("{}", joined(_0))]
+    Several(Vec<PropertyError>),
 }
 
 impl Properties {
@@ -120,8 +177,13 @@ impl Properties {
 
     /// Sets `key`, in place of an earlier value.
     pub fn set(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
-        self.0.insert(canonical(key).to_owned(), value.into());
+        self.insert(key, value.into(), None);
         self
+    }
+
+    fn insert(&mut self, key: &str, text: String, origin: Option<Origin>) {
+        let key = canonical(key).to_owned();
+        self.0.insert(key, Value { text, origin });
     }
 
     /// Sets one property from `key=value`, as on a command line after `-X`.
@@ -144,7 +206,7 @@ impl Properties {
     ///
     /// [`PropertyError::Read`] and [`PropertyError::Syntax`]; no property is set then.
     pub fn load(&mut self, path: &Path) -> Result<&mut Self, PropertyError> {
-        let text = fs::read_to_string(path).map_err(|source| PropertyError::Read {
+        let text = read_bounded(path).map_err(|source| PropertyError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -153,16 +215,41 @@ impl Properties {
             line: error.line,
             problem: error.problem,
         })?;
-        for (key, value) in entries {
-            self.set(&key, value);
+        let path: Arc<Path> = path.into();
+        for entry in entries {
+            let origin = Origin {
+                path: Arc::clone(&path),
+                line: entry.line,
+            };
+            self.insert(&entry.key, entry.value, Some(origin));
         }
         Ok(self)
+    }
+
+    /// Returns the keys of the values that may be secrets, in their order.
+    pub fn secret_keys(&self) -> impl Iterator<Item = &str> {
+        let secret = self
+            .iter()
+            .filter(|(key, value)| is_secret(key) && !value.is_empty());
+        secret.map(|(key, _)| key)
+    }
+
+    /// Returns the values that may be secrets.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let secret = self.iter().filter(|(key, _)| is_secret(key));
+        secret.map(|(_, value)| value)
+    }
+
+    /// Sets all properties of `others`, in place of earlier values.
+    pub fn extend(&mut self, others: Self) -> &mut Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// Returns the value of `key`, under any of its names. It may be a secret.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(canonical(key)).map(String::as_str)
+        self.0.get(canonical(key)).map(|value| &*value.text)
     }
 
     /// Checks with librdkafka that a client can be created with these properties, without connecting to anything.
@@ -171,9 +258,16 @@ impl Properties {
     ///
     /// # Errors
     ///
-    /// The first [`PropertyError`], in the order of the keys.
+    /// What is wrong with single properties: one [`PropertyError`], or [`PropertyError::Several`], those of a file in the order of
+    /// their lines. If nothing is, the first error of the properties together.
     pub fn check(&self) -> Result<(), PropertyError> {
         check::check(self)
+    }
+
+    /// Returns the properties that the liveness client sets itself, each with the reason: these values count only for the service's
+    /// own clients.
+    pub fn for_own_clients(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        owned::for_own_clients(self).map(|owned| (owned.key, owned.reason))
     }
 
     /// Sets each property in `config`, and replaces its values under any of its names.
@@ -182,12 +276,12 @@ impl Properties {
             for (other, _) in SYNONYMS.iter().filter(|(_, canonical)| canonical == key) {
                 config.remove(other);
             }
-            config.set(key, value);
+            config.set(key, &*value.text);
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
+        self.0.iter().map(|(key, value)| (&**key, &*value.text))
     }
 }
 
@@ -207,6 +301,19 @@ impl fmt::Debug for Properties {
             .entries(self.iter().map(|(key, value)| (key, shown(key, value))))
             .finish()
     }
+}
+
+/// Reads a file of at most 1 MiB: a device may have no end.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    const MAX_BYTES: u64 = 1 << 20;
+
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(MAX_BYTES + 1);
+    file.read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// librdkafka's second names, each with the one that is used here. A `ClientConfig` gives its entries to librdkafka in no order,
@@ -239,24 +346,38 @@ fn canonical(key: &str) -> &str {
 }
 
 fn shown<'a>(key: &str, value: &'a str) -> &'a str {
-    if is_secret(key) { "[redacted]" } else { value }
+    // A URL can have a user and a password.
+    if is_secret(key) || value.contains('@') && value.contains("://") {
+        "[redacted]"
+    } else {
+        value
+    }
 }
 
 /// Returns whether the value may be a secret. Prefers false positives: an unknown key may be a misspelt secret one.
 fn is_secret(key: &str) -> bool {
-    const SIGNS: [&str; 9] = [
+    const SIGNS: [&str; 11] = [
         "pass",
         "secret",
         "token",
         "credential",
         "jaas",
         "oauthbearer.config",
+        "oauthbearer.extensions",
+        "kinit.cmd",
         "private.key",
         "keystore.key",
         ".pem",
     ];
-    let key = key.to_ascii_lowercase();
+    if !is_known(key) {
+        return true;
+    }
     SIGNS.iter().any(|sign| key.contains(sign))
+}
+
+fn joined(errors: &[PropertyError]) -> String {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    texts.join("\n")
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
@@ -271,111 +392,4 @@ fn build_with(feature: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_later_value_overrides_an_earlier_one_under_any_name() {
-        let pairs = ["linger.ms=1", "queue.buffering.max.ms = 2", "acks=all"];
-        let properties = Properties::parse(pairs).expect("are pairs");
-        assert_eq!(properties.to_string(), "acks=all\nlinger.ms=2\n");
-        assert_eq!(properties.get("queue.buffering.max.ms"), Some("2"));
-    }
-
-    #[test]
-    fn applying_leaves_one_name_for_each_property() {
-        let mut config = ClientConfig::new();
-        config.set("metadata.broker.list", "a:1").set("acks", "1");
-        Properties::new()
-            .set("bootstrap.servers", "b:2")
-            .apply(&mut config);
-        assert_eq!(
-            Vec::from_iter(config.config_map()),
-            [("acks", "1"), ("bootstrap.servers", "b:2")]
-        );
-    }
-
-    #[test]
-    fn synonyms_set_the_same_property_of_librdkafka() {
-        for (other, canonical) in SYNONYMS {
-            let value = match canonical {
-                "bootstrap.servers" => "a:1",
-                "compression.codec" => "gzip",
-                "sasl.mechanism" => "PLAIN",
-                _ => "7",
-            };
-            let mut config = ClientConfig::new();
-            config.set(other, value);
-            match config.create_native_config() {
-                Ok(native) => assert_eq!(native.get(canonical).expect("is known"), value),
-                Err(error) => assert!(error.to_string().contains("not supported in this build")),
-            }
-        }
-    }
-
-    #[test]
-    fn a_value_may_hold_an_equals_sign_and_be_empty() {
-        let properties = Properties::parse(["sasl.password=a=b", "client.id="]).expect("are pairs");
-        assert_eq!(properties.get("sasl.password"), Some("a=b"));
-        assert_eq!(properties.get("client.id"), Some(""));
-    }
-
-    #[test]
-    fn the_error_of_an_invalid_pair_does_not_show_it() {
-        for text in ["hunter2", "=hunter2", " = hunter2"] {
-            let error = Properties::new()
-                .set_pair(text)
-                .expect_err("no pair")
-                .to_string();
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_never_shown() {
-        for key in [
-            "sasl.password",
-            "ssl.key.password",
-            "ssl.keystore.password",
-            "ssl.key.pem",
-            "SSL.Key.Pem",
-            "sasl.oauthbearer.client.secret",
-            "sasl.oauthbearer.assertion.private.key.passphrase",
-            "sasl.jaas.config",
-            "sasl.pasword.passwd",
-        ] {
-            let mut properties = Properties::new();
-            properties.set(key, "hunter2").set("client.id", "me");
-            for shown in [format!("{properties}"), format!("{properties:?}")] {
-                assert!(!shown.contains("hunter2"), "{shown}");
-                assert!(
-                    shown.contains("[redacted]") && shown.contains("me"),
-                    "{shown}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_is_loaded_and_its_errors_have_the_line() {
-        let path = std::env::temp_dir().join(format!("livebus-{}.properties", std::process::id()));
-        let mut properties = Properties::new();
-        properties.set("acks", "1");
-
-        fs::write(&path, "# mine\nacks=all\nclient.id: me\n").expect("is written");
-        properties.load(&path).expect("loads");
-        assert_eq!(properties.to_string(), "acks=all\nclient.id=me\n");
-
-        fs::write(&path, "acks=0\n\nclient.id\n").expect("is written");
-        let error = properties.load(&path).expect_err("line 3").to_string();
-        assert!(
-            error.starts_with(&format!("{}:3: ", path.display())),
-            "{error}"
-        );
-        assert_eq!(properties.get("acks"), Some("all"), "nothing was set");
-
-        fs::remove_file(&path).expect("is removed");
-        let error = properties.load(&path).expect_err("is gone").to_string();
-        assert!(error.contains(&path.display().to_string()), "{error}");
-    }
-}
+mod tests;

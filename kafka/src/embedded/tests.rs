@@ -332,3 +332,15 @@ impl Client {
         error.map(RDKafkaErrorCode::from)
     }
 }
+
+#[test]
+fn one_broker_is_hung_and_restored() {
+    let cluster = EmbeddedCluster::start(2).expect("starts");
+    cluster.hang_broker(2).expect("hangs");
+    let hung = Some(Fault::Delayed(Duration::MAX));
+    assert_eq!(cluster.state().faults, [None, hung]);
+    assert!(format!("{cluster:?}").contains(cluster.bootstrap_servers()));
+    cluster.restore_broker(2).expect("restores");
+    assert_eq!(cluster.state().faults, [None, None]);
+    assert_eq!(cluster.brokers().collect::<Vec<_>>(), [1, 2]);
+}

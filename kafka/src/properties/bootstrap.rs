@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use crate::address;
+
 /// The value of `bootstrap.servers`: at least one address, each with a host and a port.
 ///
 /// It is parsed from `host:port,host:port`. The default port is 9092, an IPv6 address is in brackets, and an address may have a
@@ -28,16 +30,37 @@ struct Address {
 #[error("bad address `{address}`: {problem}")]
 #[non_exhaustive]
 pub struct AddressError {
-    /// The address, as it was written.
+    /// The address, as it was written, or the part of it that cannot be a secret: a password can be misplaced in an address
+    /// (`user:password@host`).
     pub address: String,
     /// What is wrong with it, and what is expected.
     pub problem: &'static str,
 }
 
 impl BootstrapServers {
+    /// Returns each address alone, in the format of `bootstrap.servers`.
+    pub(crate) fn each(&self) -> impl Iterator<Item = String> {
+        self.0
+            .iter()
+            .map(|address| Self(vec![address.clone()]).to_string())
+    }
+
     /// Returns the security protocols in front of the addresses, in capitals.
     pub(super) fn protocols(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|address| address.protocol)
+    }
+}
+
+impl BootstrapServers {
+    /// Returns the addresses, without their protocols.
+    pub(crate) fn addresses(&self) -> Vec<address::Address> {
+        let addresses = self.0.iter();
+        addresses
+            .map(|it| address::Address {
+                host: it.host.clone(),
+                port: it.port,
+            })
+            .collect()
     }
 }
 
@@ -47,9 +70,20 @@ impl FromStr for BootstrapServers {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         text.split(',')
             .map(|part| {
-                part.trim().parse().map_err(|problem| AddressError {
-                    address: part.trim().to_owned(),
-                    problem,
+                let part = part.trim();
+                part.parse().map_err(|problem| {
+                    // A comma may be a part of the password.
+                    if text.contains(['@', '=']) {
+                        AddressError {
+                            address: NOT_SHOWN.to_owned(),
+                            problem: WITH_CREDENTIALS,
+                        }
+                    } else {
+                        AddressError {
+                            address: without_secrets(part),
+                            problem,
+                        }
+                    }
                 })
             })
             .collect::<Result<_, _>>()
@@ -102,6 +136,30 @@ impl FromStr for Address {
             host: host.to_owned(),
             port,
         })
+    }
+}
+
+const NOT_SHOWN: &str = "[not shown: it may hold a secret]";
+
+const WITH_CREDENTIALS: &str = "an address has no user, password or property: set `sasl.username` and `sasl.password`, \
+     and separate addresses by commas";
+
+/// Returns an address that was refused, without the parts that are none of an address: they may be a secret.
+fn without_secrets(address: &str) -> String {
+    let (protocol, rest) = match address.split_once("://") {
+        Some((protocol, rest)) => (format!("{protocol}://"), rest),
+        None => (String::new(), address),
+    };
+    let is_of_an_address = |c: char| c.is_ascii_alphanumeric() || " ._-[]:".contains(c);
+    let (host, after) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
+    if rest.starts_with('[') && rest.chars().all(is_of_an_address) {
+        address.to_owned()
+    } else if !host.chars().all(is_of_an_address) {
+        NOT_SHOWN.to_owned()
+    } else if after.bytes().all(|b| b.is_ascii_digit() || b == b':') {
+        address.to_owned()
+    } else {
+        format!("{protocol}{host}:{NOT_SHOWN}")
     }
 }
 
@@ -182,13 +240,13 @@ mod tests {
             ("", "", "name a host"),
             ("a:1,,b:2", "", "name a host"),
             ("a:1,:2", ":2", "name a host"),
-            ("a:1,b:90x2", "b:90x2", "65535"),
-            ("b:+1", "b:+1", "65535"),
+            ("a:1,b:90x2", "b:[not shown: it may hold a secret]", "65535"),
+            ("b:+1", "b:[not shown: it may hold a secret]", "65535"),
             ("b:", "b:", "65535"),
             ("b:0", "b:0", "65535"),
             ("b:65536", "b:65536", "65535"),
             ("a b:1", "a b:1", "commas"),
-            ("a:1;b:2", "a:1;b:2", "commas"),
+            ("a:1;b:2", "a:[not shown: it may hold a secret]", "commas"),
             ("::1", "::1", "brackets"),
             ("[::1", "[::1", "close the bracket"),
             ("[::g]:1", "[::g]:1", "IPv6"),
@@ -200,6 +258,29 @@ mod tests {
             assert_eq!(error.address, part, "{text}");
             let error = error.to_string();
             assert!(error.contains(remedy), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn errors_have_no_password() {
+        for text in [
+            "me:hunter2@a:1",
+            "a:1,https://me:hunter2@a:1",
+            "SASL_SSL://me:hunter2@a",
+            "me:hun,ter2@a:1",
+            "sasl.password=hunter2",
+            "me:hunter2",
+            "me:hunter2:1",
+            "http://a:1/hunter2",
+            "hunter2!",
+        ] {
+            let error = text.parse::<BootstrapServers>().expect_err(text);
+            for shown in [format!("{error}"), format!("{error:?}")] {
+                let part = ["hunter2", "ter2", "hun,"]
+                    .iter()
+                    .find(|it| shown.contains(**it));
+                assert_eq!(part, None, "{text}: {shown}");
+            }
         }
     }
 }

@@ -6,16 +6,50 @@ use rdkafka::config::{ClientConfig, NativeClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 
-use super::known::{CHOICES, JAVA_ONLY, nearest};
-use super::{BootstrapServers, Properties, PropertyError, is_secret};
+use super::known::{CHOICES, JAVA_ONLY, is_known, nearest};
+use super::owned;
+use super::{BootstrapServers, Origin, Properties, PropertyError, is_secret};
 
 pub(super) fn check(properties: &Properties) -> Result<(), PropertyError> {
-    for (key, value) in properties.iter() {
-        check_one(key, value)?;
+    let mut wrong: Vec<(Option<&Origin>, PropertyError)> = Vec::new();
+    for (key, value) in &properties.0 {
+        if let Err(error) = check_one(key, &value.text) {
+            wrong.push((value.origin.as_ref(), error));
+        }
     }
-    check_mechanism(properties)?;
-    check_bootstrap_servers(properties)?;
+    wrong.sort_by_key(|(origin, _)| *origin);
+    let mut errors = wrong
+        .into_iter()
+        .map(|(origin, error)| in_file(origin, error));
+    match (errors.next(), errors.next()) {
+        (Some(first), Some(second)) => {
+            let all = [first, second].into_iter().chain(errors);
+            return Err(PropertyError::Several(all.collect()));
+        }
+        (Some(error), None) => return Err(error),
+        (None, _) => {}
+    }
+    check_mechanism(properties).map_err(|error| located(properties, "sasl.mechanism", error))?;
+    check_bootstrap_servers(properties)
+        .map_err(|error| located(properties, "bootstrap.servers", error))?;
     check_together(properties)
+}
+
+/// Adds the line of the file in which `key` was written, if it was in one.
+fn located(properties: &Properties, key: &str, error: PropertyError) -> PropertyError {
+    let value = properties.0.get(key);
+    in_file(value.and_then(|value| value.origin.as_ref()), error)
+}
+
+fn in_file(origin: Option<&Origin>, error: PropertyError) -> PropertyError {
+    match origin {
+        Some(origin) => PropertyError::InFile {
+            path: origin.path.to_path_buf(),
+            line: origin.line,
+            error: Box::new(error),
+        },
+        None => error,
+    }
 }
 
 fn check_one(key: &str, value: &str) -> Result<(), PropertyError> {
@@ -25,8 +59,14 @@ fn check_one(key: &str, value: &str) -> Result<(), PropertyError> {
             remedy,
         });
     }
+    if let Some(owned) = owned::refusal(key) {
+        return Err(PropertyError::Owned {
+            key: owned.key,
+            reason: owned.reason,
+        });
+    }
     let invalid = |reason: String| PropertyError::Invalid {
-        key: key.to_owned(),
+        key: shown_key(key),
         reason,
     };
     let not_a_number = || invalid("expected a number and nothing after it".into());
@@ -42,7 +82,7 @@ fn check_one(key: &str, value: &str) -> Result<(), PropertyError> {
         }
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             Err(PropertyError::Unknown {
-                key: key.to_owned(),
+                key: shown_key(key),
                 nearest: nearest(key),
             })
         }
@@ -60,10 +100,30 @@ fn check_one(key: &str, value: &str) -> Result<(), PropertyError> {
             None if is_secret(key) => {
                 invalid("librdkafka rejects this value (not shown: it may be a secret)".into())
             }
-            None => invalid(cleaned(&text, key)),
+            None if is_word(value) => invalid(cleaned(&text, key)),
+            None => invalid(cleaned(&text.replace(value, NOT_SHOWN), key)),
         }),
         Err(_) => Err(invalid("a property cannot hold a NUL".into())),
     }
+}
+
+const NOT_SHOWN: &str = "[not shown: it may be a secret]";
+
+/// Returns a key for an error: not if it is unlike the name of any property, since it may be a secret without its key.
+fn shown_key(key: &str) -> String {
+    let is_of_a_name = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '_' | '-');
+    let is_like_a_name = !key.is_empty() && key.chars().all(is_of_a_name);
+    if is_known(key) || is_like_a_name || nearest(key).is_some() {
+        key.to_owned()
+    } else {
+        NOT_SHOWN.to_owned()
+    }
+}
+
+/// Returns whether the value is a word or a number, which no good password is.
+fn is_word(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        || value.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 /// librdkafka checks the mechanism only when it creates a client, and its error then says how to compile librdkafka.
@@ -87,7 +147,12 @@ fn check_mechanism(properties: &Properties) -> Result<(), PropertyError> {
             return Err(PropertyError::Invalid {
                 key: KEY.into(),
                 reason: format!(
-                    "`{mechanism}` is unknown; expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER"
+                    "`{}` is unknown; expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER",
+                    if is_word(mechanism) {
+                        mechanism
+                    } else {
+                        NOT_SHOWN
+                    }
                 ),
             });
         }
@@ -220,165 +285,4 @@ fn unnamed(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn checked<const N: usize>(pairs: [&str; N]) -> Result<(), String> {
-        let properties = Properties::parse(pairs).expect("are pairs");
-        properties.check().map_err(|error| error.to_string())
-    }
-
-    #[track_caller]
-    fn refused<const N: usize>(pairs: [&str; N]) -> String {
-        checked(pairs).expect_err("is refused")
-    }
-
-    #[test]
-    fn valid_properties_pass() {
-        assert_eq!(checked([]), Ok(()));
-        let plain = [
-            "sasl.username=me",
-            "sasl.password=hunter2",
-            "sasl.mechanism=PLAIN",
-        ];
-        assert_eq!(checked(plain), Ok(()));
-        assert_eq!(
-            checked([
-                "bootstrap.servers=PLAINTEXT://a:1,[::1]",
-                "security.protocol=PLAINTEXT",
-                "acks=-1",
-                "linger.ms=0.5",
-                "client.id=5s",
-                "compression.type=gzip",
-            ]),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn an_unknown_property_is_rejected_with_the_nearest_known() {
-        for (pair, suggestion) in [
-            ("lingr.ms=1", "; did you mean `linger.ms`?"),
-            (
-                "Security.Protocol=ssl",
-                "; did you mean `security.protocol`?",
-            ),
-            (
-                "bootstrap.server=a:1",
-                "; did you mean `bootstrap.servers`?",
-            ),
-            ("sasl.pasword=hunter2", "; did you mean `sasl.password`?"),
-            ("colour=red", ""),
-        ] {
-            let (key, _) = pair.split_once('=').expect("is a pair");
-            assert_eq!(
-                refused([pair]),
-                format!("unknown property `{key}`{suggestion}")
-            );
-        }
-    }
-
-    #[test]
-    fn java_only_properties_are_rejected_with_the_remedy() {
-        assert_eq!(
-            refused(["sasl.jaas.config=org.apache.Plain required password=hunter2"]),
-            "`sasl.jaas.config` is a property of Kafka's Java client: set `sasl.username` and `sasl.password`"
-        );
-    }
-
-    #[test]
-    fn an_invalid_value_is_rejected_with_the_reason() {
-        for (pair, expected) in [
-            (
-                "linger.ms=9999999",
-                "`linger.ms`: value 1e+07 is outside allowed range 0..900000",
-            ),
-            (
-                "security.protocol=tls",
-                "expected plaintext, ssl, sasl_plaintext or sasl_ssl",
-            ),
-            ("acks=some", "expected 0, 1 or all"),
-            (
-                "socket.timeout.ms=5s",
-                "expected a number and nothing after it",
-            ),
-            ("enable.idempotence=perhaps", "true or false"),
-            ("client.id=a\0b", "NUL"),
-        ] {
-            let error = refused([pair]);
-            assert!(error.contains(expected), "{pair}: {error}");
-            assert!(!error.contains('\n'), "{error}");
-        }
-    }
-
-    #[test]
-    fn conflicting_properties_are_rejected() {
-        assert_eq!(
-            refused(["reconnect.backoff.ms=500", "reconnect.backoff.max.ms=100"]),
-            "these properties conflict: \
-             `reconnect.backoff.max.ms` must be >= `reconnect.backoff.ms`"
-        );
-    }
-
-    #[test]
-    fn addresses_are_checked() {
-        let error = refused(["bootstrap.servers=a:1,b:x"]);
-        assert!(error.starts_with("bad address `b:x`: "), "{error}");
-        let error = refused(["bootstrap.servers=SASL_PLAINTEXT://a:1"]);
-        assert!(error.contains("security.protocol=plaintext"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_mechanism_is_rejected() {
-        let error = refused(["security.protocol=sasl_plaintext", "sasl.mechanism=plain"]);
-        assert!(
-            error.contains("`plain` is unknown; expected PLAIN,"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn the_error_of_a_missing_feature_names_it() {
-        let cases: [(bool, &[&str], &str); 6] = [
-            (
-                cfg!(feature = "ssl"),
-                &["security.protocol=SASL_SSL"],
-                "ssl",
-            ),
-            (cfg!(feature = "ssl"), &["ssl.key.pem=hunter2"], "ssl"),
-            (
-                cfg!(feature = "ssl"),
-                &[
-                    "security.protocol=sasl_plaintext",
-                    "sasl.mechanism=SCRAM-SHA-256",
-                ],
-                "ssl",
-            ),
-            (
-                cfg!(feature = "ssl"),
-                &[
-                    "security.protocol=sasl_plaintext",
-                    "sasl.mechanism=OAUTHBEARER",
-                ],
-                "ssl",
-            ),
-            (
-                cfg!(feature = "sasl"),
-                &["security.protocol=sasl_plaintext"],
-                "sasl",
-            ),
-            (cfg!(feature = "zstd"), &["compression.type=zstd"], "zstd"),
-        ];
-        for (built_in, pairs, feature) in cases {
-            let properties = Properties::parse(pairs).expect("are pairs");
-            let error = properties
-                .check()
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default();
-            let named = error.contains(&format!("cargo feature `{feature}`"));
-            assert_eq!(named, !built_in, "{pairs:?}: {error}");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-}
+mod tests;

@@ -11,11 +11,23 @@ pub(super) struct FormatError {
     pub(super) problem: &'static str,
 }
 
+/// A property of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) value: String,
+    /// From 1: the line on which it begins.
+    pub(super) line: usize,
+}
+
 /// Returns the properties in `text`, in their order, without spaces around the values.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, FormatError> {
+pub(super) fn parse(text: &str) -> Result<Vec<Entry>, FormatError> {
     logical_lines(text)
         .into_iter()
-        .map(|(line, text)| entry(&text).map_err(|problem| FormatError { line, problem }))
+        .map(|(line, text)| match entry(&text) {
+            Ok((key, value)) => Ok(Entry { key, value, line }),
+            Err(problem) => Err(FormatError { line, problem }),
+        })
         .collect()
 }
 
@@ -46,7 +58,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
 
 /// Returns whether the next line continues this one: an even number of backslashes escape each other.
 fn is_continued(line: &str) -> bool {
-    let backslashes = line.len() - line.trim_end_matches('\\').len();
+    let backslashes = line.chars().rev().take_while(|c| *c == '\\').count();
     backslashes % 2 == 1
 }
 
@@ -109,7 +121,7 @@ fn unicode(chars: &mut Peekable<Chars<'_>>) -> Result<char, &'static str> {
 fn code_unit(chars: &mut Peekable<Chars<'_>>) -> Option<u16> {
     (0..4).try_fold(0, |unit, _| {
         let digit = chars.next()?.to_digit(16)?;
-        Some(unit << 4 | u16::try_from(digit).ok()?)
+        Some(unit * 16 + u16::try_from(digit).ok()?)
     })
 }
 
@@ -136,7 +148,8 @@ mod tests {
     fn one(text: &str) -> (String, String) {
         let mut entries = parse(text).expect("is in the format");
         assert_eq!(entries.len(), 1, "{entries:?}");
-        entries.remove(0)
+        let entry = entries.remove(0);
+        (entry.key, entry.value)
     }
 
     #[test]
@@ -165,7 +178,12 @@ mod tests {
     #[test]
     fn comments_and_blank_lines_are_skipped() {
         let text = "# a=1\\\n! b=2\n\n \t\n  # c=3\nd=4#5\n";
-        assert_eq!(parse(text), Ok(vec![("d".into(), "4#5".into())]));
+        let entry = Entry {
+            key: "d".into(),
+            value: "4#5".into(),
+            line: 6,
+        };
+        assert_eq!(parse(text), Ok(vec![entry]));
     }
 
     #[test]
@@ -173,7 +191,8 @@ mod tests {
         assert_eq!(one("a=1,\\\n   2,\\\n\t3").1, "1,2,3");
         assert_eq!(one("a=1\\").1, "1");
         let two = parse("a=1\\\\\nb=2").expect("is in the format");
-        assert_eq!(two, [("a".into(), "1\\".into()), ("b".into(), "2".into())]);
+        let two: Vec<_> = two.iter().map(|it| (&*it.key, &*it.value)).collect();
+        assert_eq!(two, [("a", "1\\"), ("b", "2")]);
     }
 
     #[test]
@@ -200,5 +219,13 @@ mod tests {
         ] {
             assert_eq!(parse(text).expect_err(text).line, line, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_code_unit_has_four_hexadecimal_digits() {
+        let unit = |text: &str| code_unit(&mut text.chars().peekable());
+        assert_eq!(unit("12ab"), Some(0x12ab));
+        assert_eq!(unit("ffff"), Some(0xffff));
+        assert_eq!(unit("12a"), None);
     }
 }

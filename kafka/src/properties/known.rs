@@ -1,5 +1,10 @@
 //! The known properties, and common mistakes. Used only for error messages.
 
+/// Returns whether this is the first name of a property of librdkafka that can be written as text.
+pub(super) fn is_known(key: &str) -> bool {
+    KNOWN.split_whitespace().any(|known| known == key)
+}
+
 /// Returns the known property with the most similar name, if one is similar.
 pub(super) fn nearest(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
@@ -106,13 +111,13 @@ const KNOWN: &str = "
     acks allow.auto.create.topics api.version.fallback.ms api.version.request api.version.request.timeout.ms
     auto.commit.interval.ms auto.offset.reset batch.num.messages batch.size bootstrap.servers broker.address.family
     broker.address.ttl broker.version.fallback check.crcs client.dns.lookup client.id client.rack compression.codec
-    compression.level connections.max.idle.ms coordinator.query.interval.ms debug enable.auto.commit
+    compression.level connections.max.idle.ms coordinator.query.interval.ms debug delivery.report.only.error enable.auto.commit
     enable.auto.offset.store enable.gapless.guarantee enable.idempotence enable.metrics.push enable.partition.eof
     enable.random.seed enable.sasl.oauthbearer.unsecure.jwt enable.ssl.certificate.verification
     fetch.error.backoff.ms fetch.max.bytes fetch.min.bytes fetch.queue.backoff.ms fetch.wait.max.ms group.id
     group.instance.id group.protocol group.protocol.type group.remote.assignor heartbeat.interval.ms
     https.ca.location https.ca.pem internal.termination.signal isolation.level linger.ms log.connection.close
-    log.thread.name log_level max.in.flight.requests.per.connection max.partition.fetch.bytes max.poll.interval.ms
+    log.queue log.thread.name log_level max.in.flight.requests.per.connection max.partition.fetch.bytes max.poll.interval.ms
     message.copy.max.bytes message.max.bytes message.timeout.ms metadata.max.age.ms
     metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy partition.assignment.strategy partitioner
     plugin.library.paths queue.buffering.backpressure.threshold queue.buffering.max.kbytes
@@ -127,7 +132,7 @@ const KNOWN: &str = "
     ssl.ca.pem ssl.certificate.location ssl.certificate.pem ssl.cipher.suites ssl.crl.location ssl.curves.list
     ssl.endpoint.identification.algorithm ssl.engine.id ssl.engine.location ssl.key.location ssl.key.password
     ssl.key.pem ssl.keystore.location ssl.keystore.password ssl.providers ssl.sigalgs.list statistics.interval.ms
-    sticky.partitioning.linger.ms topic.blacklist topic.metadata.propagation.max.ms
+    sticky.partitioning.linger.ms test.mock.broker.rtt test.mock.num.brokers topic.blacklist topic.metadata.propagation.max.ms
     topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms topic.metadata.refresh.sparse
     transaction.timeout.ms transactional.id
 ";
@@ -160,6 +165,9 @@ mod tests {
     fn only_a_similar_name_is_suggested() {
         assert_eq!(nearest("LINGER_MS"), Some("linger.ms"));
         assert_eq!(nearest("colour"), None);
+        // The longer the name, the more letters may differ.
+        let known = "queue.buffering.max.messages";
+        assert_eq!(nearest("queue.bufering.max.msgs"), Some(known));
     }
 
     #[test]
@@ -169,6 +177,11 @@ mod tests {
             ("", "ab", 2),
             ("ab", "", 2),
             ("kitten", "sitting", 3),
+            ("saturday", "sunday", 3),
+            ("flaw", "lawn", 2),
+            ("abc", "", 3),
+            ("ca", "ac", 2),
+            ("b", "abb", 2),
         ] {
             assert_eq!(distance(a, b), letters, "{a} {b}");
         }
