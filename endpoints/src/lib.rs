@@ -1,5 +1,16 @@
-//! livebus's readiness over HTTP: one server for every async runtime, within limits.
+//! The endpoints of livebus: what a process answers about its readiness.
 //!
-//! `livebus-readiness` decides the answers, without IO; [`http`] serves them.
+//! - [`Probes`] answers the probes of Kubernetes: a method, a path and a query in, a status code and a body out. It reads the
+//!   memory of `livebus-readiness`, and does no IO.
+//! - [`http`] is a server of them for every async runtime, within limits.
 
+mod answer;
+mod checks;
 pub mod http;
+mod probe_query;
+mod probes;
+mod statusz;
+mod voltha;
+
+pub use answer::ProbeAnswer;
+pub use probes::Probes;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use livebus_core::{Cause, Report, Status};
-use livebus_readiness::{Clock, Probes, Registry, Reporter};
+use livebus_readiness::{Clock, Registry, Reporter};
 
 /// Makes `n` required services, all Running with a lease of an hour.
 fn services(n: usize, now: Instant) -> (Registry, Vec<Reporter>) {
@@ -56,10 +56,6 @@ fn reading(criterion: &mut Criterion) {
         });
         let service = readiness.service("service-0").expect("it is declared");
         group.bench_function(format!("report, {n}"), |b| b.iter(|| service.report()));
-        let probes = Probes::new(readiness, Vec::new());
-        group.bench_function(format!("/readyz, {n}"), |b| {
-            b.iter(|| black_box(&probes).answer("/readyz", None, clock.now()));
-        });
     }
     group.finish();
 }

@@ -33,7 +33,8 @@ pub enum ServiceNameError {
     /// A name is empty.
     #[error("a service's name is empty: give it one")]
     Empty,
-    /// A name has a line break or another control character, which could forge lines of the probes' answers.
+    /// A name has a line break, another control character, or one that changes the direction of text. It could forge lines of
+    /// the probes' answers.
     #[error("service {0:?} has a control character in its name: leave it out")]
     Control(String),
     /// A name is declared twice.

@@ -58,6 +58,45 @@ impl Heartbeat {
     }
 }
 
+/// A loop of a service, which `/livez` checks.
+#[derive(Debug, Clone)]
+pub struct ServiceLoop {
+    handler: Option<String>,
+    heartbeat: Heartbeat,
+}
+
+impl ServiceLoop {
+    /// Returns the loop that reports on its service.
+    #[must_use]
+    pub const fn of_service(heartbeat: Heartbeat) -> Self {
+        Self {
+            handler: None,
+            heartbeat,
+        }
+    }
+
+    /// Returns the loop of the service's handler of this name.
+    #[must_use]
+    pub fn of_handler(name: impl Into<String>, heartbeat: Heartbeat) -> Self {
+        Self {
+            handler: Some(name.into()),
+            heartbeat,
+        }
+    }
+
+    /// Returns the name of the handler whose loop it is; `None` for the loop that reports on its service.
+    #[must_use]
+    pub fn handler(&self) -> Option<&str> {
+        self.handler.as_deref()
+    }
+
+    /// Returns its heartbeat.
+    #[must_use]
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +119,18 @@ mod tests {
         );
         heartbeat.set_deadline(None);
         assert_eq!(heartbeat.stuck_for(after(1_000_000)), None);
+    }
+
+    #[test]
+    fn clones_share_the_deadline() {
+        let now = Instant::now();
+        let heartbeat = Heartbeat::new(now);
+        let reader = heartbeat.clone();
+        assert_eq!(reader.deadline(), Some(now));
+        let later = now + Duration::from_nanos(1_500_000_001);
+        heartbeat.set_deadline(Some(later));
+        assert_eq!(reader.deadline(), Some(later));
+        heartbeat.set_deadline(None);
+        assert_eq!(reader.deadline(), None);
     }
 }

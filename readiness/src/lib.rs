@@ -1,11 +1,13 @@
-//! The readiness of a process: its reporters, its readers, and the leases that limit it. Nothing here serves, spawns or waits.
+//! The readiness of a process: its reporters, its readers, and the leases that limit it. Nothing here answers, serves, spawns or
+//! waits: `livebus-endpoints` answers from it.
 //!
 //! - [`Registry`] has the services of a process. It gives each its one [`Reporter`].
 //! - [`Readiness`] is for readers. It can be cloned and changes nothing: [`is_ready`](Readiness::is_ready) is one atomic load.
 //! - [`Follower`] yields every change of one service, the end of its lease included.
-//! - [`Probes`] answers Kubernetes' probes over HTTP: a path and a query in, a status code and a body out.
-//! - [`Heartbeat`] is what `/livez` checks: whether the runner's loop meets its own deadlines. Never Kafka: an unreachable broker
-//!   is no reason to restart the service.
+//! - [`Explain`] is how a service explains its failures in the words of its bus, and shows its handlers.
+//! - [`Heartbeat`] is what `/livez` checks: whether a loop meets its own deadlines. Never Kafka: an unreachable broker is no reason
+//!   to restart the service. The memory has those of all [loops](ServiceLoop) of the process.
+//! - [`HandlerState`] is what is known about a request handler: whether it is registered, what it has done, and what waits.
 //! - [`Clock`] is a clock that is fast enough to be read on every request.
 //!
 //! # The lease
@@ -16,10 +18,12 @@
 
 mod clock;
 mod errors;
+mod explanation;
 mod follower;
+mod handlers;
 mod heartbeat;
+mod one_line;
 mod predicate;
-mod probes;
 mod readiness;
 mod registry;
 mod reporter;
@@ -29,10 +33,12 @@ mod status_change;
 
 pub use clock::Clock;
 pub use errors::{ReporterError, ServiceNameError, UnknownService};
+pub use explanation::{Detail, Explain, Explanation};
 pub use follower::Follower;
-pub use heartbeat::Heartbeat;
+pub use handlers::{HandlerProgress, HandlerState, HeldRecord};
+pub use heartbeat::{Heartbeat, ServiceLoop};
+pub use one_line::one_line;
 pub use predicate::{Predicate, ServiceView, Services};
-pub use probes::{ProbeAnswer, Probes};
 pub use readiness::{Readiness, Service};
 pub use registry::{Registry, RegistryBuilder};
 pub use reporter::{LeaselessReporter, Reporter};

@@ -25,21 +25,47 @@ pub struct ServiceView<'a> {
     pub name: &'a str,
     /// Whether it was declared as required.
     pub required: bool,
-    /// Its status; a Running whose lease has run out is NotReady.
+    /// Its status; a Running whose lease has run out is NotReady. A service that a probe excludes is Running.
     pub status: Status,
+}
+
+/// Which status of a service a predicate reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View {
+    /// That at this instant.
+    At(Instant),
+    /// Running if it ever was, or else Unknown.
+    EverRunning,
 }
 
 /// All services at one instant, in the order of their declaration.
 #[derive(Debug, Clone)]
 pub struct Services<'a> {
     rest: slice::Iter<'a, Slot>,
-    now: Instant,
+    /// The names of services that are taken for Running.
+    excluded: &'a [String],
+    view: View,
 }
 
 impl<'a> Services<'a> {
-    pub(crate) fn new(slots: &'a [Slot], now: Instant) -> Self {
+    pub(crate) fn new(slots: &'a [Slot], excluded: &'a [String], view: View) -> Self {
         let rest = slots.iter();
-        Self { rest, now }
+        Self {
+            rest,
+            excluded,
+            view,
+        }
+    }
+}
+
+impl Services<'_> {
+    fn status(&self, slot: &Slot) -> Status {
+        let state = slot.lock();
+        match self.view {
+            View::At(now) => state.report().status_at(now),
+            View::EverRunning if state.was_running() => Status::Running,
+            View::EverRunning => Status::Unknown,
+        }
     }
 }
 
@@ -47,10 +73,15 @@ impl<'a> Iterator for Services<'a> {
     type Item = ServiceView<'a>;
 
     fn next(&mut self) -> Option<ServiceView<'a>> {
-        self.rest.next().map(|slot| ServiceView {
+        let slot = self.rest.next()?;
+        Some(ServiceView {
             name: slot.name(),
             required: slot.is_required(),
-            status: slot.lock().report().status_at(self.now),
+            status: if self.excluded.iter().any(|name| name == slot.name()) {
+                Status::Running
+            } else {
+                self.status(slot)
+            },
         })
     }
 }

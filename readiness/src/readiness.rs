@@ -6,9 +6,14 @@ use std::time::Instant;
 use livebus_core::{Failure, Report, Status};
 
 use crate::errors::UnknownService;
+use crate::explanation::{Detail, Explanation};
 use crate::follower::Follower;
+use crate::handlers::HandlerState;
+use crate::heartbeat::ServiceLoop;
+use crate::predicate::View;
 use crate::shared::Shared;
 use crate::slot::Slot;
+use crate::status_change::StatusChange;
 
 /// Reads whether a process is ready. Clones share everything, and none of them can change anything.
 ///
@@ -36,6 +41,24 @@ impl Readiness {
     #[inline]
     pub fn is_ready_at(&self, now: Instant) -> bool {
         self.shared.is_ready(now)
+    }
+
+    /// Returns whether the process is ready at `now` if each of the services with these names is taken for Running.
+    #[must_use]
+    pub fn is_ready_without(&self, names: &[String], now: Instant) -> bool {
+        if names.is_empty() {
+            self.is_ready_at(now)
+        } else {
+            self.shared.evaluate_without(self.shared.ready, names, now)
+        }
+    }
+
+    /// Returns whether the process was started: whether it would be ready if each service were Running that has been Running at least
+    /// once, and each of those with these names.
+    #[must_use]
+    pub fn is_started_without(&self, names: &[String]) -> bool {
+        let view = View::EverRunning;
+        self.shared.evaluate_view(self.shared.ready, names, view)
     }
 
     /// Returns whether no service is Failed or Stopped, unless [`healthy_when`](crate::RegistryBuilder::healthy_when) replaced
@@ -110,13 +133,72 @@ impl Service {
         self.slot().lock().report()
     }
 
-    /// Returns what a person can do about `failure`, as [`Reporter::set_remedies`](crate::Reporter::set_remedies) has set it;
-    /// `None` when there is nothing to add to its class.
+    /// Returns what is known about `failure` of this service; empty when the reporter has set no
+    /// [explainer](crate::Reporter::set_explainer).
     #[must_use]
-    pub fn remedy(&self, failure: Failure) -> Option<&'static str> {
-        let remedies = self.slot().lock().remedies();
+    pub fn explain(&self, failure: Failure) -> Explanation {
+        let explainer = self.slot().lock().explainer();
         // Without the lock: this is foreign code.
-        remedies(failure)
+        explainer.map_or_else(Explanation::default, |it| it.explain(failure))
+    }
+
+    /// Returns the cause and the warning of `report` for people, in one line: with the name and the number of the code, the reason and
+    /// the remedy, as far as they are [known](Self::explain). Describes a report while it is new: reasons are not kept.
+    #[must_use]
+    pub fn describe(&self, report: &Report) -> String {
+        let failure = report.cause.failure();
+        let explanation = failure.map_or_else(Explanation::default, |it| self.explain(it));
+        let cause = explanation.describe_cause(report.cause);
+        match report.warning {
+            Some(warning) => {
+                let warning = self.explain(warning).describe(warning);
+                format!("{cause}, with a warning: {warning}")
+            }
+            None => cause,
+        }
+    }
+
+    /// Returns the facts about the bus of this service that are shown with its status; empty as for [`explain`](Self::explain).
+    #[must_use]
+    pub fn details(&self) -> Vec<Detail> {
+        let explainer = self.slot().lock().explainer();
+        // Without the lock: this is foreign code.
+        explainer.map_or_else(Vec::new, |it| it.details())
+    }
+
+    /// Returns the state of each request handler of this service, in the order of their ids; empty as for [`explain`](Self::explain).
+    #[must_use]
+    pub fn handlers(&self) -> Vec<HandlerState> {
+        let explainer = self.slot().lock().explainer();
+        // Without the lock: this is foreign code.
+        explainer.map_or_else(Vec::new, |it| it.handlers())
+    }
+
+    /// Returns the loops of this service: those of its newest reporter.
+    #[must_use]
+    pub fn loops(&self) -> Arc<[ServiceLoop]> {
+        self.slot().lock().loops()
+    }
+
+    /// Returns when the supervisor of this service acts next if nothing happens before: usually the next liveness check, or the deadline
+    /// of the one in flight. `None` when only an event can make it act, and without a supervisor.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Instant> {
+        let loops = self.loops();
+        let own = loops.iter().find(|it| it.handler().is_none());
+        own.and_then(|it| it.heartbeat().deadline())
+    }
+
+    /// Returns whether it has been Running at least once since the registry was built.
+    #[must_use]
+    pub fn was_running(&self) -> bool {
+        self.slot().lock().was_running()
+    }
+
+    /// Returns the newest changes, `max` at most, in their order. At most 64 are kept. The end of a lease is none: it is no report.
+    #[must_use]
+    pub fn newest_changes(&self, max: usize) -> Vec<StatusChange> {
+        self.slot().lock().newest_changes(max)
     }
 
     /// Returns the status now; a Running whose lease has run out is NotReady.
@@ -141,5 +223,54 @@ impl Service {
 
     fn slot(&self) -> &Slot {
         &self.shared.slots[self.index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use livebus_core::{Cause, Failure, FailureClass, Report};
+
+    use crate::explanation::{Explain, Explanation};
+    use crate::registry::Registry;
+
+    struct Remedies;
+
+    impl Explain for Remedies {
+        fn explain(&self, failure: Failure) -> Explanation {
+            Explanation {
+                remedy: (failure.class == FailureClass::Tls).then(|| "renew it".into()),
+                ..Explanation::default()
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_is_described_with_its_cause_and_its_warning() {
+        let now = Instant::now();
+        let names = Registry::builder().required("bus");
+        let registry = names.build_at(now).expect("there is one name");
+        let reporter = registry.reporter("bus").expect("it has none");
+        reporter.set_explainer(std::sync::Arc::new(Remedies));
+        let service = reporter.service();
+        let report = |cause, warning| Report {
+            cause,
+            warning,
+            ..service.report()
+        };
+
+        let lost = report(Cause::LivenessFailed(FailureClass::Tls.into()), None);
+        assert_eq!(
+            service.describe(&lost),
+            "the bus cannot be used: Tls; renew it"
+        );
+        let warned = report(Cause::Evidence, Some(FailureClass::Tls.into()));
+        assert_eq!(
+            service.describe(&warned),
+            "the bus works, with a warning: Tls; renew it"
+        );
+        let works = report(Cause::Evidence, None);
+        assert_eq!(service.describe(&works), "the bus works");
     }
 }

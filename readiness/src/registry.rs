@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::errors::{ReporterError, ServiceNameError};
+use crate::one_line::breaks_lines;
 use crate::predicate::{Predicate, all_required_running, none_failed_or_stopped};
 use crate::readiness::Readiness;
 use crate::reporter::{LeaselessReporter, Reporter};
@@ -131,7 +132,7 @@ impl RegistryBuilder {
             if name.is_empty() {
                 return Err(ServiceNameError::Empty);
             }
-            if name.contains(char::is_control) {
+            if name.contains(breaks_lines) {
                 return Err(ServiceNameError::Control(name.clone()));
             }
             if self.services[..i].iter().any(|(other, _)| other == name) {

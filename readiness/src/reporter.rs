@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use livebus_core::{Cause, Failure, Report, Status};
+use livebus_core::{Cause, Report, Status};
 
+use crate::explanation::Explain;
+use crate::heartbeat::ServiceLoop;
 use crate::readiness::{Readiness, Service};
 use crate::shared::Shared;
+use crate::slot::Explainer;
 
 /// Reports on one service: its status, its cause, and the lease of a Running.
 ///
@@ -47,11 +50,17 @@ impl Reporter {
         Readiness::new(Arc::clone(&self.shared))
     }
 
-    /// Replaces what the probes show with a failure of this service: `remedies` returns what a person can do about it, as one
-    /// imperative sentence without a full stop, or `None`. Holds until the service has another reporter.
-    pub fn set_remedies(&self, remedies: fn(Failure) -> Option<&'static str>) {
+    /// Replaces what explains the failures of this service and describes its bus. Holds until the service has another reporter.
+    pub fn set_explainer(&self, explainer: Arc<dyn Explain>) {
         let slot = &self.shared.slots[self.index];
-        slot.lock().set_remedies(remedies);
+        let before = slot.lock().set_explainer(Explainer(Some(explainer)));
+        drop(before);
+    }
+
+    /// Replaces the loops of this service that `/livez` checks. They are checked until the service has another reporter, also after
+    /// this one is dropped: a loop that ended sets no deadline for its heartbeat, and one that panicked misses its last.
+    pub fn set_loops(&self, loops: Vec<ServiceLoop>) {
+        self.shared.slots[self.index].lock().set_loops(loops);
     }
 
     /// Reports a change at `now`; executes [`Action::SetStatus`](livebus_core::Action::SetStatus).

@@ -10,8 +10,8 @@ use livebus_core::{Report, Status};
 
 use crate::clock::Clock;
 use crate::errors::UnknownService;
-use crate::predicate::{Predicate, Services};
-use crate::slot::{Slot, wake};
+use crate::predicate::{Predicate, Services, View};
+use crate::slot::{Explainer, Slot, wake};
 
 thread_local! {
     /// The readinesses whose predicates run on this thread, each nested in the one before: by address; 0 is none.
@@ -77,6 +77,26 @@ impl Shared {
 
     /// Returns the result of `predicate`; false while it runs already on this thread, as it would call itself forever.
     pub(crate) fn evaluate(&self, predicate: Predicate, now: Instant) -> bool {
+        self.evaluate_without(predicate, &[], now)
+    }
+
+    /// As [`evaluate`](Self::evaluate), if each of the services with these names is taken for Running.
+    pub(crate) fn evaluate_without(
+        &self,
+        predicate: Predicate,
+        excluded: &[String],
+        now: Instant,
+    ) -> bool {
+        self.evaluate_view(predicate, excluded, View::At(now))
+    }
+
+    /// As [`evaluate_without`](Self::evaluate_without), for any view of the services.
+    pub(crate) fn evaluate_view(
+        &self,
+        predicate: Predicate,
+        excluded: &[String],
+        view: View,
+    ) -> bool {
         let outer = EVALUATING.get();
         let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
@@ -87,7 +107,7 @@ impl Shared {
         let mut evaluating = outer;
         evaluating[free] = self.address();
         EVALUATING.set(evaluating);
-        let services = Services::new(&self.slots, now);
+        let services = Services::new(&self.slots, excluded, view);
         let result = catch_unwind(AssertUnwindSafe(|| predicate(services)));
         EVALUATING.set(outer);
         result.unwrap_or(false)
@@ -106,6 +126,8 @@ impl Shared {
     pub(crate) fn begin_reporting(&self, index: usize, now: Instant) -> Option<u64> {
         let _turn = self.turn();
         let number = self.slots[index].lock().begin_reporting(now)?;
+        let before = self.slots[index].lock().set_explainer(Explainer::default());
+        drop(before);
         // The last report of the reporter before does not count for this one.
         self.update_ready_until(now);
         Some(number)

@@ -1,24 +1,31 @@
 //! One service: its newest report, its reporter and its followers.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use futures::task::AtomicWaker;
-use livebus_core::{Failure, Report, Status};
+use livebus_core::{Report, Status};
 
+use crate::explanation::Explain;
+use crate::heartbeat::ServiceLoop;
 use crate::status_change::StatusChange;
 
 /// The maximum number of changes that are kept for a slow follower.
 pub(crate) const MAX_KEPT_CHANGES: usize = 64;
 
-/// Returns what a person can do about a failure; `None` when there is nothing to add to its class.
-pub(crate) type Remedies = fn(Failure) -> Option<&'static str>;
+/// What explains the failures of a service, if there is something.
+#[derive(Default)]
+pub(crate) struct Explainer(pub(crate) Option<Arc<dyn Explain>>);
 
-/// The remedies of a service whose reporter has set none.
-const NO_REMEDIES: Remedies = |_| None;
+impl fmt::Debug for Explainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Explainer")
+    }
+}
 
 /// One service.
 #[derive(Debug)]
@@ -31,8 +38,12 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) struct SlotState {
     report: Report,
-    /// The remedies of the newest reporter.
-    remedies: Remedies,
+    /// That of the newest reporter.
+    explainer: Explainer,
+    /// Those of the newest reporter.
+    loops: Arc<[ServiceLoop]>,
+    /// Whether any reporter has reported Running.
+    was_running: bool,
     /// The number of reporters so far, which is the number of the newest.
     reporter: u64,
     /// Whether the newest reporter still exists.
@@ -63,7 +74,9 @@ impl Slot {
     pub(crate) fn new(name: String, required: bool, now: Instant) -> Self {
         let state = SlotState {
             report: Report::unreported(now),
-            remedies: NO_REMEDIES,
+            explainer: Explainer::default(),
+            loops: Arc::default(),
+            was_running: false,
             reporter: 0,
             has_reporter: false,
             first_change: 0,
@@ -101,8 +114,8 @@ impl SlotState {
         }
         self.has_reporter = true;
         self.reporter += 1;
-        self.remedies = NO_REMEDIES;
         self.first_change = self.changes;
+        self.loops = Arc::default();
         if self.report.status != Status::Unknown {
             self.report = Report::unreported(now);
         }
@@ -132,12 +145,25 @@ impl SlotState {
         self.report
     }
 
-    pub(crate) const fn remedies(&self) -> Remedies {
-        self.remedies
+    pub(crate) fn explainer(&self) -> Option<Arc<dyn Explain>> {
+        self.explainer.0.clone()
     }
 
-    pub(crate) const fn set_remedies(&mut self, remedies: Remedies) {
-        self.remedies = remedies;
+    /// Returns the explainer before, to be dropped without the lock: that is foreign code.
+    pub(crate) fn set_explainer(&mut self, explainer: Explainer) -> Explainer {
+        std::mem::replace(&mut self.explainer, explainer)
+    }
+
+    pub(crate) fn loops(&self) -> Arc<[ServiceLoop]> {
+        Arc::clone(&self.loops)
+    }
+
+    pub(crate) fn set_loops(&mut self, loops: Vec<ServiceLoop>) {
+        self.loops = loops.into();
+    }
+
+    pub(crate) const fn was_running(&self) -> bool {
+        self.was_running
     }
 
     pub(crate) const fn reporter(&self) -> u64 {
@@ -180,6 +206,13 @@ impl SlotState {
         Some(*change)
     }
 
+    /// Returns the newest changes of all reporters, `max` at most, in their order.
+    pub(crate) fn newest_changes(&self, max: usize) -> Vec<StatusChange> {
+        let skipped = self.kept.len().saturating_sub(max);
+        let newest = self.kept.iter().skip(skipped);
+        newest.map(|(_, change)| *change).collect()
+    }
+
     /// Returns the status before the change of that number; if it is not kept, before the oldest after it.
     pub(crate) fn status_before(&self, number: u64) -> Status {
         let change = self.change(number.max(self.oldest_change()));
@@ -205,6 +238,7 @@ impl SlotState {
     /// Stores a new report, as a change.
     pub(crate) fn change_to(&mut self, at: Instant, report: Report) {
         let from = self.report.status;
+        self.was_running |= report.status == Status::Running;
         self.report = report;
         if self.kept.len() == MAX_KEPT_CHANGES {
             self.kept.pop_front();
@@ -239,5 +273,31 @@ pub(crate) fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
         // A waker is foreign code: its panic must affect neither the reporter nor the next waker.
         let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn followers_that_were_dropped_take_no_memory() {
+        let slot = Slot::new("bus".to_owned(), true, Instant::now());
+        let mut state = slot.lock();
+        let kept = state.add_follower(u64::MAX);
+        for _ in 0..1_000 {
+            drop(state.add_follower(u64::MAX));
+            assert!(state.followers.len() <= 2);
+        }
+        let [follower] = &state.followers()[..] else {
+            panic!("one is left");
+        };
+        assert!(Arc::ptr_eq(follower, &kept));
+        assert_eq!(state.followers.len(), 1);
+    }
+
+    #[test]
+    fn debug_names_the_explainer() {
+        assert_eq!(format!("{:?}", Explainer::default()), "Explainer");
     }
 }

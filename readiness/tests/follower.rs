@@ -238,6 +238,8 @@ fn a_lease_that_is_shortened_wakes() {
     bus.report(now, running(now, now + ms(9_000)));
     assert!(follower.poll_change(now, &mut context).is_ready());
     assert!(follower.poll_change(now, &mut context).is_pending());
+    bus.renew(now, now, now + ms(9_000));
+    assert_eq!(count.take(), 0, "it ends when it ended");
     bus.renew(now, now, now + ms(100));
     assert_eq!(count.take(), 1);
     assert!(follower.poll_change(now, &mut context).is_pending());
@@ -328,6 +330,24 @@ fn changes_of_another_reporter_do_not_count_as_missed() {
     }
     assert_eq!(shown(&mut follower, now + ms(100)), [None]);
     assert_eq!(follower.missed(), 2);
+}
+
+#[test]
+fn a_follower_that_has_ended_does_not_wait_for_the_lease_of_another_reporter() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let bus = reporter(&registry);
+    let mut follower = bus.service().follow();
+    bus.report(now, running(now, now + ms(9_000)));
+    shown(&mut follower, now);
+    drop(bus);
+    let next = reporter(&registry);
+    for n in 0..100 {
+        next.report(now + ms(n), running(now, now + ms(9_000)));
+    }
+    // The end of the first is not kept any more.
+    assert_eq!(shown(&mut follower, now + ms(100)), [None]);
+    assert_eq!(follower.poll_timeout(), None);
 }
 
 #[test]

@@ -146,6 +146,29 @@ fn a_predicate_that_queries_its_own_readiness_gets_false() {
 }
 
 #[test]
+fn a_predicate_may_query_the_readiness_of_another_registry() {
+    static OTHER: OnceLock<(Readiness, Instant)> = OnceLock::new();
+    bounded(|| {
+        let now = Instant::now();
+        let names = Registry::builder().required("cache");
+        let names = names.ready_when(|mut all| all.all(|it| it.status != Status::Stopped));
+        let other = names.build_at(now).expect("one name");
+        let cache = other.reporter("cache").expect("it has none");
+        // Its lease runs out first, so that the query evaluates the predicate of the other.
+        cache.set(now, Status::Running, now + ms(10));
+        OTHER.get_or_init(|| (other.readiness(), now + ms(20)));
+        let names = Registry::builder().required("bus");
+        let names = names.ready_when(|_| {
+            OTHER
+                .get()
+                .is_some_and(|(other, later)| other.is_ready_at(*later))
+        });
+        let registry = names.build_at(now).expect("one name");
+        assert!(registry.readiness().is_ready_at(now));
+    });
+}
+
+#[test]
 fn predicates_that_query_each_other_end_with_false() {
     static BOTH: OnceLock<([Readiness; 2], Instant)> = OnceLock::new();
     fn is_ready_later(index: usize) -> bool {

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Cause, Report, Status};
-use livebus_readiness::{Registry, RegistryBuilder, Reporter, ReporterError, ServiceNameError};
+use livebus_core::{Cause, FailureClass, Report, Status};
+use livebus_readiness::{
+    Registry, RegistryBuilder, Reporter, ReporterError, ServiceNameError, StatusChange,
+};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -180,6 +182,77 @@ fn a_service_is_stopped_when_its_reporter_is_dropped() {
     assert!(!readiness.is_ready());
 }
 
+#[test]
+fn status_and_health_of_now_follow_from_the_report() {
+    let now = Instant::now();
+    let registry = build(Registry::builder().required("bus"), now);
+    let (readiness, bus) = (registry.readiness(), reporter(&registry, "bus"));
+    assert_eq!(bus.name(), "bus");
+    for (status, healthy) in [
+        (Status::Running, true),
+        (Status::Failed, false),
+        (Status::NotReady, true),
+        (Status::Stopped, false),
+    ] {
+        bus.set(now, status, now + Duration::from_hours(1));
+        assert_eq!(bus.service().status(), status);
+        assert_eq!(readiness.is_healthy(), healthy, "{status}");
+    }
+    // A lease that has run out, by the readers' own clock.
+    bus.set(now, Status::Running, now);
+    let end = now + Duration::from_secs(10);
+    while bus.service().status() == Status::Running {
+        assert!(Instant::now() < end, "the lease does not run out");
+    }
+    assert_eq!(bus.service().status(), Status::NotReady);
+}
+
+#[test]
+fn a_forced_stop_keeps_the_evidence_and_nothing_else() {
+    let now = Instant::now();
+    let registry = build(Registry::builder().required("bus"), now);
+    let bus = reporter(&registry, "bus");
+    bus.report(
+        now,
+        Report {
+            warning: Some(FailureClass::NoLeader.into()),
+            attempt: 3,
+            ..running(now, now + ms(9_000))
+        },
+    );
+    bus.close(now + ms(5));
+    let stopped = Report {
+        status: Status::Stopped,
+        cause: Cause::ForcedStop,
+        warning: None,
+        since: now + ms(5),
+        evidence: Some(now),
+        lease: None,
+        attempt: 3,
+    };
+    assert_eq!(bus.service().report(), stopped);
+    // It is the last report.
+    bus.close(now + ms(6));
+    assert_eq!(bus.service().report(), stopped);
+}
+
+#[test]
+fn the_time_without_evidence_ends_with_the_change() {
+    let now = Instant::now();
+    let report = running(now, now);
+    let change = |report, at| StatusChange {
+        from: Status::Running,
+        report,
+        at,
+    };
+    let unverified = change(report, now + ms(1_500)).unverified_for();
+    assert_eq!(unverified, Some(ms(1_500)));
+    let early = now.checked_sub(ms(1)).unwrap_or(now);
+    assert_eq!(change(report, early).unverified_for(), Some(Duration::ZERO));
+    let never = change(Report::unreported(now), now + ms(1_500));
+    assert_eq!(never.unverified_for(), None);
+}
+
 /// A service cannot be ready forever because its reports omit the lease.
 #[test]
 fn running_without_a_lease_is_not_ready() {
@@ -190,13 +263,13 @@ fn running_without_a_lease_is_not_ready() {
         lease: None,
         ..running(now, now)
     };
-    bus.report(now, forged);
+    bus.report(now + ms(5), forged);
     // Not even by a clock that is one tick behind.
     assert!(!readiness.is_ready_at(now) && !readiness.is_ready());
     let report = bus.service().report();
     assert_eq!(
-        (report.status, report.cause),
-        (Status::NotReady, Cause::Starved)
+        (report.status, report.cause, report.since),
+        (Status::NotReady, Cause::Starved, now + ms(5))
     );
 }
 
@@ -278,4 +351,11 @@ fn invalid_names_are_rejected_with_the_reason() {
         ServiceNameError::Control("bus ok\n[+]cache".to_owned())
     );
     assert!(!forged.to_string().contains('\n'), "{forged}");
+    // A line separator, and a character that reverses the order of the text after it.
+    for separator in ['\u{2028}', '\u{202e}', '\r', '\u{85}', '\x1b'] {
+        let name = format!("bus{separator}ok");
+        let forged = refused(Registry::builder().required(&name));
+        assert_eq!(forged, ServiceNameError::Control(name));
+        assert!(!forged.to_string().contains(separator), "{forged}");
+    }
 }

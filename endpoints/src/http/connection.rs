@@ -22,7 +22,7 @@ use crate::http::shared::Shared;
 use crate::http::stream::Stream;
 
 /// The minimum size of hyper's buffers.
-const MIN_BUFFER: usize = 8 * 1024;
+const MIN_BUFFER: usize = 8_192;
 
 /// Serves one connection. Ready when the connection has ended, whatever the reason.
 pub(crate) struct Connection<S: Read + Write + Unpin> {

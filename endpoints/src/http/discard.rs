@@ -30,7 +30,7 @@ impl<S: Read + Unpin> Discard<S> {
 
     /// Ready when the client has finished, or sends too much.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut bytes = [0; 8 * 1024];
+        let mut bytes = [0; 8_192];
         for _ in 0..Self::MAX_READS {
             let mut buffer = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {

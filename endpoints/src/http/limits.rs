@@ -82,19 +82,20 @@ impl Limits {
 /// Returns the instant `duration` after `now`.
 pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
     // Durations far beyond a year overflow clocks and timers.
-    const YEAR: Duration = Duration::from_hours(365 * 24);
+    const YEAR: Duration = Duration::from_hours(8_760);
     now + duration.min(YEAR)
 }
 
 /// Returns the number of descriptors that this process may open.
-#[cfg(unix)]
 fn descriptors() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
-}
-
-#[cfg(not(unix))]
-fn descriptors() -> Option<u64> {
-    None
+    #[cfg(unix)]
+    {
+        rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -126,5 +127,38 @@ mod tests {
             ..limits
         };
         assert_eq!(none.connections_within(None), 1);
+    }
+
+    /// The system says it in a file as well.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_descriptors_of_this_process_are_the_limit_of_the_system() {
+        let limits = std::fs::read_to_string("/proc/self/limits").expect("a file of the system");
+        let line = limits.lines().find(|it| it.starts_with("Max open files"));
+        let soft = line.and_then(|it| it.split_whitespace().nth(3));
+        let expected = soft.expect("it has this line").parse().ok();
+        assert_eq!(descriptors(), expected);
+        let limits = Limits {
+            connections: usize::MAX,
+            ..Limits::default()
+        };
+        assert_eq!(
+            limits.connections_here(),
+            limits.connections_within(expected)
+        );
+    }
+
+    #[test]
+    fn durations_beyond_a_year_count_as_a_year() {
+        let now = Instant::now();
+        let year = Duration::from_hours(365 * 24);
+        assert_eq!(after(now, Duration::MAX), now + year);
+        let less = year.saturating_sub(Duration::from_nanos(1));
+        assert_eq!(after(now, less), now + less);
+    }
+
+    #[test]
+    fn this_process_may_open_more_than_one_connection() {
+        assert!(Limits::default().connections_here() > 1);
     }
 }

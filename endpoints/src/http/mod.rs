@@ -1,6 +1,8 @@
 //! The probes over HTTP/1.1, by hyper, on any async runtime.
 //!
-//! - [`Server`] accepts connections and answers their requests from [`Probes`](livebus_readiness::Probes).
+//! - [`Server`] accepts connections and answers their requests from [`Probes`](crate::Probes).
+//! - [`Probes`](crate::Probes) is itself a [`Service`](hyper::service::Service) of hyper, and with the feature `tower` one of tower, to
+//!   be mounted in an existing server. That server has limits of its own.
 //! - [`Listener`] is implemented for each runtime, together with hyper's own [`Timer`](hyper::rt::Timer) and
 //!   [`Executor`](hyper::rt::Executor).
 //! - [`Limits`] bounds the resources that clients can use. In this module a client is an HTTP client.
@@ -17,6 +19,7 @@ mod listener;
 mod progress;
 mod respond;
 mod server;
+mod service;
 mod shared;
 mod stream;
 

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::rt::Timer;
 use hyper::service::Service;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 
+use crate::Probes;
 use crate::http::progress::Progress;
-use livebus_readiness::Probes;
+use crate::http::service::response;
 
 /// Answers the requests of one connection. Clones share everything.
 #[derive(Clone)]
@@ -67,17 +67,7 @@ impl Future for Answer {
 impl Respond {
     fn respond(&self, request: &Parts) -> Response<String> {
         self.answered.store(true, Ordering::Relaxed);
-        let (method, uri) = (request.method.as_str(), &request.uri);
         let now = self.timer.now();
-        let answer = self.probes.respond(method, uri.path(), uri.query(), now);
-        let headers = answer.headers();
-        let mut response = Response::new(answer.body);
-        *response.status_mut() =
-            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in headers {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
-        }
-        response
+        response(&self.probes, &request.method, &request.uri, now)
     }
 }

@@ -10,8 +10,8 @@ use futures::FutureExt as _;
 use futures::channel::oneshot;
 use futures::future::select;
 use hyper::rt::{Executor, Timer};
-use livebus_readiness::Probes;
 
+use crate::Probes;
 use crate::http::accept::Acceptor;
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
@@ -44,7 +44,7 @@ impl Server {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let max_connections = limits.connections_here();
-        tracing::info!(%address, max_connections, "serving /livez and /readyz");
+        tracing::info!(%address, max_connections, "serving the probes");
         let (cancel_guard, cancel) = oneshot::channel();
         let executor = Arc::new(executor);
         let shared = Arc::new(Shared {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::rt::Timer;
-use livebus_readiness::Probes;
 
+use crate::Probes;
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 

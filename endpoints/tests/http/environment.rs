@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::task::LocalSpawnExt as _;
 use hyper::rt::{Executor, Sleep, Timer};
+use livebus_endpoints::Probes;
 use livebus_endpoints::http::{Limits, Listener, Server, Task};
-use livebus_readiness::{Probes, Registry};
+use livebus_readiness::Registry;
 
 use crate::pipe::{Client, ServerEnd, pipe};
 
@@ -38,7 +39,7 @@ impl Environment {
             FakeListener(Arc::clone(&backlog)),
             clock.clone(),
             spawned.clone(),
-            Probes::new(registry.readiness(), Vec::new()),
+            Probes::new(registry.readiness()),
             limits,
         );
         let pool = LocalPool::new();
@@ -79,6 +80,12 @@ impl Environment {
     /// Returns the number of connections and failures that wait to be accepted.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.backlog.0).waiting.len()
+    }
+
+    /// Returns what counts them later.
+    pub(crate) fn waiting_later(&self) -> impl FnOnce() -> usize + Send + use<> {
+        let backlog = Arc::clone(&self.backlog);
+        move || lock(&backlog.0).waiting.len()
     }
 
     /// Runs all tasks until each of them waits.

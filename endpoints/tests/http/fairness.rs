@@ -1,5 +1,7 @@
 //! Fairness between connections, and bounded memory.
 
+use std::io::ErrorKind;
+
 use livebus_endpoints::http::Limits;
 
 use crate::environment::Environment;
@@ -27,6 +29,19 @@ fn client_that_pipelines_does_not_delay_others() {
     assert_eq!(greedy.answers(), 1_000);
     let before = good.noted().expect("it was answered");
     assert!(before <= 5, "{before} of the other's answers came first");
+}
+
+#[test]
+fn connections_that_wait_do_not_delay_the_open_ones() {
+    let mut environment = Environment::new(Limits::default());
+    let good = environment.send("");
+    environment.refuse(ErrorKind::ConnectionAborted, 1_000);
+    good.send(GET);
+    good.on_answer(environment.waiting_later());
+    environment.run();
+    let waiting = good.noted().expect("it was answered");
+    // The acceptor yields after 32, the first connection included, and not after each.
+    assert_eq!(waiting, 969);
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! The probes as a service, to be mounted in an existing HTTP server.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::time::Instant;
+
+use hyper::header::HeaderValue;
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+
+use crate::Probes;
+
+/// For a server on hyper. It is ready at once, and does not read the body of a request.
+impl<B> Service<Request<B>> for Probes {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let (method, uri) = (request.method(), request.uri());
+        ready(Ok(response(self, method, uri, Instant::now())))
+    }
+}
+
+/// For axum, and any other server of tower's services. As the service of hyper.
+#[cfg(feature = "tower")]
+impl<B> tower_service::Service<Request<B>> for Probes {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Service::call(self, request)
+    }
+}
+
+/// Returns the response to a request at `now`.
+pub(crate) fn response(
+    probes: &Probes,
+    method: &Method,
+    uri: &Uri,
+    now: Instant,
+) -> Response<String> {
+    let answer = probes.respond(method.as_str(), uri.path(), uri.query(), now);
+    let headers = answer.headers();
+    let mut response = Response::new(answer.body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use livebus_readiness::Registry;
+
+    use super::*;
+
+    fn probes() -> Probes {
+        let registry = Registry::builder().required("bus").build();
+        Probes::new(registry.expect("one name").readiness())
+    }
+
+    fn request(method: Method, target: &str) -> Request<()> {
+        let request = Request::builder().method(method).uri(target);
+        request.body(()).expect("a valid request")
+    }
+
+    #[test]
+    fn service_answers_as_the_server_does() {
+        let probes = probes();
+        for (method, target, status, body) in [
+            (Method::GET, "/livez", 200, "ok"),
+            (
+                Method::HEAD,
+                "/livez?verbose",
+                200,
+                "[+]ping ok\nlivez check passed\n",
+            ),
+            (Method::POST, "/livez", 405, "only GET and HEAD\n"),
+        ] {
+            let answered = Service::call(&probes, request(method, target));
+            let Some(Ok(response)) = answered.now_or_never() else {
+                panic!("it is ready at once");
+            };
+            assert_eq!(response.status(), status, "{target}");
+            assert_eq!(response.body(), body, "{target}");
+            let headers = response.headers();
+            assert_eq!(headers["cache-control"], "no-store");
+            assert_eq!(headers.get("allow").is_some(), status == 405);
+        }
+    }
+
+    #[cfg(feature = "tower")]
+    #[test]
+    fn service_of_tower_is_the_service_of_hyper() {
+        let request = request(Method::GET, "/statusz");
+        let answered = tower_service::Service::call(&mut probes(), request);
+        let Some(Ok(response)) = answered.now_or_never() else {
+            panic!("it is ready at once");
+        };
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "application/json");
+    }
+}
