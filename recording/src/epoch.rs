@@ -11,7 +11,7 @@ pub struct Epoch(Instant);
 impl Epoch {
     /// The maximum distance of an instant from the epoch, either way: 100 years of 365 days. No computation with such an instant
     /// overflows.
-    pub const MAX_DISTANCE: Duration = Duration::from_hours(100 * 365 * 24);
+    pub const MAX_DISTANCE: Duration = Duration::from_hours(876_000);
 
     /// Returns an epoch that counts from `began`.
     #[must_use]

@@ -32,23 +32,50 @@
 //!
 //! The last line has the reason of the end (`end`): "stopped", "forced stop" (the supervisor was dropped), "continued" (in the
 //! next file, which begins with `queued` actions), "too slow" (the disk), or "failed: " and the error. A recording without it was
-//! ended by a crash.
+//! ended by a crash. On a full disk it replaces the newest lines.
 
+pub mod dispatch;
 mod epoch;
+mod fields;
 mod file;
+mod format;
 mod header;
 mod line;
+mod machine;
 mod options;
 mod reader;
 mod recorder;
 mod replay;
-mod settings;
+mod sink;
+mod supervisor;
 mod writer;
 
+use livebus_core::Supervisor;
+
 pub use epoch::Epoch;
-pub use header::{Header, StartState, VERSION};
-pub use line::{Content, Damage, End, Line};
+pub use format::Format;
+pub use header::{StartState, VERSION};
+pub use line::{Damage, End};
+pub use machine::{OwnedEntry, Recorded};
 pub use options::{RecordError, RecordOptions};
-pub use reader::{MAX_LINE_BYTES, ReadError, Reader};
-pub use recorder::{Recorder, Recording};
-pub use replay::{Difference, Outcome, Replay, Summary};
+pub use reader::ReadError;
+pub use recorder::{HandlerRecording, Recorder, Recording};
+pub use replay::{Difference, Outcome, Summary};
+
+/// The first line of the recording of a supervisor.
+pub type Header = header::Header<Supervisor>;
+
+/// One line of the recording of a supervisor, after the first.
+pub type Line = line::Line<Supervisor>;
+
+/// The content of a line of the recording of a supervisor.
+pub type Content = line::Content<Supervisor>;
+
+/// Reads the recording of a supervisor: the header at once, then each line with its number.
+pub type Reader<R> = reader::Reader<R, Supervisor>;
+
+/// Gives the inputs of a recording to a new supervisor, and compares its actions with those of the recording.
+pub type Replay<R> = replay::Replay<R, Supervisor>;
+
+/// The maximum length of a line of the recording of a supervisor, in bytes.
+pub const MAX_LINE_BYTES: usize = <Supervisor as Recorded>::MAX_LINE_BYTES;

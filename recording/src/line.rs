@@ -1,42 +1,34 @@
 //! Every line but the first: an input, an action, or the end.
 
-mod decode;
-mod encode;
-
-use std::borrow::Cow;
 use std::fmt;
-use std::io;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
-use crate::epoch::Epoch;
-use livebus_runner::Entry;
+use crate::machine::{OwnedEntry, Recorded};
 
 /// One line of a recording, after the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Line<M: Recorded> {
     /// The instant of the input; of an action and of the end, the newest instant of an input.
     pub at: Instant,
     /// The content.
-    pub content: Content,
+    pub content: Content<M>,
 }
 
 /// The content of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum Content<M: Recorded> {
     /// An input or an action.
-    Entry(Entry),
+    Entry(OwnedEntry<M>),
     /// The recording ended.
     End(End),
 }
 
-/// Why a recording ended. A recording without an end was ended by a crash.
+/// Why a recording ended. A recording without an end was ended by a crash, or by a disk that had no room for the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// The supervisor stopped.
+    /// The state machine stopped.
     Stopped,
-    /// The supervisor was dropped before it stopped.
+    /// The state machine was dropped before it stopped.
     ForcedStop,
     /// The file was full: the next one continues.
     Continued {
@@ -57,6 +49,13 @@ impl End {
             Self::Stopped | Self::ForcedStop | Self::Continued { .. } => true,
             Self::TooSlow | Self::Failed(_) => false,
         }
+    }
+}
+
+impl End {
+    /// Returns this end if it is an early one, else the other.
+    pub(crate) fn in_place_of(self, other: Self) -> Self {
+        if self.is_in_order() { other } else { self }
     }
 }
 
@@ -103,28 +102,6 @@ impl From<serde_json::Error> for Damage {
     }
 }
 
-impl Line {
-    /// Appends the line to `into`, with its line break. Instants are counted from `epoch`.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: a line can always be written.
-    pub fn encode(&self, epoch: Epoch, into: &mut Vec<u8>) -> io::Result<()> {
-        serde_json::to_writer(&mut *into, &Wire::from_line(self, epoch))?;
-        into.push(b'\n');
-        Ok(())
-    }
-
-    /// Reads a line, with or without its line break.
-    ///
-    /// # Errors
-    ///
-    /// [`Damage`] for everything that [`encode`](Self::encode) does not write, except for spaces and the order of fields.
-    pub fn decode(text: &[u8], epoch: Epoch) -> Result<Self, Damage> {
-        serde_json::from_slice::<Wire<'_>>(object(text)?)?.into_line(epoch)
-    }
-}
-
 /// Returns a line without its line break, if it begins like an object; serde would accept an array as well.
 pub(crate) fn object(text: &[u8]) -> Result<&[u8], Damage> {
     match text.strip_suffix(b"\n").unwrap_or(text) {
@@ -132,51 +109,3 @@ pub(crate) fn object(text: &[u8]) -> Result<&[u8], Damage> {
         _ => Err(Damage::new("it is not a JSON object")),
     }
 }
-
-/// A line as JSON. It has the fields of all kinds of lines, and each kind has some of them.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire<'a> {
-    ns: i64,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    action: Option<&'a str>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    end: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<i64>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    status: Option<&'a str>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    handler: Option<usize>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    failure: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    warning: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning_code: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lease: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deadline: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queued: Option<u64>,
-}
-
-#[cfg(test)]
-mod tests;

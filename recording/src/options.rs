@@ -4,15 +4,14 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::reader::MAX_LINE_BYTES;
-
 /// The file of a recording, and its maximum size. A field may be added in a minor version: take the other fields from
 /// [`new`](Self::new).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
     /// The file. When it is full it is renamed to the same name with `.1` after it, and replaces the one renamed before.
     ///
-    /// A pipe or a device is written to without a limit.
+    /// A pipe or a device is written to without a limit. In a process whose files have a maximum size (`ulimit -f`), SIGXFSZ ends
+    /// the process at that size, unless it is handled or ignored; then the recording ends.
     pub path: PathBuf,
     /// The maximum size of the file and the renamed one together, in bytes. At least [`MIN_BYTES`](Self::MIN_BYTES). A larger
     /// file of an earlier run is renamed as it is, and is replaced by the next one.
@@ -24,7 +23,7 @@ pub struct RecordOptions {
 
 impl RecordOptions {
     /// The minimum of `max_bytes`: 64 KiB.
-    pub const MIN_BYTES: u64 = 64 << 10;
+    pub const MIN_BYTES: u64 = 65_536;
 
     /// Returns options for this file, with at most 64 MiB and a queue of 4,096 entries.
     #[must_use]
@@ -51,11 +50,13 @@ pub enum RecordError {
     },
     /// The settings do not fit into a line.
     #[error(
-        "handlers: their names and states take {bytes} bytes, and a line has {MAX_LINE_BYTES}: record with fewer of them"
+        "handlers: their names and states take {bytes} bytes, and a line has {max}: record with fewer of them"
     )]
     TooManyHandlers {
         /// The length of the first line.
         bytes: usize,
+        /// The maximum length of a line.
+        max: usize,
     },
     /// The file exists and is no recording.
     #[error(

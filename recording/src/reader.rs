@@ -2,29 +2,24 @@
 
 use std::io::{self, BufRead, Read};
 
-use livebus_core::{Action, HandlerId};
-
 use crate::epoch::Epoch;
-use crate::header::{Header, VERSION};
+use crate::format::Format;
+use crate::header::{Header, Kind, VERSION};
 use crate::line::{Content, Damage, Line};
-use livebus_runner::Entry;
-
-/// The maximum length of a line of a recording, in bytes.
-pub const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// The bytes with which every recording begins.
 pub(crate) const FIRST_BYTES: &[u8] = br#"{"livebus":"#;
 
 /// Reads a recording: the header at once, then each line with its number. Holds one line at a time.
 ///
-/// A last line that was cut by a crash is not returned; [`was_cut`](Self::was_cut) is true then. After an error there are no more
+/// A last line that is incomplete, as a crash leaves it, is not returned; [`was_cut`](Self::was_cut) is true then. After an error there are no more
 /// lines.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct Reader<R, M: Format> {
     source: R,
     text: Vec<u8>,
     number: u64,
-    header: Header,
+    header: Header<M>,
     epoch: Epoch,
     was_cut: bool,
     /// The last line was returned, or an error.
@@ -46,6 +41,9 @@ pub enum ReadError {
     /// This crate does not read this version of the format.
     #[error("it is of version {0} of the format; this program reads version {VERSION}")]
     OtherVersion(u64),
+    /// It is the recording of another state machine than the one that is to be read.
+    #[error("it is the recording of a {0}")]
+    OtherMachine(&'static str),
     /// A crash cut the first line.
     #[error("its first line is incomplete, so there is nothing to replay")]
     HeaderCut,
@@ -64,10 +62,12 @@ pub enum ReadError {
         line: u64,
     },
     /// A line is longer than the maximum.
-    #[error("line {line}: it is longer than {MAX_LINE_BYTES} bytes")]
+    #[error("line {line}: it is longer than {max} bytes")]
     TooLong {
         /// The line, from 1.
         line: u64,
+        /// The maximum, in bytes.
+        max: usize,
     },
     /// Reading failed.
     #[error("line {line}: {source}")]
@@ -79,7 +79,7 @@ pub enum ReadError {
     },
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead, M: Format> Reader<R, M> {
     /// Reads the first line.
     ///
     /// # Errors
@@ -87,7 +87,8 @@ impl<R: BufRead> Reader<R> {
     /// Any [`ReadError`]: the source must be a recording of this version.
     pub fn new(mut source: R) -> Result<Self, ReadError> {
         let mut text = Vec::new();
-        let whole = read_line(&mut source, 1, &mut text)?.ok_or(ReadError::Empty)?;
+        let whole =
+            read_line(&mut source, M::MAX_LINE_BYTES, 1, &mut text)?.ok_or(ReadError::Empty)?;
         Ok(Self {
             header: header(&text, whole)?,
             source,
@@ -100,9 +101,10 @@ impl<R: BufRead> Reader<R> {
         })
     }
 
-    fn read(&mut self) -> Result<Option<(u64, Line)>, ReadError> {
+    fn read(&mut self) -> Result<Option<(u64, Line<M>)>, ReadError> {
         let number = self.number + 1;
-        let Some(whole) = read_line(&mut self.source, number, &mut self.text)? else {
+        let Some(whole) = read_line(&mut self.source, M::MAX_LINE_BYTES, number, &mut self.text)?
+        else {
             return Ok(None);
         };
         self.number = number;
@@ -121,19 +123,19 @@ impl<R: BufRead> Reader<R> {
         if self.has_ended {
             return Err(damage("it comes after the `end` line"));
         }
-        let handlers = self.header.config.handlers().len();
-        if handler(&line).is_some_and(|handler| handler.index() >= handlers) {
-            return Err(damage("`handler` is not below the number of handlers"));
-        }
+        M::check_line(&self.header.config, &line).map_err(|damage| ReadError::Damaged {
+            line: number,
+            damage,
+        })?;
         self.has_ended = matches!(line.content, Content::End(_));
         Ok(Some((number, line)))
     }
 }
 
-impl<R> Reader<R> {
+impl<R, M: Format> Reader<R, M> {
     /// Returns the header.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub const fn header(&self) -> &Header<M> {
         &self.header
     }
 
@@ -143,15 +145,15 @@ impl<R> Reader<R> {
         self.epoch
     }
 
-    /// Returns whether a crash cut the last line, once all lines were read.
+    /// Returns whether the last line is incomplete, as a crash leaves it, once all lines were read.
     #[must_use]
     pub const fn was_cut(&self) -> bool {
         self.was_cut
     }
 }
 
-impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<(u64, Line), ReadError>;
+impl<R: BufRead, M: Format> Iterator for Reader<R, M> {
+    type Item = Result<(u64, Line<M>), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_done {
@@ -166,31 +168,33 @@ impl<R: BufRead> Iterator for Reader<R> {
 /// Reads one line into `text`, and returns whether it has its line break; `None` at the end.
 fn read_line(
     source: &mut impl BufRead,
+    max: usize,
     line: u64,
     text: &mut Vec<u8>,
 ) -> Result<Option<bool>, ReadError> {
     text.clear();
     source
-        .take(MAX_LINE_BYTES as u64 + 1)
+        .take(max as u64 + 1)
         .read_until(b'\n', text)
         .map_err(|source| ReadError::Io { line, source })?;
     let whole = text.last() == Some(&b'\n');
-    if text.len() > MAX_LINE_BYTES {
-        return Err(ReadError::TooLong { line });
+    if text.len() > max {
+        return Err(ReadError::TooLong { line, max });
     }
     Ok((!text.is_empty()).then_some(whole))
 }
 
-fn header(text: &[u8], whole: bool) -> Result<Header, ReadError> {
-    match Header::version_of(text) {
-        Some(VERSION) => Header::decode(text).map_err(|damage| damaged(text, 1, damage)),
-        Some(other) => Err(ReadError::OtherVersion(other)),
+fn header<M: Format>(text: &[u8], whole: bool) -> Result<Header<M>, ReadError> {
+    match Kind::of(text) {
+        Some(kind) if kind.livebus != VERSION => Err(ReadError::OtherVersion(kind.livebus)),
+        Some(kind) if kind.machine() != M::NAME => Err(ReadError::OtherMachine(kind.machine())),
+        Some(_) => Header::decode(text).map_err(|damage| damaged(text, 1, damage)),
         None if whole && text.starts_with(FIRST_BYTES) => {
             let damage = Damage::new("it is not JSON");
             Err(damaged(
                 text,
                 1,
-                Header::decode(text).err().unwrap_or(damage),
+                Header::<M>::decode(text).err().unwrap_or(damage),
             ))
         }
         None if !whole && (text.starts_with(FIRST_BYTES) || FIRST_BYTES.starts_with(text)) => {
@@ -205,23 +209,6 @@ fn damaged(text: &[u8], line: u64, damage: Damage) -> ReadError {
         ReadError::NotUtf8 { line }
     } else {
         ReadError::Damaged { line, damage }
-    }
-}
-
-/// Returns the handler of a line, if it has one.
-fn handler(line: &Line) -> Option<HandlerId> {
-    let Content::Entry(Entry::Action(action)) = line.content else {
-        return None;
-    };
-    match action {
-        Action::RegisterHandler { handler, .. } => Some(handler),
-        Action::SetStatus(report) => report.cause.handler(),
-        Action::Start { .. }
-        | Action::SendLiveness { .. }
-        | Action::DiscardClient { .. }
-        | Action::DiscardRegistration { .. }
-        | Action::Renew { .. }
-        | Action::Stop { .. } => None,
     }
 }
 

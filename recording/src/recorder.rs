@@ -1,26 +1,30 @@
-//! The recorder: an observer that writes to a file and never blocks the loop.
+//! The recorder: an observer that writes to files and never blocks a loop.
 
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::ffi::OsString;
+use std::future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
-use std::{io, mem};
 
-use livebus_core::Config;
+use livebus_core::{Config, Supervisor, dispatch};
 
-use crate::epoch::Epoch;
+use crate::dispatch::{HandlerConfig, OwnedEvent, PartitionName};
 use crate::header::Header;
 use crate::line::End;
 use crate::options::{RecordError, RecordOptions};
-use crate::writer::Writer;
-use livebus_runner::{Entry, Observer, ObserverError};
+use crate::sink::{Shared, Sink};
+use livebus_runner::{DispatchEntry, DispatchObserver, Entry, Observer, ObserverError};
 
-/// Writes a recording: through a bounded queue, on a thread of its own.
+/// Writes the recording of a supervision: through bounded queues, on threads of its own.
 ///
-/// It never blocks the loop. When the queue is full, because the disk is slow, or when writing fails, because the disk is full,
-/// the recording ends with one warning, and later entries are ignored.
+/// The supervisor has the file of the [options](RecordOptions), and the dispatcher of each request handler one beside it: `bus.jsonl` and
+/// `bus.orders.jsonl`, each with the maximum size. A pipe or a device has room for the supervisor only.
 ///
-/// On drop, the thread writes what is queued. The drop does not wait for that; [`Recording::wait`] does.
+/// It never blocks a loop. When a queue is full, because the disk is slow, or when writing fails, because the disk is full,
+/// that recording ends with one warning, and later entries are ignored.
+///
+/// On drop, the threads write what is queued. The drop does not wait for that; [`Recording::wait`] does.
 ///
 /// ```
 /// use livebus_recording::{RecordOptions, Recorder};
@@ -33,33 +37,44 @@ use livebus_runner::{Entry, Observer, ObserverError};
 #[derive(Debug)]
 pub struct Recorder {
     state: State,
+    options: RecordOptions,
+    service: String,
     recording: Recording,
 }
 
 #[derive(Debug)]
 enum State {
     /// The supervision has not started.
-    Waiting(RecordOptions),
-    Writing(SyncSender<QueuedEntry>),
-    /// Nothing more is recorded.
-    Ended,
+    Waiting,
+    Writing(Sink<Supervisor>),
 }
 
 /// Returns how a recording ends. Clones share everything.
 #[derive(Debug, Clone)]
-pub struct Recording(Arc<Shared>);
+pub struct Recording {
+    shared: Arc<Shared>,
+    handlers: Arc<Mutex<Vec<HandlerRecording>>>,
+}
+
+/// The recording of the dispatcher of one request handler.
+#[derive(Debug, Clone)]
+pub struct HandlerRecording {
+    handler: String,
+    shared: Arc<Shared>,
+}
 
 impl Recorder {
     /// Returns a recorder that begins when the supervision starts that it observes.
     #[must_use]
     pub fn new(options: RecordOptions) -> (Self, Recording) {
-        let recording = Recording(Arc::new(Shared {
-            path: options.path.display().to_string(),
-            progress: Mutex::default(),
-            written: Condvar::new(),
-        }));
+        let recording = Recording {
+            shared: Arc::new(Shared::new(options.path.clone())),
+            handlers: Arc::default(),
+        };
         let recorder = Self {
-            state: State::Waiting(options),
+            state: State::Waiting,
+            options,
+            service: String::new(),
             recording: recording.clone(),
         };
         (recorder, recording)
@@ -89,26 +104,57 @@ impl Recorder {
         config: &Config,
         began: Instant,
     ) -> Result<(), RecordError> {
-        let State::Waiting(options) = &self.state else {
-            let path = (&self.recording.0.path).into();
+        let State::Waiting = &self.state else {
+            let path = self.options.path.clone();
             return Err(RecordError::InUse { path });
         };
         let header = Header {
-            service,
+            service: service.clone(),
             began_unix_ms: unix_ms(began),
             config: config.clone(),
             start_state: None,
         };
-        let writer = Writer::open(options, header, Epoch::new(began))?;
-        let (queue, entries) = sync_channel(options.queue.get().min(1 << 20));
-        let shared = Arc::clone(&self.recording.0);
-        thread::Builder::new()
-            .name("livebus-recorder".to_owned())
-            .spawn(move || write_all(writer, entries, &shared))
-            .map_err(RecordError::Thread)?;
-        self.state = State::Writing(queue);
+        let sink = Sink::open(&self.options, header, began, &self.recording.shared)?;
+        self.state = State::Writing(sink);
+        self.service = service;
         Ok(())
     }
+
+    fn open_handler(
+        &mut self,
+        handler: &str,
+        config: &dispatch::Config,
+        began: Instant,
+    ) -> Result<HandlerRecorder, RecordError> {
+        let mut handlers = self.recording.lock_handlers();
+        let is_taken = |path: &PathBuf| handlers.iter().any(|it| it.shared.path == *path);
+        let path = handler_path(&self.options.path, handler, is_taken);
+        let shared = Arc::new(Shared::new(path.clone()));
+        let options = RecordOptions {
+            path,
+            ..self.options.clone()
+        };
+        let header = Header {
+            service: self.service.clone(),
+            began_unix_ms: unix_ms(began),
+            config: HandlerConfig::new(handler, config.clone()),
+            start_state: None,
+        };
+        let sink = Sink::open(&options, header, began, &shared)?;
+        handlers.push(HandlerRecording {
+            handler: handler.to_owned(),
+            shared,
+        });
+        Ok(HandlerRecorder { sink, name: None })
+    }
+}
+
+/// Writes the recording of one dispatcher.
+#[derive(Debug)]
+struct HandlerRecorder {
+    sink: Sink<dispatch::Dispatcher>,
+    /// The name of the partition that is assigned next.
+    name: Option<PartitionName>,
 }
 
 impl Observer for Recorder {
@@ -116,143 +162,160 @@ impl Observer for Recorder {
         Ok(self.open(service.to_owned(), config, now)?)
     }
 
-    fn observe(&mut self, at: Instant, entry: Entry) {
-        let State::Writing(queue) = &self.state else {
-            return;
-        };
-        match queue.try_send(QueuedEntry { at, entry }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                self.recording.0.ended(End::TooSlow);
-                self.state = State::Ended;
-            }
-            // The thread has set the reason.
-            Err(TrySendError::Disconnected(_)) => self.state = State::Ended,
+    fn begin_handler(
+        &mut self,
+        handler: &str,
+        config: &dispatch::Config,
+        now: Instant,
+    ) -> Result<Option<Box<dyn DispatchObserver>>, ObserverError> {
+        if is_pipe_or_device(&self.options.path) {
+            tracing::warn!(
+                handler,
+                "a pipe or a device has no recording of request handlers"
+            );
+            return Ok(None);
         }
+        Ok(Some(Box::new(self.open_handler(handler, config, now)?)))
+    }
+
+    fn observe(&mut self, at: Instant, entry: Entry) {
+        match &mut self.state {
+            State::Waiting => {}
+            State::Writing(sink) => sink.push(at, entry),
+        }
+    }
+}
+
+impl DispatchObserver for HandlerRecorder {
+    fn name(&mut self, partition: dispatch::PartitionId, topic: &str, number: i32) {
+        self.name = Some(PartitionName {
+            partition,
+            topic: topic.to_owned(),
+            number,
+        });
+    }
+
+    fn observe(&mut self, at: Instant, entry: DispatchEntry<'_>) {
+        if self.sink.has_ended() {
+            return;
+        }
+        let entry = match entry {
+            Entry::Event(event) => Entry::Event(OwnedEvent::new(event, self.name.take())),
+            Entry::Timeout => Entry::Timeout,
+            Entry::Action(action) => Entry::Action(action.clone()),
+        };
+        self.sink.push(at, entry);
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        if let State::Waiting(_) = self.state {
-            self.recording.0.all_written();
+        if let State::Waiting = self.state {
+            self.recording.shared.all_written();
         }
     }
 }
 
 impl Recording {
+    /// Returns why the recording of the supervisor ended; `None` before that. Queued entries may not be written yet. Those of the handlers
+    /// end for themselves: see [`handlers`](Self::handlers).
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.shared.lock().end.clone()
+    }
+
+    /// Returns a future of the reason why the recording of the supervisor ends, which is ready as soon as that is known: when the disk is full or too
+    /// slow, while the supervision continues. Queued entries may not be written yet. When the supervision never starts, it is
+    /// never ready.
+    pub fn ended(&self) -> impl Future<Output = End> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        future::poll_fn(move |context| {
+            let mut progress = shared.lock();
+            if let Some(end) = &progress.end {
+                return Poll::Ready(end.clone());
+            }
+            let waker = context.waker();
+            if !progress.waiting.iter().any(|it| it.will_wake(waker)) {
+                progress.waiting.push(waker.clone());
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Blocks the thread until the last line of each file is written. Returns why the recording ended, of the first file that ended early if
+    /// one did; `None` if that takes longer than `timeout`, and when the supervision never started.
+    ///
+    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that holds it; that of a handler ends with the handler.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> Option<End> {
+        let deadline = Instant::now() + timeout;
+        let mut end = self.shared.wait(timeout)?;
+        for handler in self.handlers() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let of_handler = handler.shared.wait(left)?;
+            if end.is_in_order() {
+                end = of_handler.in_place_of(end);
+            }
+        }
+        Some(end)
+    }
+
+    /// Returns the recordings of the request handlers.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<HandlerRecording> {
+        self.lock_handlers().clone()
+    }
+
+    fn lock_handlers(&self) -> MutexGuard<'_, Vec<HandlerRecording>> {
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HandlerRecording {
+    /// Returns the name of the handler.
+    #[must_use]
+    pub fn handler(&self) -> &str {
+        &self.handler
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
     /// Returns why the recording ended; `None` before that. Queued entries may not be written yet.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.0.lock().end.clone()
-    }
-
-    /// Blocks the thread until the last line is written. Returns why the recording ended; `None` if that takes longer than
-    /// `timeout`, and when the supervision never started.
-    ///
-    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that holds it.
-    #[must_use]
-    pub fn wait(&self, timeout: Duration) -> Option<End> {
-        let shared = &self.0;
-        let (progress, _timed_out) = shared
-            .written
-            .wait_timeout_while(shared.lock(), timeout, |progress| !progress.written)
-            .unwrap_or_else(PoisonError::into_inner);
-        progress.end.clone().filter(|_| progress.written)
+        self.shared.lock().end.clone()
     }
 }
 
-/// An entry in the queue.
-#[derive(Debug, Clone, Copy)]
-struct QueuedEntry {
-    at: Instant,
-    entry: Entry,
-}
-
-#[derive(Debug)]
-struct Shared {
-    path: String,
-    progress: Mutex<Progress>,
-    /// Notified when the last line was written, or writing has failed.
-    written: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    end: Option<End>,
-    written: bool,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn all_written(&self) {
-        self.lock().written = true;
-        self.written.notify_all();
-    }
-
-    /// Sets the reason of the end, unless there is one. Returns the reason that counts.
-    fn ended(&self, end: End) -> End {
-        let mut progress = self.lock();
-        let first = progress.end.is_none();
-        let end = progress.end.get_or_insert(end).clone();
-        drop(progress);
-        if first && !end.is_in_order() {
-            tracing::warn!(file = self.path, reason = %end, "recording ended early");
+/// Returns the file of a handler: its name before the extension, with characters that every file system has.
+fn handler_path(path: &Path, handler: &str, is_taken: impl Fn(&PathBuf) -> bool) -> PathBuf {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name = handler.replace(|c| !plain(c), "_");
+    let numbered = (1_u32..).map(|n| {
+        let suffix = if n == 1 {
+            String::new()
+        } else {
+            format!("-{n}")
+        };
+        let mut file = OsString::from(path.file_stem().unwrap_or_default());
+        file.push(format!(".{name}{suffix}"));
+        if let Some(extension) = path.extension() {
+            file.push(".");
+            file.push(extension);
         }
-        end
-    }
-}
-
-/// On drop, notifies that the thread has ended, also after a panic.
-struct Written<'a>(&'a Shared);
-
-impl Drop for Written<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.ended(End::Failed("the writer panicked".to_owned()));
-        }
-        self.0.all_written();
-    }
-}
-
-/// Runs on the thread: writes the whole recording.
-fn write_all(writer: Writer, entries: Receiver<QueuedEntry>, shared: &Shared) {
-    let _written = Written(shared);
-    // Moved here to be closed before `written` is dropped.
-    let mut writer = writer;
-    let result = write_queued(&mut writer, &entries).and_then(|()| {
-        let end = shared.ended(writer.end_of_input());
-        writer.end(end)
+        path.with_file_name(file)
     });
-    if let Err(error) = result {
-        let end = shared.ended(End::Failed(error.to_string()));
-        // The loop observes that the receiver is gone.
-        mem::drop(entries);
-        // This may fail: the disk may still be full.
-        let _end_line = writer.end_failed(end);
-    }
+    let mut free = numbered.skip_while(|path| is_taken(path));
+    // The numbers do not end.
+    free.next().unwrap_or_default()
 }
 
-/// Writes until the recorder is dropped and its queue is empty. Flushes whenever the queue is empty.
-fn write_queued(writer: &mut Writer, entries: &Receiver<QueuedEntry>) -> io::Result<()> {
-    writer.begin()?;
-    loop {
-        let next = match entries.try_recv() {
-            Err(TryRecvError::Empty) => {
-                writer.flush()?;
-                entries.recv().ok()
-            }
-            Ok(next) => Some(next),
-            Err(TryRecvError::Disconnected) => None,
-        };
-        let Some(QueuedEntry { at, entry }) = next else {
-            return Ok(());
-        };
-        writer.write(at, entry)?;
-    }
+fn is_pipe_or_device(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 fn unix_ms(began: Instant) -> i64 {

@@ -1,4 +1,4 @@
-//! The replay: gives the inputs of a recording to a new supervisor, and compares its actions.
+//! The replay: gives the inputs of a recording to a new state machine, and compares its actions.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,24 +6,25 @@ use std::io::BufRead;
 use std::iter;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Report, Supervisor};
+use livebus_core::{Report, Supervisor};
 
 use crate::epoch::Epoch;
+use crate::format::Format;
 use crate::header::Header;
 use crate::line::{Content, Damage, End, Line};
 use crate::reader::{ReadError, Reader};
 use livebus_runner::Entry;
 
 /// The maximum number of actions that wait for their lines: twice what one call can cause, so more than any loop leaves unpolled.
-const MAX_PENDING: usize = 1 << 18;
+const MAX_PENDING: usize = 262_144;
 
-/// Gives the inputs of a recording to a new supervisor, and compares its actions with those of the recording.
+/// Gives the inputs of a recording to a new state machine, and compares its actions with those of the recording.
 #[derive(Debug)]
-pub struct Replay<R> {
-    reader: Reader<R>,
-    supervisor: Supervisor,
+pub struct Replay<R, M: Format> {
+    reader: Reader<R, M>,
+    machine: M,
     /// Its actions that were not compared yet.
-    pending: VecDeque<Action>,
+    pending: VecDeque<M::Action>,
     newest: Instant,
     summary: Summary,
 }
@@ -32,7 +33,7 @@ pub struct Replay<R> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// The supervisor returned every action of the recording, in its order, and no other.
+    /// The state machine returned every action of the recording, in its order, and no other.
     Same(Summary),
     /// The first difference.
     Different(Difference),
@@ -48,11 +49,11 @@ pub struct Summary {
     pub inputs: u64,
     /// Actions among them.
     pub actions: u64,
-    /// The time from the instant at which the supervisor was made to the newest instant of its inputs.
+    /// The time from the instant at which the state machine was made to the newest instant of its inputs.
     pub elapsed: Duration,
-    /// Why the recording ended; `None` when a crash ended it.
+    /// Why the recording ended; `None` when a crash ended it, or a disk that had no room for the end.
     pub end: Option<End>,
-    /// Whether a crash cut the last line, which was not replayed then.
+    /// Whether the last line is incomplete, as a crash leaves it; it was not replayed then.
     pub was_cut: bool,
 }
 
@@ -64,7 +65,7 @@ pub struct Difference {
     pub line: u64,
     /// The text of the line.
     pub recorded: String,
-    /// The supervisor's action, as a line; `None` if it returned none.
+    /// The state machine's action, as a line; `None` if it returned none.
     pub replayed: Option<String>,
 }
 
@@ -79,21 +80,21 @@ impl fmt::Display for Difference {
     }
 }
 
-impl<R: BufRead> Replay<R> {
+impl<R: BufRead, M: Format> Replay<R, M> {
     /// Reads the first line.
     ///
     /// # Errors
     ///
     /// Any [`ReadError`]: the source must be a recording of this version.
     pub fn new(source: R) -> Result<Self, ReadError> {
-        let reader = Reader::new(source)?;
-        let (supervisor, newest) = reader
+        let reader: Reader<R, M> = Reader::new(source)?;
+        let (machine, newest) = reader
             .header()
-            .supervisor(reader.epoch())
+            .machine(reader.epoch())
             .map_err(|damage| ReadError::Damaged { line: 1, damage })?;
         Ok(Self {
             reader,
-            supervisor,
+            machine,
             pending: VecDeque::new(),
             newest,
             summary: Summary {
@@ -105,13 +106,25 @@ impl<R: BufRead> Replay<R> {
 
     /// Replays to the end or to the first difference. Calls `on_line` with each line that was replayed, and its number.
     ///
-    /// Actions that are missing at the end are a difference if the supervisor stopped or another file continues, and not after a
+    /// Actions that are missing at the end are a difference if the state machine stopped or another file continues, and not after a
     /// forced stop, or if a crash or the disk ended the recording.
     ///
     /// # Errors
     ///
     /// Any [`ReadError`], at the first line that cannot be read, or that leaves more actions to be polled than any loop does.
-    pub fn run(mut self, mut on_line: impl FnMut(u64, &Line)) -> Result<Outcome, ReadError> {
+    pub fn run(self, mut on_line: impl FnMut(u64, &Line<M>)) -> Result<Outcome, ReadError> {
+        self.run_with(|number, line, _| on_line(number, line))
+    }
+
+    /// As [`run`](Self::run). Calls `on_line` with the state machine as well, as it is after the line.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`run`](Self::run).
+    pub fn run_with(
+        mut self,
+        mut on_line: impl FnMut(u64, &Line<M>, &M),
+    ) -> Result<Outcome, ReadError> {
         self.collect(1)?;
         while let Some(item) = self.reader.next() {
             let (number, line) = item?;
@@ -124,7 +137,7 @@ impl<R: BufRead> Replay<R> {
                 }));
             }
             self.collect(number)?;
-            on_line(number, &line);
+            on_line(number, &line, &self.machine);
         }
         let elapsed = self.newest.duration_since(self.reader.epoch().began());
         Ok(Outcome::Same(Summary {
@@ -134,20 +147,20 @@ impl<R: BufRead> Replay<R> {
         }))
     }
 
-    /// Gives an input to the supervisor, or compares an action. The error is the action that came instead.
-    fn step(&mut self, line: &Line) -> Result<(), Option<Line>> {
+    /// Gives an input to the state machine, or compares an action. The error is the action that came instead.
+    fn step(&mut self, line: &Line<M>) -> Result<(), Option<Line<M>>> {
         match &line.content {
             Content::Entry(Entry::Event(event)) => {
                 self.count_input(line.at);
-                self.supervisor.handle_event(line.at, *event);
+                self.machine.handle_event(line.at, M::event(event));
             }
             Content::Entry(Entry::Timeout) => {
                 self.count_input(line.at);
-                self.supervisor.handle_timeout(line.at);
+                self.machine.handle_timeout(line.at);
             }
             Content::Entry(Entry::Action(recorded)) => {
                 let replayed = self.pending.pop_front();
-                if replayed != Some(*recorded) || line.at != self.newest {
+                if replayed.as_ref() != Some(recorded) || line.at != self.newest {
                     return Err(replayed.map(|action| self.now(action)));
                 }
                 self.summary.actions += 1;
@@ -171,10 +184,10 @@ impl<R: BufRead> Replay<R> {
         self.summary.inputs += 1;
     }
 
-    /// Collects the actions of the supervisor. Only a recording that no loop made lets them accumulate without a bound.
+    /// Collects the actions. Only a recording that no loop made lets them accumulate without a bound.
     fn collect(&mut self, line: u64) -> Result<(), ReadError> {
         self.pending
-            .extend(iter::from_fn(|| self.supervisor.poll_action()));
+            .extend(iter::from_fn(|| self.machine.poll_action()));
         if self.pending.len() > MAX_PENDING {
             let damage = Damage::new("more actions are pending than any loop leaves unpolled");
             return Err(ReadError::Damaged { line, damage });
@@ -183,7 +196,7 @@ impl<R: BufRead> Replay<R> {
     }
 
     /// Compares the number of actions that were not polled with the expected one.
-    fn compare_left(&mut self, expected: u64) -> Result<(), Option<Line>> {
+    fn compare_left(&mut self, expected: u64) -> Result<(), Option<Line<M>>> {
         for _ in 0..expected {
             self.pending.pop_front().ok_or(None)?;
         }
@@ -193,14 +206,14 @@ impl<R: BufRead> Replay<R> {
         }
     }
 
-    fn now(&self, action: Action) -> Line {
+    fn now(&self, action: M::Action) -> Line<M> {
         Line {
             at: self.newest,
             content: Content::Entry(Entry::Action(action)),
         }
     }
 
-    fn text(&self, line: &Line) -> String {
+    fn text(&self, line: &Line<M>) -> String {
         let mut text = Vec::new();
         match line.encode(self.reader.epoch(), &mut text) {
             Ok(()) => String::from_utf8_lossy(text.trim_ascii_end()).into_owned(),
@@ -209,22 +222,48 @@ impl<R: BufRead> Replay<R> {
     }
 }
 
-impl<R> Replay<R> {
+impl<R, M: Format> Replay<R, M> {
     /// Returns the header.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub const fn header(&self) -> &Header<M> {
         self.reader.header()
-    }
-
-    /// Returns the report of the supervisor before the first input; in a file that continues another, that of its start state.
-    #[must_use]
-    pub const fn report(&self) -> &Report {
-        self.supervisor.report()
     }
 
     /// Returns the epoch of the lines' instants.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.reader.epoch()
+    }
+
+    /// Returns the state machine before the first input; in a file that continues another, with its start state.
+    #[must_use]
+    pub const fn machine(&self) -> &M {
+        &self.machine
+    }
+}
+
+impl<R> Replay<R, Supervisor> {
+    /// Returns the report of the supervisor before the first input; in a file that continues another, that of its start state.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        self.machine.report()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_shows_its_line_and_both_texts() {
+        let mut difference = Difference {
+            line: 7,
+            recorded: "recorded".to_owned(),
+            replayed: Some("other".to_owned()),
+        };
+        let shown = "line 7\n  recorded: recorded\n  replayed: other";
+        assert_eq!(difference.to_string(), shown);
+        difference.replayed = None;
+        assert!(difference.to_string().ends_with("replayed: nothing"));
     }
 }

@@ -112,6 +112,20 @@ fn the_error_of_a_line_says_what_is_wrong() {
         with(&vec![b' '; MAX_LINE_BYTES + 1]),
         "line 2: it is longer than 1048576 bytes"
     );
+    let padded = |length: usize| {
+        let (begin, end) = (&b"{\"ns\":0"[..], &b",\"event\":\"Nap\"}\n"[..]);
+        let padding = vec![b' '; length - begin.len() - end.len()];
+        error_of(&[lines[0], begin, &padding, end].concat())
+    };
+    let longest = padded(MAX_LINE_BYTES);
+    assert!(
+        longest.contains("`event` is \"Nap\", which is unknown"),
+        "{longest}"
+    );
+    assert_eq!(
+        padded(MAX_LINE_BYTES + 1),
+        "line 2: it is longer than 1048576 bytes"
+    );
     let handler =
         br#"{"ns":0,"action":"RegisterHandler","id":1,"handler":9,"attempt":1,"deadline":1}"#;
     assert_eq!(

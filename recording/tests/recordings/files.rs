@@ -3,13 +3,13 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use livebus_core::{Config, Handler, Settings};
 use livebus_recording::{
     Content, End, Outcome, Reader, RecordError, RecordOptions, Recorder, Recording, Summary,
 };
-use livebus_runner::Entry;
+use livebus_runner::{Entry, Observer as _};
 
 use crate::memory::{lines, replay};
 use crate::random_run::{RandomRun, config};
@@ -218,6 +218,71 @@ fn a_file_that_cannot_be_created_is_an_error_at_once() {
     );
     let error = refused(&options(folder.path()), &config(1));
     assert!(matches!(error, RecordError::Folder { .. }), "{error}");
+}
+
+/// The recording could begin, and could not be rotated.
+#[test]
+fn a_name_that_is_too_long_for_the_renamed_file_is_an_error_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A name has at most 255 bytes.
+    let longest = folder.path().join("a".repeat(253));
+    drop(begin(&options(&longest), 1));
+    let error = refused(&options(&folder.path().join("a".repeat(254))), &config(1));
+    assert!(matches!(error, RecordError::Io { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_in_place_of_the_renamed_file_is_not_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    fs::create_dir(rotated(&path)).expect("a folder");
+    let error = refused(&options(&path), &config(1));
+    assert!(
+        matches!(&error, RecordError::Foreign { path: foreign } if *foreign == rotated(&path)),
+        "{error}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_recorder_begins_when_its_supervision_starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bus");
+    let (mut recorder, recording) = Recorder::new(options(&path));
+    let (began, before) = (Instant::now(), unix_ms());
+    // Nothing is recorded before that.
+    recorder.observe(began, Entry::Timeout);
+    assert!(!path.exists());
+    let first = recorder.begin("orders", &config(3), began);
+    first.expect("it can begin");
+    let again = recorder.begin("orders", &config(3), began);
+    let again = again.expect_err("it has begun").to_string();
+    assert!(again.starts_with("another recording writes to"), "{again}");
+    drop(RandomRun::without_shutdown(3, began, Box::new(recorder)).run(20));
+    assert_eq!(recording.wait(TEST_TIMEOUT), Some(End::ForcedStop));
+    let text = fs::read(&path).expect("a file");
+    let reader = Reader::new(&text[..]).expect("a recording");
+    assert_eq!(reader.header().service, "orders");
+    let wall = reader.header().began_unix_ms;
+    assert!((before..=unix_ms()).contains(&wall), "{wall}");
+    assert!(same(&path).inputs > 10);
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.expect("it is after 1970").as_millis();
+    i64::try_from(since).expect("it is near")
+}
+
+#[test]
+fn waiting_for_a_recorder_that_was_dropped_before_the_start_ends_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorder, recording) = Recorder::new(options(&folder.path().join("bus")));
+    drop(recorder);
+    let begin = Instant::now();
+    assert_eq!(recording.wait(TEST_TIMEOUT), None);
+    assert!(begin.elapsed() < TEST_TIMEOUT);
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
 }
 
 #[test]

@@ -3,6 +3,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::task::{Context, Wake};
 use std::time::{Duration, Instant};
 
 use livebus_recording::{End, Outcome, RecordOptions, Recorder};
@@ -28,6 +32,55 @@ fn a_full_disk_ends_only_the_recording() {
     );
     run.run(1_000).stop();
     assert_eq!(recording.end(), Some(end));
+}
+
+struct Woken(Sender<()>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        // The test may be over.
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn the_end_of_a_recording_wakes_all_that_wait_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = RecordOptions::new(folder.path().join("bus"));
+    let begun = Recorder::begun(options, "bus", &config(1), Instant::now());
+    let (recorder, recording) = begun.expect("it can begin");
+    let mut waiting = [(); 2].map(|()| Box::pin(recording.ended()));
+    let woken: Vec<_> = waiting
+        .iter_mut()
+        .map(|ended| {
+            let (sender, woken) = mpsc::channel();
+            let waker = Arc::new(Woken(sender)).into();
+            let mut context = Context::from_waker(&waker);
+            assert!(ended.as_mut().poll(&mut context).is_pending());
+            woken
+        })
+        .collect();
+    drop(recorder);
+    for woken in woken {
+        woken.recv_timeout(TEST_TIMEOUT).expect("it is woken");
+    }
+}
+
+#[test]
+fn the_end_of_a_recording_is_known_at_once_and_wakes_who_waits() {
+    let began = Instant::now();
+    let (recorder, recording) =
+        Recorder::begun(RecordOptions::new("/dev/full"), "bus", &config(1), began)
+            .expect("it can begin");
+    let mut ended = pin!(recording.ended());
+    let (sender, woken) = mpsc::channel();
+    let waker = Arc::new(Woken(sender)).into();
+    let mut context = Context::from_waker(&waker);
+    while ended.as_mut().poll(&mut context).is_pending() {
+        woken.recv_timeout(TEST_TIMEOUT).expect("it is woken");
+    }
+    assert!(matches!(recording.end(), Some(End::Failed(_))));
+    drop(recorder);
 }
 
 fn fifo(folder: &Path) -> RecordOptions {

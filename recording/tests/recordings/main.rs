@@ -6,8 +6,11 @@
 //! - the other files are the tests, by theme.
 
 mod damaged;
+mod dispatch_run;
+mod dispatchers;
 mod files;
 mod limits;
 mod memory;
+mod policies;
 mod random_run;
 mod replayed;

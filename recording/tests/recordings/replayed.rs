@@ -1,5 +1,8 @@
 //! Replays: an unchanged recording gives the same actions, and a change is found.
 
+use std::time::Duration;
+
+use livebus_core::FailureClass;
 use livebus_recording::{Content, Difference, Outcome, Reader};
 use livebus_runner::Entry;
 
@@ -30,9 +33,12 @@ fn changed(line: &str, field: &str) -> Option<String> {
     let value = match &line[begin..end] {
         "\"Running\"" => "\"NotReady\"".to_owned(),
         "\"Evidence\"" => "\"Starting\"".to_owned(),
-        "\"Timeout\"" => "\"Unreachable\"".to_owned(),
-        "\"TopicMissing\"" | "\"Throttled\"" => "\"NoLeader\"".to_owned(),
-        text if text.starts_with('"') => return None,
+        text if text.starts_with('"') => {
+            let class = FailureClass::from_name(text.trim_matches('"'))?;
+            let is_timeout = class == FailureClass::Timeout;
+            let other = if is_timeout { "Unreachable" } else { "Timeout" };
+            format!("\"{other}\"")
+        }
         number => (number.parse::<i64>().ok()? + 1).to_string(),
     };
     Some(format!("{}{value}{}", &line[..begin], &line[end..]))
@@ -109,6 +115,24 @@ fn a_removed_action_is_found() {
         }
     }
     assert!(found > 500, "{found}");
+}
+
+#[test]
+fn the_summary_has_the_time_from_the_start_to_the_newest_input() {
+    let mut text = recording(1, 0);
+    let end = lines(&text)[lines(&text).len() - 1].len();
+    text.truncate(text.len() - end);
+    for seconds in [7, 5] {
+        let line = format!("{{\"ns\":{seconds}000000000,\"event\":\"Shutdown\"}}\n");
+        text.extend_from_slice(line.as_bytes());
+    }
+    let Ok(Outcome::Same(summary)) = replay(&text) else {
+        panic!("{:?}", replay(&text));
+    };
+    assert_eq!(
+        (summary.inputs, summary.elapsed),
+        (2, Duration::from_secs(7))
+    );
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! Encodes a line as its fields.
 
-use std::borrow::Cow;
+use livebus_core::{Action, Cause, Event, Failure, HandlerId, OpId, Report, Supervisor};
 
-use livebus_core::{Action, Cause, Event, Failure, HandlerId, OpId, Report};
-
-use super::{Content, End, Line, Wire};
+use super::Wire;
 use crate::epoch::Epoch;
+use crate::line::{Content, Line};
 use livebus_runner::Entry;
 
 impl Wire<'static> {
-    pub(super) fn from_line(line: &Line, epoch: Epoch) -> Self {
+    pub(crate) fn from_line(line: &Line<Supervisor>, epoch: Epoch) -> Self {
         let empty = Self {
             ns: epoch.nanos(line.at),
             ..Self::default()
@@ -21,20 +20,14 @@ impl Wire<'static> {
             },
             Content::Entry(Entry::Event(event)) => empty.with_event(*event, epoch),
             Content::Entry(Entry::Action(action)) => empty.with_action(*action, epoch),
-            Content::End(end) => Self {
-                end: Some(match end {
-                    End::Stopped => Cow::Borrowed("stopped"),
-                    End::ForcedStop => Cow::Borrowed("forced stop"),
-                    End::Continued { .. } => Cow::Borrowed("continued"),
-                    End::TooSlow => Cow::Borrowed("too slow"),
-                    End::Failed(_) => Cow::Owned(end.to_string()),
-                }),
-                queued: match end {
-                    End::Continued { queued } => Some(*queued),
-                    End::Stopped | End::ForcedStop | End::TooSlow | End::Failed(_) => None,
-                },
-                ..empty
-            },
+            Content::End(end) => {
+                let (end, queued) = end.fields();
+                Self {
+                    end: Some(end),
+                    queued,
+                    ..empty
+                }
+            }
         }
     }
 
@@ -47,6 +40,7 @@ impl Wire<'static> {
             Event::RegistrationAnswered { id, result } => {
                 self.with_answer("RegistrationAnswered", id, result)
             }
+            Event::HandlerHealth { id, result } => self.with_answer("HandlerHealth", id, result),
             Event::StopAnswered { id, result } => self.with_answer("StopAnswered", id, result),
             Event::Live { at } => Self {
                 event: Some("Live"),

@@ -3,16 +3,18 @@
 use std::time::Instant;
 
 use livebus_core::{
-    Action, Cause, ClientId, Event, Failure, FailureClass, HandlerId, LivenessId, RegistrationId,
-    Report, Status, StopId,
+    Action, Cause, ClientId, Event, Failure, HandlerId, LivenessId, RegistrationId, Report, Status,
+    StopId, Supervisor,
 };
 
-use super::{Content, Damage, End, Line, Wire};
+use super::Wire;
 use crate::epoch::Epoch;
+use crate::fields::{failure, instant, present, unknown};
+use crate::line::{Content, Damage, End, Line};
 use livebus_runner::Entry;
 
 impl Wire<'_> {
-    pub(super) fn into_line(mut self, epoch: Epoch) -> Result<Line, Damage> {
+    pub(crate) fn into_line(mut self, epoch: Epoch) -> Result<Line<Supervisor>, Damage> {
         let ns = std::mem::take(&mut self.ns);
         let at = instant("ns", Some(ns), epoch)?;
         let content = match (self.event.take(), self.action.take(), self.end.take()) {
@@ -20,7 +22,7 @@ impl Wire<'_> {
             (None, Some(action), None) => {
                 Content::Entry(Entry::Action(self.take_action(action, epoch)?))
             }
-            (None, None, Some(end)) => Content::End(self.take_end(&end)?),
+            (None, None, Some(end)) => Content::End(End::from_fields(&end, self.queued.take())?),
             (None, None, None) => {
                 return Err(Damage::new("it has no `event`, no `action` and no `end`"));
             }
@@ -51,6 +53,10 @@ impl Wire<'_> {
                 result: self.take_result()?,
             },
             "RegistrationAnswered" => Event::RegistrationAnswered {
+                id: self.take_id(RegistrationId::from_number)?,
+                result: self.take_result()?,
+            },
+            "HandlerHealth" => Event::HandlerHealth {
                 id: self.take_id(RegistrationId::from_number)?,
                 result: self.take_result()?,
             },
@@ -104,21 +110,6 @@ impl Wire<'_> {
                 deadline: self.take_deadline(epoch)?,
             },
             _ => return Err(unknown("action", action)),
-        })
-    }
-
-    fn take_end(&mut self, end: &str) -> Result<End, Damage> {
-        Ok(match end {
-            "stopped" => End::Stopped,
-            "forced stop" => End::ForcedStop,
-            "continued" => End::Continued {
-                queued: present("queued", self.queued.take())?,
-            },
-            "too slow" => End::TooSlow,
-            _ => match end.strip_prefix("failed: ") {
-                Some(reason) => End::Failed(reason.to_owned()),
-                None => return Err(unknown("end", end)),
-            },
         })
     }
 
@@ -193,23 +184,4 @@ impl Wire<'_> {
         let class = present("failure", self.failure.take())?;
         failure("failure", class, self.code.take())
     }
-}
-
-fn failure(field: &str, class: &str, code: Option<i32>) -> Result<Failure, Damage> {
-    let class = FailureClass::from_name(class).ok_or_else(|| unknown(field, class))?;
-    Ok(code.map_or(Failure::new(class), |code| Failure::with_code(class, code)))
-}
-
-fn instant(field: &str, nanos: Option<i64>, epoch: Epoch) -> Result<Instant, Damage> {
-    epoch
-        .instant(present(field, nanos)?)
-        .ok_or_else(|| Damage::new(format!("`{field}` is more than 100 years from the start")))
-}
-
-fn present<T>(field: &str, value: Option<T>) -> Result<T, Damage> {
-    value.ok_or_else(|| Damage::new(format!("`{field}` is missing")))
-}
-
-fn unknown(field: &str, value: &str) -> Damage {
-    Damage::new(format!("`{field}` is {value:?}, which is unknown"))
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use livebus_core::{Backoff, Handler, OnClientLost, OnSuspicion, RejectionPolicy};
 
 use super::*;
+use crate::{Epoch, Header};
 
 fn header(settings: Settings) -> Header {
     let handlers = vec![
@@ -83,7 +84,7 @@ fn the_start_state_round_trips() {
     header.encode(&mut text).expect("it can be written");
     let read = Header::decode(&text).expect("as it was written");
     assert_eq!(read, header);
-    assert_eq!(read.supervisor(epoch), Ok((supervisor, epoch.began())));
+    assert_eq!(read.machine(epoch), Ok((supervisor, epoch.began())));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use livebus_core::{
 use proptest::option;
 use proptest::prelude::*;
 
-use super::*;
+use crate::epoch::Epoch;
+use crate::line::End;
+use crate::{Content, Line};
+use livebus_runner::Entry;
 
 fn epoch() -> Epoch {
     static EPOCH: std::sync::LazyLock<Epoch> = std::sync::LazyLock::new(Epoch::for_reading);
@@ -227,4 +230,28 @@ fn the_error_of_a_line_that_is_not_json_has_the_column() {
     let damage = Line::decode(br#"{"ns":1,"event":Timeout}"#, epoch()).expect_err("no JSON");
     assert_eq!(damage.column, Some(17), "{damage}");
     assert!(!damage.what.contains("column"), "{damage}");
+    // The JSON ends in a second line, which has no column yet.
+    let damage = Line::decode(b"{\n\n", epoch()).expect_err("no JSON");
+    assert_eq!(damage.column, None, "{damage}");
+    assert!(!damage.what.contains("column"), "{damage}");
+}
+
+#[test]
+fn only_a_recording_with_all_entries_ended_in_order() {
+    for (end, in_order, text) in [
+        (End::Stopped, true, "stopped"),
+        (End::ForcedStop, true, "forced stop"),
+        (End::Continued { queued: 1 }, true, "continued"),
+        (End::TooSlow, false, "too slow"),
+        (
+            End::Failed("it is full".to_owned()),
+            false,
+            "failed: it is full",
+        ),
+    ] {
+        assert_eq!(
+            (end.is_in_order(), end.to_string()),
+            (in_order, text.to_owned())
+        );
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) struct SettingsLine {
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Backoff", deny_unknown_fields)]
-struct BackoffLine {
+pub(crate) struct BackoffLine {
     #[serde(with = "nanos")]
     first: Duration,
     #[serde(with = "nanos")]
@@ -90,24 +90,24 @@ struct HandlerLine {
     required: bool,
 }
 
-mod nanos {
+pub(crate) mod nanos {
     use std::time::Duration;
 
     use serde::ser::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
         u64::try_from(duration.as_nanos())
             .map_err(|_| S::Error::custom("a duration is longer than any setting"))?
             .serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_nanos)
     }
 }
 
-mod optional_nanos {
+pub(crate) mod optional_nanos {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -119,14 +119,14 @@ mod optional_nanos {
         clippy::ref_option,
         reason = "serde calls it with a reference to the field"
     )]
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         duration: &Option<Duration>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         duration.map(Nanos).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<Nanos>::deserialize(from)?.map(|nanos| nanos.0))
