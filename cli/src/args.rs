@@ -2,135 +2,117 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+
+mod bus;
+mod check;
+pub(crate) mod help;
+mod timing;
+mod values;
+
+pub(crate) use bus::BusArgs;
+pub(crate) use check::{CheckArgs, CheckedArgs, CheckedFormat, WaitArgs, WantedVerdict};
+pub(crate) use timing::{EndArgs, RuleArgs};
 
 /// Watch whether a Kafka bus works, print each change of its status, and serve probes.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_long_help = AFTER_HELP)]
+#[command(name = "livebus", version, arg_required_else_help = true, after_long_help = help::after(&help::ROOT))]
 pub(crate) struct Args {
+    /// When to use colours. Without this: on a terminal, unless `NO_COLOR` is set or TERM is dumb.
+    #[arg(long, global = true, env = "LIVEBUS_COLOR", value_name = "WHEN")]
+    pub(crate) color: Option<ColorChoice>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const AFTER_HELP: &str = "\
-Exit codes:
-  0    ended in order: shut down by SIGINT or SIGTERM, or the demo has ended
-  1    an error while running
-  2    a wrong option, address, property or file
-  3    a replay differs from its recording
-  130  ended at once by a second SIGINT (143: by a second SIGTERM)
+/// Returns the program's command. No help shows the values of variables: they may hold secrets.
+pub(crate) fn command() -> clap::Command {
+    without_values(Args::command())
+}
 
-Every option can be given in the environment too: --live-interval as LIVEBUS_LIVE_INTERVAL.
-NO_COLOR disables colours.";
+/// Parses the command line and the environment.
+pub(crate) fn parse() -> Result<Args, clap::Error> {
+    let matches = command().try_get_matches()?;
+    let mut args = Args::from_arg_matches(&matches)?;
+    if let Some((_, of_command)) = matches.subcommand() {
+        match &mut args.command {
+            Command::Check(args) => args.checked.prefer_command_line(of_command),
+            Command::Wait(args) => args.checked.prefer_command_line(of_command),
+            Command::Watch(args) => args.prefer_command_line(of_command),
+            Command::Demo(_)
+            | Command::Replay(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => {}
+        }
+    }
+    Ok(args)
+}
+
+fn is_from_the_environment(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::EnvVariable)
+}
+
+fn without_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| arg.hide_env_values(true))
+        .mut_subcommands(without_values)
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch a bus: a line for each change of its status, on a terminal a status line that is updated in place, and probes over
+    /// Watch a bus: a line for each change of its status, on a terminal a live line that is updated in place, and probes over
     /// HTTP.
-    #[command(after_long_help = WATCH_EXAMPLES)]
+    #[command(after_long_help = help::after(&help::WATCH))]
     Watch(Box<WatchArgs>),
+    /// Check once whether a bus works, or whether a running livebus is ready: one line, and the exit code.
+    #[command(after_long_help = help::after(&help::CHECK))]
+    Check(Box<CheckArgs>),
+    /// Wait until a bus works, or until a running livebus is ready, or until it is not: one line, and the exit code.
+    #[command(after_long_help = help::after(&help::WAIT))]
+    Wait(Box<WaitArgs>),
     /// Show in half a minute how livebus notices a broker that is missing, appears, is killed, comes back, hangs and comes back.
-    #[command(after_long_help = DEMO_EXAMPLES)]
+    #[command(after_long_help = help::after(&help::DEMO))]
     Demo(DemoArgs),
     /// Replay a recording: print its timeline, and check that the supervisor returns the same actions again.
-    #[command(after_long_help = REPLAY_HELP)]
+    #[command(after_long_help = help::after(&help::REPLAY))]
     Replay(ReplayArgs),
     /// Print a completion script for a shell.
+    #[command(after_long_help = help::after(&help::COMPLETIONS))]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page, of a command if one is named.
+    #[command(after_long_help = help::after(&help::MAN))]
     Man {
         /// A command of livebus.
+        #[arg(value_parser = ["watch", "check", "wait", "demo", "replay", "completions", "man"])]
         command: Option<String>,
     },
 }
 
-const WATCH_EXAMPLES: &str = "\
-Examples:
-  livebus watch                                     an embedded cluster, to try livebus without a Kafka
-  livebus watch -b kafka-1:9092,kafka-2:9092        your own Kafka
-  livebus watch -b kafka:9092 --topic health --create-topic
-  livebus watch -b kafka:9093 --config client.properties -X client.id=watcher
-  livebus watch -b kafka:9092 --ask metadata        needs no topic and no rights
-  livebus watch -b kafka:9092 --http 127.0.0.1:8080 and then: curl '127.0.0.1:8080/readyz?verbose'
-  livebus watch -b kafka:9092 --format json | jq .
-
-Exit codes: see `livebus --help`.";
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  livebus demo                  the defaults: a hung broker is noticed within ten seconds
-  livebus demo --preset fast    a hung broker is noticed within one second
-  livebus demo --runtime async-std";
-
-const REPLAY_HELP: &str = "\
-Examples:
-  livebus watch --record bus.jsonl              make a recording
-  livebus replay bus.jsonl                      its timeline, and a check that the supervisor acts the same
-  livebus replay bus.jsonl --svg bus.svg        a picture of it
-  livebus replay bus.jsonl --format json | jq .
-
-A last line that a crash cut is ignored, and a recording that is still being written has no end yet. The output reports both;
-neither is an error.
-
-Exit codes:
-  0  the same
-  3  different: the first difference is shown
-  2  a file that is missing, damaged or no recording: the line is shown";
-
 /// Options of `livebus watch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
-    /// The addresses of the bus: host:port, separated by commas. Without it, an embedded cluster is started.
-    #[arg(
-        short = 'b',
-        long,
-        env = "LIVEBUS_BOOTSTRAP_SERVERS",
-        value_name = "SERVERS"
-    )]
-    pub(crate) bootstrap_servers: Option<String>,
+    #[command(flatten)]
+    pub(crate) bus: BusArgs,
 
-    // Not read from the environment by clap: on the command line a value may have several lines.
-    #[arg(
-        short = 'X',
-        long = "property",
-        value_name = "KEY=VALUE",
-        help = "A property of every Kafka client; may be repeated [env: LIVEBUS_PROPERTY, one on each line]"
-    )]
-    pub(crate) properties: Vec<String>,
-
-    /// A properties file for every Kafka client. -X overrides it.
-    #[arg(long, env = "LIVEBUS_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// The kind of liveness message: a record to the topic's leaders, or a metadata request.
-    #[arg(
-        long,
-        env = "LIVEBUS_ASK",
-        value_name = "HOW",
-        default_value = "produce"
-    )]
-    pub(crate) ask: Ask,
-
-    /// The topic of liveness messages.
-    #[arg(long, env = "LIVEBUS_TOPIC", default_value = livebus_kafka::LivenessBy::DEFAULT_TOPIC, value_parser = topic)]
-    pub(crate) topic: String,
-
-    /// Create the topic when it is missing.
-    #[arg(long, env = "LIVEBUS_CREATE_TOPIC", value_parser = BoolishValueParser::new())]
-    pub(crate) create_topic: bool,
+    /// Start a Kafka inside this process, and watch it: to try livebus.
+    #[arg(long, env = "LIVEBUS_EMBEDDED", value_parser = BoolishValueParser::new())]
+    pub(crate) embedded: bool,
 
     /// The name of the service in probes, logs and lines.
-    #[arg(long, env = "LIVEBUS_SERVICE", default_value = "message-bus")]
+    #[arg(long, env = "LIVEBUS_SERVICE", value_name = "NAME", default_value = "message-bus", value_hint = ValueHint::Other)]
     pub(crate) service: String,
 
-    /// Serve /livez and /readyz at this address; port 0 is any free port.
-    #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR")]
+    /// Serve /livez and /readyz at this port of 127.0.0.1, or at an IP address and port, like 0.0.0.0:8080.
+    ///
+    /// Port 0 is any free port. On Kubernetes write 0.0.0.0:8080: the kubelet cannot reach 127.0.0.1.
+    #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR", value_hint = ValueHint::Other, value_parser = values::http_address)]
     pub(crate) http: Option<SocketAddr>,
 
     /// The format of the changes.
@@ -146,93 +128,44 @@ pub(crate) struct WatchArgs {
     )]
     pub(crate) runtime: RuntimeName,
 
-    /// Write a log of this level to standard error: error, warn, info, debug or trace.
-    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
+    /// Write a log of this level to standard error.
+    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL", value_parser = values::log_level())]
     pub(crate) log: Option<tracing::Level>,
 
     #[command(flatten)]
     pub(crate) record: RecordArgs,
 
     #[command(flatten)]
-    pub(crate) timing: TimingArgs,
+    pub(crate) rules: RuleArgs,
+
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+}
+
+impl WatchArgs {
+    /// Drops a bus of the environment if the command line asks for the embedded one.
+    fn prefer_command_line(&mut self, matches: &ArgMatches) {
+        if self.embedded && !is_from_the_environment(matches, "embedded") {
+            let from_environment = is_from_the_environment(matches, "bootstrap_servers");
+            self.bus.bootstrap_servers.take_if(|_| from_environment);
+        } else if self.bus.bootstrap_servers.is_some()
+            && !is_from_the_environment(matches, "bootstrap_servers")
+        {
+            self.embedded = false;
+        }
+    }
 }
 
 /// Options of a recording, for [`Command::Replay`].
 #[derive(Debug, clap::Args)]
 pub(crate) struct RecordArgs {
     /// Record what the supervisor receives and does, for `livebus replay`. The file has no property and no secret.
-    #[arg(long, env = "LIVEBUS_RECORD", value_name = "FILE")]
+    #[arg(long, env = "LIVEBUS_RECORD", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) record: Option<PathBuf>,
 
     /// The maximum size of FILE and FILE.1 together, like 64MiB, 10MB or 500KiB. A full FILE is renamed to FILE.1.
-    #[arg(long, env = "LIVEBUS_RECORD_MAX_SIZE", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    #[arg(long, env = "LIVEBUS_RECORD_MAX_SIZE", value_name = "SIZE", default_value = "64MiB", value_hint = ValueHint::Other, value_parser = values::size)]
     pub(crate) record_max_size: u64,
-}
-
-/// Options that change the supervisor's settings. The others come from the preset, and are shortened if they would exceed an
-/// option that limits them.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Timings and rules")]
-pub(crate) struct TimingArgs {
-    /// The settings that the options below change.
-    #[arg(long, env = "LIVEBUS_PRESET", default_value = "default")]
-    pub(crate) preset: Preset,
-
-    /// The maximum silence while live, like 5s or 500ms.
-    #[arg(long, env = "LIVEBUS_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
-    pub(crate) live_interval: Option<Duration>,
-
-    /// The timeout of a liveness message.
-    #[arg(long, env = "LIVEBUS_LIVENESS_TIMEOUT", value_name = "DURATION", value_parser = duration)]
-    pub(crate) liveness_timeout: Option<Duration>,
-
-    /// The delay from an ambiguous failure (a timeout, say) to the next liveness message.
-    #[arg(long, env = "LIVEBUS_RECHECK_DELAY", value_name = "DURATION", value_parser = duration)]
-    pub(crate) recheck_delay: Option<Duration>,
-
-    /// Ambiguous failures in a row that make the service NotReady.
-    #[arg(long, env = "LIVEBUS_FAILURES_TO_NOT_READY", value_name = "N")]
-    pub(crate) failures_to_not_ready: Option<u32>,
-
-    /// Proofs in a row that make the service Running again.
-    #[arg(long, env = "LIVEBUS_SUCCESSES_TO_READY", value_name = "N")]
-    pub(crate) successes_to_ready: Option<u32>,
-
-    /// The interval of liveness messages while the bus is not live.
-    #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL", value_name = "DURATION", value_parser = duration)]
-    pub(crate) not_live_interval: Option<Duration>,
-
-    /// The maximum of that interval, which doubles.
-    #[arg(long, env = "LIVEBUS_NOT_LIVE_INTERVAL_MAX", value_name = "DURATION", value_parser = duration)]
-    pub(crate) not_live_interval_max: Option<Duration>,
-
-    /// The timeout of a liveness message that was sent because of a suspicion.
-    #[arg(long, env = "LIVEBUS_SUSPICION_TIMEOUT", value_name = "DURATION", value_parser = duration)]
-    pub(crate) suspicion_timeout: Option<Duration>,
-
-    /// The minimum time between liveness messages that are sent because of suspicions.
-    #[arg(long, env = "LIVEBUS_SUSPICION_SPACING", value_name = "DURATION", value_parser = duration)]
-    pub(crate) suspicion_spacing: Option<Duration>,
-
-    /// The time for which missing leaders are only a warning.
-    #[arg(long, env = "LIVEBUS_PARTIAL_TOLERANCE", value_name = "DURATION", value_parser = duration)]
-    pub(crate) partial_tolerance: Option<Duration>,
-
-    /// Replace the client after this time without proof that it works.
-    #[arg(long, env = "LIVEBUS_RECREATE_AFTER", value_name = "DURATION", value_parser = duration)]
-    pub(crate) recreate_after: Option<Duration>,
-
-    /// A rejection by a broker (topic missing, no right, quota) makes the service NotReady. Without this it is a warning.
-    #[arg(long, env = "LIVEBUS_STRICT", value_parser = BoolishValueParser::new())]
-    pub(crate) strict: bool,
-
-    /// The time to be NotReady before the shutdown closes the client; 5s with --http, else none.
-    #[arg(long, env = "LIVEBUS_DRAIN", value_name = "DURATION", value_parser = duration)]
-    pub(crate) drain: Option<Duration>,
-
-    /// The timeout for closing the client after that.
-    #[arg(long, env = "LIVEBUS_STOP_TIMEOUT", value_name = "DURATION", value_parser = duration)]
-    pub(crate) stop_timeout: Option<Duration>,
 }
 
 /// Options of `livebus demo`.
@@ -251,8 +184,8 @@ pub(crate) struct DemoArgs {
     )]
     pub(crate) runtime: RuntimeName,
 
-    /// Write a log of this level to standard error: error, warn, info, debug or trace.
-    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL")]
+    /// Write a log of this level to standard error.
+    #[arg(long, env = "LIVEBUS_LOG", value_name = "LEVEL", value_parser = values::log_level())]
     pub(crate) log: Option<tracing::Level>,
 
     #[command(flatten)]
@@ -263,15 +196,70 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayArgs {
     /// The recording.
+    #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
     /// Draw the recording as a picture, into this file.
-    #[arg(long, env = "LIVEBUS_SVG", value_name = "OUT")]
+    #[arg(long, env = "LIVEBUS_SVG", value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub(crate) svg: Option<PathBuf>,
 
     /// The format of the changes.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+/// Another policy for the recording of a request handler.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Another policy, for the recording of a request handler")]
+pub(crate) struct PolicyArgs {
+    /// What would have followed the last retry of a record.
+    #[arg(long, env = "LIVEBUS_THEN", value_name = "WHAT")]
+    pub(crate) then: Option<ThenName>,
+
+    /// How often a record that failed would have been tried again.
+    #[arg(long, env = "LIVEBUS_RETRIES", value_name = "N", value_hint = ValueHint::Other)]
+    pub(crate) retries: Option<u32>,
+
+    /// Which records would have waited for which.
+    #[arg(long, env = "LIVEBUS_ORDER", value_name = "ORDER")]
+    pub(crate) order: Option<OrderName>,
+
+    /// How many calls of the function would have been in flight at most.
+    #[arg(long, env = "LIVEBUS_AT_ONCE", value_name = "N", value_hint = ValueHint::Other)]
+    pub(crate) at_once: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ThenName {
+    /// Its partition stops until it succeeds
+    Stop,
+    /// It is skipped
+    Skip,
+    /// It is written to the dead-letter topic
+    DeadLetter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OrderName {
+    /// Those of a partition run one after the other
+    Partition,
+    /// Those of a partition with the same key do
+    Key,
+    /// None waits for another
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set or TERM is dumb
+    Auto,
+    /// Always, also into a file or a pipe
+    Always,
+    /// Never
+    Never,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -284,7 +272,7 @@ pub(crate) enum Ask {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Text; on a terminal with a status line that is updated in place
+    /// Text; on a terminal with a live line that is updated in place
     Auto,
     /// Text, one line per change
     Text,
@@ -308,39 +296,4 @@ pub(crate) enum RuntimeName {
     Tokio,
     /// Discontinued (RUSTSEC-2025-0052); for services that still use it
     AsyncStd,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 5s or 500ms"))
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit());
-    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
-    let bytes = match unit.trim_start() {
-        "B" => Some(1),
-        "KB" | "kB" => Some(1_000),
-        "MB" => Some(1_000_000),
-        "GB" => Some(1_000_000_000),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .zip(bytes)
-        .and_then(|(number, bytes)| number.checked_mul(bytes))
-        .ok_or_else(|| "write a whole number and a unit, like 64MiB, 10MB or 500KiB".to_owned())
-}
-
-/// Checks a topic's name by Kafka's own rule.
-fn topic(text: &str) -> Result<String, String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if (1..=249).contains(&text.len()) && text.chars().all(allowed) && text != "." && text != ".." {
-        Ok(text.to_owned())
-    } else {
-        Err("a topic's name is 1 to 249 letters, digits, dots, underscores and dashes".to_owned())
-    }
 }

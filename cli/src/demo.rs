@@ -1,6 +1,6 @@
 //! `livebus demo`: causes every fault of a bus, ends it again, and shows that livebus notices.
 
-use std::io;
+use std::future;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -9,33 +9,47 @@ use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Settings, Status};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig, LivenessBy};
 use livebus_readiness::StatusChange;
-use livebus_recording::Recording;
-use livebus_runner::{Builder, Changes, Handle};
+use livebus_runner::{Builder, Bus, Changes, Handle};
 
 use crate::args::{DemoArgs, RecordArgs};
+use crate::console::Console;
 use crate::demo_table::Table;
-use crate::output::{print, short, text_line, wall_clock};
+use crate::output::{Seen, short, text_line, wall_clock};
+use crate::record::Recorded;
 use crate::runtime::CommandRuntime;
 use crate::signals::Signals;
-use crate::{record, style, watch};
+use crate::stream::Stream;
+use crate::{settings, style};
 
 /// The delay between two steps.
 const STEP_DELAY: Duration = Duration::from_secs(2);
 /// How long after the detection bound a step fails.
 const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
-pub(crate) async fn demo<R: CommandRuntime>(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn demo<R: CommandRuntime>(
+    args: DemoArgs,
+    console: Console,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let settings = Settings {
         drain: Duration::from_secs(1),
-        ..watch::preset(args.preset)
+        ..settings::preset(args.preset)
     };
-    let mut script = Script::<R>::begin(settings, &args.record).await?;
+    let (stdout, stderr) = (console.stdout, console.stderr);
+    let mut script = Script::<R>::begin(settings, &args.record, stdout.clone()).await?;
+    let recording = script.recording.clone();
+    let report = async || {
+        Recorded::report_early_end(&recording.ended().await, &stderr);
+        future::pending::<()>().await;
+    };
     select! {
         result = script.run().fuse() => result?,
-        _ = signals.next().fuse() => print("\n>> interrupted").map(drop)?,
+        () = report().boxed_local().fuse() => {}
+        _ = console.reader_gone.fuse() => {}
+        _signal = signals.next().fuse() => stdout.line("\n>> interrupted"),
     }
-    signals.wait_for(script.end()).await?;
+    script.end().await?;
+    recording.finish(&stderr);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -44,7 +58,8 @@ struct Script<R: CommandRuntime> {
     cluster: EmbeddedCluster,
     bus: Handle<KafkaBus<R>>,
     changes: Changes,
-    recording: Option<Recording>,
+    recording: Recorded,
+    stdout: Stream,
     table: Table,
     coloured: bool,
     /// The instant of the last step.
@@ -52,7 +67,11 @@ struct Script<R: CommandRuntime> {
 }
 
 impl<R: CommandRuntime> Script<R> {
-    async fn begin(settings: Settings, record: &RecordArgs) -> anyhow::Result<Self> {
+    async fn begin(
+        settings: Settings,
+        record: &RecordArgs,
+        stdout: Stream,
+    ) -> anyhow::Result<Self> {
         let cluster = EmbeddedCluster::start(1).context("cannot start the embedded cluster")?;
         cluster.create_topic(LivenessBy::DEFAULT_TOPIC, 1)?;
         cluster.kill()?;
@@ -60,21 +79,22 @@ impl<R: CommandRuntime> Script<R> {
         let kafka = KafkaConfig::embedded(&cluster)?;
         let builder = Builder::<R, _>::new(kafka).settings(settings);
         let (builder, recording) = record.apply(builder);
-        let bus = builder.start().await.map_err(watch::usage_error)?;
+        let bus = builder.start().await.map_err(settings::usage_error)?;
         let changes = bus.changes_from_start();
         let bound = bus.config().detection_bound();
-        print(&format!(
+        stdout.line(format!(
             "An embedded Kafka at {}, without a broker. Each fault is noticed within {}.",
             cluster.bootstrap_servers(),
             short(bound)
-        ))?;
+        ));
         Ok(Self {
             cluster,
             changes,
             recording,
+            stdout,
             bus,
             table: Table::default(),
-            coloured: style::coloured(&io::stdout()),
+            coloured: style::stdout_is_coloured(),
             stepped_at,
         })
     }
@@ -116,7 +136,7 @@ impl<R: CommandRuntime> Script<R> {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        print(&format!("\n>> {what}"))?;
+        self.stdout.line(format!("\n>> {what}"));
         self.stepped_at = Instant::now();
         operation(&self.cluster)?;
         Ok(())
@@ -132,7 +152,8 @@ impl<R: CommandRuntime> Script<R> {
             }
         };
         let took = change.at.saturating_duration_since(self.stepped_at);
-        print(&format!("   noticed after {}", short(took)))?;
+        self.stdout
+            .line(format!("   noticed after {}", short(took)));
         self.table.row(step, status, took);
         Ok(())
     }
@@ -144,7 +165,10 @@ impl<R: CommandRuntime> Script<R> {
                 .next()
                 .await
                 .context("the supervision ended early")?;
-            print(&text_line(&wall_clock(change.at), &change, self.coloured))?;
+            let explain = |failure| self.bus.bus().explain(failure);
+            let time = wall_clock(change.at);
+            let line = text_line(&time, &change, explain, &Seen::of(&self.bus), self.coloured);
+            self.stdout.line(line);
             if change.report.status == status {
                 return Ok(change);
             }
@@ -152,15 +176,13 @@ impl<R: CommandRuntime> Script<R> {
     }
 
     async fn end(mut self) -> anyhow::Result<()> {
-        print("\n>> the service shuts down")?;
+        self.stdout.line("\n>> the service shuts down");
         self.stepped_at = Instant::now();
         self.bus.begin_shutdown();
         self.expect("shutdown begins", Status::NotReady).await?;
         self.expect("shutdown ends, after the drain", Status::Stopped)
             .await?;
-        record::finish(self.recording.as_ref());
-        print("")?;
-        print(&self.table.to_string())?;
+        self.stdout.line(format!("\n{}", self.table));
         Ok(())
     }
 }

@@ -1,46 +1,71 @@
 //! `livebus`: watches whether a Kafka bus works, prints each change of its status, and serves probes.
 
 mod args;
+mod bus_config;
+mod check;
+mod console;
 mod demo;
 mod demo_table;
+mod environment;
 mod exit;
+mod line_queue;
+mod live_text;
+mod man;
+mod open_secrets;
 mod output;
+mod probe_answer;
+mod probe_url;
 mod record;
 mod recorded_time;
 mod replay;
 mod runtime;
+mod settings;
 mod signals;
+mod stream;
 mod style;
 mod svg;
 mod terminal;
+mod usage;
+mod verdict;
 mod watch;
 
-use std::io;
+use std::env;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::error::ErrorKind;
 use livebus_async_std::AsyncStdRuntime;
+use livebus_kafka::PropertyError;
 use livebus_tokio::TokioRuntime;
 
-use crate::args::{Args, Command, RuntimeName};
+use crate::args::{Args, CheckedArgs, Command, Format, RuntimeName};
+use crate::check::Check;
+use crate::console::Console;
 use crate::demo::demo;
 use crate::exit::{EXIT_USAGE, UsageError};
 use crate::replay::replay;
 use crate::runtime::CommandRuntime;
+use crate::stream::{Notice, Stream};
+use crate::verdict::Purpose;
 use crate::watch::watch;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match args::parse() {
         Ok(args) => args,
         Err(error) => return report_usage(&error),
     };
+    style::choose(args.color);
     match run(args) {
         Ok(code) => code,
         Err(error) => {
-            let usage = error.downcast_ref::<UsageError>().is_some();
-            eprintln!("livebus: {}", one_line(&error, usage));
-            ExitCode::from(if usage { EXIT_USAGE } else { 1 })
+            // A standard error that is closed must not be a panic.
+            for line in error_lines(&error) {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+            exit_code(&error)
         }
     }
 }
@@ -48,80 +73,147 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "livebus", &mut io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut args::command(), "livebus", &mut script);
+            print(&script)
         }
-        Command::Replay(args) => replay(&args),
-        Command::Man { command } => man(command.as_deref()),
+        Command::Replay(args) => {
+            for warning in unknown_variables() {
+                let _ = writeln!(io::stderr(), "livebus: {warning}");
+            }
+            replay(&args)
+        }
+        Command::Man { command } => {
+            let page = man::page(command.as_deref())?;
+            print(&page.context("there is no such command")?)
+        }
+        Command::Check(args) => check(args.checked, Purpose::Check, args.timeout),
+        Command::Wait(args) => {
+            let purpose = Purpose::WaitFor(args.wanted.into());
+            check(args.checked, purpose, args.timeout)
+        }
         Command::Watch(args) => {
-            start_log(args.log);
-            match args.runtime {
-                RuntimeName::Tokio => TokioRuntime::block_on(watch::<TokioRuntime>(args)),
-                RuntimeName::AsyncStd => AsyncStdRuntime::block_on(watch::<AsyncStdRuntime>(args)),
-            }
+            let notice = match args.format {
+                Format::Json => Notice::Json,
+                Format::Auto | Format::Text => Notice::Text,
+            };
+            with_console(notice, args.log, |console| match args.runtime {
+                RuntimeName::Tokio => TokioRuntime::block_on(watch::<TokioRuntime>(args, console)),
+                RuntimeName::AsyncStd => {
+                    AsyncStdRuntime::block_on(watch::<AsyncStdRuntime>(args, console))
+                }
+            })
         }
-        Command::Demo(args) => {
-            start_log(args.log);
-            match args.runtime {
-                RuntimeName::Tokio => TokioRuntime::block_on(demo::<TokioRuntime>(args)),
-                RuntimeName::AsyncStd => AsyncStdRuntime::block_on(demo::<AsyncStdRuntime>(args)),
+        Command::Demo(args) => with_console(Notice::Text, args.log, |console| match args.runtime {
+            RuntimeName::Tokio => TokioRuntime::block_on(demo::<TokioRuntime>(args, console)),
+            RuntimeName::AsyncStd => {
+                AsyncStdRuntime::block_on(demo::<AsyncStdRuntime>(args, console))
             }
-        }
+        }),
     }
 }
 
-fn start_log(level: Option<tracing::Level>) {
+fn check(args: CheckedArgs, purpose: Purpose, timeout: Duration) -> anyhow::Result<ExitCode> {
+    with_console(Notice::Text, args.log, |console| {
+        let runtime = args.runtime;
+        let check = Check::new(args, purpose, timeout, console);
+        match runtime {
+            RuntimeName::Tokio => TokioRuntime::block_on(check.run::<TokioRuntime>()),
+            RuntimeName::AsyncStd => AsyncStdRuntime::block_on(check.run::<AsyncStdRuntime>()),
+        }
+    })
+}
+
+/// Returns a line about each variable of the environment that looks like an option and is none.
+fn unknown_variables() -> Vec<String> {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    environment::warnings(names)
+}
+
+/// Runs a command that supervises a bus. Its output is written, for a bounded time, before this returns.
+fn with_console(
+    notice: Notice,
+    log: Option<tracing::Level>,
+    command: impl FnOnce(Console) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let console = Console::open(notice)?;
+    let (stdout, stderr) = (console.stdout.clone(), console.stderr.clone());
+    for warning in unknown_variables() {
+        stderr.line(format!("livebus: {warning}"));
+    }
+    start_log(log, stderr.clone());
+    let result = panic::catch_unwind(AssertUnwindSafe(|| command(console)));
+    if let Ok(Err(error)) = &result {
+        for line in error_lines(error) {
+            stderr.line(line);
+        }
+    }
+    console::finish(&stdout, &stderr);
+    match result {
+        Ok(Ok(code)) => Ok(code),
+        Ok(Err(error)) => Ok(exit_code(&error)),
+        Err(panic) => panic::resume_unwind(panic),
+    }
+}
+
+fn start_log(level: Option<tracing::Level>, stderr: Stream) {
     if let Some(level) = level {
         tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_writer(io::stderr)
+            .with_writer(stderr)
             .with_ansi(style::coloured(&io::stderr()))
             .init();
     }
 }
 
-fn man(command: Option<&str>) -> anyhow::Result<ExitCode> {
-    let mut root = Args::command();
-    root.build();
-    let page = match command {
-        None => root,
-        Some(name) => root
-            .find_subcommand(name)
-            .cloned()
-            .with_context(|| format!("there is no command {name:?}; see `livebus --help`"))
-            .context(UsageError)?,
-    };
-    clap_mangen::Man::new(page).render(&mut io::stdout())?;
-    Ok(ExitCode::SUCCESS)
+/// Writes a whole text to standard output. A reader that closes the pipe has seen enough.
+fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Prints help to standard output, and a mistake as one line.
 fn report_usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        let _ = error.print();
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_help || !error.use_stderr() {
+        // A reader that closes the pipe has seen enough.
+        let _ = write!(io::stdout(), "{}", help(error));
         return ExitCode::SUCCESS;
     }
-    let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let what = lines
-        .next()
-        .unwrap_or("wrong usage")
-        .trim_start_matches("error: ");
-    // The next lines have what is missing; usage and hints come after them.
-    let details: Vec<&str> = lines
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .collect();
-    let details = if details.is_empty() {
-        String::new()
-    } else {
-        format!(" {}", details.join("; "))
-    };
-    eprintln!("livebus: {what}{details}; see `livebus --help`");
+    let _ = writeln!(io::stderr(), "livebus: {}", usage::describe(error));
     ExitCode::from(EXIT_USAGE)
 }
 
-fn one_line(error: &anyhow::Error, usage: bool) -> String {
-    let skip = usize::from(usage);
+/// Returns the help, with colours on a terminal.
+fn help(error: &clap::Error) -> String {
+    let help = error.render();
+    if style::stdout_is_coloured() {
+        help.ansi().to_string()
+    } else {
+        help.to_string()
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(if is_usage(error) { EXIT_USAGE } else { 1 })
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<UsageError>().is_some()
+}
+
+/// Returns the error and its causes, as one line for each thing that is wrong.
+fn error_lines(error: &anyhow::Error) -> Vec<String> {
+    if let Some(PropertyError::Several(errors)) = error.downcast_ref() {
+        let lines = errors.iter().map(|error| line(&error.to_string()));
+        return lines.collect();
+    }
+    let skip = usize::from(is_usage(error));
     let mut causes: Vec<String> = Vec::new();
     for cause in error.chain().skip(skip) {
         let cause = cause.to_string().replace('\n', "; ");
@@ -130,5 +222,9 @@ fn one_line(error: &anyhow::Error, usage: bool) -> String {
             causes.push(cause);
         }
     }
-    output::printable(&causes.join(": "))
+    vec![line(&causes.join(": "))]
+}
+
+fn line(text: &str) -> String {
+    format!("livebus: {}", output::printable(text))
 }

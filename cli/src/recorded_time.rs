@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use livebus_recording::{Epoch, Header};
+use livebus_recording::Epoch;
 
 /// The last millisecond of the year 9999: there are no dates after it.
 const LAST_UNIX_MS: u64 = 253_402_300_799_999;
@@ -15,10 +15,10 @@ pub(crate) struct RecordedTime {
 }
 
 impl RecordedTime {
-    pub(crate) fn new(header: &Header, epoch: Epoch) -> Self {
+    pub(crate) fn new(began_unix_ms: i64, epoch: Epoch) -> Self {
         Self {
             epoch,
-            began_unix_ms: u64::try_from(header.began_unix_ms).unwrap_or(0),
+            began_unix_ms: u64::try_from(began_unix_ms).unwrap_or(0),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `livebus replay`: prints the timeline of a recording, and checks that the supervisor returns the same actions again.
 
+mod handler;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::Path;
@@ -8,27 +10,41 @@ use std::process::ExitCode;
 use anyhow::Context;
 use livebus_core::{Action, Status};
 use livebus_readiness::StatusChange;
-use livebus_recording::{Content, Difference, End, Line, Outcome, Replay, Summary};
+use livebus_recording::{Content, Difference, End, Line, Outcome, Replay, Summary, dispatch};
 use livebus_runner::Entry;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Format, ReplayArgs};
-use crate::exit::{EXIT_DIFFERENT, UsageError};
-use crate::output::{json_line, milliseconds, print, printable, short, since_begin, text_line};
+use crate::exit::{EXIT_DIFFERENT, UsageError, shown_path};
+use crate::output::{
+    Seen, json_line, milliseconds, print, printable, short, since_begin, text_line,
+};
 use crate::recorded_time::RecordedTime;
 use crate::style;
 use crate::svg::{self, History};
 
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let named = || args.file.display().to_string();
+    let named = || shown_path(&args.file);
     if let Some(out) = &args.svg {
         check_is_another_file(&args.file, out)?;
     }
     let file = File::open(&args.file)
         .with_context(named)
         .context(UsageError)?;
-    let replay = Replay::new(BufReader::new(file))
+    let mut source = BufReader::new(file);
+    // A source that cannot be read is reported below.
+    if dispatch::is_recording(&mut source).unwrap_or(false) {
+        return handler::replay(args, source);
+    }
+    if args.policy.is_given() {
+        let error = anyhow::anyhow!(
+            "{}: another policy is for the recording of a request handler, and this is not one: leave --then, --retries, --order and --at-once out",
+            named()
+        );
+        return Err(error.context(UsageError));
+    }
+    let replay = Replay::new(source)
         .with_context(named)
         .context(UsageError)?;
     let mut timeline = Timeline::begin(&replay, args.format)?;
@@ -48,7 +64,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     timeline.end(&outcome)?;
     if let (Some(out), Some(history)) = (&args.svg, &history) {
         fs::write(out, svg::draw(history, &outcome))
-            .with_context(|| out.display().to_string())
+            .with_context(|| shown_path(out))
             .context(UsageError)?;
     }
     Ok(match outcome {
@@ -63,7 +79,7 @@ fn check_is_another_file(file: &Path, out: &Path) -> anyhow::Result<()> {
     if same.is_some_and(|(file, out)| file == out) {
         let error = anyhow::anyhow!(
             "--svg {}: choose another file than the recording",
-            out.display()
+            shown_path(out)
         );
         return Err(error.context(UsageError));
     }
@@ -82,7 +98,7 @@ struct Timeline {
 impl Timeline {
     fn begin<R: io::BufRead>(replay: &Replay<R>, format: Format) -> anyhow::Result<Self> {
         let header = replay.header();
-        let time = RecordedTime::new(header, replay.epoch());
+        let time = RecordedTime::new(header.began_unix_ms, replay.epoch());
         let report = replay.report();
         let it = Self {
             service: printable(&header.service),
@@ -115,9 +131,22 @@ impl Timeline {
         let elapsed = self.time.elapsed(line.at);
         let text = if self.json {
             let time = self.time.wall_clock(line.at);
-            json_line(&self.service, &time, Some(elapsed), &change)?
+            json_line(
+                &self.service,
+                &time,
+                Some(elapsed),
+                &change,
+                livebus_kafka::explain,
+                &Seen::default(),
+            )?
         } else {
-            text_line(&since_begin(elapsed), &change, self.coloured)
+            text_line(
+                &since_begin(elapsed),
+                &change,
+                livebus_kafka::explain,
+                &Seen::default(),
+                self.coloured,
+            )
         };
         print(&text)?;
         Ok(())
@@ -144,8 +173,10 @@ fn same(summary: &Summary) -> String {
     } = summary;
     let elapsed = short(summary.elapsed);
     let end = match &summary.end {
-        _ if summary.was_cut => "; a crash cut the last line, which is ignored",
-        None => "; it has no end: it is being written, or a crash ended it",
+        _ if summary.was_cut => {
+            "; its last line is incomplete, after a crash or on a full disk, and is ignored"
+        }
+        None => "; it has no end: it is being written, or a crash or a full disk ended it",
         Some(End::Stopped) => "",
         Some(End::ForcedStop) => "; the supervision was stopped by force",
         Some(End::Continued { .. }) => "; it continues in another file",
@@ -164,7 +195,7 @@ struct JsonSame {
     events: u64,
     actions: u64,
     elapsed_ms: f64,
-    /// `None` when a crash ended it, or it is being written.
+    /// `None` when a crash or a full disk ended it, or it is being written.
     end: Option<String>,
     cut: bool,
 }

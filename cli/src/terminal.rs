@@ -1,78 +1,85 @@
 //! The live line of a terminal, which is updated in place below the lines of the changes.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use livebus_core::Status;
 use livebus_kafka::KafkaBus;
-use livebus_runner::{Handle, Runtime};
+use livebus_runner::{Bus, Handle, Runtime};
 
-use crate::output::short;
+use crate::live_text::{LiveText, Painted};
+use crate::output::{Seen, printable, short};
 use crate::style;
 
 /// The interval at which the live line is updated.
 pub(crate) const REDRAW: Duration = Duration::from_millis(200);
 
-const CLEAR_LINE: &str = "\r\x1b[2K";
-const NO_WRAP: &str = "\x1b[?7l";
-const WRAP: &str = "\x1b[?7h";
+/// Returns whether a live line can be shown: standard output is a terminal that understands escape sequences.
+pub(crate) fn shows_a_live_line() -> bool {
+    io::stdout().is_terminal() && !style::is_dumb()
+}
 
-/// The live line, on standard output.
+/// Returns whether standard output and standard error are one terminal.
+pub(crate) fn both_streams_are_one() -> bool {
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let device = |stream: BorrowedFd<'_>| rustix::fs::fstat(stream).ok().map(|it| it.st_rdev);
+    stdout.is_terminal() && stderr.is_terminal() && device(stdout.as_fd()) == device(stderr.as_fd())
+}
+
+/// The live line.
 pub(crate) struct LiveLine {
     coloured: bool,
 }
 
 impl LiveLine {
-    pub(crate) const fn new(coloured: bool) -> Self {
-        Self { coloured }
+    pub(crate) fn new() -> Self {
+        Self {
+            coloured: style::stdout_is_coloured(),
+        }
     }
 
-    /// Draws the current state over the previous line.
-    pub(crate) fn draw<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        write!(out, "{CLEAR_LINE}{NO_WRAP}{}{WRAP}", self.text(bus))?;
-        out.flush()
-    }
-
-    /// Clears the live line, before a line that stays.
-    pub(crate) fn clear() -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        write!(out, "{CLEAR_LINE}")?;
-        out.flush()
-    }
-
-    fn text<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> String {
+    /// Returns the current state.
+    pub(crate) fn text<R: Runtime>(&self, bus: &Handle<KafkaBus<R>>) -> LiveText {
         let now = Instant::now();
         let (status, report) = (bus.status(), bus.report());
         let style = style::of(status, report.warning.is_some());
         let since = now.saturating_duration_since(report.since);
-        let mut parts = vec![format!(
-            "{} {} for {}",
-            style::paint(self.coloured, style, "●"),
-            style::paint(self.coloured, style, status.name()),
-            seconds(since)
-        )];
+        let plain = format!("● {}", status.name());
+        let mut text = LiveText::new(Painted {
+            painted: style::paint(self.coloured, style, &plain),
+            plain,
+        });
+        text.push(format!("for {}", seconds(since)));
+        let explain = |failure| printable(&bus.bus().explain(failure).describe(failure));
         if let Some(warning) = report.warning {
-            parts.push(format!("warning: {warning}"));
+            let class = warning.class.name();
+            text.push_or(
+                format!("warning: {}", explain(warning)),
+                format!("warning: {class}"),
+            );
         }
         if status != Status::Running {
-            parts.push(format!("{}", report.cause));
+            match report.cause.failure() {
+                Some(failure) => {
+                    let class = failure.class.name().to_owned();
+                    text.push_or(explain(failure), class);
+                }
+                None => text.push(printable(&report.cause.to_string())),
+            }
         }
         if let Some(evidence) = report.evidence {
             let ago = now.saturating_duration_since(evidence);
-            parts.push(format!("last evidence {} ago", seconds(ago)));
+            text.push(format!("last evidence {} ago", seconds(ago)));
         }
-        if let Some(deadline) = bus.next_deadline() {
-            let left = deadline.saturating_duration_since(now);
-            parts.push(format!("next deadline in {}", seconds(left)));
+        let seen = Seen::of(bus);
+        let is_wrong = report.warning.is_some() || report.cause.failure().is_some();
+        let configured = is_wrong.then(|| seen.configured_parts());
+        let parts = configured.into_iter().flatten().chain(seen.parts());
+        for part in parts {
+            text.push(printable(&part));
         }
-        if let Some(round) = bus.bus().newest_round() {
-            parts.push(format!(
-                "{} of {} leaders answered",
-                round.answered, round.sent
-            ));
-        }
-        parts.join(" · ")
+        text
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) enum Ending {
 impl History {
     pub(crate) fn begin<R: std::io::BufRead>(replay: &Replay<R>) -> Self {
         let header = replay.header();
-        let time = RecordedTime::new(header, replay.epoch());
+        let time = RecordedTime::new(header.began_unix_ms, replay.epoch());
         let start_state = header.start_state.as_ref();
         let begin = start_state.and_then(|start| replay.epoch().instant(start.ns));
         let begin = begin.unwrap_or_else(|| time.began());
@@ -155,6 +155,8 @@ impl History {
             Event::RegistrationAnswered { id, result } => {
                 self.registrations.answered(id, at, result);
             }
+            // The status shows what it leads to.
+            Event::HandlerHealth { .. } => {}
             Event::StopAnswered { id, result } => self.stops.answered(id, at, result),
             Event::Live { at } => self.proved(at),
             Event::Suspicion(failure) => self.hint(at, HintKind::Suspicion(failure)),

@@ -55,7 +55,10 @@ fn the_demo_runs_its_script_to_the_end(runtime: &str) {
         let lines = text.lines().filter(|line| is_change(line));
         lines.filter_map(second_word).collect()
     };
-    let printed = changes(&text, |line| line.contains("Z  "));
+    // A lease that ran out on a busy machine is printed, but is no action of the supervisor.
+    let printed = changes(&text, |line| {
+        line.contains("Z  ") && !line.contains("the supervisor did not get to run")
+    });
     assert!(printed.len() >= 10, "{text}");
     let replayed = changes(&timeline, |line| line.starts_with("00:"));
     assert_eq!(replayed, printed, "{timeline}{text}");

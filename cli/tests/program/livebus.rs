@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,31 +24,55 @@ pub(crate) fn livebus(args: &[&str]) -> Command {
 pub(crate) fn output(command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().expect("the program was built");
+    end_within_timeout(&mut child);
+    child.wait_with_output().expect("it is a child")
+}
+
+/// Waits for the end of the child. Kills it after [`TEST_TIMEOUT`].
+pub(crate) fn end_within_timeout(child: &mut Child) -> ExitStatus {
     let begin = Instant::now();
-    while child.try_wait().expect("it is a child").is_none() && begin.elapsed() < TEST_TIMEOUT {
+    loop {
+        if let Some(status) = child.try_wait().expect("it is a child") {
+            return status;
+        }
+        if begin.elapsed() > TEST_TIMEOUT {
+            child.kill().expect("it is a child");
+        }
         thread::sleep(Duration::from_millis(5));
     }
-    // No effect if it has ended.
-    let _ = child.kill();
-    child.wait_with_output().expect("it is a child")
 }
 
 /// A running `livebus watch`. On drop, it is killed.
 pub(crate) struct Watch {
     child: Child,
     lines: BufReader<ChildStdout>,
+    errors: BufReader<ChildStderr>,
 }
 
 impl Watch {
+    /// Starts it with these arguments, on an embedded cluster unless they name a bus.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = livebus(&["watch"])
-            .args(args)
+        let embedded = if args.contains(&"-b") {
+            None
+        } else {
+            Some("--embedded")
+        };
+        Self::spawn(livebus(&["watch"]).args(embedded).args(args))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program was built");
         let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Self { child, lines }
+        let errors = BufReader::new(child.stderr.take().expect("it is piped"));
+        Self {
+            child,
+            lines,
+            errors,
+        }
     }
 
     pub(crate) fn line(&mut self) -> String {
@@ -73,6 +97,20 @@ impl Watch {
         rustix::process::kill_process(id, signal).expect("it runs");
     }
 
+    /// Sends `signal` again and again until it ends. Returns its exit code; `None` after [`TEST_TIMEOUT`], or if a signal has
+    /// killed it.
+    pub(crate) fn signal_until_it_ends(&mut self, signal: rustix::process::Signal) -> Option<i32> {
+        let begin = Instant::now();
+        while begin.elapsed() < TEST_TIMEOUT {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                return status.code();
+            }
+            self.signal(signal);
+            thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+
     /// Returns the names of its threads, as Linux truncates them.
     pub(crate) fn threads(&self) -> Vec<String> {
         let folder = format!("/proc/{}/task", self.child.id());
@@ -85,30 +123,31 @@ impl Watch {
     /// Waits for its end. Returns its exit code, and its standard error.
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
         let mut errors = String::new();
-        let status = self.child.wait().expect("it is a child");
-        let stderr = self.child.stderr.as_mut().expect("it is piped");
-        stderr.read_to_string(&mut errors).expect("it writes text");
+        let status = end_within_timeout(&mut self.child);
+        let read = self.errors.read_to_string(&mut errors);
+        read.expect("it writes text");
         (status.code(), errors)
     }
 
     /// Returns the address at which it serves the probes, from its output.
     pub(crate) fn probes(&mut self) -> String {
-        let mut errors = BufReader::new(self.child.stderr.take().expect("it is piped"));
-        let mut line = String::new();
-        while !line.contains("probes on http://") {
-            line.clear();
-            assert_ne!(
-                errors.read_line(&mut line).expect("it writes text"),
-                0,
-                "it ended"
-            );
-        }
-        self.child.stderr = Some(errors.into_inner());
+        let line = self.until_error("probes on http://");
         let (_, rest) = line.split_once("http://").expect("it was looked for");
         rest.split('/')
             .next()
             .expect("there is a first part")
             .to_owned()
+    }
+
+    /// Returns the next line of standard error that contains `part`.
+    pub(crate) fn until_error(&mut self, part: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            let read = self.errors.read_line(&mut line).expect("it writes text");
+            assert_ne!(read, 0, "it ended before {part:?}");
+        }
+        line
     }
 }
 

@@ -1,8 +1,14 @@
 //! The program as users run it: options, exit codes, output, signals. With the embedded cluster; no Kafka is needed.
 
+mod check;
 mod demo;
+mod environment;
 mod livebus;
+mod output;
 mod replay;
+mod replay_handler;
+mod secrets;
+mod terminal;
 mod usage;
 mod watch;
 

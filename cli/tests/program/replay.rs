@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use roxmltree::Document;
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -16,6 +16,7 @@ use crate::on_each_runtime;
 on_each_runtime![
     a_recording_is_complete_when_the_program_ends,
     a_blocked_disk_does_not_prevent_the_end_of_the_program,
+    a_file_that_cannot_grow_ends_only_the_recording_and_that_is_said_at_once,
 ];
 
 /// A folder with a short recording of a bus that works, until a shutdown in order.
@@ -114,6 +115,42 @@ fn a_blocked_disk_does_not_prevent_the_end_of_the_program(runtime: &str) {
     );
 }
 
+fn a_file_that_cannot_grow_ends_only_the_recording_and_that_is_said_at_once(runtime: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bus.jsonl");
+    // No file of the program can have more than 16 KiB: the system sends SIGXFSZ, or reports an error.
+    let limited = "ulimit -f 32 && exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            limited,
+            env!("CARGO_BIN_EXE_livebus"),
+            "watch",
+            "--embedded",
+        ])
+        .args(["--runtime", runtime, "--live-interval", "10ms"])
+        .args(["--record", name(&file)]);
+    let mut watch = Watch::spawn(&mut command);
+    watch.until("Running");
+    let report = watch.until_error("the recording has ended early");
+    assert!(report.contains("File too large"), "{report}");
+    // The supervision continues.
+    watch.signal(Signal::INT);
+    watch.until("Stopped");
+    assert_eq!(watch.end().0, Some(0));
+
+    let replayed = output(livebus(&["replay"]).arg(&file));
+    let text = text(&replayed);
+    assert_eq!(replayed.status.code(), Some(0), "{text}");
+    let result = text.lines().last().expect("there is output");
+    assert!(
+        result.starts_with("same: ")
+            && result.contains("the recording ended before the supervision: File too large"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_recording_has_no_property_and_no_secret() {
     let recorded = Recorded::make(&[
@@ -196,7 +233,7 @@ fn a_recording_that_a_crash_cut_is_replayed_and_reported() {
     let recorded = Recorded::make(&[]);
     let whole = recorded.text();
     let cases = [
-        (whole.len() - 5, "a crash cut the last line"),
+        (whole.len() - 5, "its last line is incomplete"),
         (
             whole.trim_end().rfind('\n').expect("it has lines") + 1,
             "it has no end",

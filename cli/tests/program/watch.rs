@@ -2,16 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::livebus::{Watch, livebus};
 use crate::on_each_runtime;
 
 on_each_runtime![
-    without_servers_it_watches_an_embedded_cluster_and_reports_that,
-    a_second_signal_ends_at_once,
+    an_embedded_cluster_that_is_asked_for_is_watched_and_reported,
+    a_signal_a_second_after_the_first_ends_at_once,
+    two_signals_in_a_moment_are_one,
     a_reader_that_closes_the_pipe_ends_it_in_order,
     the_probes_answer_during_the_shutdown,
     a_bus_that_never_answers_does_not_prevent_its_end,
@@ -24,7 +28,7 @@ fn a_shorter_interval_shortens_the_settings_that_it_limits() {
     watch.until("Running");
 }
 
-fn without_servers_it_watches_an_embedded_cluster_and_reports_that(runtime: &str) {
+fn an_embedded_cluster_that_is_asked_for_is_watched_and_reported(runtime: &str) {
     let mut watch = Watch::start(&["--runtime", runtime]);
     let running = watch.until("Running");
     assert!(running.contains("the bus works"), "{running}");
@@ -32,7 +36,7 @@ fn without_servers_it_watches_an_embedded_cluster_and_reports_that(runtime: &str
         !running.contains('\x1b'),
         "a pipe gets no colours: {running:?}"
     );
-    watch.signal(rustix::process::Signal::INT);
+    watch.signal(Signal::INT);
     watch.until("shutting down");
     watch.until("Stopped");
     let (code, errors) = watch.end();
@@ -51,7 +55,7 @@ fn json_is_one_object_per_line() {
     assert_eq!(running["from"], "Prepared");
     assert_eq!(running["cause"], "Evidence");
     assert_eq!(running["failure"], Value::Null);
-    watch.signal(rustix::process::Signal::TERM);
+    watch.signal(Signal::TERM);
     let stopped: Value = serde_json::from_str(&watch.until("\"Stopped\"")).expect("it is JSON");
     assert_eq!(stopped["cause"], "ShutDown");
     assert_eq!(watch.end().0, Some(0));
@@ -66,11 +70,13 @@ fn an_unreachable_bus_is_reported_with_its_class_and_remedy() {
     let mut watch = Watch::start(&["-b", &servers, "--preset", "fast", "--format", "json"]);
     let lost: Value = serde_json::from_str(&watch.until("\"NotReady\"")).expect("it is JSON");
     assert_eq!(lost["failure"]["class"], "Unreachable");
-    assert!(
-        lost["failure"]["remedy"].as_str().is_some_and(
-            |text| text == "check that a broker runs at the bootstrap servers' addresses"
-        )
-    );
+    let part = |name: &str| lost["failure"][name].as_str().unwrap_or_default();
+    assert_eq!(part("code_name"), "_TRANSPORT");
+    assert!(part("reason").contains(&servers) && part("reason").contains("refused"));
+    assert!(part("remedy").starts_with("check that a broker runs at this address"));
+    assert_eq!(lost["bootstrap_servers"], *servers);
+    assert_eq!(lost["topic"], "livebus-liveness");
+    assert!(lost["next_check_ms"].is_f64(), "{lost}");
 }
 
 #[test]
@@ -88,22 +94,60 @@ fn a_name_that_does_not_resolve_is_reported_as_such() {
     assert_eq!(lost["failure"]["class"], "NameResolution", "{lost}");
 }
 
-fn a_second_signal_ends_at_once(runtime: &str) {
-    for (signal, code) in [
-        (rustix::process::Signal::INT, 130),
-        (rustix::process::Signal::TERM, 143),
-    ] {
-        let mut watch = Watch::start(&["--runtime", runtime, "--drain", "1h"]);
+fn a_signal_a_second_after_the_first_ends_at_once(runtime: &str) {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        // The one that runs the tests may ignore hangups, as `nohup` does.
+        let mut command = Command::new("env");
+        command
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_livebus")])
+            .args(["watch", "--embedded", "--runtime", runtime, "--drain", "1h"]);
+        let mut watch = Watch::spawn(&mut command);
         watch.until("Running");
-        watch.signal(signal);
+        let first = Instant::now();
+        let ended = watch.signal_until_it_ends(signal);
+        assert_eq!(ended, Some(code));
+        assert!(first.elapsed() >= Duration::from_secs(1), "it ended early");
+    }
+}
+
+#[test]
+fn a_hangup_that_is_ignored_at_the_start_stays_ignored() {
+    // As `nohup` does it.
+    let ignoring = "trap '' HUP && exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", ignoring, env!("CARGO_BIN_EXE_livebus"), "watch"])
+        .args(["--embedded", "--drain", "1h"]);
+    let mut watch = Watch::spawn(&mut command);
+    watch.until("Running");
+    let begin = Instant::now();
+    // Without the `trap`, the second hangup after a second would end it with 129.
+    while begin.elapsed() < Duration::from_millis(1_100) {
+        watch.signal(Signal::HUP);
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(watch.signal_until_it_ends(Signal::TERM), Some(143));
+}
+
+fn two_signals_in_a_moment_are_one(runtime: &str) {
+    for pair in [
+        [Signal::TERM, Signal::TERM],
+        [Signal::INT, Signal::TERM],
+        [Signal::HUP, Signal::TERM],
+    ] {
+        let mut watch = Watch::start(&["--runtime", runtime]);
+        watch.until("Running");
+        for signal in pair {
+            watch.signal(signal);
+        }
         watch.until("shutting down");
-        watch.signal(signal);
-        assert_eq!(watch.end().0, Some(code));
+        watch.until("Stopped");
+        assert_eq!(watch.end().0, Some(0));
     }
 }
 
 fn a_reader_that_closes_the_pipe_ends_it_in_order(runtime: &str) {
-    let mut child = livebus(&["watch", "--runtime", runtime])
+    let mut child = livebus(&["watch", "--embedded", "--runtime", runtime])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -121,7 +165,7 @@ fn a_bus_that_never_answers_does_not_prevent_its_end(runtime: &str) {
     let args = ["--runtime", runtime, "-b", &servers, "--preset", "fast"];
     let mut watch = Watch::start(&args);
     watch.until("NotReady");
-    watch.signal(rustix::process::Signal::INT);
+    watch.signal(Signal::INT);
     watch.until("Stopped");
     assert_eq!(watch.end().0, Some(0));
 }
@@ -149,15 +193,14 @@ fn the_probes_answer_during_the_shutdown(runtime: &str) {
     let address = watch.probes();
     watch.until("Running");
     assert!(get(&address, "/readyz").starts_with("HTTP/1.1 200 "));
-    watch.signal(rustix::process::Signal::TERM);
+    watch.signal(Signal::TERM);
     watch.until("shutting down");
     assert!(get(&address, "/readyz?verbose").contains("[-]message-bus failed: NotReady"));
     assert!(get(&address, "/livez").starts_with("HTTP/1.1 200 "));
-    watch.signal(rustix::process::Signal::TERM);
-    assert_eq!(watch.end().0, Some(143));
+    assert_eq!(watch.signal_until_it_ends(Signal::TERM), Some(143));
 }
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     stream
