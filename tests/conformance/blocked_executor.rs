@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::channel::oneshot;
 use livebus_core::{ClientId, Failure, Settings};
-use livebus_runner::{Bus, Observations, Time, Timer};
+use livebus_runner::{Bus, Observations};
+use livebus_tests::handler_conformance::Clock;
 use livebus_tokio::Builder;
 
 use crate::Single;
@@ -90,53 +90,5 @@ impl Bus for OneAnswer {
 
     fn observations(&self) -> &Observations {
         &self.observations
-    }
-}
-
-/// A clock that the test advances, and the wakers of its timers.
-#[derive(Clone)]
-struct Clock(Arc<Mutex<(Instant, Vec<Waker>)>>);
-
-impl Clock {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new((Instant::now(), Vec::new()))))
-    }
-
-    fn advance(&self, time: Duration) -> Instant {
-        let mut clock = self.0.lock().expect("no thread panics with the lock");
-        clock.0 += time;
-        clock.1.drain(..).for_each(Waker::wake);
-        clock.0
-    }
-}
-
-impl Time for Clock {
-    fn now(&self) -> Instant {
-        self.0.lock().expect("no thread panics with the lock").0
-    }
-
-    fn timer(&self) -> Box<dyn Timer> {
-        let (clock, deadline) = (self.clone(), None);
-        Box::new(ClockTimer { clock, deadline })
-    }
-}
-
-struct ClockTimer {
-    clock: Clock,
-    deadline: Option<Instant>,
-}
-
-impl Timer for ClockTimer {
-    fn set(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-    }
-
-    fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut clock = self.clock.0.lock().expect("no thread panics with the lock");
-        if self.deadline.is_some_and(|deadline| deadline <= clock.0) {
-            return Poll::Ready(());
-        }
-        clock.1.push(context.waker().clone());
-        Poll::Pending
     }
 }

@@ -6,16 +6,18 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use livebus_tests::conformance::{
-    Executor, ParseError, Scenario, lifecycle, play, play_many, scenarios,
-};
+use livebus_tests::conformance::{Executor, Scenario, lifecycle, play, play_many, scenarios};
 
 mod blocked_executor;
 mod document;
 mod executors;
+mod handlers;
 mod wall_clock;
 
 use executors::{AsyncStd, Tokio};
+use livebus_runner::Runtime;
+use livebus_tests::handler_conformance;
+use livebus_tests::scenario_files::ParseError;
 use livebus_tests::threads::Threads;
 
 /// The number of supervisors in one process.
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let singles = [blocked_executor::TRIAL, wall_clock::TRIAL];
+    let singles = [blocked_executor::TRIAL, wall_clock::TRIAL, handlers::TRIAL];
     trials.extend(singles.into_iter().chain(document::TRIALS).map(single));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -57,7 +59,7 @@ fn runners() -> Result<Vec<Trial>, ParseError> {
 }
 
 /// Returns the trials of every scenario on one runner, each on an executor of its own.
-fn runner<E: Executor>(
+fn runner<E: Executor<Runner: Runtime>>(
     name: &str,
     executor: fn() -> E,
     all: &[Scenario],
@@ -73,6 +75,13 @@ fn runner<E: Executor>(
         })
     };
     let mut trials: Vec<Trial> = all.iter().map(one).collect();
+    trials.push(Trial::test(
+        format!("{name}: the recording of a request handler is that of the core"),
+        move || {
+            handler_conformance::play(&executor(), &handler_conformance::lifecycle())
+                .map_err(Failed::from)
+        },
+    ));
     let lifecycle = lifecycle.environment.clone();
     trials.push(Trial::test(
         format!("{name}: a thousand supervisors in one process have the same trace"),

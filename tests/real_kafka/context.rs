@@ -4,11 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use livebus_core::Settings;
+use livebus_core::{Settings, Status};
 use livebus_kafka::KafkaConfig;
+use livebus_recording::Recorder;
+use livebus_runner::handlers::RunnableHandler;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::host::Host;
-use livebus_tests::kafka_supervision::KafkaSupervision;
+use livebus_tests::kafka_supervision::{KafkaSupervision, fast};
 use livebus_tests::label::Label;
 
 /// The maximum time until a node answers: many times what it needs, for busy machines.
@@ -63,13 +65,72 @@ impl Context {
         kafka: KafkaConfig,
         settings: Settings,
     ) -> anyhow::Result<KafkaSupervision> {
+        self.supervise_with(service, host, kafka, settings, Vec::new())
+    }
+
+    /// As [`supervise`](Self::supervise), with request handlers.
+    pub(crate) fn supervise_with(
+        &self,
+        service: &str,
+        host: Host,
+        kafka: KafkaConfig,
+        settings: Settings,
+        handlers: Vec<RunnableHandler>,
+    ) -> anyhow::Result<KafkaSupervision> {
         let folder = self.folder;
         let label = Label {
             folder,
             service,
             host,
         };
-        KafkaSupervision::start(label, kafka, settings)
+        KafkaSupervision::start_with(label, kafka, settings, handlers)
+    }
+
+    /// Starts a supervision with request handlers that succeed, and waits until it is Running. One whose handler fails soon may never be:
+    /// see [`begin_serving`](Self::begin_serving).
+    pub(crate) fn serve(
+        &self,
+        service: &str,
+        host: Host,
+        kafka: KafkaConfig,
+        handlers: Vec<RunnableHandler>,
+    ) -> anyhow::Result<KafkaSupervision> {
+        let mut bus = self.begin_serving(service, host, kafka, handlers)?;
+        // A busy machine may be slow at the start.
+        while bus.next_change()?.report.status != Status::Running {}
+        Ok(bus)
+    }
+
+    /// As [`serve`](Self::serve), with a recorder.
+    pub(crate) fn serve_recorded(
+        &self,
+        service: &str,
+        host: Host,
+        kafka: KafkaConfig,
+        handlers: Vec<RunnableHandler>,
+        recorder: Recorder,
+    ) -> anyhow::Result<KafkaSupervision> {
+        let folder = self.folder;
+        let label = Label {
+            folder,
+            service,
+            host,
+        };
+        let recorder = Some(recorder);
+        let mut bus = KafkaSupervision::start_recorded(label, kafka, fast(), handlers, recorder)?;
+        while bus.next_change()?.report.status != Status::Running {}
+        Ok(bus)
+    }
+
+    /// Starts a supervision with request handlers, and waits for nothing.
+    pub(crate) fn begin_serving(
+        &self,
+        service: &str,
+        host: Host,
+        kafka: KafkaConfig,
+        handlers: Vec<RunnableHandler>,
+    ) -> anyhow::Result<KafkaSupervision> {
+        self.supervise_with(service, host, kafka, fast(), handlers)
     }
 
     /// Returns the shared node, started with the default options, for scenarios that do not change its state.

@@ -21,12 +21,21 @@ use livebus_tests::apache_kafka;
 use livebus_tests::host::Host;
 use livebus_tests::is_enabled;
 
+mod advertised;
+mod causes;
 mod context;
+mod handlers;
 mod harness;
+mod identity;
+mod logins;
+mod needed_topics;
 mod outages;
+mod own_clients;
 mod probes;
 mod program;
+mod replicas;
 mod shutdown;
+mod slow_networks;
 mod topics;
 
 use context::{Context, SharedNode};
@@ -141,6 +150,191 @@ const RUNNER: &[Recorded] = &[
     ),
 ];
 
+/// Request handlers, on each runtime.
+const HANDLERS: &[Scenario] = &[
+    (
+        "handlers: numbered records are handled once each and in order",
+        handlers::numbered_records_are_handled_once_each_in_order,
+    ),
+    (
+        "handlers: a recording replays to the byte and tells of another policy",
+        handlers::recording_replays_to_the_byte_and_tells_of_another_policy,
+    ),
+    (
+        "handlers: a broker that is killed and restarted loses no record",
+        handlers::killed_broker_loses_no_record,
+    ),
+    (
+        "handlers: a second member takes partitions over without duplicates",
+        handlers::second_member_takes_over_without_duplicates,
+    ),
+    (
+        "handlers: a partition that stopped continues when its record succeeds",
+        handlers::stopped_partition_continues_when_the_record_succeeds,
+    ),
+    (
+        "handlers: a record that is skipped is passed",
+        handlers::skipped_records_are_passed,
+    ),
+    (
+        "handlers: a dead letter is written when its topic exists, and then passed",
+        handlers::dead_letters_are_written_and_passed,
+    ),
+    (
+        "handlers: a panic is a failure of its record",
+        handlers::panics_are_failures,
+    ),
+    (
+        "handlers: a missing topic is the cause until it exists",
+        handlers::missing_topic_is_the_cause_until_it_exists,
+    ),
+    (
+        "handlers: a broadcast is read by every instance and follows new partitions",
+        handlers::broadcast_is_read_by_every_instance_and_follows_partitions,
+    ),
+    (
+        "handlers: added partitions and topics of a pattern are read from their start",
+        handlers::added_partitions_and_matching_topics_are_read_from_the_start,
+    ),
+    (
+        "handlers: removed records stop the partition, or are passed by a policy",
+        handlers::removed_records_stop_the_partition_or_are_passed,
+    ),
+    (
+        "handlers: a deleted topic does not hold the positions of another one",
+        handlers::deleted_topic_does_not_hold_the_positions_of_another_one,
+    ),
+    (
+        "handlers: a busy handler replaces liveness messages, and a silent one does not",
+        handlers::busy_handler_replaces_liveness_messages,
+    ),
+    (
+        "handlers: a stopped broker is NotReady within the bound, though records are left",
+        handlers::prefetched_records_prove_nothing,
+    ),
+    (
+        "handlers: a hung or killed broker does not hold the shutdown",
+        handlers::hung_or_killed_broker_does_not_hold_the_shutdown,
+    ),
+    (
+        "handlers: results out of order survive a crash",
+        handlers::results_out_of_order_survive_a_crash,
+    ),
+    (
+        "handlers: an eager group is shared without duplicates",
+        handlers::eager_group_is_shared_without_duplicates,
+    ),
+    (
+        "handlers: a group of the newer protocol is shared without duplicates",
+        handlers::group_of_the_newer_protocol_is_shared_without_duplicates,
+    ),
+    (
+        "handlers: a fenced member makes its consumer again",
+        handlers::fenced_member_makes_its_consumer_again,
+    ),
+    (
+        "handlers: a slow function within narrow limits handles each record",
+        handlers::slow_function_within_narrow_limits_handles_each_record,
+    ),
+    (
+        "handlers: a function slower than the poll interval keeps its partition",
+        handlers::function_slower_than_the_poll_interval_keeps_its_partition,
+    ),
+];
+
+/// Situations of a bus, each on one runtime: half of them on tokio, half on async-std.
+const SITUATIONS: &[Scenario] = &[
+    (
+        "identity: another cluster at the same address is not ready until the first is back",
+        identity::replaced_cluster_is_not_ready,
+    ),
+    (
+        "identity: a foreign broker among the bootstrap servers is not ready while it is there",
+        identity::foreign_bootstrap_server_is_not_ready,
+    ),
+    (
+        "identity: a dead advertised address is not ready, with and without the topic",
+        advertised::dead_advertised_address_is_not_ready,
+    ),
+    (
+        "identity: several processes that start at once create the topic and have no warning",
+        advertised::several_creators_have_no_warning,
+    ),
+    (
+        "identity: a creation that is refused says why until the topic exists",
+        advertised::refused_creation_says_why,
+    ),
+    (
+        "needed: a missing topic is reported until it exists, and is not created",
+        needed_topics::missing_topic_is_reported_and_not_created,
+    ),
+    (
+        "needed: a denied topic is reported until it is allowed, and is not written",
+        needed_topics::denied_topic_is_reported_and_not_written,
+    ),
+    (
+        "needed: a topic without leaders or replicas is reported until they are back",
+        needed_topics::topic_without_replicas_is_reported,
+    ),
+    (
+        "identity: nothing is created in a wrong cluster",
+        identity::nothing_is_created_in_a_wrong_cluster,
+    ),
+    (
+        "a round trip of half of each timeout is no failure",
+        slow_networks::far_bus_is_running_if_the_settings_allow_it,
+    ),
+    (
+        "eight kilobytes per second are no failure",
+        slow_networks::slow_bus_is_running,
+    ),
+    (
+        "a rejected login is repeated slowly, and succeeds with the right password",
+        logins::rejected_login_is_repeated_slowly_until_the_password_is_right,
+    ),
+    #[cfg(feature = "ssl")]
+    (
+        "openssl: tokens that expire are refreshed",
+        logins::expiring_tokens_are_refreshed,
+    ),
+];
+
+/// Clusters of several brokers. Each scenario starts its own, and runs once, on both runtimes where that takes no longer.
+const CLUSTER: &[Scenario] = &[
+    (
+        "causes: a produce quota is one warning that names it, and never NotReady",
+        causes::produce_quota_is_a_warning,
+    ),
+    (
+        "causes: a record that is too large for the topic is a warning",
+        causes::refused_record_is_a_warning,
+    ),
+    (
+        "own clients: a busy service sends no liveness message, a silent one does",
+        own_clients::busy_service_sends_no_liveness_message,
+    ),
+    (
+        "own clients: deliveries that fail name their topic until one succeeds",
+        own_clients::failed_deliveries_name_their_topic,
+    ),
+    (
+        "handlers: a rolling restart of three nodes loses no record and is never NotReady",
+        handlers::rolling_restart_of_three_nodes_loses_no_record,
+    ),
+    (
+        "handlers: a topic that is denied is the cause until it is allowed",
+        handlers::denied_handler_is_the_cause_until_it_is_allowed,
+    ),
+    (
+        "one of three brokers is waited for, two of three are missed",
+        replicas::one_of_three_is_waited_for_and_two_are_missed,
+    ),
+    (
+        "a controller that is away alone changes nothing",
+        replicas::controller_that_is_away_alone_changes_nothing,
+    ),
+];
+
 /// The program, as its users run it.
 const PROGRAM: &[Scenario] = &[
     (
@@ -154,14 +348,20 @@ const PROGRAM: &[Scenario] = &[
 ];
 
 /// The number of scenarios that run at the same time, unless `--test-threads` sets it. A JVM that starts keeps a core busy for
-/// seconds; with more of them than cores, the scenarios would delay each other beyond their deadlines.
-const TEST_THREADS: usize = 2;
+/// seconds, and then waits: with many more of them than cores, the scenarios would delay each other beyond their deadlines.
+const TEST_THREADS: usize = 3;
 
 fn main() -> ExitCode {
     if env::var_os(harness::HOLD_A_NODE).is_some() {
         return harness::hold_a_node();
     }
 
+    if env::var_os("LIVEBUS_TESTS_LOG").is_some() {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+            .with_writer(std::io::stderr)
+            .init();
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TEST_THREADS);
 
@@ -178,6 +378,19 @@ fn main() -> ExitCode {
             let context = context(folder, hosts);
             trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
         }
+        for &(sentence, scenario) in HANDLERS {
+            let context = context("", hosts);
+            trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
+        }
+    }
+    let hosts = [Host::TOKIO, Host::ASYNC_STD].into_iter().cycle();
+    for (&(sentence, scenario), hosts) in SITUATIONS.iter().zip(hosts) {
+        let context = context("", hosts);
+        trials.push(trial(format!("situation: {sentence}"), scenario, context));
+    }
+    for &(sentence, scenario) in CLUSTER {
+        let context = context("", Host::EACH);
+        trials.push(trial(format!("cluster: {sentence}"), scenario, context));
     }
     for &(sentence, scenario) in PROGRAM {
         let context = context("", &[]);
@@ -194,7 +407,8 @@ fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Co
     Trial::ignorable_test(name, move || match &*AVAILABILITY {
         Ok(()) => match scenario(&context) {
             Ok(()) => Ok(Completion::Completed),
-            Err(error) => Err(Failed::from(format!("{error:?}"))),
+            // Without a backtrace: it hides the reason where the output is cut.
+            Err(error) => Err(Failed::from(format!("{error:#}"))),
         },
         Err(reason) if kafka_is_required() => Err(Failed::from(reason)),
         Err(reason) => Ok(Completion::ignored_with(reason)),

@@ -14,11 +14,14 @@ use crate::context::{Context, START_LIMIT};
 
 const TOPIC: &str = "followed";
 
-/// The failures of a dead broker: nothing answers there, or nothing answers in time.
-const DEAD: &[FailureClass] = &[FailureClass::Unreachable, FailureClass::Timeout];
+/// The failure of a dead broker: nothing accepts connections there.
+const DEAD: &[FailureClass] = &[FailureClass::Unreachable];
 
-/// The failure of a hung broker: it can be reached and does not answer.
-const HUNG: &[FailureClass] = &[FailureClass::Timeout];
+/// The failure of a hung broker: it accepts connections and does not answer.
+const HUNG: &[FailureClass] = &[FailureClass::Unresponsive];
+
+/// The failures of a hung broker that is noticed sooner than its address is tried.
+const HUNG_SO_FAR: &[FailureClass] = &[FailureClass::Timeout, FailureClass::Unresponsive];
 
 /// How long to stay idle: four times the fast preset's interval.
 const IDLE: Duration = Duration::from_secs(1);
@@ -46,7 +49,7 @@ pub(crate) fn every_outage_is_followed(context: &Context) -> anyhow::Result<()> 
     stay_idle(&mut buses)?;
 
     node.stop()?;
-    all_not_ready(&mut buses, HUNG)?;
+    all_not_ready(&mut buses, HUNG_SO_FAR)?;
     node.cont()?;
     all_running(&mut buses)?;
     stay_idle(&mut buses)?;

@@ -1,6 +1,8 @@
 //! The program: its output, its probes, and its end.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use livebus_tests::apache_kafka::{NodeOptions, is_running};
@@ -12,6 +14,9 @@ use serde_json::Value;
 use crate::context::Context;
 
 const TOPIC: &str = "programmed";
+
+/// The time after the first signal from which another one ends the program at once.
+const IMPATIENCE: Duration = Duration::from_millis(1_001);
 
 const ARGUMENTS: &[&str] = &["--topic", TOPIC, "--preset", "fast"];
 
@@ -35,6 +40,7 @@ pub(crate) fn program_reports_and_stops_in_order(context: &Context) -> anyhow::R
     until(&draining, "NotReady", "ShuttingDown")?;
     let ready = get(draining.probes, "/readyz")?;
     ensure!(ready.status == 503, "{ready:?}");
+    thread::sleep(IMPATIENCE);
     draining.process.signal(Signal::INT)?;
     ensure!(draining.process.wait()?.code() == Some(130));
     ensure!(draining.next()?.is_none(), "a line after the last");

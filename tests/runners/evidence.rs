@@ -12,7 +12,7 @@ pub(crate) async fn traffic_makes_a_not_ready_service_running<R: FullRunner>() {
     let bus = ScriptedBus::new(Answer::Silence);
     let (_handle, mut changes) = start(builder::<R>(&bus)).await;
     changes.until(Status::NotReady).await;
-    bus.observations.live();
+    bus.observations.evidence_at(Instant::now());
     changes.until(Status::Running).await;
 }
 
@@ -23,7 +23,7 @@ pub(crate) async fn evidence_from_the_future_counts_as_of_now<R: FullRunner>() {
     changes.until(Status::Running).await;
     bus.set_answer(Answer::Silence);
     let hour = Duration::from_hours(1);
-    bus.observations.live_at(Instant::now() + hour);
+    bus.observations.evidence_at(Instant::now() + hour);
     let lost = changes.until(Status::NotReady).await;
     assert!(lost.evidence <= Some(Instant::now()), "{lost:?}");
     assert!(!handle.is_ready());
@@ -43,7 +43,7 @@ pub(crate) async fn traffic_suppresses_liveness_messages<R: FullRunner>() {
     // Three intervals of silence would have brought three messages.
     let enough = first.map(|lease| lease + Duration::from_millis(1_500));
     eventually::<R>("evidence of the traffic", || {
-        bus.observations.live();
+        bus.observations.evidence_at(Instant::now());
         handle.report().lease >= enough
     })
     .await;

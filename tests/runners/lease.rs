@@ -72,7 +72,7 @@ pub(crate) async fn stream_probe_and_reader_agree_at_the_end_of_the_lease<R: Ful
     // Evidence, and a suspicion to wake the loop.
     let wait = within::<R, _>("ready", handle.ready());
     let (ready, ()) = join(wait, async {
-        bus.observations.live();
+        bus.observations.evidence_at(Instant::now());
         bus.observations.suspicion(FailureClass::Unreachable.into());
     })
     .await;

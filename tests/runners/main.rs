@@ -24,11 +24,13 @@ mod handlers;
 mod lease;
 mod log;
 mod outages;
+mod own_clients;
 mod panics;
 mod probes;
 mod recorded;
 mod responses;
 mod scripted_bus;
+mod statusz;
 mod timers;
 mod waiting;
 
@@ -56,6 +58,10 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("Running needs every required handler", handlers::running_needs_every_required_handler::<R>),
         case("a failed handler is the cause, and is retried", handlers::failed_handler_is_the_cause_and_is_retried::<R>),
 
+        case("request handlers that cannot be right are refused", handlers::request_handlers_that_cannot_be_right_are_refused::<R>),
+        case("a request handler reads the embedded cluster across its faults", handlers::request_handler_reads_across_faults::<R>),
+        case("a request handler sees headers unless they are left out", handlers::request_handler_sees_headers_unless_they_are_left_out::<R>),
+
         case("a hanging registration keeps its client", discards::hanging_registration_keeps_its_client::<R>),
         case("a hanging registration does not fail the service", discards::hanging_registration_does_not_fail_the_service::<R>),
         case("a timed-out registration is dropped alone", discards::timed_out_registration_is_dropped_alone::<R>),
@@ -82,6 +88,9 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("each change is one log event with its cause, and messages are not logged", log::each_change_is_one_log_event_with_its_cause::<R>),
 
         case("readyz follows the bus and livez does not", probes::readyz_follows_the_bus_and_livez_does_not::<R>),
+        case("the loops of all buses of a process are in livez", statusz::loops_of_all_buses_are_in_livez::<R>),
+        case("statusz shows what a handler has done and what waits, as its document says", statusz::statusz_shows_what_a_handler_has_done_and_what_waits::<R>),
+        case("the paths of VOLTHA are served only when they are asked for", statusz::paths_of_voltha_are_served_only_when_asked_for::<R>),
         case("HEAD has no body, and only GET and HEAD are allowed", probes::head_has_no_body_and_only_get_and_head_are_allowed::<R>),
         case("a silent client is disconnected", probes::silent_client_is_disconnected::<R>),
         case("a dropped handle closes the server and its connections", probes::dropped_handle_closes_the_server_and_its_connections::<R>),
@@ -102,6 +111,10 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("one dead broker of three changes nothing", outages::one_dead_broker_of_three_changes_nothing::<R>),
         case("missing leaders are a warning, and make the service NotReady after the tolerance", outages::missing_leaders_are_a_warning_then_not_ready_after_the_tolerance::<R>),
         case("a shutdown completes in order with a live, dead or hung broker", outages::shutdown_completes_in_order_with_a_live_dead_or_hung_broker::<R>),
+
+        case("a slow consumer does not hide a stopped broker", own_clients::slow_consumer_does_not_hide_a_stopped_broker::<R>),
+        case("traffic of the service's own clients replaces liveness messages", own_clients::traffic_of_own_clients_replaces_liveness_messages::<R>),
+        case("deliveries that fail are a warning, or NotReady by a setting", own_clients::failed_deliveries_are_a_warning_or_not_ready::<R>),
 
         case("a missing topic is a warning until it is created", responses::missing_topic_is_a_warning_until_it_is_created::<R>),
         case("a missing topic makes the service NotReady with strict rejection", responses::missing_topic_makes_the_service_not_ready_with_strict_rejection::<R>),

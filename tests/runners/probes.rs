@@ -31,7 +31,10 @@ pub(crate) async fn readyz_follows_the_bus_and_livez_does_not<R: FullRunner>() {
     let live = request::<R, _>(&bus, "GET", "/livez").await;
     assert_eq!((live.status, &*live.body), (200, "ok"));
     let verbose = request::<R, _>(&bus, "GET", "/livez?verbose").await;
-    assert!(verbose.body.contains("[+]message-bus ok"), "{verbose:?}");
+    assert!(
+        verbose.body.contains("[+]loop/message-bus ok"),
+        "{verbose:?}"
+    );
     assert_eq!(request::<R, _>(&bus, "GET", "/nope").await.status, 404);
 }
 

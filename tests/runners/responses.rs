@@ -20,7 +20,9 @@ pub(crate) async fn missing_topic_is_a_warning_until_it_is_created<R: FullRunner
     );
     let verbose = request::<R, _>(&bus, "GET", "/readyz?verbose").await.body;
     assert!(
-        verbose.contains("with a warning: TopicMissing (code 3); create the liveness topic"),
+        verbose.contains(
+            "with a warning: TopicMissing (UNKNOWN_TOPIC_OR_PART, code 3): Broker: Unknown topic or partition; create the topic"
+        ),
         "{verbose}"
     );
     cluster

@@ -5,7 +5,7 @@ use livebus_core::{OnClientLost, OnSuspicion, Phase, Settings};
 use livebus_tests::conformance::InputRecord;
 
 /// All kinds of inputs. An answer that is not stale is that of the operation in flight.
-pub(crate) const KINDS: [&str; 34] = [
+pub(crate) const KINDS: [&str; 37] = [
     "start ok",
     "start failed",
     "stale start ok",
@@ -23,6 +23,9 @@ pub(crate) const KINDS: [&str; 34] = [
     "registration failed",
     "stale registration ok",
     "stale registration failed",
+    "handler works",
+    "handler fails",
+    "stale handler health",
     "stop ok",
     "stop failed",
     "stale stop ok",
@@ -73,6 +76,10 @@ pub(crate) fn kinds(settings: &Settings, record: &InputRecord) -> Vec<&'static s
             result,
             ["stale registration ok", "stale registration failed"],
         ),
+        (Event::HandlerHealth { result, .. }, false) => {
+            one(result, ["handler works", "handler fails"])
+        }
+        (Event::HandlerHealth { .. }, true) => "stale handler health",
         (Event::StopAnswered { result, .. }, false) => one(result, ["stop ok", "stop failed"]),
         (Event::StopAnswered { result, .. }, true) => {
             one(result, ["stale stop ok", "stale stop failed"])

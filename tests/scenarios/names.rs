@@ -1,21 +1,27 @@
 //! Checks the file names of the scenarios, and that each sentence occurs once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use libtest_mimic::{Failed, Trial};
-use livebus_tests::conformance::Scenario;
 
-pub(crate) fn trials(scenarios: &[Scenario]) -> Vec<Trial> {
+/// A file, and its sentence.
+pub(crate) struct Named {
+    pub(crate) path: PathBuf,
+    pub(crate) sentence: String,
+}
+
+pub(crate) fn trials(scenarios: &[Named]) -> Vec<Trial> {
     let mut themes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for scenario in scenarios {
-        let stem = scenario.path().file_stem().unwrap_or_default();
-        let names = themes.entry(scenario.theme()).or_default();
+        let stem = scenario.path.file_stem().unwrap_or_default();
+        let folder = scenario.path.parent().map(|it| it.display().to_string());
+        let names = themes.entry(folder.unwrap_or_default()).or_default();
         names.push(stem.to_string_lossy().into_owned());
     }
     let sentences: Vec<(String, String)> = scenarios
         .iter()
-        .map(|it| (it.sentence.clone(), shown(it.path())))
+        .map(|it| (it.sentence.clone(), it.path.display().to_string()))
         .collect();
     vec![
         Trial::test(
@@ -67,10 +73,6 @@ fn wrong_names(theme: &str, names: &[String]) -> Vec<String> {
             format!("{theme}/{name}.txt: name it {number:02}- and two to five words")
         })
         .collect()
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn none(errors: &[String]) -> Result<(), Failed> {

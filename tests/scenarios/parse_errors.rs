@@ -4,6 +4,7 @@ use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 use livebus_tests::conformance::Scenario;
+use livebus_tests::scenario_files::ParseError;
 
 /// A script, and how its error message begins.
 const INVALID: &[(&str, &str)] = &[
@@ -25,7 +26,7 @@ const INVALID: &[(&str, &str)] = &[
     ),
     (
         "a\nat 10 suspicion Rain\nuntil 99",
-        "x.txt:2: unknown failure \"Rain\": write one of Unreachable, Timeout, ",
+        "x.txt:2: unknown failure \"Rain\": write one of Unreachable, Unresponsive, Timeout, ",
     ),
     (
         "a\nat 10 read readiness\nat 9 read readiness\nuntil 99",
@@ -141,8 +142,18 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn is_rejected(script: &str, message: &str) -> Result<(), Failed> {
-    match Scenario::parse(Path::new("x.txt"), script) {
-        Ok(_) => Err(format!("no error for {script:?}").into()),
+    let parsed = Scenario::parse(Path::new("x.txt"), script);
+    has_error(script, parsed.map(|_| ()), message)
+}
+
+/// Checks that a script has this error.
+pub(crate) fn has_error(
+    script: &str,
+    parsed: Result<(), ParseError>,
+    message: &str,
+) -> Result<(), Failed> {
+    match parsed {
+        Ok(()) => Err(format!("no error for {script:?}").into()),
         Err(error) if error.to_string().starts_with(message) => Ok(()),
         Err(error) => Err(format!("for {script:?}: {error}").into()),
     }

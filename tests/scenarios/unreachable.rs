@@ -25,6 +25,11 @@ const NO_CLIENT: &[Phase] = &[Starting, BackingOff, Draining, Stopping, Stopped,
 /// What cannot occur, with any caller of the core.
 pub(crate) const UNREACHABLE: &[Never] = &[
     Never {
+        phases: NO_CLIENT,
+        kinds: &["handler works", "handler fails"],
+        reason: "no handler is registered without a client",
+    },
+    Never {
         phases: &[
             BackingOff,
             NotLive,
@@ -118,6 +123,16 @@ pub(crate) const UNREACHABLE: &[Never] = &[
 /// An operation that ends at the instant at which its loop gives it up is a race. Scenarios cover the race between an answer and
 /// its deadline at the same instant, and no other.
 pub(crate) const NO_RUNNER: &[Never] = &[
+    Never {
+        phases: &[NotLive, Idle, Suspected, InFlight, RetryPending],
+        kinds: &["handler works", "handler fails", "stale handler health"],
+        reason: "a scripted handler is an operation that ends; it reports nothing about itself",
+    },
+    Never {
+        phases: NO_CLIENT,
+        kinds: &["stale handler health"],
+        reason: "a scripted handler is an operation that ends; it reports nothing about itself",
+    },
     Never {
         phases: &[Stopped],
         kinds: &[

@@ -1,5 +1,6 @@
 //! A program that runs beside the test and does not outlive it.
 
+use std::env;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,13 +20,19 @@ use crate::WAIT_LIMIT;
 pub struct ChildProcess(Child);
 
 impl ChildProcess {
-    /// Starts `program` with its standard output and error piped.
+    /// Starts `program` with its standard output and error piped, and without the variables of the tests (`LIVEBUS_...`), of which the
+    /// program `livebus` would say that it has none like them.
     ///
     /// # Errors
     ///
     /// When it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let piped = |mut command: Command| {
+            for (name, _) in env::vars_os() {
+                if name.to_string_lossy().starts_with("LIVEBUS_") {
+                    command.env_remove(name);
+                }
+            }
             command
                 .args(arguments)
                 .stdin(Stdio::null())

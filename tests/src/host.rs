@@ -29,6 +29,9 @@ impl Host {
     /// async-std, which has one scheduler.
     pub const ASYNC_STD: &[Self] = &[Self::AsyncStd];
 
+    /// One of each runtime.
+    pub const EACH: &[Self] = &[Self::TokioMultiThread, Self::AsyncStd];
+
     /// Returns the name, one word.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -13,6 +13,7 @@ use livebus_core::{Cause, Config, FailureClass, Settings, Status};
 use livebus_kafka::{KafkaBus, KafkaConfig, LivenessBy, Properties, RoundTally};
 use livebus_readiness::StatusChange;
 use livebus_recording::Recorder;
+use livebus_runner::handlers::RunnableHandler;
 use livebus_runner::{BuildError, Builder, Changes, Handle, Runtime};
 use livebus_tokio::TokioRuntime;
 
@@ -33,6 +34,25 @@ pub fn by_produce(servers: &str, topic: &str) -> anyhow::Result<KafkaConfig> {
             create: false,
         },
     )
+}
+
+/// Returns the configuration of the bus at `servers`, with liveness checks that produce to `topic`, and these properties
+/// (`key=value`).
+///
+/// # Errors
+///
+/// When `servers` or a property is invalid.
+pub fn by_produce_with(
+    servers: &str,
+    topic: &str,
+    properties: &[&str],
+) -> anyhow::Result<KafkaConfig> {
+    let properties = Properties::parse(properties)?;
+    let kafka = KafkaConfig::new(servers.parse()?, properties)?;
+    Ok(kafka.liveness_by(LivenessBy::Produce {
+        topic: topic.to_owned(),
+        create: false,
+    }))
 }
 
 /// Returns the configuration of the bus at `servers`, with liveness checks as `liveness_by` says.
@@ -69,11 +89,42 @@ impl KafkaSupervision {
     ///
     /// When it cannot be started, or has another status before.
     pub fn start(label: Label<'_>, kafka: KafkaConfig, settings: Settings) -> anyhow::Result<Self> {
+        Self::start_with(label, kafka, settings, Vec::new())
+    }
+
+    /// As [`start`](Self::start), with request handlers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_with(
+        label: Label<'_>,
+        kafka: KafkaConfig,
+        settings: Settings,
+        handlers: Vec<RunnableHandler>,
+    ) -> anyhow::Result<Self> {
+        Self::start_recorded(label, kafka, settings, handlers, None)
+    }
+
+    /// As [`start_with`](Self::start_with), with a recorder.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_recorded(
+        label: Label<'_>,
+        kafka: KafkaConfig,
+        settings: Settings,
+        handlers: Vec<RunnableHandler>,
+        recorder: Option<Recorder>,
+    ) -> anyhow::Result<Self> {
         match label.host {
             Host::TokioCurrentThread | Host::TokioMultiThread => {
-                Self::start_on::<TokioRuntime>(label, kafka, settings)
+                Self::start_on::<TokioRuntime>(label, kafka, settings, handlers, recorder)
             }
-            Host::AsyncStd => Self::start_on::<AsyncStdRuntime>(label, kafka, settings),
+            Host::AsyncStd => {
+                Self::start_on::<AsyncStdRuntime>(label, kafka, settings, handlers, recorder)
+            }
         }
     }
 
@@ -81,8 +132,12 @@ impl KafkaSupervision {
         label: Label<'_>,
         kafka: KafkaConfig,
         settings: Settings,
+        handlers: Vec<RunnableHandler>,
+        recorder: Option<Recorder>,
     ) -> anyhow::Result<Self> {
         let builder = builder::<R>(label, kafka, settings)?;
+        let builder = recorder.into_iter().fold(builder, Builder::observer);
+        let builder = handlers.into_iter().fold(builder, Builder::request_handler);
         let host = label.host;
         let (change_sender, changes) = mpsc::channel();
         let (start_sender, starts) = mpsc::channel();

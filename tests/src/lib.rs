@@ -8,6 +8,8 @@ pub mod attack;
 pub mod child_process;
 pub mod conformance;
 pub mod cost;
+pub mod dispatch_scenarios;
+pub mod handler_conformance;
 pub mod host;
 pub mod http;
 pub mod kafka_supervision;
@@ -15,7 +17,10 @@ pub mod label;
 pub mod pages;
 pub mod program;
 pub mod recordings;
+pub mod scenario_files;
+pub mod slow_network;
 pub mod threads;
+mod threads_runtime;
 
 /// The maximum wait for something that must come: many times what it takes.
 pub const WAIT_LIMIT: Duration = Duration::from_mins(1);

@@ -17,13 +17,13 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings")
 }
 
-/// Returns where the supervision with this label is recorded; `None` unless [`RECORD`] is set.
+/// Returns where the supervision with this label is recorded; `None` unless [`RECORD`] is set and its scenario has a folder.
 ///
 /// # Errors
 ///
 /// When the folder cannot be created, or the existing recording cannot be removed.
 pub fn record_options(label: Label<'_>) -> io::Result<Option<RecordOptions>> {
-    if !is_enabled(RECORD) {
+    if !is_enabled(RECORD) || label.folder.is_empty() {
         return Ok(None);
     }
     let folder = folder().join(label.folder);

@@ -2,7 +2,7 @@
 //! [-- part of an attack's or a runner's name]`.
 //!
 //! Prints Markdown. Each attack targets a supervision whose bus always answers, in a process of its own, whose memory and
-//! descriptors are read from Linux. A prober requests `/readyz` and `/livez` each 20 ms, each on a new connection, from before
+//! descriptors are read from Linux. A prober requests `/readyz`, `/livez` and `/statusz` each 20 ms, each on a new connection, from before
 //! the attack until after it. This takes some six minutes; `LIVEBUS_ATTACK_SECONDS` (8) sets the duration of each attack.
 //!
 //! Fails when a probe is not answered, when memory grows by more than 30 MiB, when the status changes, or when descriptors are

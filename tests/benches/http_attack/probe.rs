@@ -32,7 +32,7 @@ impl Prober {
             let mut responses = Responses::default();
             while !stopped.load(Ordering::Relaxed) {
                 let begin = Instant::now();
-                for target in ["/readyz", "/livez"] {
+                for target in ["/readyz", "/livez", "/statusz"] {
                     responses.probe(address, target);
                 }
                 thread::sleep(SAMPLE_INTERVAL.saturating_sub(begin.elapsed()));

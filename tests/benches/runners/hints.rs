@@ -77,7 +77,7 @@ impl Running {
         self.expect_status(Status::NotReady)?;
         thread::sleep(PAUSE);
         let observed = Instant::now();
-        self.bus.observations().live();
+        self.bus.observations().evidence_at(Instant::now());
         let running = self.expect_status(Status::Running)?;
         Ok(running.saturating_duration_since(observed))
     }

@@ -10,6 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::process::POLL_INTERVAL;
@@ -22,6 +23,19 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The timeout of one request for metadata. A broker answers it at once, or not at all.
 const METADATA_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// After how long without an answer another producer is made: metadata that names no broker, from one that its controller has not
+/// taken back yet, makes librdkafka forget all brokers.
+const PRODUCER_LIFETIME: Duration = Duration::from_secs(5);
+
+/// The replicas of a topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Replicas<'a> {
+    /// For each partition the brokers that have it; the first one leads it.
+    pub partitions: &'a [&'a [i32]],
+    /// How many must be in sync for a message with `acks=all`.
+    pub min_in_sync: u8,
+}
 
 /// A plain librdkafka client, configured only to reconnect fast to a broker that was unreachable.
 #[derive(Debug, Clone)]
@@ -80,27 +94,42 @@ impl IndependentClient {
     ) -> anyhow::Result<Instant> {
         let deadline = Instant::now() + within;
         let mut last_error = None;
-        let no_answer = |last_error: Option<KafkaError>| match last_error {
-            Some(error) => {
-                anyhow::Error::new(error).context(format!("no answer within {within:?}"))
+        loop {
+            let until = deadline.min(Instant::now() + PRODUCER_LIFETIME);
+            match self.answer_of_one_producer(until, &mut check)? {
+                Ok(at) => return Ok(at),
+                Err(error) => last_error = error.or(last_error),
             }
-            None => anyhow::anyhow!("no answer within {within:?}"),
-        };
+            if Instant::now() >= deadline {
+                let what = format!("no answer within {within:?}");
+                return Err(match last_error {
+                    Some(error) => anyhow::Error::new(error).context(what),
+                    None => anyhow::Error::msg(what),
+                });
+            }
+        }
+    }
 
+    /// Returns the instant of the first answer, or the last error if there is none `until` then.
+    fn answer_of_one_producer(
+        &self,
+        until: Instant,
+        check: &mut impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Result<Instant, Option<KafkaError>>> {
         let mut producer = AnsweredProducer::new(self)?;
         while let Err(error) = self.ensure_scratch_topic(&producer) {
             check()?;
-            last_error = Some(error);
-            if Instant::now() >= deadline {
-                return Err(no_answer(last_error));
+            if Instant::now() >= until {
+                return Ok(Err(Some(error)));
             }
             thread::sleep(POLL_INTERVAL);
         }
 
+        let mut last_error = None;
         producer.send(SCRATCH_TOPIC)?;
         loop {
             match producer.answer(POLL_INTERVAL) {
-                Some(Ok(at)) => return Ok(at),
+                Some(Ok(at)) => return Ok(Ok(at)),
                 Some(Err(error)) => {
                     last_error = Some(error);
                     producer.send(SCRATCH_TOPIC)?;
@@ -108,8 +137,8 @@ impl IndependentClient {
                 None => {}
             }
             check()?;
-            if Instant::now() >= deadline {
-                return Err(no_answer(last_error));
+            if Instant::now() >= until {
+                return Ok(Err(last_error));
             }
         }
     }
@@ -127,9 +156,59 @@ impl IndependentClient {
         within: Duration,
     ) -> anyhow::Result<()> {
         let deadline = Instant::now() + within;
-        let what = format!("the topic {name} cannot be created");
-        until(deadline, || self.try_create(name, partitions)).context(what)?;
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let count = usize::try_from(partitions).context("a number of partitions is positive")?;
+        self.create(&topic, count, deadline)
+    }
+
+    /// Creates a topic with these replicas, and waits until each partition has a leader.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create_topic`](Self::create_topic).
+    pub fn create_replicated_topic(
+        &self,
+        name: &str,
+        replicas: Replicas<'_>,
+        within: Duration,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + within;
+        let partitions = replicas.partitions.len();
+        let min_in_sync = replicas.min_in_sync.to_string();
+        let replication = TopicReplication::Variable(replicas.partitions);
+        let topic = NewTopic::new(name, i32::try_from(partitions)?, replication)
+            .set("min.insync.replicas", &min_in_sync);
+        self.create(&topic, partitions, deadline)
+    }
+
+    /// Waits until every replica of each partition of the topic is in sync.
+    ///
+    /// # Errors
+    ///
+    /// When that is not the case `within` that time, with the replicas that are.
+    pub fn wait_until_in_sync(&self, topic: &str, within: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + within;
+        let client: BaseProducer = self.config().create()?;
+        loop {
+            let metadata = client.client().fetch_metadata(None, METADATA_TIMEOUT);
+            let in_sync = metadata.map(|metadata| in_sync(&metadata, topic));
+            if in_sync
+                .as_ref()
+                .is_ok_and(|all| all.iter().all(|(of, all)| of == all) && !all.is_empty())
+            {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                bail!("{topic} is not in sync: in-sync replicas of all, by partition: {in_sync:?}");
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn create(&self, topic: &NewTopic<'_>, count: usize, deadline: Instant) -> anyhow::Result<()> {
+        let name = topic.name;
+        let what = format!("the topic {name} cannot be created");
+        until(deadline, || self.try_create(topic)).context(what)?;
         self.wait_for_leaders(name, Some(count), deadline)
     }
 
@@ -159,12 +238,11 @@ impl IndependentClient {
         {
             return Ok(());
         }
-        self.try_create(SCRATCH_TOPIC, 1)
+        self.try_create(&NewTopic::new(SCRATCH_TOPIC, 1, TopicReplication::Fixed(1)))
     }
 
-    fn try_create(&self, name: &str, partitions: i32) -> KafkaResult<()> {
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-        let results = pollster::block_on(self.admin()?.create_topics([&topic], &admin_options()))?;
+    fn try_create(&self, topic: &NewTopic<'_>) -> KafkaResult<()> {
+        let results = pollster::block_on(self.admin()?.create_topics([topic], &admin_options()))?;
         unless(RDKafkaErrorCode::TopicAlreadyExists, results)
     }
 
@@ -214,6 +292,17 @@ impl IndependentClient {
             .set("topic.metadata.propagation.max.ms", "1000");
         config
     }
+}
+
+/// Returns the number of replicas that are in sync, and of all, of each partition of the topic.
+fn in_sync(metadata: &Metadata, topic: &str) -> Vec<(usize, usize)> {
+    let topics = metadata.topics().iter();
+    let partitions = topics
+        .filter(|found| found.name() == topic)
+        .flat_map(MetadataTopic::partitions);
+    partitions
+        .map(|partition| (partition.isr().len(), partition.replicas().len()))
+        .collect()
 }
 
 /// Returns the number of partitions of the topic that have a leader; `None` if there is no such topic.

@@ -5,6 +5,8 @@
 //! the value is dropped, also by a panic. When the test process itself is killed, the kernel kills the node (Linux with
 //! `setpriv`, which is part of util-linux), and the next node that is created removes the folder.
 //!
+//! A [`KafkaCluster`] is several of them, with replicas.
+//!
 //! An [`IndependentClient`] decides whether the node works, never the node's own output.
 //!
 //! ```no_run
@@ -23,15 +25,19 @@
 //! # }
 //! ```
 
+mod acl;
 mod client;
+mod cluster;
 mod folder;
 mod install;
 mod node;
 mod ports;
 mod process;
 
-pub use client::IndependentClient;
+pub use acl::{TopicOperation, authorizer_properties};
+pub use client::{IndependentClient, Replicas};
+pub use cluster::{ClusterOptions, Controllers, KafkaCluster};
 pub use folder::sweep;
 pub use install::{availability, install, target_folder};
-pub use node::{BrokerSession, KafkaNode, NodeOptions};
+pub use node::{BrokerSession, CLUSTER_ID, KafkaNode, NodeOptions, Outside};
 pub use process::is_running;

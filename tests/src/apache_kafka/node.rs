@@ -1,4 +1,4 @@
-//! One Apache Kafka broker that is its own controller.
+//! One node of Apache Kafka: usually a broker that is its own controller.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use rustix::process::Signal;
 
+use super::acl::{TopicOperation, allow};
 use super::client::IndependentClient;
 use super::folder::NodeFolder;
 use super::install::install;
 use super::ports::PortClaim;
 use super::process::{Process, bound_to_this_process, tail};
 
-/// The cluster id of every node: 16 bytes in base64, not beginning with a dash.
-const CLUSTER_ID: &str = "bGl2ZWJ1cy10ZXN0cy0wMA";
+/// The default cluster id of a node: 16 bytes in base64, not beginning with a dash.
+pub const CLUSTER_ID: &str = "bGl2ZWJ1cy10ZXN0cy0wMA";
 
 /// How long a request to create or delete a topic is repeated on a node that works.
 const ADMIN_LIMIT: Duration = Duration::from_secs(20);
@@ -29,8 +30,23 @@ pub struct NodeOptions {
     pub broker_session: BrokerSession,
     /// The broker's port, which must be free; by default any free one.
     pub port: Option<u16>,
+    /// The id of the cluster, in base64; by default the same for every node.
+    pub cluster_id: Option<&'static str>,
+    /// A second listener for clients.
+    pub outside: Option<Outside>,
     /// Further lines of `server.properties`: name and value. They override those of the harness.
     pub properties: Vec<(String, String)>,
+}
+
+/// A listener of a broker besides the one of the harness.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// Its port, which must be free.
+    pub port: u16,
+    /// The address (`host:port`) that its clients are sent to.
+    pub advertised: String,
+    /// Its security protocol, such as `SASL_PLAINTEXT`. What that needs besides is in [`NodeOptions::properties`].
+    pub protocol: &'static str,
 }
 
 /// How long the controller keeps the session of a broker that sends no heartbeat.
@@ -64,9 +80,37 @@ pub struct KafkaNode {
     // The order matters: the process ends before its folder is removed and its ports are free for others.
     process: Option<Process>,
     folder: NodeFolder,
-    broker: PortClaim,
-    _controller: PortClaim,
+    place: Place,
     libraries: PathBuf,
+}
+
+/// What a node is in its cluster.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Its number, from 1.
+    pub(super) id: usize,
+    pub(super) role: Role,
+    /// The port of a broker.
+    pub(super) broker: PortClaim,
+    /// The port of a controller.
+    pub(super) controller: PortClaim,
+    /// The controllers of the cluster, as Kafka's `controller.quorum.voters` has them.
+    pub(super) voters: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A broker that is a controller too.
+    Both,
+    Broker,
+    Controller,
+}
+
+impl Place {
+    /// Returns the entry of a controller in `controller.quorum.voters`.
+    pub(super) fn voter(id: usize, controller: &PortClaim) -> String {
+        format!("{id}@127.0.0.1:{}", controller.port())
+    }
 }
 
 impl KafkaNode {
@@ -77,30 +121,40 @@ impl KafkaNode {
     ///
     /// When one of these fails, with the last lines that Maven or Kafka wrote.
     pub fn new(options: &NodeOptions) -> anyhow::Result<Self> {
-        let libraries = install()?;
-        let folder = NodeFolder::new()?;
         let broker = match options.port {
             Some(port) => PortClaim::of(port)
                 .with_context(|| format!("port {port} is in use; this node needs it"))?,
             None => PortClaim::new()?,
         };
         let controller = PortClaim::new()?;
-        let properties =
-            server_properties(options, folder.path(), broker.port(), controller.port());
+        let place = Place {
+            id: 1,
+            role: Role::Both,
+            voters: Place::voter(1, &controller),
+            broker,
+            controller,
+        };
+        Self::at(place, options)
+    }
+
+    /// Prepares a node of a cluster.
+    pub(super) fn at(place: Place, options: &NodeOptions) -> anyhow::Result<Self> {
+        let libraries = install()?;
+        let folder = NodeFolder::new()?;
+        let properties = server_properties(options, folder.path(), &place);
         fs::write(folder.path().join(PROPERTIES), properties)?;
 
         let node = Self {
             process: None,
             folder,
-            broker,
-            _controller: controller,
+            place,
             libraries,
         };
         let arguments = [
             "kafka.tools.StorageTool",
             "format",
             "-t",
-            CLUSTER_ID,
+            options.cluster_id.unwrap_or(CLUSTER_ID),
             "-c",
             PROPERTIES,
         ];
@@ -132,7 +186,7 @@ impl KafkaNode {
     /// Returns the address of the node, running or not: `127.0.0.1:port`, the same for the life of this value.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
-        format!("127.0.0.1:{}", self.broker.port())
+        format!("127.0.0.1:{}", self.place.broker.port())
     }
 
     /// Returns a client of this node that is independent of the code under test.
@@ -235,6 +289,52 @@ impl KafkaNode {
         self.client().create_topic(name, partitions, ADMIN_LIMIT)
     }
 
+    /// Limits what each client may produce, in bytes per second: beyond it, the node delays its answers.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or refuses.
+    pub fn set_produce_quota(&self, bytes_per_second: u32) -> anyhow::Result<()> {
+        let quota = format!("producer_byte_rate={bytes_per_second}");
+        self.configure(&quota, &["--entity-type", "clients", "--entity-default"])
+    }
+
+    /// Sets a configuration of a topic, as `name=value`.
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or refuses.
+    pub fn configure_topic(&self, topic: &str, setting: &str) -> anyhow::Result<()> {
+        self.configure(
+            setting,
+            &["--entity-type", "topics", "--entity-name", topic],
+        )
+    }
+
+    fn configure(&self, setting: &str, entity: &[&str]) -> anyhow::Result<()> {
+        let servers = self.bootstrap_servers();
+        let alter = ["kafka.admin.ConfigCommand", "--bootstrap-server", &servers];
+        let change = ["--alter", "--add-config", setting];
+        let arguments = [&alter[..], &change[..], entity].concat();
+        let status = self.java(&arguments)?.wait(ADMIN_LIMIT)?;
+        ensure!(
+            status.success(),
+            "not configured ({status}):\n{}",
+            self.log_tail()
+        );
+        Ok(())
+    }
+
+    /// Allows clients without a login to do `operation` with a topic, and by the first rule for it nothing else. The node must have
+    /// [`authorizer_properties`](super::authorizer_properties).
+    ///
+    /// # Errors
+    ///
+    /// When the node does not answer, or refuses.
+    pub fn allow(&self, topic: &str, operation: TopicOperation) -> anyhow::Result<()> {
+        allow(&self.bootstrap_servers(), topic, operation)
+    }
+
     /// Deletes a topic and waits until it is gone: see [`IndependentClient::delete_topic`].
     ///
     /// # Errors
@@ -283,10 +383,16 @@ impl KafkaNode {
     }
 
     fn log_tail(&self) -> String {
-        match fs::read(self.folder().join(LOG)) {
-            Ok(log) => tail(&String::from_utf8_lossy(&log)),
-            Err(error) => format!("(the log cannot be read: {error})"),
+        match self.log() {
+            Ok(log) => tail(&log),
+            Err(error) => format!("({error:#})"),
         }
+    }
+
+    /// Returns the output of Java and Kafka so far.
+    pub(super) fn log(&self) -> anyhow::Result<String> {
+        let log = fs::read(self.folder().join(LOG)).context("the log cannot be read")?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
     }
 }
 
@@ -296,17 +402,37 @@ const PROPERTIES: &str = "server.properties";
 /// The output of Java and Kafka, in the node's folder.
 const LOG: &str = "kafka.log";
 
-fn server_properties(options: &NodeOptions, folder: &Path, broker: u16, controller: u16) -> String {
+fn server_properties(options: &NodeOptions, folder: &Path, place: &Place) -> String {
+    let broker = format!("BROKER://127.0.0.1:{}", place.broker.port());
+    let controller = format!("CONTROLLER://127.0.0.1:{}", place.controller.port());
+    let inside = "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT";
+    let (listeners, advertised, protocols) = match &options.outside {
+        None => (broker.clone(), broker, inside.to_owned()),
+        Some(outside) => (
+            format!("{broker},OUTSIDE://127.0.0.1:{}", outside.port),
+            format!("{broker},OUTSIDE://{}", outside.advertised),
+            format!("{inside},OUTSIDE:{}", outside.protocol),
+        ),
+    };
+    let role = match place.role {
+        Role::Both => {
+            format!("process.roles=broker,controller\nlisteners={listeners},{controller}\n")
+        }
+        Role::Broker => format!("process.roles=broker\nlisteners={listeners}\n"),
+        Role::Controller => format!("process.roles=controller\nlisteners={controller}\n"),
+    };
+    let advertised = match place.role {
+        Role::Both | Role::Broker => {
+            format!("advertised.listeners={advertised}\ninter.broker.listener.name=BROKER\n")
+        }
+        Role::Controller => String::new(),
+    };
     let mut properties = format!(
         "\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=BROKER://127.0.0.1:{broker}
-inter.broker.listener.name=BROKER
+{role}{advertised}node.id={id}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map={protocols}
 log.dirs={data}
 auto.create.topics.enable={auto_create_topics}
 offsets.topic.replication.factor=1
@@ -316,6 +442,8 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 {session}",
+        id = place.id,
+        voters = place.voters,
         data = folder.join("data").display(),
         auto_create_topics = options.auto_create_topics,
         session = options.broker_session.properties(),

@@ -89,6 +89,8 @@ pub enum Input {
     LivenessAnswered(LivenessId, Result<(), Failure>),
     /// The answer to a registration.
     RegistrationAnswered(RegistrationId, Result<(), Failure>),
+    /// What a registered handler reports about itself.
+    HandlerHealth(RegistrationId, Result<(), Failure>),
     /// The answer to a stop.
     StopAnswered(StopId, Result<(), Failure>),
     /// Evidence, observed at this time since the beginning; by default when it is delivered.
@@ -155,6 +157,7 @@ impl Input {
             Self::StartAnswered(id, result) => Event::StartAnswered { id, result },
             Self::LivenessAnswered(id, result) => Event::LivenessAnswered { id, result },
             Self::RegistrationAnswered(id, result) => Event::RegistrationAnswered { id, result },
+            Self::HandlerHealth(id, result) => Event::HandlerHealth { id, result },
             Self::StopAnswered(id, result) => Event::StopAnswered { id, result },
             Self::Live(seen) => Event::Live {
                 at: seen.map_or(at, |seen| began + seen),
@@ -184,8 +187,4 @@ pub fn plain() -> Settings {
         registration_backoff: backoff,
         ..Settings::default()
     }
-}
-
-pub(super) const fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
 }

@@ -229,7 +229,7 @@ impl<'a, E: Executor> Harness<'a, E> {
     fn apply(&mut self, trigger: Trigger) {
         let observations = self.fake.observations();
         match trigger {
-            Trigger::Live => observations.live_at(self.fake.now()),
+            Trigger::Live => observations.evidence_at(self.fake.now()),
             Trigger::Suspicion(failure) => observations.suspicion(failure),
             Trigger::Lost(client, failure) => observations.lost(client, failure),
             Trigger::Shutdown => {

@@ -101,6 +101,7 @@ impl<'a> Replay<'a> {
             Event::StartAnswered { .. }
             | Event::LivenessAnswered { .. }
             | Event::RegistrationAnswered { .. }
+            | Event::HandlerHealth { .. }
             | Event::StopAnswered { .. }
             | Event::Suspicion(_)
             | Event::ClientLost { .. }

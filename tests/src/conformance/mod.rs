@@ -26,6 +26,6 @@ pub use harness::{Executor, Harness};
 pub use input_record::InputRecord;
 pub use play::{play, play_many};
 pub use reference_driver::{InvalidScript, drive};
-pub use scenario::{ParseError, Problem, REWRITE, Scenario, lifecycle, scenarios};
+pub use scenario::{Scenario, lifecycle, scenarios};
 pub use step::{Step, Stimulus, Trigger};
 pub use trace::StepTrace;

@@ -8,9 +8,10 @@ use livebus_core::{Event, OpId};
 
 use super::environment::{Answer, DirectInput, Environment, Occurrence};
 use super::plain_loop::{PlainLoop, answered};
-use super::scenario::Problem;
 use super::step::{Step, Stimulus, Trigger, heading};
-use super::trace::{HeartbeatDeadline, State, StepTrace, millis};
+use super::trace::{HeartbeatDeadline, State, StepTrace};
+use crate::scenario_files::Problem;
+use crate::scenario_files::words::millis;
 
 /// Drives the core alone through `environment` and returns each step: the stimulus and what it led to.
 ///

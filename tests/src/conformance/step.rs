@@ -8,7 +8,8 @@ use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
 
 use super::environment::{DirectInput, Outcome};
-use super::trace::{StepTrace, millis};
+use super::trace::StepTrace;
+use crate::scenario_files::words::millis;
 
 /// A stimulus that reaches a supervision while its loop waits, and what the reference driver recorded for it.
 #[derive(Debug, Clone)]

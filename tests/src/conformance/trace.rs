@@ -1,11 +1,13 @@
 //! A trace: the inputs and actions of a supervisor, as text that can be compared byte for byte.
 
 use std::fmt::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::{Action, ClientId, Event, Failure, Report};
 use livebus_readiness::StatusChange;
 use livebus_runner::Entry;
+
+use crate::scenario_files::words::millis;
 
 /// One step of a trace: the stimulus, what it led to, and the state after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +135,9 @@ impl Writer {
             Event::RegistrationAnswered { id, result } => {
                 format!("registration #{} {}", id.number(), ResultText(result))
             }
+            Event::HandlerHealth { id, result } => {
+                format!("handler #{} {}", id.number(), ResultText(result))
+            }
             Event::StopAnswered { id, result } => {
                 format!("stop #{} {}", id.number(), ResultText(result))
             }
@@ -203,16 +208,6 @@ impl Writer {
 
     fn at_or_none(self, at: Option<Instant>) -> String {
         at.map_or("none".to_owned(), |at| self.at(at))
-    }
-}
-
-/// Formats whole milliseconds as an integer, everything else with nanoseconds.
-pub(super) fn millis(elapsed: Duration) -> String {
-    let (millis, nanos) = (elapsed.as_millis(), elapsed.as_nanos() % 1_000_000);
-    if nanos == 0 {
-        millis.to_string()
-    } else {
-        format!("{millis}.{nanos:06}")
     }
 }
 

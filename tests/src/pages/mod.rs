@@ -27,8 +27,9 @@ pub use page::{Block, Marker, Page, PageError};
 
 /// The pages that report. Their commands produced the figures on the page and take minutes or more, or other tests compare their
 /// contents. Every other page of the repository instructs, and is checked.
-pub const REPORTS: [&str; 6] = [
+pub const REPORTS: [&str; 7] = [
     "docs/differences.md",
+    "docs/dispatch-rules.md",
     "docs/measurements.md",
     "docs/rules.md",
     "docs/runners.md",

@@ -4,6 +4,7 @@
 //! results and their commands.
 
 pub mod differential;
+pub mod dispatch;
 pub mod explore;
 pub mod figures;
 #[cfg(feature = "recordings")]
@@ -13,6 +14,7 @@ pub mod rng;
 pub mod simulation;
 pub mod voltha;
 
+mod claims;
 mod leave_out;
 mod operation;
 mod reference;

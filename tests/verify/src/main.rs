@@ -1,5 +1,6 @@
 //! The commands for long runs: `cargo run --release -p livebus-verify -- --help`.
 
+mod dispatch_command;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,9 @@ enum Command {
     Corpus(corpus::Args),
     /// Compares the core with the reference model on random scripts.
     Differential(differential::Options),
+    /// Checks the dispatcher of request handlers.
+    #[command(subcommand)]
+    Dispatch(dispatch_command::Command),
     /// Explores every state of small model configurations, by stateright and by our own search.
     Explore(explore::Args),
     /// Simulates services and a cluster with faults in virtual time; then every service must recover.
@@ -35,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         #[cfg(feature = "recordings")]
         Command::Corpus(args) => corpus::run(&args),
         Command::Differential(options) => differential::run(&options),
+        Command::Dispatch(command) => dispatch_command::run(&command),
         Command::Explore(args) => explore::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Voltha(args) => voltha::run(&args),

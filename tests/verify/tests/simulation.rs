@@ -52,6 +52,8 @@ fn hundred_million_events_break_no_claim_and_every_service_recovers() {
             SEEDS
         } else if *situation == Situation::StayedFailed {
             20
+        } else if *situation == Situation::ServedWithoutOne {
+            SEEDS / 20
         } else {
             10_000
         };

@@ -32,8 +32,8 @@
 //!
 //! A file is `THEME/NN-A-FEW-WORDS.txt`. The numbers of a theme are 01, 02 and so on; the words are two to five.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::io;
+use std::path::Path;
 
 use livebus_core::Action;
 use livebus_runner::Entry;
@@ -42,21 +42,12 @@ use super::environment::Environment;
 use super::input_record::{InputRecord, input_records};
 use super::reference_driver::drive;
 use super::step::Step;
+use crate::scenario_files::{ParseError, ScenarioFile, parse_error, read_all, read_one, root};
 
-mod diff;
-mod error;
 mod results;
 mod script;
 mod settings;
 mod words;
-
-pub use error::{ParseError, Problem};
-
-/// Set to 1, it makes the test of the scenarios replace the expected results by what the core does.
-pub const REWRITE: &str = "LIVEBUS_REWRITE_SCENARIOS";
-
-/// What separates the script from the expected results.
-const SEPARATOR: &str = "----";
 
 /// One scenario.
 #[derive(Debug, Clone)]
@@ -67,9 +58,7 @@ pub struct Scenario {
     pub environment: Environment,
     /// Why no runner can play it, if none can.
     pub core_only: Option<String>,
-    path: PathBuf,
-    script: String,
-    expected: Vec<String>,
+    file: ScenarioFile,
     actual: Vec<String>,
     input_records: Vec<InputRecord>,
     actions: Vec<Action>,
@@ -81,7 +70,7 @@ pub struct Scenario {
 ///
 /// When its file is missing or invalid.
 pub fn lifecycle() -> Result<Scenario, ParseError> {
-    Scenario::read(&folder().join("lifecycle/01-full-lifecycle.txt"))
+    Scenario::read(&root().join("lifecycle/01-full-lifecycle.txt"))
 }
 
 /// Every scenario, in the order of the file names.
@@ -90,17 +79,7 @@ pub fn lifecycle() -> Result<Scenario, ParseError> {
 ///
 /// The first invalid file: where, what is wrong, and the remedy.
 pub fn scenarios() -> Result<Vec<Scenario>, ParseError> {
-    paths()
-        .map_err(|error| {
-            parse_error(
-                &folder(),
-                0,
-                Problem::new(error.to_string(), "make it readable"),
-            )
-        })?
-        .iter()
-        .map(|path| Scenario::read(path))
-        .collect()
+    read_all(&root(), Scenario::parse)
 }
 
 impl Scenario {
@@ -110,11 +89,7 @@ impl Scenario {
     ///
     /// When the file cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, ParseError> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            let problem = Problem::new(error.to_string(), "make it a readable text file");
-            parse_error(path, 0, problem)
-        })?;
-        Self::parse(path, &text)
+        read_one(path, Self::parse)
     }
 
     /// Parses `text` as the file at `path`, and runs its script on the core.
@@ -123,20 +98,15 @@ impl Scenario {
     ///
     /// When the text is invalid.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ParseError> {
-        let (script, expected) = match text.split_once(&format!("\n{SEPARATOR}\n")) {
-            Some((script, expected)) => (format!("{script}\n"), expected),
-            None => (format!("{}\n\n", text.trim_end()), ""),
-        };
-        let read =
-            script::read(&script).map_err(|(line, problem)| parse_error(path, line, problem))?;
+        let file = ScenarioFile::parse(path, text);
+        let read = script::read(&file.script)
+            .map_err(|(line, problem)| parse_error(path, line, problem))?;
         let steps = drive(&read.environment).map_err(|invalid| {
             let line = read.line_at(invalid.at);
             parse_error(path, line, invalid.problem)
         })?;
         Ok(Self {
-            path: path.to_owned(),
-            script,
-            expected: expected.lines().map(str::to_owned).collect(),
+            file,
             actual: results::results(&read.environment, &steps),
             input_records: input_records(&read.environment, &steps),
             actions: actions(&steps),
@@ -149,15 +119,13 @@ impl Scenario {
     /// Its file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
     /// Its theme: the name of the folder of its file.
     #[must_use]
     pub fn theme(&self) -> String {
-        let folder = self.path.parent().and_then(Path::file_name);
-        let folder = folder.unwrap_or_default();
-        folder.to_string_lossy().into_owned()
+        self.file.theme()
     }
 
     /// All inputs of the core, with the phases before and after.
@@ -178,14 +146,7 @@ impl Scenario {
     ///
     /// Where the two differ.
     pub fn check(&self) -> Result<(), String> {
-        match diff::diff(&self.expected, &self.actual) {
-            None => Ok(()),
-            Some(diff) => Err(format!(
-                "{}: the expected results (-) and the actual ones (+) differ:\n{diff}\
-                 If that is intended: {REWRITE}=1 cargo test -p livebus-tests --test scenarios",
-                self.path.display()
-            )),
-        }
+        self.file.check(&self.actual)
     }
 
     /// Writes what the core does in place of the expected results.
@@ -194,11 +155,7 @@ impl Scenario {
     ///
     /// When the file cannot be written.
     pub fn rewrite(&self) -> io::Result<()> {
-        let actual = self.actual.join("\n");
-        fs::write(
-            &self.path,
-            format!("{}{SEPARATOR}\n{actual}\n", self.script),
-        )
+        self.file.rewrite(&self.actual)
     }
 }
 
@@ -209,34 +166,4 @@ fn actions(steps: &[Step]) -> Vec<Action> {
         Entry::Event(_) | Entry::Timeout => None,
     });
     actions.collect()
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
-}
-
-/// The files of all scenarios: one folder for each theme.
-fn paths() -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for theme in fs::read_dir(folder())? {
-        let theme = theme?.path();
-        if !theme.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(theme)? {
-            let path = file?.path();
-            paths.extend((path.extension().is_some_and(|it| it == "txt")).then_some(path));
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn parse_error(path: &Path, line: usize, problem: Problem) -> ParseError {
-    let path = path.to_owned();
-    ParseError {
-        path,
-        line,
-        problem,
-    }
 }

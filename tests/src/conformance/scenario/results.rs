@@ -8,10 +8,8 @@ use livebus_runner::Entry;
 use crate::conformance::environment::Environment;
 use crate::conformance::input_record::Replay;
 use crate::conformance::step::{Step, Stimulus};
-use crate::conformance::trace::{Writer, millis};
-
-/// From this number on, equal lines at equal distances in time are written as one.
-const MIN_RUN: usize = 4;
+use crate::conformance::trace::Writer;
+use crate::scenario_files::{Line, in_runs};
 
 /// Returns the inputs and actions of `steps`, as lines: for each step all inputs, then all actions.
 ///
@@ -25,9 +23,6 @@ pub(super) fn results(environment: &Environment, steps: &[Step]) -> Vec<String> 
     }
     in_runs(&lines)
 }
-
-/// A line, and its instant.
-type Line = (Duration, String);
 
 fn write(environment: &Environment, step: &Step, replay: &mut Replay<'_>, lines: &mut Vec<Line>) {
     let writer = Writer { began: step.began };
@@ -63,30 +58,6 @@ fn write(environment: &Environment, step: &Step, replay: &mut Replay<'_>, lines:
     }
 }
 
-fn in_runs(lines: &[Line]) -> Vec<String> {
-    let (mut text, mut rest) = (Vec::new(), lines);
-    while let [(at, line), next @ ..] = rest {
-        let next_at = next.first().map_or(*at, |(next, _)| *next);
-        let every = next_at.saturating_sub(*at);
-        let mut due = *at;
-        let run = rest.iter().take_while(|(at, other)| {
-            let same = other == line && *at == due;
-            due += every;
-            same
-        });
-        let run = run.count();
-        if run >= MIN_RUN && !every.is_zero() {
-            let (every, at) = (millis(every), millis(*at));
-            text.push(format!("every {every} from {at}, {run} times {line}"));
-            rest = &rest[run..];
-        } else {
-            text.push(format!("{} {line}", millis(*at)));
-            rest = next;
-        }
-    }
-    text
-}
-
 struct Words<'a> {
     environment: &'a Environment,
     writer: Writer,
@@ -116,6 +87,9 @@ impl Words<'_> {
                     id.number(),
                     result_of(*result)
                 )
+            }
+            Event::HandlerHealth { id, result } => {
+                format!("handler #{} reports {}", id.number(), result_of(*result))
             }
             Event::StopAnswered { id, result } => {
                 format!("stop #{} answered {}", id.number(), result_of(*result))

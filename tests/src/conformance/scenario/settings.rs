@@ -1,10 +1,10 @@
 //! Parses the settings of a scenario, by the names of their fields.
 
-use livebus_core::{Backoff, OnClientLost, OnSuspicion, RejectionPolicy, Settings};
+use livebus_core::{OnClientLost, OnSuspicion, RejectionPolicy, Settings};
 
-use super::error::Problem;
-use super::words::{duration, number};
 use crate::conformance::environment::plain;
+use crate::scenario_files::Problem;
+use crate::scenario_files::words::{backoff, duration, number, one_of};
 
 /// Returns the preset `name`.
 pub(super) fn base(name: &str) -> Result<Settings, Problem> {
@@ -62,7 +62,7 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
                 ("check", OnSuspicion::Check),
                 ("not ready", OnSuspicion::NotReady),
             ];
-            *on_suspicion = one_of(value, values)?;
+            *on_suspicion = one_of(value, &values)?;
         }
         "suspicion_timeout" => *suspicion_timeout = duration(value)?,
         "suspicion_spacing" => *suspicion_spacing = duration(value)?,
@@ -72,14 +72,14 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
                 ("live", RejectionPolicy::Live),
                 ("not live", RejectionPolicy::NotLive),
             ];
-            *on_rejection = one_of(value, values)?;
+            *on_rejection = one_of(value, &values)?;
         }
         "on_client_lost" => {
             let values = [
                 ("recreate", OnClientLost::Recreate),
                 ("fail", OnClientLost::Fail),
             ];
-            *on_client_lost = one_of(value, values)?;
+            *on_client_lost = one_of(value, &values)?;
         }
         "recreate_after" => *recreate_after = Some(duration(value)?),
         "registration_timeout" => *registration_timeout = duration(value)?,
@@ -95,29 +95,4 @@ pub(super) fn set(settings: &mut Settings, name: &str, value: &str) -> Result<()
         }
     }
     Ok(())
-}
-
-/// `500 to 30000`, or `500 to 30000, jitter 20`.
-fn backoff(text: &str) -> Result<Backoff, Problem> {
-    let (delays, jitter) = text.split_once(", jitter ").unwrap_or((text, "0"));
-    let (first, max) = delays.split_once(" to ").ok_or_else(|| {
-        Problem::new(
-            format!("invalid back-off \"{text}\""),
-            "write \"500 to 30000\", or \"500 to 30000, jitter 20\" for 20 percent",
-        )
-    })?;
-    Ok(Backoff {
-        first: duration(first)?,
-        max: duration(max)?,
-        jitter_percent: number(jitter)?,
-    })
-}
-
-fn one_of<T>(text: &str, values: [(&str, T); 2]) -> Result<T, Problem> {
-    let [(first, _), (second, _)] = &values;
-    let remedy = format!("write {first} or {second}");
-    let value = values.into_iter().find(|(word, _)| *word == text);
-    value
-        .map(|(_, value)| value)
-        .ok_or_else(|| Problem::new(format!("invalid value \"{text}\""), remedy))
 }

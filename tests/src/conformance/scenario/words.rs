@@ -1,50 +1,12 @@
-//! Parses the values of a scenario: durations, failures, answers, and inputs of the core.
+//! Parses the values of a scenario of the supervisor: answers, and inputs of the core.
 
 use std::time::Duration;
 
-use livebus_core::{ClientId, Failure, FailureClass, LivenessId, RegistrationId, StopId};
+use livebus_core::{ClientId, LivenessId, RegistrationId, StopId};
 
-use super::error::Problem;
-use crate::conformance::environment::{Answer, DirectInput, Input, Occurrence, Outcome, ms};
-
-/// Parses whole milliseconds.
-pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
-    let millis = text.parse().map_err(|_| {
-        Problem::new(
-            format!("invalid time \"{text}\""),
-            "write whole milliseconds, such as 5000",
-        )
-    })?;
-    Ok(ms(millis))
-}
-
-pub(super) fn number<N: std::str::FromStr>(text: &str) -> Result<N, Problem> {
-    text.parse().map_err(|_| {
-        Problem::new(
-            format!("invalid number \"{text}\""),
-            "write a whole number in range",
-        )
-    })
-}
-
-/// Parses `Unreachable`, or `Unreachable (code -195)`.
-pub(super) fn failure(text: &str) -> Result<Failure, Problem> {
-    let numbered = text
-        .strip_suffix(')')
-        .and_then(|it| it.split_once(" (code "));
-    let (class, code) = match numbered {
-        Some((class, code)) => (class, Some(number(code)?)),
-        None => (text, None),
-    };
-    let class = FailureClass::from_name(class).ok_or_else(|| {
-        let names = FailureClass::ALL.map(FailureClass::name).join(", ");
-        Problem::new(
-            format!("unknown failure \"{text}\""),
-            format!("write one of {names}; with a code as in \"Tls (code 7)\""),
-        )
-    })?;
-    Ok(code.map_or(Failure::new(class), |code| Failure::with_code(class, code)))
-}
+use crate::conformance::environment::{Answer, DirectInput, Input, Occurrence, Outcome};
+use crate::scenario_files::Problem;
+use crate::scenario_files::words::{duration, failure, number, result_of};
 
 /// Parses `ok after 10, then Unreachable after 10, then never`.
 pub(super) fn answers(text: &str) -> Result<Vec<Answer>, Problem> {
@@ -155,11 +117,12 @@ fn event(text: &str) -> Result<Input, Problem> {
         let client = ClientId::from_number(number(client)?);
         return Ok(Input::Lost(client, failure(class)?));
     }
+    if let Some((id, result)) = rest.split_once(" reports ").filter(|_| kind == "handler") {
+        let id = RegistrationId::from_number(number(id)?);
+        return Ok(Input::HandlerHealth(id, result_of(result)?));
+    }
     let (id, result) = rest.split_once(" answered ").ok_or_else(unknown)?;
-    let result = match result {
-        "ok" => Ok(()),
-        other => Err(failure(other)?),
-    };
+    let result = result_of(result)?;
     let id = number(id)?;
     Ok(match kind {
         "start" => Input::StartAnswered(ClientId::from_number(id), result),

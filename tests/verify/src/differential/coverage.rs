@@ -31,7 +31,7 @@ impl Default for Coverage {
 
 impl Coverage {
     /// The kinds of inputs: every event, and time alone.
-    pub(super) const INPUTS: [&str; 9] = [
+    pub(super) const INPUTS: [&str; 10] = [
         "Time",
         "StartAnswered",
         "LivenessAnswered",
@@ -41,6 +41,7 @@ impl Coverage {
         "Suspicion",
         "ClientLost",
         "Shutdown",
+        "HandlerHealth",
     ];
 
     /// The kinds of actions.
@@ -117,6 +118,7 @@ fn input_index(input: Input) -> usize {
         Some(Event::Suspicion(_)) => 6,
         Some(Event::ClientLost { .. }) => 7,
         Some(Event::Shutdown) => 8,
+        Some(Event::HandlerHealth { .. }) => 9,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, ClientId, Config, Event, OpId, Supervisor};
+use livebus_core::{Action, ClientId, Config, Event, OpId, RegistrationId, Supervisor};
 
 use super::case::Case;
 use super::compared_step::{ComparedStep, Input, Observation};
@@ -195,6 +195,10 @@ impl Pair {
                 Some(Event::Live { at })
             }
             What::Suspicion(failure) => Some(Event::Suspicion(failure)),
+            What::HandlerHealth { by, result } => Some(Event::HandlerHealth {
+                id: RegistrationId::from_number(self.resolve_target(by)?.0),
+                result,
+            }),
             What::ClientLost { client, failure } => Some(Event::ClientLost {
                 client: ClientId::from_number(self.resolve_target(client)?.0),
                 failure,

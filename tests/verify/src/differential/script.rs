@@ -47,6 +47,11 @@ pub(super) enum What {
     Live(EvidenceTime),
     /// A suspicion.
     Suspicion(Failure),
+    /// What the handler that this registration registered reports about itself.
+    HandlerHealth {
+        by: Target,
+        result: Result<(), Failure>,
+    },
     /// The loss of the client that this start created.
     ClientLost { client: Target, failure: Failure },
     /// The shutdown of the service.
@@ -150,7 +155,7 @@ pub(super) fn draw(rng: &mut Rng, settings: &Settings, length: usize) -> Vec<Ste
                 What::Shutdown => 4,
                 What::Suspicion(_) if rng.percent(20) => 1,
                 What::Suspicion(_) | What::Time | What::Answer { .. } => burst,
-                What::Live(_) | What::ClientLost { .. } => burst,
+                What::Live(_) | What::HandlerHealth { .. } | What::ClientLost { .. } => burst,
             };
             step
         })
@@ -212,6 +217,11 @@ fn draw_step(rng: &mut Rng, profile: Profile, spans: &[u64], may_end: bool) -> S
             client: draw_client(rng),
             failure: draw_failure(rng, FailureClass::ClientFatal),
         }
+    } else if rng.below(20) == 0 {
+        What::HandlerHealth {
+            by: draw_registration(rng),
+            result: draw_result(rng, profile.successes, profile.class),
+        }
     } else if may_end && rng.below(20) == 0 {
         What::Shutdown
     } else {
@@ -255,6 +265,10 @@ fn draw_anything(rng: &mut Rng, profile: Profile) -> Step {
         answer(Stop),
         What::Live(EvidenceTime::Now),
         What::Suspicion(failure),
+        What::HandlerHealth {
+            by: Target::Newest(Registration),
+            result: Err(failure),
+        },
         What::ClientLost { client, failure },
         What::Shutdown,
     ]);
@@ -311,12 +325,24 @@ fn draw_answer(rng: &mut Rng, profile: Profile) -> What {
         Target::OfKind(..) | Target::InFlight(_) => profile.successes,
         Target::Newest(_) | Target::Any(_) | Target::Unknown(_) => profile.successes,
     };
-    let result = if rng.percent(successes) {
+    let result = draw_result(rng, successes, profile.class);
+    What::Answer { to, kind, result }
+}
+
+fn draw_result(rng: &mut Rng, successes: u64, class: FailureClass) -> Result<(), Failure> {
+    if rng.percent(successes) {
         Ok(())
     } else {
-        Err(draw_failure(rng, profile.class))
-    };
-    What::Answer { to, kind, result }
+        Err(draw_failure(rng, class))
+    }
+}
+
+fn draw_registration(rng: &mut Rng) -> Target {
+    match rng.below(5) {
+        0 => Target::Any(u8::try_from(rng.below(6)).expect("less than six")),
+        1 => Target::Unknown(0),
+        _ => Target::Newest(Kind::Registration),
+    }
 }
 
 fn draw_client(rng: &mut Rng) -> Target {

@@ -97,6 +97,15 @@ fn simpler_steps(step: Option<Step>) -> Vec<Step> {
             What::Suspicion(plain(failure)),
             step.what,
         ],
+        What::HandlerHealth { by, result } => {
+            let report = |result| What::HandlerHealth { by, result };
+            vec![
+                What::Time,
+                report(Ok(())),
+                report(result.map_err(plain)),
+                step.what,
+            ]
+        }
         What::ClientLost { client, failure } => vec![
             What::Time,
             What::ClientLost {
@@ -166,7 +175,7 @@ fn simplify_settings(best: &mut Case) {
         |s| s.not_live_interval_max = Duration::from_secs(4),
         |s| s.suspicion_timeout = Duration::from_millis(500),
         |s| s.suspicion_spacing = Duration::from_millis(200),
-        |s| s.partial_tolerance = Duration::from_secs(15),
+        |s| s.partial_tolerance = Duration::from_secs(20),
         |s| s.drain = Duration::from_secs(5),
         |s| *s = Settings::default(),
     ];

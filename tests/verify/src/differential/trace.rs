@@ -84,6 +84,9 @@ impl Clock {
             Event::RegistrationAnswered { id, result } => {
                 format!("RegistrationAnswered #{} {result:?}", id.number())
             }
+            Event::HandlerHealth { id, result } => {
+                format!("HandlerHealth #{} {result:?}", id.number())
+            }
             Event::StopAnswered { id, result } => {
                 format!("StopAnswered #{} {result:?}", id.number())
             }

@@ -46,7 +46,7 @@ pub const V8: &str = "V8";
 pub const CLAIMS: [(&str, &str); 7] = [
     (
         V1,
-        "A bus that works forever leads to Running, within a bound.",
+        "A bus that works forever leads to Running, within a bound, unless a required handler reports that it fails.",
     ),
     (
         V2,
@@ -80,9 +80,11 @@ pub fn always_leads_to(configuration: &ModelConfiguration, explored: &Explored) 
 
     let suspicion_decides = s.on_suspicion == OnSuspicion::NotReady;
     let good = |facts: &Facts, edge: &Edge| {
-        is_good(facts, edge) && !(suspicion_decides && edge.what == Move::Suspicion)
+        is_good(facts, edge) && !(suspicion_decides && matches!(edge.what, Move::Suspicion(_)))
     };
-    let up = |facts: &Facts| serves(facts) && !running(facts) && facts.bus == BusState::Up;
+    let up = |facts: &Facts| {
+        serves(facts) && !running(facts) && !facts.handler_fails && facts.bus == BusState::Up
+    };
     let starting = s.start_timeout + s.start_backoff.max;
     let proving = s.not_live_interval_max * (s.successes_to_ready + 1);
     let registering = if config.handlers().is_empty() {
@@ -94,7 +96,7 @@ pub fn always_leads_to(configuration: &ModelConfiguration, explored: &Explored) 
     outcome.check_left_in_time(V1, max, longest_path(explored, up, only(good)));
 
     let gone = |facts: &Facts| running(facts) && facts.bus != BusState::Up;
-    let max = configuration.bound(configuration.has_leaderless());
+    let max = configuration.bound(configuration.has_partial());
     outcome.check_left_in_time(V2, max, longest_path(explored, gone, only(is_bad)));
 
     let starts = |facts: &Facts| matches!(facts.phase, Phase::Starting | Phase::BackingOff);
@@ -146,7 +148,8 @@ fn until(awaited: impl Fn(&Edge) -> bool) -> impl Fn(&Facts, &Edge) -> EdgeRole 
         | Move::Bus(_)
         | Move::Answer(..)
         | Move::Traffic(_)
-        | Move::Suspicion
+        | Move::Suspicion(_)
+        | Move::Health(..)
         | Move::Lost
         | Move::Shutdown => {
             if awaited(edge) {
@@ -162,10 +165,15 @@ fn until(awaited: impl Fn(&Edge) -> bool) -> impl Fn(&Facts, &Edge) -> EdgeRole 
 fn is_good(facts: &Facts, edge: &Edge) -> bool {
     match edge.what {
         Move::Tick => !facts.deadline_in_a_tick,
-        Move::Answer(_, None) | Move::Traffic(_) | Move::Suspicion => true,
-        Move::Answer(_, Some(_)) | Move::Sleep(_) | Move::Bus(_) | Move::Lost | Move::Shutdown => {
-            false
+        Move::Answer(_, None) | Move::Traffic(_) | Move::Suspicion(_) | Move::Health(_, None) => {
+            true
         }
+        Move::Answer(_, Some(_))
+        | Move::Health(_, Some(_))
+        | Move::Sleep(_)
+        | Move::Bus(_)
+        | Move::Lost
+        | Move::Shutdown => false,
     }
 }
 
@@ -184,7 +192,8 @@ fn proves(edge: &Edge) -> bool {
         | Move::Tick
         | Move::Sleep(_)
         | Move::Bus(_)
-        | Move::Suspicion
+        | Move::Suspicion(_)
+        | Move::Health(..)
         | Move::Lost
         | Move::Shutdown => false,
     }

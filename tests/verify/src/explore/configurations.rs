@@ -12,7 +12,7 @@ use super::moves::BusState;
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is one thing that the environment does or does not do"
+    reason = "each says whether its environment may do one thing"
 )]
 pub struct ModelConfiguration {
     /// Its name: what it is about.
@@ -29,8 +29,10 @@ pub struct ModelConfiguration {
     pub traffic: bool,
     /// Whether evidence arrives late: up to this many ticks after it was observed.
     pub late_evidence: Option<u8>,
-    /// Whether there are suspicions, justified or not.
-    pub suspicions: bool,
+    /// The suspicions that there are, justified or not.
+    pub suspicions: Vec<FailureClass>,
+    /// Whether registered handlers report that they fail, and that they work again.
+    pub health: bool,
     /// Whether clients are lost.
     pub losses: bool,
     /// Whether the service may request its shutdown.
@@ -56,16 +58,16 @@ impl ModelConfiguration {
         0..u8::try_from(self.config.handlers().len()).unwrap_or(u8::MAX)
     }
 
-    /// Returns whether leaders may be missing.
+    /// Returns whether a part of the bus may be missing.
     #[must_use]
-    pub fn has_leaderless(&self) -> bool {
-        self.buses.contains(&BusState::Leaderless)
+    pub fn has_partial(&self) -> bool {
+        self.buses.contains(&BusState::Partial)
     }
 
     /// Returns the detection bound in ticks, plus the time for which an answer may be in flight.
     #[must_use]
-    pub fn bound(&self, leaderless: bool) -> u32 {
-        let bound = if leaderless {
+    pub fn bound(&self, partial: bool) -> u32 {
+        let bound = if partial {
             self.config.partial_detection_bound()
         } else {
             self.config.detection_bound()
@@ -92,7 +94,8 @@ impl ModelConfiguration {
             failures: vec![FailureClass::Unreachable],
             traffic: false,
             late_evidence: None,
-            suspicions: false,
+            suspicions: Vec::new(),
+            health: false,
             losses: false,
             shutdown: false,
             sleeps: None,
@@ -159,37 +162,41 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
         ModelConfiguration {
             traffic: true,
             shutdown: true,
-            ..ModelConfiguration::new("traffic", small(), 731)
+            ..ModelConfiguration::new("traffic", small(), 960)
         },
         ModelConfiguration {
             traffic: true,
             late_evidence: Some(1),
-            suspicions: true,
+            suspicions: vec![FailureClass::Unreachable],
             shutdown: true,
-            ..ModelConfiguration::new("suspicions", small(), 3_419)
+            ..ModelConfiguration::new("suspicions", small(), 3_850)
         },
         ModelConfiguration {
             failures: everything_fails.clone(),
-            suspicions: true,
+            suspicions: vec![FailureClass::Unreachable],
             losses: true,
             shutdown: true,
-            ..ModelConfiguration::new("failures", small(), 2_689)
+            ..ModelConfiguration::new("failures", small(), 3_307)
         },
         ModelConfiguration {
-            buses: vec![BusState::Up, BusState::Hung, BusState::Leaderless],
-            failures: vec![FailureClass::NoLeader],
+            buses: vec![BusState::Up, BusState::Hung, BusState::Partial],
+            failures: vec![
+                FailureClass::ReplicasSilent,
+                FailureClass::NotEnoughReplicas,
+            ],
             traffic: true,
-            suspicions: true,
-            ..ModelConfiguration::new("leaders", small(), 4_030)
+            suspicions: vec![FailureClass::Unreachable, FailureClass::BrokerUnreachable],
+            ..ModelConfiguration::new("partial", small(), 11_793)
         },
         ModelConfiguration {
+            health: true,
             losses: true,
             shutdown: true,
-            ..ModelConfiguration::with_handlers("handlers", small(), handlers(), 12_231)
+            ..ModelConfiguration::with_handlers("handlers", small(), handlers(), 28_575)
         },
         ModelConfiguration {
             traffic: true,
-            suspicions: true,
+            suspicions: vec![FailureClass::Unreachable],
             sleeps: Some(9),
             shutdown: true,
             ..ModelConfiguration::new(
@@ -199,19 +206,19 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
                     suspicion_timeout: ticks(2),
                     ..small()
                 },
-                3_846,
+                4_045,
             )
         },
         ModelConfiguration {
             flight: 1,
-            suspicions: true,
-            ..ModelConfiguration::new("flight", small(), 1_495)
+            suspicions: vec![FailureClass::Unreachable],
+            ..ModelConfiguration::new("flight", small(), 1_672)
         },
         ModelConfiguration {
             failures: everything_fails.clone(),
             traffic: true,
             late_evidence: Some(1),
-            suspicions: true,
+            suspicions: vec![FailureClass::Unreachable],
             ..ModelConfiguration::new(
                 "strict and slow",
                 Settings {
@@ -221,7 +228,7 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
                     recreate_after: Some(ticks(4)),
                     ..small()
                 },
-                10_188,
+                11_889,
             )
         },
         ModelConfiguration {
@@ -237,13 +244,13 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
                     recreate_after: Some(ticks(6)),
                     ..small()
                 },
-                1_159,
+                1_731,
             )
         },
         ModelConfiguration {
             failures: vec![FailureClass::Unreachable, FailureClass::ClientFatal],
             traffic: true,
-            suspicions: true,
+            suspicions: vec![FailureClass::Unreachable],
             losses: true,
             shutdown: true,
             ..ModelConfiguration::new(
@@ -262,7 +269,7 @@ pub fn small_configurations() -> Vec<ModelConfiguration> {
                     drain: Duration::ZERO,
                     ..small()
                 },
-                1_653,
+                2_439,
             )
         },
     ]
@@ -276,7 +283,7 @@ pub fn everything() -> ModelConfiguration {
             BusState::Up,
             BusState::Down,
             BusState::Hung,
-            BusState::Leaderless,
+            BusState::Partial,
         ],
         failures: vec![
             FailureClass::Unreachable,
@@ -285,7 +292,7 @@ pub fn everything() -> ModelConfiguration {
         ],
         traffic: true,
         late_evidence: Some(1),
-        suspicions: true,
+        suspicions: vec![FailureClass::Unreachable],
         losses: true,
         sleeps: Some(9),
         shutdown: true,
@@ -296,7 +303,7 @@ pub fn everything() -> ModelConfiguration {
                 ..small()
             },
             handlers(),
-            1_126_474,
+            1_391_904,
         )
     }
 }

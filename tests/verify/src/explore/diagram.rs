@@ -70,7 +70,7 @@ fn shared(arrows: &mut Arrows, members: &[Phase], to: Phase) -> Vec<&'static str
 }
 
 /// The inputs of a supervisor, and time alone.
-pub const EVENTS: [&str; 13] = [
+pub const EVENTS: [&str; 15] = [
     "time passes",
     "start answered: ok",
     "start answered: failed",
@@ -83,6 +83,8 @@ pub const EVENTS: [&str; 13] = [
     "evidence",
     "suspicion",
     "client lost",
+    "handler works",
+    "handler fails",
     "shutdown",
 ];
 
@@ -104,7 +106,9 @@ pub fn table<'a>(explored: impl IntoIterator<Item = &'a Explored>) -> String {
     for event in EVENTS {
         let _infallible = write!(text, "| {event} |");
         for phase in Phase::ALL {
-            let answers = event.contains("answered") || event == "client lost";
+            let answers = event.contains("answered")
+                || event == "client lost"
+                || event.starts_with("handler");
             let cell = match counts.get(&(phase, event)) {
                 Some(count) => count.to_string(),
                 None if answers => "stale".to_owned(),

@@ -45,6 +45,8 @@ pub struct Facts {
     pub ending: bool,
     /// Whether an operation in flight reaches its deadline within one more tick.
     pub deadline_in_a_tick: bool,
+    /// Whether a registered handler reports that it fails.
+    pub handler_fails: bool,
 }
 
 /// One step.
@@ -144,6 +146,7 @@ impl Explored {
             bus: state.bus,
             ending: invariants.shutdown_at().is_some(),
             deadline_in_a_tick: deadlines.any(|deadline| deadline <= soon),
+            handler_fails: invariants.health().any(|(_, fails)| fails),
         });
         number
     }
@@ -203,6 +206,8 @@ pub fn event_name(event: Event) -> &'static str {
         Event::LivenessAnswered { result: Err(_), .. } => "liveness answered: failed",
         Event::RegistrationAnswered { result: Ok(()), .. } => "registration answered: ok",
         Event::RegistrationAnswered { result: Err(_), .. } => "registration answered: failed",
+        Event::HandlerHealth { result: Ok(()), .. } => "handler works",
+        Event::HandlerHealth { result: Err(_), .. } => "handler fails",
         Event::StopAnswered { result: Ok(()), .. } => "stop answered: ok",
         Event::StopAnswered { result: Err(_), .. } => "stop answered: failed",
         Event::Live { .. } => "evidence",

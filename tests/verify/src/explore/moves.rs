@@ -11,8 +11,8 @@ pub enum BusState {
     Down,
     /// It does not answer.
     Hung,
-    /// The leaders to which liveness messages go are missing; other brokers answer.
-    Leaderless,
+    /// A part of it answers: the leaders to which liveness messages go are missing, or wait for their replicas.
+    Partial,
 }
 
 /// The kind of an operation in flight.
@@ -42,7 +42,9 @@ pub enum Move {
     /// Evidence from ordinary traffic, observed this many ticks ago.
     Traffic(u8),
     /// A suspicion.
-    Suspicion,
+    Suspicion(FailureClass),
+    /// A registered handler reports that it works, or that it fails.
+    Health(u8, Option<FailureClass>),
     /// The client is lost.
     Lost,
     /// The service requests its shutdown.
@@ -53,18 +55,30 @@ impl BusState {
     /// Returns whether a bus in this state may answer a liveness message with this class of failure.
     pub(super) fn may_answer(self, class: FailureClass) -> bool {
         match class {
-            FailureClass::NoLeader => self == Self::Leaderless,
-            FailureClass::TopicMissing | FailureClass::Authorization | FailureClass::Throttled => {
-                self == Self::Up
-            }
+            FailureClass::NoLeader
+            | FailureClass::ReplicasSilent
+            | FailureClass::BrokerUnreachable => self == Self::Partial,
+            FailureClass::TopicMissing
+            | FailureClass::Authorization
+            | FailureClass::RecordRejected
+            | FailureClass::TopicUnusable
+            | FailureClass::Throttled => self == Self::Up,
             FailureClass::Unreachable => self == Self::Down,
             FailureClass::Timeout
+            | FailureClass::Unresponsive
+            | FailureClass::AdvertisedAddress
+            | FailureClass::SecurityProtocol
+            | FailureClass::WrongCluster
+            | FailureClass::RequiredTopicUnusable
             | FailureClass::NameResolution
             | FailureClass::Tls
             | FailureClass::Authentication
             | FailureClass::NotEnoughReplicas
             | FailureClass::QueueFull
             | FailureClass::ClientFatal
+            | FailureClass::RecordFailed
+            | FailureClass::RecordsRemoved
+            | FailureClass::HandlerStalled
             | FailureClass::Other => self != Self::Hung,
             _ => unreachable!("the model does not know this class: {class}"),
         }

@@ -35,8 +35,20 @@ impl ModelState {
         let known = late_evidence
             .filter(|ago| self.bus == BusState::Up || self.unusable <= u32::from(*ago));
         to.extend(known.map(Move::Traffic));
-        if configuration.suspicions {
-            to.push(Move::Suspicion);
+        to.extend(
+            configuration
+                .suspicions
+                .iter()
+                .copied()
+                .map(Move::Suspicion),
+        );
+        if configuration.health {
+            for handler in configuration.handlers() {
+                if self.invariants.registered(usize::from(handler)).is_some() {
+                    to.push(Move::Health(handler, None));
+                    to.push(Move::Health(handler, Some(FailureClass::Other)));
+                }
+            }
         }
         if configuration.shutdown {
             to.push(Move::Shutdown);
@@ -122,8 +134,16 @@ impl ModelState {
                     .unwrap_or(ClientId::from_number(UNKNOWN)),
                 failure: FailureClass::ClientFatal.into(),
             },
+            Move::Health(handler, failure) => Event::HandlerHealth {
+                id: self
+                    .invariants
+                    .registered(usize::from(handler))
+                    .unwrap_or(RegistrationId::from_number(UNKNOWN)),
+                result: failure.map_or(Ok(()), |class| Err(class.into())),
+            },
             Move::Shutdown => Event::Shutdown,
-            Move::Suspicion | Move::Tick | Move::Sleep(_) | Move::Bus(_) => {
+            Move::Suspicion(class) => Event::Suspicion(class.into()),
+            Move::Tick | Move::Sleep(_) | Move::Bus(_) => {
                 Event::Suspicion(FailureClass::Unreachable.into())
             }
         }

@@ -105,8 +105,8 @@ impl Found {
             explored,
             outcome,
         } = self;
-        let leaderless = configuration.has_leaderless();
-        let bound = configuration.bound(leaderless);
+        let partial = configuration.has_partial();
+        let bound = configuration.bound(partial);
         let detected = explored
             .detected_after
             .map_or_else(|| "-".to_owned(), |ticks| format!("{ticks} ({bound})"));

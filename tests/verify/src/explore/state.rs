@@ -25,8 +25,8 @@ pub struct ModelState {
     pub bus: BusState,
     /// While the bus counts as alive: ticks since it was last usable, at most one more than the largest that makes a difference.
     pub unusable: u32,
-    /// Whether, at some time since then, only leaders were missing.
-    pub leaderless: bool,
+    /// Whether, at some time since then, a part of it answered.
+    pub partial: bool,
     /// The claim that a step on the path to this state broke.
     pub broken: Option<Claim>,
     /// The whole state as bytes: two states are equal if these are.
@@ -66,7 +66,7 @@ impl ModelState {
             invariants,
             bus: BusState::Up,
             unusable: 0,
-            leaderless: false,
+            partial: false,
             broken,
             code: Box::default(),
         };
@@ -89,12 +89,17 @@ impl ModelState {
             Move::Bus(bus) => {
                 next.bus = bus;
                 if bus == BusState::Up {
-                    (next.unusable, next.leaderless) = (0, false);
+                    (next.unusable, next.partial) = (0, false);
                 }
                 next.canonicalize(configuration, now);
                 return (next, step);
             }
-            Move::Answer(..) | Move::Traffic(_) | Move::Suspicion | Move::Lost | Move::Shutdown => {
+            Move::Answer(..)
+            | Move::Traffic(_)
+            | Move::Suspicion(_)
+            | Move::Health(..)
+            | Move::Lost
+            | Move::Shutdown => {
                 step.event = Some(self.event(configuration, what));
             }
         }
@@ -123,7 +128,7 @@ impl ModelState {
         before: &Self,
         step: &mut Transition,
     ) {
-        let bound = configuration.bound(self.leaderless);
+        let bound = configuration.bound(self.partial);
         let running = |status| status == Status::Running;
         let after = self.supervisor.report().status;
         if running(after) && self.unusable >= bound {
@@ -156,8 +161,8 @@ impl ModelState {
                 .map_or(0, |ago| u32::from(ago) + 1),
         };
         self.unusable = self.unusable.min(max);
-        self.leaderless |= self.bus == BusState::Leaderless;
-        self.leaderless &= self.invariants.evidence().is_some();
+        self.partial |= self.bus == BusState::Partial;
+        self.partial &= self.invariants.evidence().is_some();
         self.code = self.encode(configuration);
     }
 
@@ -168,7 +173,7 @@ impl ModelState {
         encode(&self.invariants, *EPOCH, &mut numbers);
         numbers.push(self.bus as i64);
         numbers.push(i64::from(self.unusable));
-        numbers.push(i64::from(self.leaderless));
+        numbers.push(i64::from(self.partial));
         numbers.push(self.broken.map_or(0, |claim| claim as i64 + 1));
         let mut code = Vec::with_capacity(numbers.len() + 8);
         for number in numbers {

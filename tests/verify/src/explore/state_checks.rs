@@ -99,6 +99,10 @@ fn stale_answers() -> impl Iterator<Item = Event> {
                 id: registration,
                 result,
             },
+            Event::HandlerHealth {
+                id: registration,
+                result,
+            },
             Event::StopAnswered { id: stop, result },
         ]
     });

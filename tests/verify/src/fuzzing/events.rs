@@ -97,6 +97,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
             Some(
                 Event::StartAnswered { .. }
                 | Event::RegistrationAnswered { .. }
+                | Event::HandlerHealth { .. }
                 | Event::StopAnswered { .. }
                 | Event::Suspicion(_)
                 | Event::ClientLost { .. }
@@ -135,6 +136,7 @@ impl<W: FnMut(&Supervisor, &[Action])> Run<W> {
                 Event::StartAnswered { .. }
                     | Event::LivenessAnswered { .. }
                     | Event::RegistrationAnswered { .. }
+                    | Event::HandlerHealth { .. }
                     | Event::StopAnswered { .. }
                     | Event::ClientLost { .. }
             )

@@ -113,7 +113,15 @@ impl Script {
             6..=8 => self.answer_in_flight(which, Err(failure)),
             9 => {
                 let id = *self.done.iter().rev().nth(which.into())?;
-                Some(answer(id, Ok(())))
+                let OpId::Registration(id) = id else {
+                    return Some(answer(id, Ok(())));
+                };
+                let result = if amount.is_multiple_of(2) {
+                    Ok(())
+                } else {
+                    Err(failure)
+                };
+                Some(Event::HandlerHealth { id, result })
             }
             10 => {
                 let number = any_number(amount);

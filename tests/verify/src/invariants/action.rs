@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use livebus_core::{
-    Action, Backoff, Cause, ClientId, Config, FailureKind, LivenessId, OnClientLost, OpId,
-    RegistrationId, Report, Status, StopId,
+    Action, Backoff, Cause, ClientId, Config, FailureClass, FailureKind, LivenessId, OnClientLost,
+    OpId, RegistrationId, Report, Status, StopId,
 };
 
 use super::bookkeeping::{Bus, InvariantChecker, LivenessCheck, Operation, Slot};
@@ -79,8 +79,9 @@ impl InvariantChecker {
         let backoff = settings.start_backoff;
         // In a canonical state ids begin at 1 again, so the id alone does not show the first start.
         let first = self.newest_id == 1 && self.report.status == Status::Prepared;
+        let at_once = std::mem::take(&mut self.start_replaces);
         check(
-            first || now >= since + min_delay(backoff, self.starts_without_proof),
+            first || at_once || now >= since + min_delay(backoff, self.starts_without_proof),
             Claim::BackoffIsKept,
         )?;
         check(
@@ -124,16 +125,19 @@ impl InvariantChecker {
             Bus::Live {
                 suspicion,
                 failures,
+                partial,
+                brought_forward,
                 ..
             } => {
                 let first_failure = failures.map(|it| it.since);
                 unverified_since = suspicion
                     .map(|it| it.newest)
                     .or(first_failure)
+                    .or(brought_forward.take())
                     .unwrap_or(now);
                 takes
                     == match suspicion {
-                        Some(_) => settings.suspicion_timeout,
+                        Some(_) => suspicion_timeout(config, partial.is_some()),
                         None => settings.liveness_timeout,
                     }
             }
@@ -169,7 +173,7 @@ impl InvariantChecker {
                 check(kept, Claim::BackoffIsKept)?;
                 failures
             }
-            Slot::Registering { .. } | Slot::Registered => {
+            Slot::Registering { .. } | Slot::Registered { .. } => {
                 return Err(Claim::OneRegistrationPerHandler);
             }
         };
@@ -199,16 +203,19 @@ impl InvariantChecker {
         if self.client != Some(client) {
             return self.remove_to_discard(client.into());
         }
-        let after = config.settings().recreate_after;
-        let useless = match self.bus {
-            Bus::NotLive { newest, .. } => after.is_some_and(|after| now >= newest + after),
-            Bus::Live { .. } => false,
-        };
-        check(self.step_ends_running || useless, Claim::ReplacedInTime)?;
+        let is_useless = self.is_useless(config, now);
+        check(self.step_ends_running || is_useless, Claim::ReplacedInTime)?;
         self.client = None;
         self.liveness = None;
-        // The next start comes after its back-off, which is checked separately.
+        // The next start comes at once or after its back-off, which is checked separately.
         self.last_attempt = now;
+        if self.step_ends_running {
+            self.diagnosis = None;
+        } else {
+            self.start_replaces = true;
+            self.starts_without_proof = 0;
+            self.last_message = None;
+        }
         for slot in &mut self.handlers {
             if let Slot::Registering { operation, .. } = *slot {
                 self.to_discard.push(operation.id.into());
@@ -272,6 +279,8 @@ impl InvariantChecker {
             check(self.may_end_running(config, now), Claim::NoFalseAlarm)?;
             self.left_running = Some(now);
         }
+        self.see_what_is_over(config, now, report.cause);
+        self.check_cause(report.cause)?;
         let lost = matches!(report.cause, Cause::ClientLost(_));
         let fails = config.settings().on_client_lost == OnClientLost::Fail;
         check(
@@ -280,6 +289,9 @@ impl InvariantChecker {
         )?;
         if is_a_loss(report.cause) && matches!(self.bus, Bus::Live { .. }) {
             self.bus = Bus::without_proof(now);
+            if let Some(known) = &mut self.diagnosis {
+                known.seen = now;
+            }
             if let Some(message) = &mut self.liveness {
                 let latest = now + config.settings().not_live_interval;
                 message.until = message.until.min(latest);
@@ -299,15 +311,33 @@ impl InvariantChecker {
                 failures,
                 suspicion,
                 partial,
+                ..
             } => {
-                let tolerance = partial.map(|_| settings.partial_tolerance);
-                let lease = evidence + config.detection_bound() + tolerance.unwrap_or_default();
                 self.step_ends_running
                     || suspicion.is_some_and(|it| it.confirmed)
                     || failures.is_some_and(|it| it.count >= settings.failures_to_not_ready)
-                    || now >= lease
-                    || partial.is_some_and(|since| now >= since + settings.partial_tolerance)
+                    || now >= lease(config, evidence, partial.is_some())
+                    || partial.is_some_and(|it| now >= it.since + settings.partial_tolerance)
             }
+        }
+    }
+
+    /// Sees what ends Running without an answer: the lease, or else the tolerance, whose warning is the reason then.
+    fn see_what_is_over(&mut self, config: &Config, now: Instant, cause: Cause) {
+        let Bus::Live {
+            evidence, partial, ..
+        } = self.bus
+        else {
+            return;
+        };
+        let tolerance = config.settings().partial_tolerance;
+        if !matches!(cause, Cause::LivenessFailed(_)) {
+            return;
+        }
+        if now >= lease(config, evidence, partial.is_some()) {
+            self.see(config, now, FailureClass::Timeout);
+        } else if let Some(partial) = partial.filter(|it| now >= it.since + tolerance) {
+            self.see(config, now, partial.class);
         }
     }
 
@@ -390,12 +420,30 @@ fn is_a_loss(cause: Cause) -> bool {
     }
 }
 
-/// Returns the minimum time from one liveness message to the next.
+/// Returns how long Running may last on this evidence.
+fn lease(config: &Config, evidence: Instant, is_partial: bool) -> Instant {
+    let bound = if is_partial {
+        config.partial_detection_bound()
+    } else {
+        config.detection_bound()
+    };
+    evidence + bound
+}
+
+/// Returns how long a liveness message may take that a suspicion sends or shortens.
+pub(super) fn suspicion_timeout(config: &Config, is_partial: bool) -> Duration {
+    if is_partial {
+        config.settings().liveness_timeout
+    } else {
+        config.settings().suspicion_timeout
+    }
+}
+
+/// Returns the minimum time from one liveness message to the next of the same client, or of the next one after a loss.
 #[must_use]
 pub(super) fn min_gap(config: &Config) -> Duration {
     let s = config.settings();
     [
-        s.live_interval,
         s.not_live_interval,
         s.recheck_delay,
         s.suspicion_spacing,

@@ -28,6 +28,10 @@ pub struct InvariantChecker {
     pub(super) starts_without_proof: u32,
     /// The instant since which the next start waits for its back-off.
     pub(super) start_waits_since: Option<Instant>,
+    /// Whether the next start replaces a client, and comes at once.
+    pub(super) start_replaces: bool,
+    /// What is known of the reason why the bus does not work.
+    pub(super) diagnosis: Option<Diagnosis>,
     /// The instant at which the newest liveness message was sent.
     pub(super) last_message: Option<Instant>,
     /// The last instant of a start, a liveness message or a proof.
@@ -38,6 +42,8 @@ pub struct InvariantChecker {
     pub(super) shutdown_at: Option<Instant>,
     /// Whether the input of this step is enough to end Running.
     pub(super) step_ends_running: bool,
+    /// Whether this step must leave a cause with the diagnosis.
+    pub(super) step_is_diagnosed: bool,
 }
 
 /// An operation in flight.
@@ -70,7 +76,21 @@ pub(super) enum Slot {
         since: Instant,
         failures: u32,
     },
-    Registered,
+    Registered {
+        id: RegistrationId,
+        /// Whether its newest report is a failure.
+        fails: bool,
+    },
+}
+
+impl Slot {
+    /// Returns whether the handler is registered and does its work.
+    pub(super) fn works(self) -> bool {
+        match self {
+            Self::Registered { fails, .. } => !fails,
+            Self::Idle | Self::Registering { .. } | Self::Waiting { .. } => false,
+        }
+    }
 }
 
 /// What is known about the bus through the current client.
@@ -93,9 +113,27 @@ pub(super) enum Bus {
         failures: Option<Failures>,
         /// The suspicions that nothing has refuted.
         suspicion: Option<Suspicion>,
-        /// The instant since which only leaders are missing.
-        partial: Option<Instant>,
+        /// The part of the bus that is missing, if any.
+        partial: Option<Partial>,
+        /// The instant of the suspicion of a part of the bus that brought the next liveness message forward.
+        brought_forward: Option<Instant>,
     },
+}
+
+/// The most specific failure or suspicion that nothing has refuted. A timeout says nothing, so it is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Diagnosis {
+    pub(super) class: FailureClass,
+    /// When it was seen last, or the bus ceased to be live.
+    pub(super) seen: Instant,
+}
+
+/// A part of the bus that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Partial {
+    pub(super) class: FailureClass,
+    /// The instant since which it is tolerated.
+    pub(super) since: Instant,
 }
 
 /// Consecutive liveness messages that failed.
@@ -133,11 +171,14 @@ impl InvariantChecker {
             bus: Bus::without_proof(now),
             starts_without_proof: 0,
             start_waits_since: Some(now),
+            start_replaces: false,
+            diagnosis: None,
             last_message: None,
             last_attempt: now,
             left_running: None,
             shutdown_at: None,
             step_ends_running: false,
+            step_is_diagnosed: false,
         }
     }
 
@@ -188,8 +229,25 @@ impl InvariantChecker {
     pub fn registration_in_flight(&self, handler: usize) -> Option<(RegistrationId, Instant)> {
         match self.handlers[handler] {
             Slot::Registering { operation, .. } => Some((operation.id, operation.deadline)),
-            Slot::Idle | Slot::Waiting { .. } | Slot::Registered => None,
+            Slot::Idle | Slot::Waiting { .. } | Slot::Registered { .. } => None,
         }
+    }
+
+    /// Returns the registration by which this handler is registered.
+    #[must_use]
+    pub fn registered(&self, handler: usize) -> Option<RegistrationId> {
+        match self.handlers[handler] {
+            Slot::Registered { id, .. } => Some(id),
+            Slot::Idle | Slot::Registering { .. } | Slot::Waiting { .. } => None,
+        }
+    }
+
+    /// Returns the registrations of the registered handlers, each with whether the handler reports that it fails.
+    pub fn health(&self) -> impl Iterator<Item = (RegistrationId, bool)> {
+        self.handlers.iter().filter_map(|slot| match *slot {
+            Slot::Registered { id, fails } => Some((id, fails)),
+            Slot::Idle | Slot::Registering { .. } | Slot::Waiting { .. } => None,
+        })
     }
 
     /// Returns the stop in flight and its deadline.
@@ -216,6 +274,7 @@ impl InvariantChecker {
             self.start = None;
             self.start_waits_since = Some(now);
             self.to_discard.push(start.id.into());
+            self.see_start_fail(config, now, FailureClass::Timeout);
         }
         for slot in &mut self.handlers {
             if let Slot::Registering {
@@ -231,15 +290,31 @@ impl InvariantChecker {
                 };
             }
         }
-        if let Some(message) = self.liveness.filter(|it| it.until <= now) {
+        // A client that is replaced takes its liveness message along, and no interval of it ends.
+        let stays = !self.is_useless(config, now);
+        if let Some(message) = self.liveness.filter(|it| it.until <= now && stays) {
             self.liveness = None;
-            self.on_ambiguous_failure(message);
-            self.on_interval_failed(config, FailureClass::Timeout.into());
+            self.on_ambiguous_failure(config, now, message, FailureClass::Timeout);
+            self.on_interval_failed(config, now, FailureClass::Timeout.into());
+        }
+    }
+
+    /// Returns whether the client has had no proof for `recreate_after`.
+    pub(super) fn is_useless(&self, config: &Config, now: Instant) -> bool {
+        match (self.bus, config.settings().recreate_after) {
+            (Bus::NotLive { newest, .. }, Some(after)) => now >= newest + after,
+            (Bus::NotLive { .. }, None) | (Bus::Live { .. }, _) => false,
         }
     }
 
     /// A liveness message failed ambiguously, or timed out.
-    pub(super) fn on_ambiguous_failure(&mut self, message: LivenessCheck) {
+    pub(super) fn on_ambiguous_failure(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        message: LivenessCheck,
+        class: FailureClass,
+    ) {
         if let Bus::Live {
             evidence,
             failures,
@@ -256,19 +331,24 @@ impl InvariantChecker {
             if let Some(suspicion) = suspicion {
                 suspicion.confirmed |= suspicion.oldest <= message.sent;
             }
+            self.see(config, now, class);
         }
     }
 }
 
 impl InvariantChecker {
     /// While not live, an interval without a proof ends the sequence of proofs.
-    pub(super) fn on_interval_failed(&mut self, config: &Config, failure: Failure) {
+    pub(super) fn on_interval_failed(&mut self, config: &Config, now: Instant, failure: Failure) {
         let harmless = |proved| proved && failure.class.kind() == FailureKind::Ambiguous;
         if let Bus::NotLive { proofs, proved, .. } = &mut self.bus
             && !harmless(*proved)
             && !proves(config, failure)
         {
             *proofs = 0;
+            if failure.class != FailureClass::ClientFatal {
+                self.see(config, now, failure.class);
+                self.step_is_diagnosed = true;
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use livebus_core::{ClientId, Config, LivenessId, OpId, RegistrationId, Report, S
 
 use super::action::{max_delay, min_gap, saturation};
 use super::bookkeeping::{
-    Bus, Failures, InvariantChecker, LivenessCheck, Operation, Slot, Suspicion,
+    Bus, Diagnosis, Failures, InvariantChecker, LivenessCheck, Operation, Partial, Slot, Suspicion,
 };
+use super::diagnosis::diagnosis_age;
 
 impl InvariantChecker {
     /// Returns the checker of the [canonical](livebus_core::Supervisor::canonical) supervisor: `now` becomes `epoch`, operations get
@@ -54,7 +55,10 @@ impl InvariantChecker {
                 .iter()
                 .map(|slot| match *slot {
                     Slot::Idle => Slot::Idle,
-                    Slot::Registered => Slot::Registered,
+                    Slot::Registered { id, fails } => Slot::Registered {
+                        id: RegistrationId::from_number(number(id.into())),
+                        fails,
+                    },
                     Slot::Registering {
                         operation: it,
                         failures,
@@ -85,6 +89,19 @@ impl InvariantChecker {
                 .starts_without_proof
                 .min(saturation(settings.start_backoff)),
             start_waits_since: self.start_waits_since.filter(|_| !is_shutting_down).map(at),
+            start_replaces: false,
+            diagnosis: self
+                .diagnosis
+                .map(|it| match self.bus {
+                    Bus::Live { .. } => Diagnosis { seen: now, ..it },
+                    Bus::NotLive { .. } => it,
+                })
+                .filter(|it| now < it.seen + diagnosis_age(config))
+                .filter(|_| !is_shutting_down && report.status != Status::Failed)
+                .map(|it| Diagnosis {
+                    seen: at(it.seen),
+                    ..it
+                }),
             last_message: self
                 .last_message
                 .filter(|_| !is_shutting_down)
@@ -102,6 +119,7 @@ impl InvariantChecker {
                 at(shutdown_at.max(now.checked_sub(max).unwrap_or(shutdown_at)))
             }),
             step_ends_running: false,
+            step_is_diagnosed: false,
         }
     }
 
@@ -131,6 +149,7 @@ impl InvariantChecker {
                 failures,
                 suspicion,
                 partial,
+                brought_forward,
             } => Bus::Live {
                 evidence: at(evidence),
                 failures: failures.map(|it| Failures {
@@ -143,7 +162,11 @@ impl InvariantChecker {
                     confirmed: it.confirmed,
                     counted: at(it.counted),
                 }),
-                partial: partial.map(at),
+                partial: partial.map(|it| Partial {
+                    since: at(it.since),
+                    ..it
+                }),
+                brought_forward: brought_forward.map(at),
             },
         }
     }
@@ -189,7 +212,7 @@ pub fn encode(checker: &InvariantChecker, epoch: Instant, to: &mut Vec<i64>) {
     for slot in &checker.handlers {
         match *slot {
             Slot::Idle => to.push(0),
-            Slot::Registered => to.push(1),
+            Slot::Registered { id: it, fails } => to.extend([1, id(it.into()), i64::from(fails)]),
             Slot::Registering {
                 operation,
                 failures,
@@ -214,6 +237,7 @@ pub fn encode(checker: &InvariantChecker, epoch: Instant, to: &mut Vec<i64>) {
             failures,
             suspicion,
             partial,
+            brought_forward,
         } => {
             to.extend([1, at(evidence)]);
             match failures {
@@ -231,8 +255,14 @@ pub fn encode(checker: &InvariantChecker, epoch: Instant, to: &mut Vec<i64>) {
                     ]);
                 }
             }
-            some_at(partial, to);
+            some_at(partial.map(|it| it.since), to);
+            to.extend(partial.map(|it| it.class as i64));
+            some_at(brought_forward, to);
         }
+    }
+    match checker.diagnosis {
+        None => to.push(0),
+        Some(it) => to.extend([1 + it.class as i64, at(it.seen)]),
     }
     to.push(i64::from(checker.starts_without_proof));
     some_at(checker.start_waits_since, to);

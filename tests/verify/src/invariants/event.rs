@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use livebus_core::{
-    Action, ClientId, Config, Event, Failure, FailureClass, FailureKind, LivenessId, OnSuspicion,
-    RegistrationId, RejectionPolicy, Status,
+    Action, Cause, ClientId, Config, Event, Failure, FailureClass, FailureKind, LivenessId,
+    OnSuspicion, RegistrationId, RejectionPolicy, Status,
 };
 
-use super::bookkeeping::{Bus, InvariantChecker, Slot, Suspicion};
+use super::action::suspicion_timeout;
+use super::bookkeeping::{Bus, InvariantChecker, Partial, Slot, Suspicion};
 use super::claim::Claim;
 use super::{Step, check};
 
@@ -20,12 +21,17 @@ impl InvariantChecker {
     ) -> Result<(), Claim> {
         let now = step.now;
         let accepted = match event {
-            Event::StartAnswered { id, result } => self.on_start_answered(step, id, result)?,
+            Event::StartAnswered { id, result } => {
+                self.on_start_answered(config, step, id, result)?
+            }
             Event::LivenessAnswered { id, result } => {
                 self.on_liveness_answered(config, step, id, result)?
             }
             Event::RegistrationAnswered { id, result } => {
                 self.on_registration_answered(now, id, result)
+            }
+            Event::HandlerHealth { id, result } => {
+                self.on_handler_health(config, step, id, result)?
             }
             Event::StopAnswered { id, .. } => {
                 let accepted = self.stop.is_some_and(|it| it.id == id && it.deadline > now);
@@ -44,8 +50,8 @@ impl InvariantChecker {
                 self.on_evidence(config, now, at.min(now));
                 true
             }
-            Event::Suspicion(_) => {
-                self.on_suspicion(config, step)?;
+            Event::Suspicion(failure) => {
+                self.on_suspicion(config, step, failure.class)?;
                 true
             }
             Event::Shutdown => {
@@ -62,6 +68,7 @@ impl InvariantChecker {
 
     fn on_start_answered(
         &mut self,
+        config: &Config,
         step: &Step<'_>,
         id: ClientId,
         result: Result<(), Failure>,
@@ -70,9 +77,16 @@ impl InvariantChecker {
             return Ok(false);
         }
         self.start = None;
-        if result.is_err() {
+        if let Err(failure) = result {
             self.start_waits_since = Some(step.now);
+            self.see_start_fail(config, step.now, failure.class);
             return Ok(true);
+        }
+        if matches!(
+            self.report.cause,
+            Cause::StartFailed(_) | Cause::ClientLost(_)
+        ) {
+            self.diagnosis = None;
         }
         self.client = Some(id);
         self.bus = Bus::without_proof(step.now);
@@ -104,17 +118,20 @@ impl InvariantChecker {
             }
             Err(failure) => failure,
         };
-        self.on_interval_failed(config, failure);
+        self.on_interval_failed(config, step.now, failure);
         match failure.class.kind() {
             FailureKind::Rejected if config.settings().on_rejection == RejectionPolicy::Live => {
                 self.on_good_answer(config, step.now);
             }
             FailureKind::Definitive | FailureKind::Rejected => {
+                self.see(config, step.now, failure.class);
                 self.step_ends_running = true;
                 self.check_ends_running_first(step)?;
             }
-            FailureKind::Partial => self.on_leaders_missing(step.now),
-            FailureKind::Ambiguous => self.on_ambiguous_failure(message),
+            FailureKind::Partial => self.on_part_missing(config, step.now, failure.class),
+            FailureKind::Ambiguous => {
+                self.on_ambiguous_failure(config, step.now, message, failure.class);
+            }
         }
         if failure.class == FailureClass::ClientFatal {
             self.step_ends_running = true;
@@ -136,7 +153,7 @@ impl InvariantChecker {
                 && operation.id == id
             {
                 *slot = match result {
-                    Ok(()) => Slot::Registered,
+                    Ok(()) => Slot::Registered { id, fails: false },
                     Err(_) => Slot::Waiting {
                         since: now,
                         failures: failures.saturating_add(1),
@@ -146,6 +163,28 @@ impl InvariantChecker {
             }
         }
         false
+    }
+
+    fn on_handler_health(
+        &mut self,
+        config: &Config,
+        step: &Step<'_>,
+        by: RegistrationId,
+        result: Result<(), Failure>,
+    ) -> Result<bool, Claim> {
+        for (slot, handler) in self.handlers.iter_mut().zip(config.handlers()) {
+            if let Slot::Registered { id, fails } = slot
+                && *id == by
+            {
+                *fails = result.is_err();
+                if handler.required && result.is_err() && self.report.status == Status::Running {
+                    self.step_ends_running = true;
+                    self.check_ends_running_first(step)?;
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn on_evidence(&mut self, config: &Config, now: Instant, at: Instant) {
@@ -166,17 +205,35 @@ impl InvariantChecker {
         }
     }
 
-    fn on_suspicion(&mut self, config: &Config, step: &Step<'_>) -> Result<(), Claim> {
+    fn on_suspicion(
+        &mut self,
+        config: &Config,
+        step: &Step<'_>,
+        class: FailureClass,
+    ) -> Result<(), Claim> {
         let now = step.now;
         let settings = config.settings();
-        if let Bus::Live { suspicion, .. } = &mut self.bus
-            && self.client.is_some()
-            && self.shutdown_at.is_none()
+        if self.client.is_none() || self.shutdown_at.is_some() {
+            return Ok(());
+        }
+        self.see(config, now, class);
+        let is_idle = self.is_idle();
+        if let Bus::Live {
+            suspicion,
+            partial,
+            brought_forward,
+            ..
+        } = &mut self.bus
         {
             if settings.on_suspicion == OnSuspicion::NotReady {
                 self.step_ends_running = true;
                 return self.check_ends_running_first(step);
             }
+            if class.kind() == FailureKind::Partial {
+                *brought_forward = brought_forward.or(is_idle.then_some(now));
+                return Ok(());
+            }
+            *brought_forward = None;
             *suspicion = Some(Suspicion {
                 newest: now,
                 ..suspicion.unwrap_or(Suspicion {
@@ -188,7 +245,9 @@ impl InvariantChecker {
             });
             if let Some(message) = &mut self.liveness {
                 message.unverified_since = now;
-                message.until = message.until.min(now + settings.suspicion_timeout);
+                message.until = message
+                    .until
+                    .min(now + suspicion_timeout(config, partial.is_some()));
             }
         }
         Ok(())
@@ -220,6 +279,9 @@ impl InvariantChecker {
     fn on_proof(&mut self, config: &Config, now: Instant, at: Instant) {
         let settings = config.settings();
         self.last_attempt = now;
+        if self.unverified_since().is_none_or(|since| at > since) {
+            self.diagnosis = None;
+        }
         match &mut self.bus {
             Bus::NotLive {
                 newest,
@@ -235,6 +297,7 @@ impl InvariantChecker {
                         failures: None,
                         suspicion: None,
                         partial: None,
+                        brought_forward: None,
                     };
                     self.starts_without_proof = 0;
                     if let Some(message) = &mut self.liveness {
@@ -247,8 +310,10 @@ impl InvariantChecker {
                 failures,
                 suspicion,
                 partial,
+                brought_forward,
             } => {
                 *evidence = at;
+                *brought_forward = brought_forward.filter(|since| at <= *since);
                 *failures = failures.filter(|it| at <= it.since);
                 // Evidence that refutes only older suspicions leaves the newest: the bound counts from there.
                 *suspicion = suspicion.filter(|it| at <= it.newest).map(|it| Suspicion {
@@ -259,21 +324,56 @@ impl InvariantChecker {
                     },
                     ..it
                 });
-                *partial = partial.map(|since| since.max(at));
+                *partial = partial.map(|it| Partial {
+                    since: it.since.max(at),
+                    ..it
+                });
             }
         }
     }
 
-    fn on_leaders_missing(&mut self, now: Instant) {
+    /// Returns whether no liveness message is in flight, and none is due but for silence or a warning.
+    fn is_idle(&self) -> bool {
+        self.liveness.is_none() && self.unverified_since().is_none()
+    }
+
+    /// Returns the instant after which evidence refutes what a liveness message is sent for, or is to be sent for; `None` while idle or not
+    /// live.
+    fn unverified_since(&self) -> Option<Instant> {
+        match (self.bus, self.liveness) {
+            (Bus::NotLive { .. }, _) => None,
+            (Bus::Live { .. }, Some(message)) => Some(message.unverified_since),
+            (
+                Bus::Live {
+                    failures,
+                    suspicion,
+                    brought_forward,
+                    ..
+                },
+                None,
+            ) => suspicion
+                .map(|it| it.newest)
+                .or(failures.map(|it| it.since))
+                .or(brought_forward),
+        }
+    }
+
+    fn on_part_missing(&mut self, config: &Config, now: Instant, class: FailureClass) {
         if let Bus::Live {
             evidence,
             failures,
             suspicion,
             partial,
+            ..
         } = &mut self.bus
         {
-            *partial = Some(partial.unwrap_or(now).max(*evidence));
+            let since = partial.map_or(now, |it| it.since).max(*evidence);
+            *partial = Some(Partial { class, since });
             (*failures, *suspicion) = (None, None);
+            if !config.settings().partial_tolerance.is_zero() {
+                self.diagnosis = None;
+            }
+            self.see(config, now, class);
         }
     }
 
@@ -288,6 +388,7 @@ impl InvariantChecker {
         } = &mut self.bus
         {
             (*failures, *suspicion, *partial) = (None, None, None);
+            self.diagnosis = None;
         }
     }
 

@@ -10,6 +10,7 @@ mod action;
 mod bookkeeping;
 mod canonical;
 mod claim;
+mod diagnosis;
 mod event;
 mod postconditions;
 
@@ -46,6 +47,7 @@ impl InvariantChecker {
         let config = step.supervisor.config();
         let before = self.report;
         self.step_ends_running = false;
+        self.step_is_diagnosed = false;
         match step.event {
             Some(event @ Event::Live { .. }) => {
                 self.on_event(config, step, event)?;

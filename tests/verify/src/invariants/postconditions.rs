@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use livebus_core::{Config, Event, Report, Status};
+use livebus_core::{Cause, Config, Event, Report, Status};
 
-use super::action::{max_delay, not_live_intervals};
+use super::action::{max_delay, not_live_intervals, suspicion_timeout};
 use super::bookkeeping::{Bus, InvariantChecker, Slot};
 use super::claim::Claim;
 use super::{Step, check};
@@ -26,6 +26,14 @@ impl InvariantChecker {
             self.report == *step.supervisor.report(),
             Claim::ReportsAddUp,
         )?;
+        if self.step_is_diagnosed {
+            self.check_cause(self.report.cause)?;
+            let has_one = matches!(
+                self.report.cause,
+                Cause::LivenessFailed(_) | Cause::StartFailed(_)
+            );
+            check(has_one, Claim::CauseIsKnown)?;
+        }
         let handlers = self.handlers.len();
         let bounded = step.actions.len() <= 6 + 2 * handlers;
         check(bounded, Claim::NoHotLoop)?;
@@ -58,6 +66,7 @@ impl InvariantChecker {
             evidence,
             suspicion,
             partial,
+            brought_forward,
             ..
         } = self.bus
         else {
@@ -78,11 +87,17 @@ impl InvariantChecker {
             .handlers
             .iter()
             .zip(config.handlers())
-            .any(|(slot, handler)| handler.required && *slot != Slot::Registered);
+            .any(|(slot, handler)| handler.required && !slot.works());
         check(!missing, Claim::HandlersRequired)?;
-        let tolerated = partial.is_none_or(|since| step.now < since + settings.partial_tolerance);
+        let tolerated = partial.is_none_or(|it| step.now < it.since + settings.partial_tolerance);
         check(tolerated, Claim::PartialEnds)?;
-        let decided = suspicion_bound(config);
+        let sent = self
+            .last_message
+            .map(|sent| sent + settings.suspicion_spacing);
+        let is_sent_in_time = brought_forward
+            .is_none_or(|at| due.is_some_and(|due| due <= sent.map_or(at, |sent| sent.max(at))));
+        check(is_sent_in_time, Claim::PartialSuspicion)?;
+        let decided = suspicion_bound(config, partial.is_some());
         let undecided = suspicion.is_none_or(|suspicion| step.now < suspicion.counted + decided);
         check(undecided, Claim::SuspicionDecides)
     }
@@ -110,7 +125,11 @@ impl InvariantChecker {
         }
         let is_due_in_time = |since: Instant, delay| due.is_some_and(|due| due <= since + delay);
         if let Some(since) = self.start_waits_since {
-            let delay = max_delay(settings.start_backoff, self.starts_without_proof);
+            let delay = if self.start_replaces {
+                Duration::ZERO
+            } else {
+                max_delay(settings.start_backoff, self.starts_without_proof)
+            };
             check(is_due_in_time(since, delay), Claim::BackoffIsKept)?;
         }
         if let (Some(after), Bus::NotLive { newest, .. }) = (settings.recreate_after, self.bus) {
@@ -124,7 +143,7 @@ impl InvariantChecker {
                     check(is_due_in_time(since, delay), Claim::BackoffIsKept)?;
                 }
                 Slot::Idle => check(self.client.is_none(), Claim::OneRegistrationPerHandler)?,
-                Slot::Registering { .. } | Slot::Registered => {}
+                Slot::Registering { .. } | Slot::Registered { .. } => {}
             }
         }
         Ok(())
@@ -159,7 +178,7 @@ impl InvariantChecker {
             .handlers
             .iter()
             .zip(config.handlers())
-            .all(|(slot, handler)| !handler.required || *slot == Slot::Registered);
+            .all(|(slot, handler)| !handler.required || slot.works());
         let serves = self.shutdown_at.is_none() && self.report.status != Status::Failed;
         let runs = self.report.status == Status::Running;
         check(
@@ -179,16 +198,15 @@ impl InvariantChecker {
 
 /// Returns the maximum time from a suspicion that nothing refutes to `NotReady`: the spacing after the previous liveness message, and
 /// two timeouts, because a message that is in flight ends first.
-fn suspicion_bound(config: &Config) -> Duration {
-    let settings = config.settings();
-    settings.suspicion_spacing + settings.suspicion_timeout * 2
+fn suspicion_bound(config: &Config, is_partial: bool) -> Duration {
+    config.settings().suspicion_spacing + suspicion_timeout(config, is_partial) * 2
 }
 
 /// Returns the maximum time without a start, a liveness message and a proof.
 fn max_pause(config: &Config) -> Duration {
     let settings = config.settings();
     let starting = settings.start_timeout + settings.start_backoff.max;
-    // While there is a warning or leaders are missing, the interval to the next message counts from the end of the previous one.
+    // While there is a warning, the interval to the next message counts from the end of the previous one.
     let interval = settings.live_interval.max(settings.not_live_interval);
     let checking = settings.liveness_timeout + interval;
     starting.max(not_live_intervals(config).max).max(checking)

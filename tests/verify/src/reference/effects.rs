@@ -14,6 +14,7 @@ use super::time::Ns;
 const TIMED_OUT: Failure = Failure::new(FailureClass::Timeout);
 
 impl Record {
+    #[expect(clippy::too_many_lines, reason = "a table, one entry per effect")]
     pub(super) fn apply(&mut self, effect: Effect, payload: &mut Payload) {
         match effect {
             Effect::Do(several) => several
@@ -34,6 +35,7 @@ impl Record {
             Effect::DisarmAll => self.timers = [None; Timer::ALL.len()],
 
             Effect::SendStart => self.send_start(),
+            Effect::CountStartsAgain => (self.attempt, self.proved_good) = (0, false),
             Effect::SendLiveness => self.send_liveness(),
             Effect::SendRegistration => self.send_registration(payload.handler),
             Effect::SendAllRegistrations => self.send_all_registrations(),
@@ -56,17 +58,21 @@ impl Record {
             Effect::ReportEnd(ending) => self.report_end(ending),
 
             Effect::UseTimeout => payload.failure = TIMED_OUT,
-            Effect::UseSuspicion => payload.failure = self.suspicion.unwrap_or(TIMED_OUT),
             Effect::UseWarning => payload.failure = self.warning.unwrap_or(TIMED_OUT),
-            Effect::UseLastFailure => payload.failure = self.last_failure.unwrap_or(TIMED_OUT),
             Effect::CauseStarting => self.cause = Cause::Starting,
-            Effect::CauseStartFailed => self.cause = Cause::StartFailed(payload.failure),
-            Effect::CauseLivenessFailed => self.set_liveness_failed(payload.failure),
+            Effect::CauseStartFailed => {
+                self.cause = Cause::StartFailed(self.diagnosis.unwrap_or(payload.failure));
+            }
+            Effect::CauseLivenessFailed => {
+                self.diagnose(payload.failure);
+                self.cause = Cause::LivenessFailed(self.diagnosis.unwrap_or(payload.failure));
+            }
             Effect::CauseClientLost => self.cause = Cause::ClientLost(payload.failure),
             Effect::CauseStarved => self.cause = Cause::Starved,
-            Effect::KeepFailure => self.last_failure = Some(payload.failure),
-            Effect::KeepSuspicion => self.keep_suspicion(payload.failure),
-            Effect::ForgetSuspicion => self.suspicion = None,
+            Effect::Diagnose => self.diagnose(payload.failure),
+            Effect::DateDiagnosis => self.date_diagnosis(),
+            Effect::ForgetDiagnosis => self.diagnosis = None,
+            Effect::MarkSuspicion => self.mark_suspicion(),
             Effect::Warn => self.warning = Some(payload.failure),
             Effect::ForgetWarning => self.warning = None,
 
@@ -97,11 +103,14 @@ impl Record {
 
             Effect::MarkRegistered => {
                 let handler = &mut self.handlers[payload.handler];
-                handler.registered = true;
-                handler.operation = None;
+                handler.registered = handler.operation.take();
                 handler.timer = None;
                 handler.failure = None;
             }
+            Effect::NoteHandlerFailure => {
+                self.handlers[payload.handler].failure = Some(payload.failure);
+            }
+            Effect::ForgetHandlerFailure => self.handlers[payload.handler].failure = None,
             Effect::MarkNotRegistered => {
                 let attempt = self.handlers[payload.handler].attempt;
                 let backoff = &self.settings.registration_backoff;
@@ -124,6 +133,9 @@ impl Record {
                     .delay(&self.settings.start_backoff, self.backoffs())
             }
             Until::LivenessTimeout => now + spans.liveness_timeout,
+            Until::SuspicionTimeout if self.armed(Timer::Tolerance).is_some() => {
+                now + spans.liveness_timeout
+            }
             Until::SuspicionTimeout => now + spans.suspicion_timeout,
             Until::Silence if self.armed(Timer::Tolerance).is_some() => {
                 now + spans.not_live_interval
@@ -162,26 +174,29 @@ impl Record {
         if self.proved_good { 1 } else { self.attempt }
     }
 
-    /// Rule 39.
-    fn set_liveness_failed(&mut self, failure: Failure) {
-        let failure = self
-            .suspicion
-            .map_or(failure, |suspicion| most_specific(suspicion, failure));
-        self.cause = Cause::LivenessFailed(failure);
+    /// Rules 38 and 39.
+    fn diagnose(&mut self, failure: Failure) {
+        let live = matches!(
+            self.phase,
+            Phase::Idle | Phase::Suspected | Phase::InFlight | Phase::RetryPending
+        );
+        let older = self
+            .diagnosis
+            .filter(|_| live || self.now < self.diagnosis_until);
+        if older.is_none_or(|older| most_specific(older, failure) == failure) {
+            self.diagnosis = Some(failure);
+            self.date_diagnosis();
+        }
     }
 
-    /// Rule 38.
-    fn keep_suspicion(&mut self, suspicion: Failure) {
-        let live = self.phase != Phase::NotLive;
-        self.suspicion = Some(
-            self.suspicion
-                .map_or(suspicion, |older| most_specific(older, suspicion)),
-        );
-        if live {
-            self.suspicion_came = true;
-            self.failures = 0;
-            self.unverified_since = self.now;
-        }
+    fn mark_suspicion(&mut self) {
+        self.suspicion_came = true;
+        self.failures = 0;
+        self.unverified_since = self.now;
+    }
+
+    fn date_diagnosis(&mut self) {
+        self.diagnosis_until = self.now + 2 * self.spans.not_live_interval_max;
     }
 
     fn note_lesser(&mut self, at: Ns) {
@@ -232,7 +247,7 @@ impl Record {
     fn send_all_registrations(&mut self) {
         for i in 0..self.handlers.len() {
             let handler = &mut self.handlers[i];
-            handler.registered = false;
+            handler.registered = None;
             handler.failure = None;
             handler.attempt = 0;
             self.send_registration(i);
@@ -259,7 +274,7 @@ impl Record {
         for i in 0..self.handlers.len() {
             let handler = &mut self.handlers[i];
             handler.timer = None;
-            handler.registered = false;
+            handler.registered = None;
             if let Some(registration) = handler.operation.take() {
                 self.discard_registration(registration);
             }

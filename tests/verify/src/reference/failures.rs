@@ -1,8 +1,10 @@
 //! What a failure proves and how specific it is: the tables of the core's documentation, written a second time.
 
 use livebus_core::FailureClass::{
-    self, Authentication, Authorization, ClientFatal, NameResolution, NoLeader, NotEnoughReplicas,
-    Other, QueueFull, Throttled, Timeout, Tls, TopicMissing, Unreachable,
+    self, AdvertisedAddress, Authentication, Authorization, BrokerUnreachable, ClientFatal,
+    HandlerStalled, NameResolution, NoLeader, NotEnoughReplicas, Other, QueueFull, RecordFailed,
+    RecordRejected, RecordsRemoved, ReplicasSilent, RequiredTopicUnusable, SecurityProtocol,
+    Throttled, Timeout, Tls, TopicMissing, TopicUnusable, Unreachable, Unresponsive, WrongCluster,
 };
 use livebus_core::{Cause, Failure};
 
@@ -15,7 +17,7 @@ pub(super) enum Proves {
     Definitive,
     /// The failure may be temporary.
     Ambiguous,
-    /// Only leaders are missing; other brokers answer.
+    /// A part of the bus answers.
     Partial,
     /// The bus works, and rejects the message for a reason on our side.
     Refusal,
@@ -23,20 +25,32 @@ pub(super) enum Proves {
 
 /// Each class, what it proves, and how specific it is.
 #[rustfmt::skip]
-const CLASSES: [(FailureClass, Proves, u8); 13] = [
-    (Unreachable,       Proves::Ambiguous,  1),
-    (Timeout,           Proves::Ambiguous,  0),
-    (NameResolution,    Proves::Ambiguous,  2),
-    (Tls,               Proves::Definitive, 2),
-    (Authentication,    Proves::Definitive, 2),
-    (Authorization,     Proves::Refusal,    2),
-    (TopicMissing,      Proves::Refusal,    2),
-    (NoLeader,          Proves::Partial,    2),
-    (NotEnoughReplicas, Proves::Definitive, 2),
-    (Throttled,         Proves::Refusal,    2),
-    (QueueFull,         Proves::Ambiguous,  2),
-    (ClientFatal,       Proves::Loss,       2),
-    (Other,             Proves::Ambiguous,  1),
+const CLASSES: [(FailureClass, Proves, u8); 25] = [
+    (Unreachable,           Proves::Ambiguous,  3),
+    (Unresponsive,          Proves::Ambiguous,  3),
+    (Timeout,               Proves::Ambiguous,  0),
+    (BrokerUnreachable,     Proves::Partial,    2),
+    (NameResolution,        Proves::Ambiguous,  4),
+    (AdvertisedAddress,     Proves::Ambiguous,  4),
+    (SecurityProtocol,      Proves::Definitive, 4),
+    (Tls,                   Proves::Definitive, 4),
+    (Authentication,        Proves::Definitive, 4),
+    (WrongCluster,          Proves::Definitive, 4),
+    (Authorization,         Proves::Refusal,    4),
+    (TopicMissing,          Proves::Refusal,    4),
+    (RecordRejected,        Proves::Refusal,    4),
+    (TopicUnusable,         Proves::Refusal,    4),
+    (RequiredTopicUnusable, Proves::Definitive, 4),
+    (NoLeader,              Proves::Partial,    3),
+    (ReplicasSilent,        Proves::Partial,    3),
+    (NotEnoughReplicas,     Proves::Definitive, 4),
+    (Throttled,             Proves::Refusal,    4),
+    (QueueFull,             Proves::Ambiguous,  1),
+    (ClientFatal,           Proves::Loss,       4),
+    (RecordFailed,          Proves::Ambiguous,  4),
+    (RecordsRemoved,        Proves::Ambiguous,  4),
+    (HandlerStalled,        Proves::Ambiguous,  4),
+    (Other,                 Proves::Ambiguous,  1),
 ];
 
 fn entry(class: FailureClass) -> (Proves, u8) {

@@ -1,6 +1,6 @@
 //! Whether a condition of the table holds.
 
-use livebus_core::{OnClientLost, OnSuspicion};
+use livebus_core::{Cause, OnClientLost, OnSuspicion};
 
 use super::interpreter::Payload;
 use super::record::{Record, Timer};
@@ -24,6 +24,9 @@ impl Record {
             Guard::Warned => self.warning.is_some(),
             Guard::NoTolerance => self.spans.partial_tolerance == 0,
             Guard::DrainIsLeft => self.drain_ends() > self.now,
+            Guard::StartIsTheCause => {
+                matches!(self.cause, Cause::StartFailed(_) | Cause::ClientLost(_))
+            }
         }
     }
 }

@@ -145,6 +145,20 @@ impl Record {
                     ),
                 })
             }
+            Event::HandlerHealth { id, result } => {
+                let is_it = |registration| registration == Some(id);
+                let handler = self.handlers.iter().position(|it| is_it(it.registered))?;
+                Some(match result {
+                    Ok(()) => (Stimulus::HandlerWorks, Payload { handler, ..NOTHING }),
+                    Err(failure) => (
+                        Stimulus::HandlerFails,
+                        Payload {
+                            handler,
+                            ..with(failure)
+                        },
+                    ),
+                })
+            }
             Event::StopAnswered { id, result } => {
                 if self.phase != Phase::Stopping || self.stop != Some(id) {
                     return None;
@@ -155,7 +169,12 @@ impl Record {
                 })
             }
             Event::Live { .. } => None,
-            Event::Suspicion(failure) => Some((Stimulus::Suspicion, with(failure))),
+            Event::Suspicion(failure) => Some(match proves(failure) {
+                Proves::Partial => (Stimulus::PartialSuspicion, with(failure)),
+                Proves::Loss | Proves::Definitive | Proves::Ambiguous | Proves::Refusal => {
+                    (Stimulus::Suspicion, with(failure))
+                }
+            }),
             Event::ClientLost { client, failure } => {
                 let started = matches!(
                     self.phase,

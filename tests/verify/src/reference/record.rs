@@ -24,7 +24,7 @@ pub(super) enum Timer {
     Replace,
     /// The lease of Running.
     Lease,
-    /// The end of the tolerance for missing leaders.
+    /// The end of the tolerance for a part of the bus that is missing.
     Tolerance,
     /// The deadline of a liveness message; while not live, the end of its interval.
     Check,
@@ -50,13 +50,15 @@ impl Timer {
 #[derive(Debug, Clone)]
 pub(super) struct HandlerRecord {
     pub(super) required: bool,
-    pub(super) registered: bool,
+    /// The registration by which it is registered.
+    pub(super) registered: Option<RegistrationId>,
     /// The registration in flight.
     pub(super) operation: Option<RegistrationId>,
     /// The deadline of the registration, or the end of the back-off.
     pub(super) timer: Option<Ns>,
     /// The number of registrations with this client.
     pub(super) attempt: u32,
+    /// Why it is not registered, or why it does not work though it is.
     pub(super) failure: Option<Failure>,
 }
 
@@ -106,10 +108,10 @@ pub(super) struct Record {
     pub(super) intervals: u32,
     /// Intervals in a row that brought a proof, while not live.
     pub(super) proofs: u32,
-    /// The newest failure, while live.
-    pub(super) last_failure: Option<Failure>,
-    /// The most specific suspicion.
-    pub(super) suspicion: Option<Failure>,
+    /// The most specific of the failures and suspicions. Rule 38.
+    pub(super) diagnosis: Option<Failure>,
+    /// When it is outdated. Rule 39.
+    pub(super) diagnosis_until: Ns,
     pub(super) warning: Option<Failure>,
     pub(super) evidence: Option<Ns>,
     /// Evidence that is not newer than this proves nothing.
@@ -130,7 +132,7 @@ impl Record {
         let settings = config.settings().clone();
         let handlers = config.handlers().iter().map(|handler| HandlerRecord {
             required: handler.required,
-            registered: false,
+            registered: None,
             operation: None,
             timer: None,
             attempt: 0,
@@ -160,8 +162,8 @@ impl Record {
             failures: 0,
             intervals: 0,
             proofs: 0,
-            last_failure: None,
-            suspicion: None,
+            diagnosis: None,
+            diagnosis_until: 0,
             warning: None,
             evidence: None,
             floor: 0,

@@ -40,11 +40,10 @@ const fn row(
 #[rustfmt::skip] // A table: one row, a line or two.
 pub(super) const TABLE: &[Row] = &[
     // Start.
-    row("15", &[Starting], StartSucceeded, &[], &[
-        DisarmAll, Enter(NotLive), CauseStarting, FORGET_ALL, Arm(Timer::Replace, Until::RecreateAfter), Report,
-        OPEN_INTERVAL, SendAllRegistrations]),
-    row("16", &[Starting], StartFailed, &[], &[CauseStartFailed, BACK_OFF]),
-    row("16", &[Starting], Due(Timer::Start), &[], &[UseTimeout, CauseStartFailed, BACK_OFF, DiscardClient]),
+    row("15", &[Starting], StartSucceeded, &[StartIsTheCause], &[CauseStarting, ForgetDiagnosis, START_SUCCEEDED]),
+    row("15", &[Starting], StartSucceeded, &[], &[START_SUCCEEDED]),
+    row("16", &[Starting], StartFailed, &[], &[START_FAILED]),
+    row("16", &[Starting], Due(Timer::Start), &[], &[UseTimeout, START_FAILED, DiscardClient]),
     row("17", &[BackingOff], Due(Timer::Backoff), &[], &[DisarmAll, Enter(Starting), SendStart]),
 
     // Not live.
@@ -68,8 +67,10 @@ pub(super) const TABLE: &[Row] = &[
     row("20", &[NotLive], Due(Timer::Check), &[Proved], &[OPEN_INTERVAL]),
     row("20", &[NotLive], Due(Timer::Check), &[CheckIsInFlight], &[UseTimeout, INTERVAL_FAILED, OPEN_INTERVAL]),
     row("20", &[NotLive], Due(Timer::Check), &[], &[OPEN_INTERVAL]),
-    row("21", &[NotLive], Due(Timer::Replace), &[], &[BACK_OFF, DiscardAllRegistrations, DiscardClient]),
-    row("35", &[NotLive], Suspicion, &[], &[KeepSuspicion]),
+    row("21", &[NotLive], Due(Timer::Replace), &[], &[
+        DisarmAll, ForgetCheck, DiscardAllRegistrations, DiscardClient, Enter(Starting), CountStartsAgain, SendStart]),
+    row("35", &[NotLive], Suspicion, &[], &[Diagnose]),
+    row("35", &[NotLive], PartialSuspicion, &[], &[Diagnose]),
 
     // Live.
     row("26", &[Idle], Due(Timer::NextCheck), &[], &[
@@ -78,9 +79,10 @@ pub(super) const TABLE: &[Row] = &[
     row("28.5", &[RetryPending], Due(Timer::NextCheck), &[], &[
         Disarm(Timer::NextCheck), Enter(InFlight), DecideNot, NoSuspicionCame,
         Arm(Timer::Check, Until::LivenessTimeout), SendLiveness]),
+    row("35", &[Suspected], Due(Timer::NextCheck), &[Decides], &[
+        Disarm(Timer::NextCheck), Enter(InFlight), NoSuspicionCame, Arm(Timer::Check, Until::SuspicionTimeout), SendLiveness]),
     row("35", &[Suspected], Due(Timer::NextCheck), &[], &[
-        Disarm(Timer::NextCheck), Enter(InFlight), Decide, NoSuspicionCame,
-        Arm(Timer::Check, Until::SuspicionTimeout), SendLiveness]),
+        Disarm(Timer::NextCheck), Enter(InFlight), NoSuspicionCame, Arm(Timer::Check, Until::LivenessTimeout), SendLiveness]),
     row("27", &[InFlight], Proof, &[], &[NoteAnswer, ForgetWarning, Disarm(Timer::Tolerance), IDLE, PROVED_AGAIN]),
     row("27", &[InFlight], Refusal, &[], &[NoteAnswer, Warn, Disarm(Timer::Tolerance), IDLE, PROVED_AGAIN]),
     row("28.1", &[InFlight], Ambiguous, &[ProvedSince], &[ForgetFailures, IDLE]),
@@ -96,42 +98,51 @@ pub(super) const TABLE: &[Row] = &[
     row("29", &[InFlight], Definitive, &[], &[CHECK_FAILED]),
     row("30", &[InFlight], Partial, &[NoTolerance], &[CHECK_FAILED]),
     row("30", &[InFlight], Partial, &[], &[
-        ForgetCheck, Disarm(Timer::Check), Enter(Idle), ForgetSuspicion, ForgetFailures, Warn,
+        ForgetCheck, Disarm(Timer::Check), Enter(Idle), ForgetDiagnosis, Diagnose, ForgetFailures, Warn,
         ArmOnce(Timer::Tolerance, Until::Tolerance), Arm(Timer::Lease, Until::Lease),
         Arm(Timer::NextCheck, Until::Silence), Report]),
     row("31", &[Idle], Evidence, &[Warned], &[NoteEvidence, ExtendTolerance, PROVED_AGAIN]),
     row("31", &[Idle], Evidence, &[], &[NoteEvidence, IDLE, PROVED_AGAIN]),
     row("31", &[Suspected, RetryPending], Evidence, &[VerifiesAgain], &[NoteEvidence, ExtendTolerance, IDLE, PROVED_AGAIN]),
     row("31", &[InFlight], Evidence, &[VerifiesAgain], &[
-        NoteEvidence, ExtendTolerance, ForgetSuspicion, DecideNot, NoSuspicionCame, RENEW]),
+        NoteEvidence, ExtendTolerance, ForgetDiagnosis, DecideNot, NoSuspicionCame, RENEW]),
     row("31", &[Suspected, InFlight, RetryPending], Evidence, &[], &[NoteEvidence, ExtendTolerance, RENEW]),
     row("33", &[Idle, Suspected], Due(Timer::Lease), &[], &[CauseStarved, KEEP_INTERVAL, NOT_LIVE]),
-    row("33", &[RetryPending], Due(Timer::Lease), &[], &[UseLastFailure, CHECK_FAILED]),
+    row("33", &[RetryPending], Due(Timer::Lease), &[], &[UseTimeout, CHECK_FAILED]),
     row("33", &[InFlight], Due(Timer::Lease), &[CheckIsDue, ProvedSince], &[CauseStarved, KEEP_INTERVAL, NOT_LIVE]),
     row("33", &[InFlight], Due(Timer::Lease), &[ProvedSince], &[CauseStarved, NOT_LIVE_IN_FLIGHT]),
-    row("33", &[InFlight], Due(Timer::Lease), &[CheckIsDue], &[UseSuspicion, CHECK_FAILED]),
-    row("33", &[InFlight], Due(Timer::Lease), &[], &[UseSuspicion, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("33", &[InFlight], Due(Timer::Lease), &[CheckIsDue], &[UseTimeout, CHECK_FAILED]),
+    row("33", &[InFlight], Due(Timer::Lease), &[], &[UseTimeout, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
     row("34", &[InFlight], Due(Timer::Tolerance), &[CheckIsDue], &[UseWarning, CHECK_FAILED]),
     row("34", &[InFlight], Due(Timer::Tolerance), &[], &[UseWarning, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
     row("34", &[Idle, Suspected, RetryPending], Due(Timer::Tolerance), &[], &[UseWarning, CHECK_FAILED]),
 
     // Suspicion.
-    row("35", &[InFlight], Suspicion, &[SuspicionIsNotReady], &[KeepSuspicion, CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
-    row("35", LIVE, Suspicion, &[SuspicionIsNotReady], &[KeepSuspicion, CHECK_FAILED]),
-    row("35", &[InFlight], Suspicion, &[], &[KeepSuspicion, ArmSooner(Timer::Check, Until::SuspicionTimeout)]),
-    row("35", LIVE, Suspicion, &[], &[KeepSuspicion, Enter(Suspected), ArmSooner(Timer::NextCheck, Until::Spacing)]),
+    row("35", &[InFlight], Suspicion, &[SuspicionIsNotReady], &[CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("35", LIVE, Suspicion, &[SuspicionIsNotReady], &[CHECK_FAILED]),
+    row("35", &[InFlight], Suspicion, &[], &[Diagnose, MarkSuspicion, ArmSooner(Timer::Check, Until::SuspicionTimeout)]),
+    row("35", LIVE, Suspicion, &[], &[
+        Diagnose, MarkSuspicion, Decide, Enter(Suspected), ArmSooner(Timer::NextCheck, Until::Spacing)]),
+    row("35", &[InFlight], PartialSuspicion, &[SuspicionIsNotReady], &[CauseLivenessFailed, NOT_LIVE_IN_FLIGHT]),
+    row("35", LIVE, PartialSuspicion, &[SuspicionIsNotReady], &[CHECK_FAILED]),
+    row("35", &[Idle], PartialSuspicion, &[], &[
+        Diagnose, MarkUnverified, DecideNot, Enter(Suspected), ArmSooner(Timer::NextCheck, Until::Spacing)]),
+    row("35", &[Suspected, InFlight, RetryPending], PartialSuspicion, &[], &[Diagnose]),
 
     // Client lost.
     row("37", STARTED, ClientLost, &[LossIsFailed], &[
         CauseClientLost, DisarmAll, ForgetCheck, Enter(Failed), ReportEnd(Ending::Failed),
         DiscardAllRegistrations, DiscardClient]),
-    row("36", STARTED, ClientLost, &[], &[CauseClientLost, BACK_OFF, DiscardAllRegistrations, DiscardClient]),
+    row("36", STARTED, ClientLost, &[], &[
+        CauseClientLost, ForgetDiagnosis, BACK_OFF, DiscardAllRegistrations, DiscardClient]),
 
     // Handlers.
     row("40", STARTED, Registered, &[], &[MarkRegistered, Report]),
     row("41", STARTED, RegistrationFailed, &[], &[MarkNotRegistered, Report]),
     row("41", STARTED, RegistrationTimedOut, &[], &[UseTimeout, MarkNotRegistered, Report, DiscardRegistration]),
     row("42", STARTED, RegistrationDue, &[], &[SendRegistration]),
+    row("47", STARTED, HandlerWorks, &[], &[ForgetHandlerFailure, Report]),
+    row("47", STARTED, HandlerFails, &[], &[NoteHandlerFailure, Report]),
 
     // Shutdown.
     row("43", UNENDED, Shutdown, &[DrainIsLeft], &[
@@ -155,11 +166,24 @@ const FORGET_ALL: Effect = Do(&[
     MarkNotProved,
 ]);
 
-/// Rules 16, 21, 36.
+/// Rule 15.
+const START_SUCCEEDED: Effect = Do(&[
+    DisarmAll,
+    Enter(NotLive),
+    FORGET_ALL,
+    Arm(Timer::Replace, Until::RecreateAfter),
+    Report,
+    OPEN_INTERVAL,
+    SendAllRegistrations,
+]);
+
+/// Rule 16.
+const START_FAILED: Effect = Do(&[Diagnose, CauseStartFailed, BACK_OFF]);
+
+/// Rules 16, 36.
 const BACK_OFF: Effect = Do(&[
     DisarmAll,
     ForgetCheck,
-    ForgetSuspicion,
     ForgetWarning,
     Enter(BackingOff),
     Arm(Timer::Backoff, Until::StartBackoff),
@@ -185,7 +209,7 @@ const INTERVAL_FAILED: Effect = Do(&[
 
 /// Rule 23: a proof that is not enough.
 const LESSER: Effect = Do(&[
-    ForgetSuspicion,
+    ForgetDiagnosis,
     ForgetIntervals,
     Arm(Timer::Replace, Until::RecreateAfterProof),
 ]);
@@ -196,7 +220,7 @@ const GO_LIVE: Effect = Do(&[
     Disarm(Timer::Replace),
     ProvedGood,
     ForgetFailures,
-    ForgetSuspicion,
+    ForgetDiagnosis,
     Arm(Timer::Lease, Until::Lease),
 ]);
 
@@ -210,14 +234,15 @@ const IDLE: Effect = Do(&[
 
 /// Rule 10.
 const RENEW: Effect = Do(&[Arm(Timer::Lease, Until::Lease), ReportOrRenew]);
-const PROVED_AGAIN: Effect = Do(&[ForgetFailures, ForgetSuspicion, RENEW]);
+const PROVED_AGAIN: Effect = Do(&[ForgetFailures, ForgetDiagnosis, RENEW]);
 
 /// Rule 28.4.
 const CHECK_AGAIN: Effect = Do(&[
     ForgetCheck,
     Disarm(Timer::Check),
     CountFailure,
-    KeepFailure,
+    Diagnose,
+    Decide,
     Enter(Suspected),
     Arm(Timer::NextCheck, Until::Spacing),
 ]);
@@ -227,7 +252,7 @@ const RECHECK: Effect = Do(&[
     ForgetCheck,
     Disarm(Timer::Check),
     CountFailure,
-    KeepFailure,
+    Diagnose,
     Enter(RetryPending),
     Arm(Timer::NextCheck, Until::RecheckDelay),
 ]);
@@ -238,6 +263,7 @@ const NOT_LIVE: Effect = Do(&[
     Disarm(Timer::Lease),
     Disarm(Timer::Tolerance),
     Enter(NotLive),
+    DateDiagnosis,
     FORGET_ALL,
     Arm(Timer::Replace, Until::RecreateAfter),
     Report,

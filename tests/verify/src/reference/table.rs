@@ -30,11 +30,16 @@ pub(super) enum Stimulus {
     Partial,
     Registered,
     RegistrationFailed,
+    /// A registered handler reports that it works, or that it fails.
+    HandlerWorks,
+    HandlerFails,
     StopSucceeded,
     StopFailed,
     /// Evidence that is newer than the newest known.
     Evidence,
     Suspicion,
+    /// A suspicion of a partial failure.
+    PartialSuspicion,
     ClientLost,
     Shutdown,
     /// A deadline.
@@ -58,7 +63,7 @@ pub(super) enum Guard {
     CheckIsInFlight,
     /// The deadline of the check is due too.
     CheckIsDue,
-    /// A suspicion caused the check: its outcome decides alone.
+    /// The outcome of the check decides alone, because a suspicion of the whole bus causes it.
     Decides,
     /// A suspicion came while the check was in flight.
     SuspicionCame,
@@ -76,6 +81,8 @@ pub(super) enum Guard {
     NoTolerance,
     /// A drain is needed, and not over.
     DrainIsLeft,
+    /// The cause is `StartFailed` or `ClientLost`.
+    StartIsTheCause,
 }
 
 /// What a row does.
@@ -93,6 +100,8 @@ pub(super) enum Effect {
     DisarmAll,
 
     SendStart,
+    /// The next start has the attempt 1.
+    CountStartsAgain,
     /// With the deadline of `Timer::Check`.
     SendLiveness,
     SendRegistration,
@@ -110,20 +119,20 @@ pub(super) enum Effect {
 
     /// The failure of the payload becomes a timeout.
     UseTimeout,
-    /// The failure of the payload becomes the suspicion, or else a timeout.
-    UseSuspicion,
     /// The failure of the payload becomes the failure of the warning.
     UseWarning,
-    /// The failure of the payload becomes the failure before it.
-    UseLastFailure,
     CauseStarting,
     CauseStartFailed,
     CauseLivenessFailed,
     CauseClientLost,
     CauseStarved,
-    KeepFailure,
-    KeepSuspicion,
-    ForgetSuspicion,
+    /// The failure of the payload is seen. Rule 38.
+    Diagnose,
+    /// The age of the diagnosis counts from now. Rule 39.
+    DateDiagnosis,
+    ForgetDiagnosis,
+    /// A suspicion came while live.
+    MarkSuspicion,
     Warn,
     ForgetWarning,
 
@@ -154,6 +163,8 @@ pub(super) enum Effect {
     ProvedGood,
 
     MarkRegistered,
+    NoteHandlerFailure,
+    ForgetHandlerFailure,
     /// Also arms the back-off.
     MarkNotRegistered,
 }

@@ -87,11 +87,10 @@ impl Record {
             };
             return (status, self.cause);
         }
-        let mut missing = self
-            .handlers
-            .iter()
-            .enumerate()
-            .filter(|it| it.1.required && !it.1.registered);
+        let mut missing =
+            self.handlers.iter().enumerate().filter(|it| {
+                it.1.required && (it.1.registered.is_none() || it.1.failure.is_some())
+            });
         let failed = missing.clone().find_map(|(i, it)| Some((i, it.failure?)));
         match (failed, missing.next()) {
             (_, None) => (Status::Running, Cause::Evidence),

@@ -10,8 +10,12 @@ pub(super) struct Cluster {
     brokers: Vec<State>,
     /// The leader of each partition.
     leaders: Vec<usize>,
+    /// Whether a record is acknowledged by all replicas that are in sync, or by the leader alone.
+    acks_all: bool,
     /// The number of replicas that must be in sync for a record to be accepted.
     min_in_sync: usize,
+    /// Whether the cluster counts each broker among those in sync. One that fails is counted until the set shrinks.
+    in_sync: Vec<bool>,
     pub(super) network: Network,
     /// The failure that every broker answers, if any.
     pub(super) refusal: Option<FailureClass>,
@@ -46,7 +50,9 @@ impl Cluster {
         Self {
             brokers: vec![State::Up; brokers],
             leaders: (first..first + partitions).map(|it| it % brokers).collect(),
+            acks_all: rng.below(3) > 0,
             min_in_sync: rng.pick(&[1_usize, 1, 2]).min(brokers),
+            in_sync: vec![true; brokers],
             network: Network::Open,
             refusal: None,
             usable: true,
@@ -74,6 +80,21 @@ impl Cluster {
 
     pub(super) fn set(&mut self, broker: usize, state: State) {
         self.brokers[broker] = state;
+        self.in_sync[broker] |= state.works();
+    }
+
+    /// Removes a broker that does not work from those in sync. `None` if no majority is left to decide that.
+    pub(super) fn shrink(&mut self, broker: usize) -> Option<bool> {
+        if self.is_up(broker) {
+            return Some(false);
+        }
+        let up = (0..self.brokers()).filter(|it| self.is_up(*it)).count();
+        (up * 2 > self.brokers()).then(|| std::mem::take(&mut self.in_sync[broker]))
+    }
+
+    /// Returns whether writes go on without any one of the brokers, once those in sync have shrunk.
+    pub(super) fn spares_one(&self) -> bool {
+        self.acks_all && self.brokers() >= 3 && self.min_in_sync < self.brokers()
     }
 
     /// Returns the leaders to which a round sends: at most three, all different.
@@ -86,6 +107,13 @@ impl Cluster {
             }
         }
         (targets, count)
+    }
+
+    /// Returns whether a leader to which a round sends works, and waits for a replica that does not.
+    pub(super) fn waits_for_replicas(&self) -> bool {
+        let (targets, count) = self.targets();
+        self.answer() == Err(FailureClass::ReplicasSilent)
+            && targets[..count].iter().any(|it| self.seen(*it).works())
     }
 
     /// Returns whether a broker works to which a round does not send.
@@ -118,16 +146,19 @@ impl Cluster {
     /// Makes everything work.
     pub(super) fn heal(&mut self) {
         self.brokers.fill(State::Up);
+        self.in_sync.fill(true);
         self.network = Network::Open;
         self.refusal = None;
     }
 
     /// Returns what a broker that works answers.
     pub(super) fn answer(&self) -> Result<(), FailureClass> {
-        let in_sync = (0..self.brokers()).filter(|it| self.is_up(*it)).count();
+        let in_sync = || (0..self.brokers()).filter(|it| self.in_sync[*it]);
         match self.refusal {
             Some(class) => Err(class),
-            None if in_sync < self.min_in_sync => Err(FailureClass::NotEnoughReplicas),
+            None if !self.acks_all => Ok(()),
+            None if in_sync().count() < self.min_in_sync => Err(FailureClass::NotEnoughReplicas),
+            None if in_sync().any(|it| !self.is_up(it)) => Err(FailureClass::ReplicasSilent),
             None => Ok(()),
         }
     }

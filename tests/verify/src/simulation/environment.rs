@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Action, Event, LivenessId};
+use livebus_core::{Action, Event, FailureClass, LivenessId};
 
 use super::cluster::Cluster;
 use super::configs::{self, Unit};
@@ -23,6 +23,8 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) rng: Rng,
+    /// Draws what handlers report, so that seeds whose services have no handlers are the same with and without it.
+    pub(super) handler_rng: Rng,
     pub(super) rates: Rates,
     pub(super) cluster: Cluster,
     pub(super) services: Vec<Service>,
@@ -79,12 +81,18 @@ pub(super) enum Occurrence {
     Broker(usize),
     /// The partitions of a broker that failed get other leaders.
     Election(usize),
+    /// The cluster no longer counts a broker that failed among those in sync.
+    InSync(usize),
     /// The network breaks, or works again.
     Network,
     /// The brokers begin or stop to refuse.
     Refusal,
     /// A suspicion of the client library; this many more follow.
-    Suspicion { service: usize, more: u64 },
+    Suspicion {
+        service: usize,
+        class: FailureClass,
+        more: u64,
+    },
     /// A suspicion without a reason.
     FalseSuspicion,
     /// A client is lost.
@@ -108,11 +116,14 @@ impl Environment {
         }
         let pace = services.iter().map(|it| it.bound).max().unwrap_or(1);
         let timeout = services.iter().map(min_timeout).min().unwrap_or(1);
-        let rates = Rates::draw(&mut rng, pace, timeout);
+        let mut rates = Rates::draw(&mut rng, pace, timeout);
+        let mut handler_rng = Rng::of_case(seed, 1);
+        rates.handler_reports = handler_rng.rate(4_000);
         let cluster = Cluster::draw(&mut rng);
         let mut env = Self {
             flight: rates.latency * 6,
             rng,
+            handler_rng,
             rates,
             cluster,
             services,
@@ -247,14 +258,20 @@ impl Environment {
                     self.changed(true);
                 }
             }
+            Occurrence::InSync(broker) => self.shrink(broker),
             Occurrence::Network => self.network(),
             Occurrence::Refusal => self.refusal(),
-            Occurrence::Suspicion { service, more } => return self.on_suspicion(service, more),
+            Occurrence::Suspicion {
+                service,
+                class,
+                more,
+            } => return self.on_suspicion(service, class, more),
             Occurrence::FalseSuspicion => {
                 let service = self.any_service();
                 self.recur(self.rates.false_suspicions, Occurrence::FalseSuspicion);
                 let more = self.storm();
-                return self.on_suspicion(service, more);
+                let class = self.rng.pick(&SUSPICIONS);
+                return self.on_suspicion(service, class, more);
             }
             Occurrence::ClientLost => {
                 self.recur(self.rates.client_lost, Occurrence::ClientLost);
@@ -278,6 +295,16 @@ impl Service {
         self.generation
     }
 }
+
+/// What a client library suspects.
+pub(super) const SUSPICIONS: [FailureClass; 6] = [
+    FailureClass::Unreachable,
+    FailureClass::Unreachable,
+    FailureClass::Timeout,
+    FailureClass::Authentication,
+    FailureClass::BrokerUnreachable,
+    FailureClass::BrokerUnreachable,
+];
 
 /// More occurrences than there ever are at one instant.
 const MAX_AT_ONE_INSTANT: u32 = 10_000;
@@ -325,6 +352,7 @@ impl Environment {
             | Occurrence::HalfTime { .. }
             | Occurrence::Broker(_)
             | Occurrence::Election(_)
+            | Occurrence::InSync(_)
             | Occurrence::Network
             | Occurrence::Refusal
             | Occurrence::Suspicion { .. }

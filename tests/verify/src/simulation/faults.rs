@@ -3,7 +3,7 @@
 use livebus_core::{ClientId, Event, FailureClass};
 
 use super::cluster::{Network, State};
-use super::environment::{Environment, Occurrence};
+use super::environment::{Environment, Occurrence, SUSPICIONS};
 use super::summary::Situation;
 use super::violation::Violation;
 
@@ -25,6 +25,7 @@ impl Environment {
             self.recur(down.max(1), Occurrence::Broker(broker));
             if state != State::Slow {
                 self.recur(self.rates.election, Occurrence::Election(broker));
+                self.recur(self.rates.shrink, Occurrence::InSync(broker));
             }
             if state == State::Killed {
                 self.suspect();
@@ -36,6 +37,17 @@ impl Environment {
             self.cluster.set(broker, State::Up);
             self.recur(self.rates.broker_up, Occurrence::Broker(broker));
             self.changed(true);
+        }
+    }
+
+    pub(super) fn shrink(&mut self, broker: usize) {
+        match self.cluster.shrink(broker) {
+            Some(true) => {
+                self.summary.note(Situation::InSyncShrunk);
+                self.changed(true);
+            }
+            Some(false) => {}
+            None => self.recur(self.rates.shrink, Occurrence::InSync(broker)),
         }
     }
 
@@ -78,7 +90,12 @@ impl Environment {
             if self.rng.per_million(self.rates.suspicions) {
                 let more = self.storm();
                 let delay = self.rng.below(self.rates.latency);
-                self.after(delay, Occurrence::Suspicion { service, more });
+                let what = Occurrence::Suspicion {
+                    service,
+                    class: self.rng.pick(&SUSPICIONS),
+                    more,
+                };
+                self.after(delay, what);
             }
         }
     }

@@ -98,6 +98,9 @@ fn event_text(event: &Event) -> String {
                 result_text(result)
             )
         }
+        Event::HandlerHealth { id, result } => {
+            format!("handler {} reports {}", id.number(), result_text(result))
+        }
         Event::StopAnswered { id, result } => {
             format!("stop {} answered {}", id.number(), result_text(result))
         }

@@ -152,6 +152,8 @@ impl Environment {
                 reply
             };
             match reply {
+                // The leader waits for its replicas before it says so.
+                Err(FailureClass::ReplicasSilent) if !failing => silent = true,
                 Ok(()) => {
                     acknowledged = Some(acknowledged.map_or(delay, |it| it.min(delay)));
                 }
@@ -212,7 +214,7 @@ impl Environment {
         }
     }
 
-    /// No leader has answered. If another broker does, only the leaders are missing.
+    /// No leader has answered. A leader may wait for its replicas; if another broker answers, only the leaders are missing.
     pub(super) fn half_time(&mut self, service: usize, generation: u32, id: LivenessId) {
         let waiting = self.round(service).filter(|round| round.id == id);
         let Some(round) = waiting.filter(|_| self.services[service].generation == generation)
@@ -220,7 +222,10 @@ impl Environment {
             return;
         };
         let left = round.deadline - self.clock;
-        let class = if self.cluster.another_answers() {
+        let class = if self.cluster.waits_for_replicas() {
+            self.summary.note(Situation::RoundReplicasSilent);
+            FailureClass::ReplicasSilent
+        } else if self.cluster.another_answers() {
             self.summary.note(Situation::RoundLeaderless);
             FailureClass::NoLeader
         } else if self.rng.below(2) == 0 {
@@ -263,6 +268,7 @@ fn is_proof(event: &Event) -> bool {
         }
         Event::StartAnswered { .. }
         | Event::RegistrationAnswered { .. }
+        | Event::HandlerHealth { .. }
         | Event::StopAnswered { .. }
         | Event::Live { .. }
         | Event::Suspicion(_)

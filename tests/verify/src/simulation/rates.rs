@@ -26,10 +26,14 @@ pub(super) struct Rates {
     pub(super) registration_fails: u64,
     pub(super) registration_hangs: u64,
     pub(super) stop_hangs: u64,
+    /// A registered handler reports that it fails, or that it works.
+    pub(super) handler_reports: u64,
 
     pub(super) broker_up: u64,
     pub(super) broker_down: u64,
     pub(super) election: u64,
+    /// From the failure of a broker until it counts no longer as in sync.
+    pub(super) shrink: u64,
     pub(super) network_open: u64,
     pub(super) network_broken: u64,
     pub(super) no_refusal: u64,
@@ -109,6 +113,7 @@ impl Rates {
         rates.network_broken = rng.magnitude(bound / 8, bound * 6);
         rates.refusal = rng.magnitude(bound / 8, bound * 2);
         rates.election = rng.magnitude(bound / 8, bound * 2);
+        rates.shrink = rng.magnitude(bound / 8, bound * 2);
         rates.sleep = rng.magnitude(bound / 16, bound * 4);
         rates.latency = (timeout / rng.pick(&[8, 16, 64, 512])).max(1);
         rates.slow = timeout * rng.pick(&[1, 1, 2]);

@@ -1,9 +1,9 @@
-//! The four parts of a run: first there are faults, and no claim may break; then there are none, and every service must become
-//! Running; then the bus fails; at the end the services are shut down.
+//! The parts of a run: first there are faults, and no claim may break; then there are none, and every service must become Running;
+//! then one broker fails, and every service must stay so; then the bus fails; at the end the services are shut down.
 
-use livebus_core::{Event, OnSuspicion, Phase, Status};
+use livebus_core::{Event, FailureClass, OnSuspicion, Phase, Status};
 
-use super::cluster::Network;
+use super::cluster::{Network, State};
 use super::environment::{Environment, Occurrence};
 use super::service::{NEVER, Service};
 use super::summary::Situation;
@@ -15,11 +15,12 @@ const MAX_EVENTS: u64 = 1_000_000;
 const STABLE_EVENTS: u64 = 2_000;
 
 impl Environment {
-    /// Runs all four parts. The first has this many events.
+    /// Runs all parts. The first has this many events.
     pub(super) fn run(&mut self, events: u64) -> Result<(), Violation> {
         self.advance(NEVER, events)?;
         self.converge()?;
         self.stay_running()?;
+        self.lose_one_broker()?;
         self.fail_bus()?;
         self.shut_down()
     }
@@ -97,6 +98,64 @@ impl Environment {
         )
     }
 
+    /// One of several brokers fails, and those in sync shrink within the tolerance of every service: none may leave Running.
+    fn lose_one_broker(&mut self) -> Result<(), Violation> {
+        self.forget_faults();
+        (self.rates.false_suspicions, self.rates.storm) = (0, 0);
+        // From when those in sync shrink: a message that was sent before may still fail, then comes the next one.
+        let latency = self.rates.latency;
+        let noticed = |it: &Service| {
+            let s = it.config.settings();
+            nanos(s.liveness_timeout + s.not_live_interval.max(s.live_interval)) + latency * 64
+        };
+        let tolerance = |it: &Service| {
+            let tolerance = nanos(it.config.settings().partial_tolerance);
+            tolerance.saturating_sub(noticed(it))
+        };
+        let shrinks_after = self.services.iter().map(tolerance).min().unwrap_or(0);
+        let only_checks = |it: &Service| it.config.settings().on_suspicion == OnSuspicion::Check;
+        if !self.cluster.spares_one()
+            || shrinks_after == 0
+            || !self.services.iter().all(only_checks)
+        {
+            return Ok(());
+        }
+        let brokers = self.cluster.brokers() as u64;
+        let broker = usize::try_from(self.rng.below(brokers)).unwrap_or(0);
+        let state = self.rng.pick(&[State::Killed, State::Hung]);
+        self.log
+            .note(self.clock, format_args!("broker {broker}: {state:?}"));
+        self.cluster.set(broker, state);
+        self.changed(false);
+        for service in 0..self.services.len() {
+            for _ in 0..self.rng.below(4) {
+                let delay = self.rng.below(shrinks_after);
+                let what = Occurrence::Suspicion {
+                    service,
+                    class: FailureClass::BrokerUnreachable,
+                    more: 0,
+                };
+                self.after(delay, what);
+            }
+        }
+        let elected_after = self.rng.below(shrinks_after);
+        self.after(elected_after, Occurrence::Election(broker));
+        self.after(shrinks_after, Occurrence::InSync(broker));
+        let noticed = self.services.iter().map(noticed).max().unwrap_or(0);
+        self.advance_to(self.clock + shrinks_after + noticed)?;
+        for service in &self.services {
+            if let Some(instance) = service.instance.as_ref().filter(|it| it.must_run) {
+                if instance.supervisor.report().warning.is_some() {
+                    return Err(Violation::WarningStays);
+                }
+                self.summary.note(Situation::ServedWithoutOne);
+            }
+        }
+        self.cluster.set(broker, State::Up);
+        self.changed(true);
+        Ok(())
+    }
+
     fn fail_bus(&mut self) -> Result<(), Violation> {
         let began = self.clock;
         self.log.note(began, format_args!("the bus fails"));
@@ -117,11 +176,16 @@ impl Environment {
                 let delay = flight * 2 + 1;
                 suspected_after = Some(delay);
                 for service in 0..self.services.len() {
-                    self.after(delay, Occurrence::Suspicion { service, more: 0 });
+                    let what = Occurrence::Suspicion {
+                        service,
+                        class: FailureClass::Unreachable,
+                        more: 0,
+                    };
+                    self.after(delay, what);
                 }
             }
             1 => self.cluster.network = Network::Silent,
-            _ => self.cluster.refusal = Some(livebus_core::FailureClass::Authentication),
+            _ => self.cluster.refusal = Some(FailureClass::Authentication),
         }
         self.changed(false);
         let outage_bound = |it: &Service| {

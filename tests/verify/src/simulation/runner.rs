@@ -2,12 +2,13 @@
 
 use livebus_core::{ClientId, Event, Failure, FailureClass, LivenessId, RegistrationId, StopId};
 
-use super::environment::{Environment, Occurrence};
+use super::environment::{Environment, Occurrence, SUSPICIONS};
 use super::service::{Instance, NEVER};
 use super::step::poll;
 use super::summary::{Situation, action_kind};
 use super::violation::Violation;
 use crate::invariants::{Claim, Step};
+use crate::rng::MILLION;
 
 impl Environment {
     pub(super) fn begin(&mut self, service: usize) -> Result<(), Violation> {
@@ -72,13 +73,21 @@ impl Environment {
     }
 
     /// The client library reports a suspicion. Of several that the runner has not read yet, the most specific is kept.
-    pub(super) fn on_suspicion(&mut self, service: usize, more: u64) -> Result<(), Violation> {
+    pub(super) fn on_suspicion(
+        &mut self,
+        service: usize,
+        class: FailureClass,
+        more: u64,
+    ) -> Result<(), Violation> {
         if more > 0 {
             let delay = self.rng.between(1, self.rates.latency * 2);
-            let more = more - 1;
-            self.after(delay, Occurrence::Suspicion { service, more });
+            let what = Occurrence::Suspicion {
+                service,
+                class: self.rng.pick(&SUSPICIONS),
+                more: more - 1,
+            };
+            self.after(delay, what);
         }
-        let class = self.rng.pick(&SUSPICIONS);
         let Some(instance) = &mut self.services[service].instance else {
             return Ok(());
         };
@@ -193,6 +202,10 @@ impl Environment {
                     id: RegistrationId::from_number(number),
                     result,
                 },
+                Event::HandlerHealth {
+                    id: RegistrationId::from_number(number),
+                    result,
+                },
                 Event::StopAnswered {
                     id: StopId::from_number(number),
                     result,
@@ -200,6 +213,7 @@ impl Environment {
             ]);
             self.step_in_time(service, now, event)?;
         }
+        self.report_handlers(service, now)?;
         if self.rng.per_million(self.rates.clock_back) {
             let back = self.rng.below(self.pace);
             self.summary.note(Situation::ClockBack);
@@ -208,6 +222,28 @@ impl Environment {
         if self.rng.per_million(self.rates.wakes_early) {
             self.summary.note(Situation::WokeEarly);
             self.step(service, now, None)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a registered handler report. One that fails works again in the end.
+    fn report_handlers(&mut self, service: usize, now: u64) -> Result<(), Violation> {
+        let instance = self.services[service].instance.as_ref();
+        let handlers: Vec<_> = instance
+            .into_iter()
+            .flat_map(|instance| instance.invariants.health())
+            .collect();
+        for (id, fails) in handlers {
+            let result = if fails
+                && (self.rates.handler_reports == 0 || self.handler_rng.per_million(MILLION / 4))
+            {
+                Ok(())
+            } else if self.handler_rng.per_million(self.rates.handler_reports) {
+                Err(self.handler_rng.pick(&FailureClass::ALL).into())
+            } else {
+                continue;
+            };
+            self.step_in_time(service, now, Event::HandlerHealth { id, result })?;
         }
         Ok(())
     }
@@ -294,10 +330,3 @@ impl Environment {
         }
     }
 }
-
-const SUSPICIONS: [FailureClass; 4] = [
-    FailureClass::Unreachable,
-    FailureClass::Unreachable,
-    FailureClass::Timeout,
-    FailureClass::Authentication,
-];

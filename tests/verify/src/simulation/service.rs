@@ -46,8 +46,8 @@ pub(super) struct Instance {
     pub(super) round: Option<Round>,
     /// The client of the last successful start.
     pub(super) client: Option<ClientId>,
-    /// Whether only leaders are missing, by the answers so far.
-    pub(super) leaderless: bool,
+    /// Whether a part of the bus is missing, by the answers so far.
+    pub(super) partial: bool,
     /// Whether nothing that may happen ends Running.
     pub(super) must_run: bool,
 }
@@ -100,7 +100,7 @@ impl Instance {
             suspicion: None,
             round: None,
             client: None,
-            leaderless: false,
+            partial: false,
             must_run: false,
         }
     }

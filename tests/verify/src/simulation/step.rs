@@ -127,12 +127,10 @@ impl Environment {
                 Event::LivenessAnswered { result, .. } if stale == 0 => {
                     instance.round = None;
                     let kind = result.err().map(|failure| failure.class.kind());
-                    instance.leaderless = match kind {
+                    instance.partial = match kind {
                         None | Some(FailureKind::Rejected) => false,
                         Some(FailureKind::Partial) => true,
-                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => {
-                            instance.leaderless
-                        }
+                        Some(FailureKind::Definitive | FailureKind::Ambiguous) => instance.partial,
                     };
                     if kind == Some(FailureKind::Definitive) && is {
                         return Err(Violation::NotImmediate);
@@ -141,6 +139,7 @@ impl Environment {
                 Event::StartAnswered { .. }
                 | Event::LivenessAnswered { .. }
                 | Event::RegistrationAnswered { .. }
+                | Event::HandlerHealth { .. }
                 | Event::StopAnswered { .. }
                 | Event::Live { .. }
                 | Event::Suspicion(_)
@@ -153,7 +152,7 @@ impl Environment {
                 self.summary.note(situation);
             }
         }
-        let bound = if instance.leaderless {
+        let bound = if instance.partial {
             partial_bound
         } else {
             bound
@@ -180,8 +179,8 @@ impl Environment {
                 self.summary.note(Situation::RunningBegan);
             }
         }
-        // The next proof begins without missing leaders.
-        instance.leaderless &= instance.supervisor.phase() != Phase::NotLive;
+        // The next proof begins without a missing part.
+        instance.partial &= instance.supervisor.phase() != Phase::NotLive;
         if was && !is {
             self.summary.note(Situation::RunningEnded);
             if report.cause == Cause::Starved {
@@ -209,7 +208,7 @@ impl Environment {
         if report.status != Status::Running {
             return Ok(());
         }
-        let bound = if instance.leaderless {
+        let bound = if instance.partial {
             it.partial_bound
         } else {
             it.bound
@@ -254,6 +253,7 @@ fn while_running(event: &Event) -> Option<Situation> {
         Event::StartAnswered { .. }
         | Event::LivenessAnswered { .. }
         | Event::RegistrationAnswered { .. }
+        | Event::HandlerHealth { .. }
         | Event::StopAnswered { .. }
         | Event::Live { .. } => None,
     }

@@ -35,12 +35,14 @@ situations! {
     Elected "leaders moved"
     BusGone "the bus became unusable"
     BusBack "the bus became usable"
+    InSyncShrunk "in-sync sets that shrank"
     RoundLeaderless "rounds without leaders"
+    RoundReplicasSilent "rounds that wait for replicas"
     RoundParked "rounds without an immediate answer"
     AnswerStale "stale answers"
     AnswerAtDeadline "answers at their deadline"
     DefinitiveWhileRunning "definitive failures while Running"
-    PartialWhileRunning "missing leaders while Running"
+    PartialWhileRunning "partial failures while Running"
     RejectionWhileRunning "rejections while Running"
     SuspicionWhileRunning "suspicions while Running"
     LossWhileRunning "clients lost while Running"
@@ -59,6 +61,7 @@ situations! {
     HandlerMissing "NotReady because of a handler"
     Converged "services that converged"
     StayedFailed "services that stayed Failed"
+    ServedWithoutOne "services that stayed Running without one broker"
     OutageDetected "outages detected"
     Stopped "shutdowns in time"
 }
@@ -104,7 +107,7 @@ impl fmt::Display for BoundShares {
 }
 
 /// The kinds of events, and time alone.
-pub const EVENTS: [&str; 9] = [
+pub const EVENTS: [&str; 10] = [
     "StartAnswered",
     "LivenessAnswered",
     "RegistrationAnswered",
@@ -113,6 +116,7 @@ pub const EVENTS: [&str; 9] = [
     "Suspicion",
     "ClientLost",
     "Shutdown",
+    "HandlerHealth",
     "time alone",
 ];
 
@@ -138,7 +142,8 @@ pub(super) const fn event_kind(event: Option<&Event>) -> usize {
         Some(Event::Suspicion(_)) => 5,
         Some(Event::ClientLost { .. }) => 6,
         Some(Event::Shutdown) => 7,
-        None => 8,
+        Some(Event::HandlerHealth { .. }) => 8,
+        None => 9,
     }
 }
 
@@ -177,7 +182,7 @@ pub struct Summary {
     /// A hash of all steps. That of many seeds is the sum of theirs.
     pub digest: u64,
     /// By kind and phase before it, as in [`EVENTS`] and [`Phase::ALL`].
-    pub pairs: [[u64; 9]; 11],
+    pub pairs: [[u64; 10]; 11],
     /// By kind, as in [`ACTIONS`].
     pub actions: [u64; ACTIONS.len()],
     /// After each step, as in [`Status::ALL`].
@@ -225,8 +230,8 @@ impl Summary {
 
     /// Returns how often each kind of event came, as in [`EVENTS`].
     #[must_use]
-    pub fn kinds(&self) -> [u64; 9] {
-        let mut kinds = [0; 9];
+    pub fn kinds(&self) -> [u64; 10] {
+        let mut kinds = [0; 10];
         self.pairs.iter().for_each(|pair| add(&mut kinds, pair));
         kinds
     }

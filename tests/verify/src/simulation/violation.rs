@@ -17,6 +17,8 @@ pub enum Violation {
     NotConverged,
     /// All faults have ended, and a service that was Running is not Running any more.
     LeftRunning,
+    /// One of several brokers is away, the bus works without it, and a service has a warning still.
+    WarningStays,
     /// The bus has failed, and the service is Running beyond the bound.
     NotDetected,
     /// The service was shut down, and is not Stopped within the bound.
@@ -43,6 +45,7 @@ impl fmt::Display for Violation {
             Self::NotImmediate => "S3, by the state of the bus: Running after a definitive failure.",
             Self::NotConverged => "V1: all faults have ended, and the service is not Running within the bound.",
             Self::LeftRunning => "V8: the bus works, and a service that was Running is not Running any more.",
+            Self::WarningStays => "partial: the bus works without one broker, and a service has a warning still.",
             Self::NotDetected => "V2: the bus has failed, and the service is Running beyond the bound.",
             Self::NotStopped => "V5: the service was shut down, and is not Stopped within the bound.",
             Self::TooManyActions => "S8: a step with more actions than the rules allow.",

@@ -20,11 +20,12 @@ fn graph(states: u32, edges: &[(u32, u32, bool)]) -> Explored {
             bus: BusState::Up,
             ending: false,
             deadline_in_a_tick: false,
+            handler_fails: false,
         });
         for (_, to, tick) in edges.iter().filter(|edge| edge.0 == state) {
             explored.edges.push(Edge {
                 to: *to,
-                what: if *tick { Move::Tick } else { Move::Suspicion },
+                what: if *tick { Move::Tick } else { Move::Shutdown },
                 attempts: false,
                 starts: false,
             });

@@ -1,0 +1,12 @@
+//! Every state of small models: breadth first, until no state is left, by our own search and by stateright.
+
+mod budget;
+mod explorer;
+mod models;
+mod moves;
+mod stateright_search;
+
+pub use explorer::{Explored, explore};
+pub use models::{Model, large_models, models};
+pub use moves::Move;
+pub use stateright_search::check;
