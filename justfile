@@ -16,6 +16,10 @@ docs:
 real-kafka:
     cargo test -p livebus-tests --test real_kafka -- --test-threads 1
 
+# The tests on a real Kafka that need OpenSSL.
+real-kafka-openssl:
+    cargo test -p livebus-tests --all-features --test real_kafka -- openssl
+
 # Many more random environments.
 properties:
     PROPTEST_CASES=100000 cargo test --release -p livebus-core --test properties
@@ -36,7 +40,7 @@ simulate:
 voltha:
     cargo run --release -p livebus-verify -- voltha --environments 2000000
 
-# cargo-mutants on the core: none may be missed.
+# cargo-mutants on the core and the crates around it: none may be missed.
 mutants:
     .ci/mutants
 
@@ -67,6 +71,14 @@ bench-http:
 # Detection and recovery on a real Kafka.
 bench-kafka:
     cargo bench -p livebus-tests --bench real_kafka
+
+# A request handler beside a bare rdkafka loop, on a real Kafka.
+bench-handlers:
+    cargo bench -p livebus-tests --bench handlers
+
+# A request handler beside other consumers, on a real Kafka; needs Maven and Go.
+bench-peers:
+    cargo bench -p livebus-tests --bench peers -- --records 10000000 --pairs 5
 
 # Rewrites the tables of docs/verification.md and docs/states.md.
 write-verification:
