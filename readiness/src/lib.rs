@@ -48,4 +48,4 @@ pub use readiness::{Readiness, Service};
 pub use registry::{Registry, RegistryBuilder};
 pub use reporter::{LeaselessReporter, Reporter};
 pub use status_change::StatusChange;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, Subscriptions};

@@ -72,10 +72,11 @@ impl Readiness {
         any && slots.all(|slot| !slot.lock().has_reporter())
     }
 
-    /// Returns a subscription to the changes of all services, from now on.
+    /// Returns a subscription to the changes of all services, other than by the passing of time: those come at the instants of
+    /// [`next_lapse`](Self::next_lapse).
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        self.shared.subscriptions.add()
+        self.shared.subscriptions.subscribe()
     }
 
     /// Returns whether the process is ready at `now` if each of the services with these names is taken for Running.

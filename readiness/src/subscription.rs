@@ -7,10 +7,8 @@ use futures::task::AtomicWaker;
 
 use crate::slot::wake_task;
 
-/// Wakes a task whenever the status of any service, or of the process, may have changed other than by the passing of time. It keeps
-/// no change: the task reads the newest status. A [`Follower`](crate::Follower) keeps the history of one service.
-///
-/// The instants at which a status changes by the passing of time are those of [`Readiness::next_lapse`](crate::Readiness::next_lapse).
+/// Wakes a task after each change. It keeps no change: the task reads the newest state. A [`Follower`](crate::Follower) keeps the
+/// history of one service.
 #[derive(Debug)]
 pub struct Subscription {
     waker: Arc<AtomicWaker>,
@@ -23,12 +21,14 @@ impl Subscription {
     }
 }
 
-/// The subscriptions that exist; bounded by those that the process holds.
+/// The subscriptions to something that changes. Bounded by those that the process holds.
 #[derive(Debug, Default)]
-pub(crate) struct Subscriptions(Mutex<Vec<Weak<AtomicWaker>>>);
+pub struct Subscriptions(Mutex<Vec<Weak<AtomicWaker>>>);
 
 impl Subscriptions {
-    pub(crate) fn add(&self) -> Subscription {
+    /// Returns a subscription to the changes from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
         let waker = Arc::new(AtomicWaker::new());
         let mut existing = self.lock();
         if existing.len() == existing.capacity() {
@@ -38,8 +38,8 @@ impl Subscriptions {
         Subscription { waker }
     }
 
-    /// Wakes all tasks. To be called without a lock.
-    pub(crate) fn wake(&self) {
+    /// Wakes all tasks, after a change. To be called without a lock: a waker is foreign code.
+    pub fn wake(&self) {
         let mut existing = self.lock();
         existing.retain(|it| it.strong_count() > 0);
         let wakers: Vec<_> = existing.iter().filter_map(Weak::upgrade).collect();
@@ -60,9 +60,9 @@ mod tests {
     #[test]
     fn subscriptions_that_were_dropped_take_no_memory() {
         let subscriptions = Subscriptions::default();
-        let kept = subscriptions.add();
+        let kept = subscriptions.subscribe();
         for _ in 0..1_000 {
-            drop(subscriptions.add());
+            drop(subscriptions.subscribe());
             assert!(subscriptions.lock().len() <= 8);
         }
         subscriptions.wake();

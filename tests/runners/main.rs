@@ -20,6 +20,7 @@ mod embedded;
 mod ending;
 mod evidence;
 mod following;
+mod grpc;
 mod handlers;
 mod lease;
 mod log;
@@ -98,6 +99,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("stream, probe and reader agree at the end of the lease and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
         case("a timer accepts any instant, and can be set again", timers::timer_accepts_any_instant_and_can_be_set_again::<R>),
         case("a stream can be polled outside of the runtime", timers::stream_can_be_polled_outside_of_the_runtime::<R>),
+        case("a gate refuses every call while not ready, and ends none that was admitted", grpc::gate_refuses_calls_while_not_ready_and_ends_none::<R>),
+        case("a health watch follows the bus and ends with it", grpc::health_watch_follows_the_bus_and_ends_with_it::<R>),
         case("a port in use is reported", probes::port_in_use_is_reported::<R>),
 
         case("probes are answered during every attack", attacks::probes_are_answered_during_every_attack::<R>),

@@ -9,6 +9,7 @@ pub mod child_process;
 pub mod conformance;
 pub mod cost;
 pub mod dispatch_scenarios;
+pub mod grpc;
 pub mod handler_conformance;
 pub mod host;
 pub mod http;
