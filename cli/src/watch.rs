@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Cause, Config};
+use livebus_grpc::{Health, serve};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig};
 use livebus_readiness::StatusChange;
 use livebus_runner::{Builder, Bus, Handle, Runtime};
@@ -29,7 +30,8 @@ pub(crate) async fn watch<R: CommandRuntime>(
     console: Console,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let settings = settings(&args.rules, &args.end, args.http.is_some());
+    let is_probed = args.http.is_some() || args.grpc.is_some();
+    let settings = settings(&args.rules, &args.end, is_probed);
     Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
     let (kafka, _cluster) = bus(&args, &console.stderr)?;
     let mut builder = Builder::<R, _>::new(kafka)
@@ -45,6 +47,18 @@ pub(crate) async fn watch<R: CommandRuntime>(
         console.stderr.line(format!(
             "livebus: probes on http://{address}/livez and http://{address}/readyz"
         ));
+    }
+
+    let health = args
+        .grpc
+        .map(|address| serve::<R>(address, Health::of(&bus)));
+    // Until the end of the supervision, which ends its watches.
+    let health = health.transpose().context(UsageError)?;
+    if let Some(server) = &health {
+        let address = server.address();
+        console
+            .stderr
+            .line(format!("livebus: health service on grpc://{address}"));
     }
 
     let writer = Writer::new(&args, console.stdout);

@@ -12,7 +12,6 @@ use http::{Request, Response};
 use livebus_core::Status;
 use livebus_grpc::Gate;
 use livebus_readiness::Registry;
-use tower_layer::Layer as _;
 use tower_service::Service;
 
 /// A service that answers at once.

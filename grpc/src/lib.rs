@@ -11,7 +11,6 @@
 //! # use livebus_runner::{Bus, Handle};
 //! # use livebus_grpc::{Gate, Gated, Health};
 //! # fn services<B: Bus, S>(bus: &Handle<B>, orders: S) -> (Health, Gated<S>) {
-//! # use tower_layer::Layer;
 //! // With tonic: `Server::builder().layer(Gate::of(&bus)).add_service(Health::of(&bus)).add_service(orders)`
 //! let health = Health::of(bus);
 //! let gated = Gate::of(bus).layer(orders);

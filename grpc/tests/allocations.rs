@@ -10,7 +10,6 @@ use http::{Request, Response};
 use livebus_core::Status;
 use livebus_grpc::Gate;
 use livebus_readiness::{Readiness, Registry};
-use tower_layer::Layer as _;
 use tower_service::Service;
 
 /// A service whose future is ready at the second poll.

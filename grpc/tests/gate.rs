@@ -20,7 +20,6 @@ use livebus_runner::Time as _;
 use prost::Message as _;
 use support::{LEASE, Process};
 use tonic::body::Body;
-use tower_layer::Layer as _;
 use tower_service::Service;
 
 /// A service that answers each call.

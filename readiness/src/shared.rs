@@ -274,3 +274,40 @@ fn saturating_nanos(duration: Duration) -> u64 {
         .saturating_mul(1_000_000_000)
         .saturating_add(u64::from(duration.subsec_nanos()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(status: Status, now: Instant) -> Report {
+        Report {
+            status,
+            lease: Some(now + Duration::from_secs(9)),
+            ..Report::unreported(now)
+        }
+    }
+
+    #[test]
+    fn bad_news_ends_the_readiness_first_and_good_news_begins_it_last() {
+        let now = Instant::now();
+        let services = vec![("bus".to_owned(), true)];
+        let ready: Predicate = |mut all| all.all(|it| it.status == Status::Running);
+        let shared = Shared::new(services, ready, ready, now);
+        let is_ready = || shared.ready_until.load(Ordering::Acquire) > 0;
+        for (status, ready_when_stored, ready_after) in [
+            (Status::Running, false, true),
+            (Status::Running, true, true),
+            (Status::NotReady, false, false),
+            (Status::Failed, false, false),
+        ] {
+            let report = report(status, now);
+            let when_stored = shared.store(0, now, report, |state| {
+                let ready = is_ready();
+                state.change_to(now, report);
+                ready
+            });
+            assert_eq!(when_stored, ready_when_stored, "{status}");
+            assert_eq!(is_ready(), ready_after, "{status}");
+        }
+    }
+}

@@ -10,7 +10,6 @@ use livebus_tests::grpc::{Echo, repeat, say, with_client};
 use livebus_tests::host::FullRunner;
 use tonic::Code;
 use tonic::service::Routes;
-use tower_layer::Layer as _;
 
 use crate::probes::any_port;
 use crate::scripted_bus::{Answer, ScriptedBus, builder};

@@ -24,6 +24,7 @@ mod grpc;
 mod handlers;
 mod lease;
 mod log;
+mod order;
 mod outages;
 mod own_clients;
 mod panics;
@@ -101,6 +102,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a stream can be polled outside of the runtime", timers::stream_can_be_polled_outside_of_the_runtime::<R>),
         case("a gate refuses every call while not ready, and ends none that was admitted", grpc::gate_refuses_calls_while_not_ready_and_ends_none::<R>),
         case("a health watch follows the bus and ends with it", grpc::health_watch_follows_the_bus_and_ends_with_it::<R>),
+        case("readers close in one order, and differ by one step at most", order::readers_close_in_one_order_and_differ_by_one_step::<R>),
         case("a port in use is reported", probes::port_in_use_is_reported::<R>),
 
         case("probes are answered during every attack", attacks::probes_are_answered_during_every_attack::<R>),

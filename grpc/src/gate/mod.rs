@@ -85,6 +85,14 @@ impl Gate {
         self
     }
 
+    /// Returns the service behind this gate. The gate is also a layer of tower, for many services at once.
+    pub fn layer<S>(&self, inner: S) -> Gated<S> {
+        Gated {
+            gate: self.clone(),
+            inner,
+        }
+    }
+
     /// Returns whether a call is admitted now that is not exempt.
     #[must_use]
     #[inline]
@@ -113,10 +121,7 @@ impl<S> Layer<S> for Gate {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        Gated {
-            gate: self.clone(),
-            inner,
-        }
+        Self::layer(self, inner)
     }
 }
 

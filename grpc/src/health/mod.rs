@@ -132,7 +132,8 @@ impl Health {
     }
 
     /// Returns the status of a name now; `None` if it is unknown.
-    fn status(&self, name: &str) -> Option<ServingStatus> {
+    #[must_use]
+    pub fn status(&self, name: &str) -> Option<ServingStatus> {
         self.status_at(name, self.shared.time.now())
     }
 
