@@ -39,10 +39,7 @@ impl GatedService {
                     not_live_interval_max: interval,
                     ..Settings::default()
                 };
-                let bus = Builder::<TokioRuntime, _>::new(kafka)
-                    .settings(settings)
-                    .start()
-                    .await?;
+                let bus = Builder::new(kafka).settings(settings).start().await?;
                 let gate = Gate::of(&bus);
                 let routes = Routes::new(Health::of(&bus)).add_service(gate.layer(Echo));
                 let any = SocketAddr::from(([127, 0, 0, 1], 0));
