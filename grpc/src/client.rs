@@ -40,7 +40,7 @@ where
     ///
     /// # Errors
     ///
-    /// The status of the call, which is NOT_FOUND for an unknown name.
+    /// The status of the call, which is `NOT_FOUND` for an unknown name.
     pub async fn check(&mut self, service: &str) -> Result<ServingStatus, Status> {
         self.ready().await?;
         let service = service.to_owned();
@@ -55,7 +55,7 @@ where
     ///
     /// # Errors
     ///
-    /// The status of the call, which is RESOURCE_EXHAUSTED if there are too many.
+    /// The status of the call, which is `RESOURCE_EXHAUSTED` if there are too many.
     pub async fn list(&mut self) -> Result<BTreeMap<String, ServingStatus>, Status> {
         self.ready().await?;
         let request = Request::new(HealthListRequest {});

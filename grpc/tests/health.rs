@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -52,21 +52,21 @@ fn a_watch_of_an_unknown_name_follows_its_registration() {
     let process = Process::new();
     let health = health(&process);
     let mut watch = health.watch("orders.v1.Orders");
-    assert_eq!(poll(&mut watch), Some(Some(ServiceUnknown)));
-    assert_eq!(poll(&mut watch), None);
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(ServiceUnknown)));
+    assert_eq!(poll(&mut watch), Poll::Pending);
     let woken = woken_by(&mut watch, || {
         health.register("orders.v1.Orders").expect("it is free");
     });
     assert_eq!(woken, 1);
-    assert_eq!(poll(&mut watch), Some(Some(NotServing)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(NotServing)));
     health
         .register_for("orders.v1.Orders", "cache")
         .expect("it is declared");
     process.runs();
-    assert_eq!(poll(&mut watch), None, "the cache is not Running");
+    assert_eq!(poll(&mut watch), Poll::Pending, "the cache is not Running");
     health.unregister("orders.v1.Orders");
-    assert_eq!(poll(&mut watch), Some(Some(ServiceUnknown)));
-    assert_eq!(poll(&mut watch), None);
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(ServiceUnknown)));
+    assert_eq!(poll(&mut watch), Poll::Pending);
 }
 
 #[test]
@@ -87,16 +87,16 @@ fn a_name_that_has_a_meaning_cannot_be_registered() {
 fn a_watch_sends_edges_only() {
     let process = Process::new();
     let mut watch = health(&process).watch("");
-    assert_eq!(poll(&mut watch), Some(Some(NotServing)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(NotServing)));
     for _ in 0..3 {
         process.is_lost();
-        assert_eq!(poll(&mut watch), None);
+        assert_eq!(poll(&mut watch), Poll::Pending);
     }
     for _ in 0..3 {
         process.runs();
     }
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
-    assert_eq!(poll(&mut watch), None);
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
+    assert_eq!(poll(&mut watch), Poll::Pending);
 }
 
 /// Nothing is kept for it but the newest status, which may be the one that it has seen.
@@ -104,15 +104,15 @@ fn a_watch_sends_edges_only() {
 fn a_slow_watcher_gets_the_newest_status_only() {
     let process = Process::new();
     let mut watch = health(&process).watch("");
-    assert_eq!(poll(&mut watch), Some(Some(NotServing)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(NotServing)));
     for _ in 0..1_000 {
         process.runs();
         process.is_lost();
     }
-    assert_eq!(poll(&mut watch), None);
+    assert_eq!(poll(&mut watch), Poll::Pending);
     process.runs();
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
-    assert_eq!(poll(&mut watch), None);
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
+    assert_eq!(poll(&mut watch), Poll::Pending);
 }
 
 #[test]
@@ -121,11 +121,15 @@ fn the_end_of_a_lease_is_an_edge_without_a_report() {
     let health = health(&process);
     let mut watch = health.watch("bus");
     process.runs();
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
-    process.time.advance(LEASE - TICK);
-    assert_eq!(poll(&mut watch), None, "it holds at its last instant");
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
+    process.time.advance(LEASE.saturating_sub(TICK));
+    assert_eq!(
+        poll(&mut watch),
+        Poll::Pending,
+        "it holds at its last instant"
+    );
     process.time.advance(Duration::from_nanos(1));
-    assert_eq!(poll(&mut watch), Some(Some(NotServing)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(NotServing)));
     let mut client = HealthClient::new(health);
     assert_eq!(block_on(client.check("")).expect("it is known"), NotServing);
     let now = process.time.now();
@@ -134,7 +138,7 @@ fn the_end_of_a_lease_is_an_edge_without_a_report() {
 
     let woken = woken_by(&mut watch, || process.renews());
     assert_eq!(woken, 1, "a renewal after the end is news");
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
 }
 
 /// A renewal in time wakes nobody: the timer of each watch finds the new lease when it elapses.
@@ -143,12 +147,12 @@ fn a_renewal_in_time_is_no_edge() {
     let process = Process::new();
     let mut watch = health(&process).watch("");
     process.runs();
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
     for _ in 0..5 {
         process.time.advance(LEASE / 2);
         let woken = woken_by(&mut watch, || process.renews());
         assert_eq!(woken, 0);
-        assert_eq!(poll(&mut watch), None);
+        assert_eq!(poll(&mut watch), Poll::Pending);
     }
 }
 
@@ -159,15 +163,15 @@ fn watches_end_with_the_supervision() {
     let mut watches = ["", "bus", "orders"].map(|name| health.watch(name));
     process.runs();
     for watch in &mut watches {
-        assert!(matches!(poll(watch), Some(Some(_))));
-        assert_eq!(poll(watch), None);
+        assert!(matches!(poll(watch), Poll::Ready(Some(_))));
+        assert_eq!(poll(watch), Poll::Pending);
     }
     drop(process.bus);
     for watch in &mut watches[..2] {
-        assert_eq!(poll(watch), Some(Some(NotServing)));
+        assert_eq!(poll(watch), Poll::Ready(Some(NotServing)));
     }
     for watch in &mut watches {
-        assert_eq!(poll(watch), Some(None));
+        assert_eq!(poll(watch), Poll::Ready(None));
     }
     let late: Vec<_> = block_on(health.watch("").collect());
     assert_eq!(late, [NotServing]);
@@ -179,10 +183,10 @@ fn watches_end_by_the_shutdown() {
     let health = health(&process);
     let mut watch = health.watch("");
     process.runs();
-    assert_eq!(poll(&mut watch), Some(Some(Serving)));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(Serving)));
     assert_eq!(woken_by(&mut watch, || health.shutdown()), 1);
-    assert_eq!(poll(&mut watch), Some(Some(NotServing)));
-    assert_eq!(poll(&mut watch), Some(None));
+    assert_eq!(poll(&mut watch), Poll::Ready(Some(NotServing)));
+    assert_eq!(poll(&mut watch), Poll::Ready(None));
     assert!(process.readiness.is_ready_at(process.time.now()));
 }
 

@@ -44,7 +44,9 @@ impl Subscriptions {
         existing.retain(|it| it.strong_count() > 0);
         let wakers: Vec<_> = existing.iter().filter_map(Weak::upgrade).collect();
         drop(existing);
-        wakers.iter().for_each(|it| wake_task(it));
+        for waker in &wakers {
+            wake_task(waker);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<AtomicWaker>>> {

@@ -52,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
     health.register(Orders::NAME)?;
     let routes = Routes::new(health).add_service(Gate::of(&bus).layer(service));
     // gRPC and the probes share one port.
-    let router = routes.into_axum_router().fallback_service(bus.probes());
+    let app = routes.into_axum_router().fallback_service(bus.probes());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port())).await?;
     println!("grpc://{0}, and http://{0}/readyz", listener.local_addr()?);
     let ended = async {
@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
         // NotReady first: the gate closes. The watches of the health service end with the supervision.
         bus.shutdown().await;
     };
-    axum::serve(listener, router)
+    axum::serve(listener, app)
         .with_graceful_shutdown(ended)
         .await?;
     Ok(())

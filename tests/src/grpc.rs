@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
+use http::uri::PathAndQuery;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use livebus_grpc::Transport;
 use tokio::net::TcpStream;
@@ -69,7 +70,7 @@ pub async fn connect(address: SocketAddr) -> Transport {
 /// The status of the call.
 pub async fn say(transport: &Transport, text: &str) -> Result<String, Status> {
     let mut grpc = ready(transport).await?;
-    let path = SAY.parse().expect("a path");
+    let path = PathAndQuery::from_static(SAY);
     let request = Request::new(text.to_owned());
     let answer: Response<String> = grpc.unary(request, path, codec()).await?;
     Ok(answer.into_inner())
@@ -85,7 +86,7 @@ pub async fn repeat(
     text: &str,
 ) -> Result<BoxStream<'static, Result<String, Status>>, Status> {
     let mut grpc = ready(transport).await?;
-    let path = REPEAT.parse().expect("a path");
+    let path = PathAndQuery::from_static(REPEAT);
     let request = Request::new(text.to_owned());
     let answer = grpc.server_streaming(request, path, codec()).await?;
     Ok(answer.into_inner().boxed())

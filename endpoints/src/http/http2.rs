@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -15,9 +15,10 @@ use hyper::body::{Body, Buf, Incoming};
 use hyper::rt::{Executor, Read, Sleep, Timer, Write};
 use hyper::server::conn::http2;
 use hyper::{Request, Response};
+use pin_project::pin_project;
 
 use crate::http::connections::Slot;
-use crate::http::limits::after;
+use crate::http::limits::{Limits, after};
 use crate::http::listener::Task;
 use crate::http::shared::{Protocol, Shared};
 
@@ -115,6 +116,16 @@ where
     }
 }
 
+/// What is due at a deadline of a connection.
+enum Due {
+    /// Its first request.
+    FirstRequest,
+    /// The end of its lifetime: no further request is accepted.
+    LastRequest,
+    /// The end of its last answer.
+    End,
+}
+
 /// Serves a connection until it ends, is evicted, makes no request in time, or is too old.
 async fn run<I, S, E>(
     serving: http2::Connection<I, Called<S>, Spawn<E>>,
@@ -127,36 +138,31 @@ async fn run<I, S, E>(
     S: Http2Service,
     E: Executor<Task> + Send + Sync + 'static,
 {
-    let (limits, timer) = (&shared.limits, &shared.timer);
-    let serving = pin!(serving);
-    let evicted = slot.evicted().fuse();
-    // Errors are those of one client, and none of the service.
-    let mut ended = pin!(async {
-        let mut serving = serving;
-        let mut evicted = pin!(evicted);
-        for (until, is_over) in [
-            (after(now, limits.head_timeout), false),
-            (after(now, limits.lifetime), true),
-            (
-                after(after(now, limits.lifetime), limits.write_timeout),
-                true,
-            ),
-        ] {
-            let limit = select(timer.sleep_until(until), &mut evicted);
-            match select(serving.as_mut(), limit).await {
-                Either::Left(_) | Either::Right((Either::Right(_), _)) => return,
-                Either::Right((Either::Left(_), _)) if is_over => {
-                    serving.as_mut().graceful_shutdown();
-                }
-                Either::Right((Either::Left(_), _)) => {
-                    if !was_called.load(Ordering::Relaxed) {
-                        return;
-                    }
-                }
-            }
+    let Limits {
+        head_timeout,
+        lifetime,
+        write_timeout,
+        ..
+    } = shared.limits;
+    let expires = after(now, lifetime);
+    let deadlines = [
+        (after(now, head_timeout), Due::FirstRequest),
+        (expires, Due::LastRequest),
+        (after(expires, write_timeout), Due::End),
+    ];
+    let mut serving = pin!(serving);
+    for (deadline, due) in deadlines {
+        let limit = select(shared.timer.sleep_until(deadline), slot.evicted());
+        // An error is that of one client, and none of the service.
+        let Either::Right((Either::Left(_), _)) = select(serving.as_mut(), limit).await else {
+            return;
+        };
+        match due {
+            Due::FirstRequest if was_called.load(Ordering::Relaxed) => {}
+            Due::LastRequest => serving.as_mut().graceful_shutdown(),
+            Due::FirstRequest | Due::End => return,
         }
-    });
-    ended.as_mut().await;
+    }
 }
 
 /// A service that notes that it was called.
@@ -177,7 +183,11 @@ impl<S: Http2Service> hyper::service::Service<Request<Incoming>> for Called<S> {
 }
 
 /// Waits until the service is ready, then calls it.
-#[pin_project::pin_project(project = ReadyProjection)]
+#[pin_project(project = ReadyProjection)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is boxed with its task, and the future of a call is usually larger"
+)]
 pub(crate) enum Ready<S: tower_service::Service<Request<Incoming>>> {
     Waiting(S, Option<Request<Incoming>>),
     Called(#[pin] S::Future),
@@ -193,7 +203,7 @@ where
         loop {
             match self.as_mut().project() {
                 ReadyProjection::Waiting(service, request) => {
-                    std::task::ready!(service.poll_ready(cx))?;
+                    ready!(service.poll_ready(cx))?;
                     let Some(request) = request.take() else {
                         // It is set until the service is called, and then the state is another.
                         return Poll::Pending;

@@ -47,7 +47,7 @@ impl Server {
     ) -> io::Result<Self> {
         let probes = Arc::new(probes);
         let (protocol, executor) = (Http1 { probes }, Arc::new(executor));
-        Self::serve(listener, timer, executor, protocol, limits, "the probes")
+        Self::serve(listener, timer, &executor, protocol, limits, "the probes")
     }
 
     /// Serves `service` over HTTP/2 to the clients that connect to `listener`, as [`start`](Self::start) serves the probes. It has no
@@ -67,13 +67,13 @@ impl Server {
     ) -> io::Result<Self> {
         let executor = Arc::new(executor);
         let protocol = Http2::new(service, Arc::clone(&executor));
-        Self::serve(listener, timer, executor, protocol, limits, what)
+        Self::serve(listener, timer, &executor, protocol, limits, what)
     }
 
     fn serve<E>(
         listener: impl Listener,
         timer: impl Timer + Send + Sync + 'static,
-        executor: Arc<E>,
+        executor: &Arc<E>,
         protocol: impl Protocol,
         limits: Limits,
         what: &'static str,
@@ -94,7 +94,7 @@ impl Server {
         let closing = CloseOnDrop(Arc::clone(&shared.connections));
         let acceptor = Acceptor {
             listener,
-            executor: Arc::clone(&executor),
+            executor: Arc::clone(executor),
             shared,
             protocol,
             max_connections,

@@ -24,10 +24,10 @@ const MAX_LISTED: usize = 100;
 ///
 /// The empty name is the process: SERVING while it is ready. A service of the registry has its own name: SERVING while it is Running.
 /// [`register`](Self::register) adds names, such as those of the gRPC services of the process. Before the first proof everything is
-/// NOT_SERVING.
+/// `NOT_SERVING`.
 ///
 /// A watch sends the present status, then each change, and no status twice in a row. It keeps nothing for a slow client, which gets the
-/// newest status once it reads again. A watch of an unknown name sends SERVICE_UNKNOWN, and then what is registered under it. All
+/// newest status once it reads again. A watch of an unknown name sends `SERVICE_UNKNOWN`, and then what is registered under it. All
 /// watches end when the supervision of the process has ended, or by [`shutdown`](Self::shutdown).
 #[derive(Clone)]
 pub struct Health {
@@ -109,13 +109,13 @@ impl Health {
         self.insert(name.into(), Covered::Service(service))
     }
 
-    /// Removes a registered name. Its watches send SERVICE_UNKNOWN.
+    /// Removes a registered name. Its watches send `SERVICE_UNKNOWN`.
     pub fn unregister(&self, name: &str) {
         self.shared.names().remove(name);
         self.shared.subscriptions.wake();
     }
 
-    /// Ends all watches, after a last NOT_SERVING, and answers NOT_SERVING for every name from now on. To be called before a server
+    /// Ends all watches, after a last `NOT_SERVING`, and answers `NOT_SERVING` for every name from now on. To be called before a server
     /// waits for its calls in flight, if the supervision of the process does not end before that.
     pub fn shutdown(&self) {
         self.shared.is_shut_down.store(true, Ordering::Release);

@@ -22,8 +22,10 @@ pub struct WatchStream {
     reports: Subscription,
     names: Subscription,
     timer: Box<dyn Timer>,
-    /// The deadline to which the timer is set; `None` before the first wait, and after it has elapsed.
-    set: Option<Option<Instant>>,
+    /// Whether the timer is set: not before the first wait, and not after it has elapsed.
+    is_set: bool,
+    /// The deadline to which it is set.
+    set: Option<Instant>,
 }
 
 impl Health {
@@ -36,6 +38,7 @@ impl Health {
             reports: self.shared.readiness.subscribe(),
             names: self.shared.subscriptions.subscribe(),
             timer: self.shared.time.timer(),
+            is_set: false,
             set: None,
         }
     }
@@ -65,12 +68,12 @@ impl Stream for WatchStream {
                 return Poll::Ready(None);
             }
             let due = it.health.shared.readiness.next_lapse(Reader::Health, now);
-            if it.set != Some(due) {
+            if !it.is_set || it.set != due {
                 it.timer.set(due);
-                it.set = Some(due);
+                (it.is_set, it.set) = (true, due);
             }
             ready!(it.timer.poll_elapsed(context));
-            it.set = None;
+            it.is_set = false;
         }
     }
 }

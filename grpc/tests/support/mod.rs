@@ -101,11 +101,7 @@ impl Process {
     }
 }
 
-/// Returns what a stream yields now; `None` while it is pending, and `Some(None)` at its end.
-pub(crate) fn poll<T>(stream: &mut (impl Stream<Item = T> + Unpin)) -> Option<Option<T>> {
-    let mut context = Context::from_waker(Waker::noop());
-    match stream.poll_next_unpin(&mut context) {
-        Poll::Ready(item) => Some(item),
-        Poll::Pending => None,
-    }
+/// Polls a stream once.
+pub(crate) fn poll<T>(stream: &mut (impl Stream<Item = T> + Unpin)) -> Poll<Option<T>> {
+    stream.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }

@@ -5,23 +5,24 @@
 //! a transcript, and fails when a client gets another answer than it must, or a retrying client an error. The first run fetches and builds
 //! the clients with Go and pip.
 
+mod client;
 mod gated;
 mod programs;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::child_process::ChildProcess;
 use livebus_tests::program::executable;
 use rustix::process::Signal;
 
+use crate::client::{Running, expect, until};
 use crate::gated::GatedService;
 use crate::programs::Programs;
 
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long the broker is missing before it is started again.
 const OUTAGE: Duration = Duration::from_secs(3);
 const TOPIC: &str = "livebus-liveness";
@@ -51,37 +52,13 @@ fn main() -> anyhow::Result<()> {
     let address = line.rsplit("grpc://").next().unwrap_or_default().trim();
     until(&changes, " Running ")?;
     gated.wait_until_it_is(true)?;
-
-    let mut watches = [
-        ("grpcurl", Running::start(&programs.grpcurl_watch(address))?),
-        (
-            "grpcio",
-            Running::start(&programs.python("health.py", &["watch", address]))?,
-        ),
-    ];
-    let retrying = [
-        (
-            "grpcio",
-            Running::start(&programs.python("retrying.py", &[&gated.address()]))?,
-        ),
-        (
-            "grpc-go",
-            Running::start(&programs.retrying_go(&gated.address()))?,
-        ),
-    ];
-    for (name, client) in &retrying {
-        client
-            .until("begun")
-            .with_context(|| format!("{name} does not begin"))?;
-    }
+    let mut clients = Clients::start(&programs, address, &gated)?;
 
     println!("\n# The bus works.");
     ask_all(&programs, address, "SERVING")?;
     let unknown = programs.probe(address, Some("orders"));
     expect(&unknown, &["NotFound", "unknown service"])?;
-    for (name, client) in &mut watches {
-        client.until_status(name, "SERVING")?;
-    }
+    clients.watches_show("SERVING")?;
 
     println!("\n# The broker is killed.");
     node.kill()?;
@@ -89,59 +66,95 @@ fn main() -> anyhow::Result<()> {
     until(&changes, " NotReady ")?;
     gated.wait_until_it_is(false)?;
     ask_all(&programs, address, "NOT_SERVING")?;
-    for (name, client) in &mut watches {
-        client.until_status(name, "NOT_SERVING")?;
-    }
-    for kind in ["unary", "stream"] {
-        let refused = programs.python("refused.py", &[&gated.address(), kind]);
-        let parts = [
-            "UNAVAILABLE: not ready: message-bus: NotReady",
-            "grpc-retry-pushback-ms: ",
-            "RetryInfo: ",
-        ];
-        expect(&refused, &parts)?;
-    }
-    expect(
-        &programs.grpcurl_say(&gated.address()),
-        &["Code: Unavailable", "not ready: message-bus: NotReady"],
-    )?;
+    clients.watches_show("NOT_SERVING")?;
+    call_the_closed_gate(&programs, &gated)?;
 
     thread::sleep(OUTAGE.saturating_sub(killed.elapsed()));
     println!("\n# The broker is started again.");
     node.restart()?;
     until(&changes, " Running ")?;
     gated.wait_until_it_is(true)?;
-    println!(
-        "# It works {:.0} s after the kill.",
-        killed.elapsed().as_secs_f64()
-    );
+    let outage = killed.elapsed().as_secs_f64();
+    println!("# It works {outage:.0} s after the kill.");
     ask_all(&programs, address, "SERVING")?;
-    for (name, client) in &mut watches {
-        client.until_status(name, "SERVING")?;
-    }
+    clients.watches_show("SERVING")?;
     expect(&programs.grpcurl_say(&gated.address()), &["hello"])?;
-
-    println!("\n# The clients with a retry policy, all the time.");
-    for (name, client) in retrying {
-        let last = client.end(" errors of the application")?;
-        println!("{name}: {last}");
-        ensure!(
-            last.contains(", 0 errors of the application"),
-            "{name} saw errors"
-        );
-    }
 
     println!("\n# The watch is ended by SIGTERM.");
     watch.signal(Signal::TERM)?;
-    for (name, client) in &mut watches {
-        client.until_status(name, "NOT_SERVING")?;
-    }
-    watches[1].1.until("the stream has ended")?;
-    println!("grpcio: the stream has ended");
+    clients.watches_show("NOT_SERVING")?;
+    clients.end()?;
     let status = watch.wait()?;
     ensure!(status.success(), "livebus ended with {status}");
     println!("\nall as expected");
     Ok(())
+}
+
+/// The clients that run all the time.
+struct Clients {
+    watches: [(&'static str, Running); 2],
+    retrying: [(&'static str, Running); 2],
+}
+
+impl Clients {
+    fn start(programs: &Programs, address: &str, gated: &GatedService) -> anyhow::Result<Self> {
+        let watch = programs.python("health.py", &["watch", address]);
+        let watches = [
+            ("grpcurl", Running::start(&programs.grpcurl_watch(address))?),
+            ("grpcio", Running::start(&watch)?),
+        ];
+        let gated = gated.address();
+        let python = programs.python("retrying.py", &[&gated]);
+        let retrying = [
+            ("grpcio", Running::start(&python)?),
+            ("grpc-go", Running::start(&programs.retrying_go(&gated))?),
+        ];
+        for (name, client) in &retrying {
+            let begun = client.until("begun");
+            begun.with_context(|| format!("{name} does not begin"))?;
+        }
+        Ok(Self { watches, retrying })
+    }
+
+    /// Waits until each watch shows this status, as its next one.
+    fn watches_show(&mut self, status: &str) -> anyhow::Result<()> {
+        for (name, client) in &mut self.watches {
+            client.until_status(name, status)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of the watches, and ends the others, which must have seen no error.
+    fn end(self) -> anyhow::Result<()> {
+        let [_, (name, python)] = &self.watches;
+        println!("{name}: {}", python.until("the stream has ended")?);
+        println!("\n# The clients with a retry policy, all the time.");
+        for (name, client) in self.retrying {
+            let last = client.end(" errors of the application")?;
+            println!("{name}: {last}");
+            let none = last.contains(", 0 errors of the application");
+            ensure!(none, "{name} saw errors");
+        }
+        Ok(())
+    }
+}
+
+/// Calls the service behind the closed gate, without a retry.
+fn call_the_closed_gate(programs: &Programs, gated: &GatedService) -> anyhow::Result<()> {
+    let address = gated.address();
+    let cause = "not ready: message-bus: NotReady";
+    for kind in ["unary", "stream"] {
+        let refused = programs.python("refused.py", &[&address, kind]);
+        let parts = [
+            "UNAVAILABLE: ",
+            cause,
+            "grpc-retry-pushback-ms: ",
+            "RetryInfo: ",
+        ];
+        expect(&refused, &parts)?;
+    }
+    let refused = programs.grpcurl_say(&address);
+    expect(&refused, &["Code: Unavailable", cause])
 }
 
 /// Asks the health service with every client.
@@ -167,92 +180,4 @@ fn ask_all(programs: &Programs, address: &str, status: &str) -> anyhow::Result<(
         &programs.python("health.py", &["check", address, "message-bus"]),
         &[status],
     )
-}
-
-/// A command line of a client.
-pub(crate) struct Command {
-    program: std::path::PathBuf,
-    arguments: Vec<String>,
-    /// As a reader would write it.
-    shown: String,
-}
-
-/// Runs a client to its end, and prints both. Its output must have these parts.
-fn expect(command: &Command, parts: &[&str]) -> anyhow::Result<()> {
-    println!("$ {}", command.shown);
-    let output = std::process::Command::new(&command.program)
-        .args(&command.arguments)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {}", command.shown))?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    println!("{}", said.trim_end());
-    for part in parts {
-        ensure!(said.contains(part), "{:?} is not in the output", part);
-    }
-    Ok(())
-}
-
-/// A client that runs on.
-struct Running {
-    process: ChildProcess,
-    lines: Receiver<String>,
-    /// The status that it printed last.
-    status: Option<String>,
-}
-
-impl Running {
-    fn start(command: &Command) -> anyhow::Result<Self> {
-        let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
-        let mut process = ChildProcess::start(&command.program, &arguments)?;
-        let lines = process.lines()?;
-        println!("$ {} &", command.shown);
-        Ok(Self {
-            process,
-            lines,
-            status: None,
-        })
-    }
-
-    /// Waits for a line with `part`, and returns it.
-    fn until(&self, part: &str) -> anyhow::Result<String> {
-        until(&self.lines, part)
-    }
-
-    /// Waits until it prints the status, which must be the next one.
-    fn until_status(&mut self, name: &str, status: &str) -> anyhow::Result<()> {
-        let line = self.until("SERVING")?;
-        let found = if line.contains("NOT_SERVING") {
-            "NOT_SERVING"
-        } else {
-            "SERVING"
-        };
-        ensure!(
-            self.status.as_deref() != Some(found),
-            "{name}: {found} twice"
-        );
-        ensure!(found == status, "{name}: {found}, and not {status}");
-        println!("{name}, watching: {found}");
-        self.status = Some(found.to_owned());
-        Ok(())
-    }
-
-    /// Ends it, and returns its line with `part`.
-    fn end(mut self, part: &str) -> anyhow::Result<String> {
-        self.process.signal(Signal::TERM)?;
-        self.until(part)
-    }
-}
-
-/// Waits for a line with `part`, and returns it.
-fn until(lines: &Receiver<String>, part: &str) -> anyhow::Result<String> {
-    loop {
-        match lines.recv_timeout(START_LIMIT) {
-            Ok(line) if line.contains(part) => return Ok(line),
-            Ok(line) => ensure!(!line.contains("an error of the application"), "{line}"),
-            Err(RecvTimeoutError::Timeout) => bail!("no line with {part:?}"),
-            Err(RecvTimeoutError::Disconnected) => bail!("it ended before a line with {part:?}"),
-        }
-    }
 }

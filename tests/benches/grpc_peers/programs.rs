@@ -7,7 +7,7 @@ use std::process;
 use anyhow::{Context as _, ensure};
 use livebus_tests::apache_kafka::target_folder;
 
-use crate::Command;
+use crate::client::Command;
 
 /// The folder of the sources.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpc");
