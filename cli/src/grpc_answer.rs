@@ -11,9 +11,8 @@ use tokio::net::TcpStream;
 use tokio::runtime;
 use tonic::{Code, Status};
 
-use crate::probe_answer::bounded;
 use crate::probe_url::ProbeUrl;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, Verdict, bounded};
 
 /// Asks once, whatever the runtime of the command. Blocks.
 pub(crate) fn ask(url: &ProbeUrl, authority: &str, service: &str, timeout: Duration) -> Finding {

@@ -8,14 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::grpc_answer;
-use crate::output::printable;
 use crate::probe_url::ProbeUrl;
-use crate::verdict::{Finding, Purpose, Verdict};
+use crate::verdict::{Finding, Purpose, Verdict, bounded};
 
 /// The maximum size of a body; more of it is ignored. `/statusz` of many services has some hundred kilobytes.
 const MAX_BODY_BYTES: u64 = 1 << 20;
-/// The maximum length of the text of a verdict, in characters.
-const MAX_TEXT_CHARS: usize = 1_000;
 /// The maximum time for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time from one question to the next.
@@ -181,11 +178,6 @@ fn statusz(url: &ProbeUrl, body: &str) -> Finding {
     }
 }
 
-/// Returns foreign text on one line that is not too long.
-pub(crate) fn bounded(text: &str) -> String {
-    printable(text).chars().take(MAX_TEXT_CHARS).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +207,7 @@ mod tests {
             "http://a:1/readyz?verbose answers with 200"
         );
         let long = format!("[-]a {}", "x".repeat(5_000));
-        assert_eq!(answered(&url, 503, &long).text.len(), MAX_TEXT_CHARS);
+        assert_eq!(answered(&url, 503, &long).text.len(), 1_000);
     }
 
     #[test]
