@@ -1,8 +1,9 @@
 //! A service behind a gate, in this process, that depends on the same broker.
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -13,6 +14,7 @@ use livebus_tests::WAIT_LIMIT;
 use livebus_tests::grpc::Echo;
 use livebus_tests::host::Host;
 use livebus_tests::kafka_supervision::by_produce;
+use livebus_tests::reader_order::{Met, ReaderClock, Readers};
 use livebus_tokio::{Builder, TokioRuntime};
 use tonic::service::Routes;
 
@@ -21,6 +23,8 @@ use crate::TOPIC;
 pub(crate) struct GatedService {
     address: SocketAddr,
     gate: Gate,
+    is_polled: Arc<AtomicBool>,
+    polls: JoinHandle<(u32, Met)>,
     /// Never used: the service ends when it is dropped.
     _end: oneshot::Sender<()>,
 }
@@ -41,18 +45,26 @@ impl GatedService {
                 };
                 let bus = Builder::new(kafka).settings(settings).start().await?;
                 let gate = Gate::of(&bus);
+                let readers = Readers::new(&bus, ReaderClock::Real);
                 let routes = Routes::new(Health::of(&bus)).add_service(gate.layer(Echo));
                 let any = SocketAddr::from(([127, 0, 0, 1], 0));
                 let server = serve::<TokioRuntime>(any, routes.prepare())?;
-                let _ = started.send((server.address(), gate));
+                let _ = started.send((server.address(), gate, readers));
                 let _ = ended.await;
                 anyhow::Ok(())
             })
         });
-        let (address, gate) = start.recv().context("the gated service does not start")?;
+        let (address, gate, readers) = start.recv().context("the gated service does not start")?;
+        let is_polled = Arc::new(AtomicBool::new(true));
+        let polls = thread::spawn({
+            let is_polled = Arc::clone(&is_polled);
+            move || poll(readers, &is_polled)
+        });
         Ok(Self {
             address,
             gate,
+            is_polled,
+            polls,
             _end: end,
         })
     }
@@ -73,4 +85,24 @@ impl GatedService {
         }
         Ok(())
     }
+
+    /// Ends the polls of its readers, each of which checked their order. Returns their number, and what they met.
+    pub(crate) fn end_polls(self) -> anyhow::Result<(u32, Met)> {
+        self.is_polled.store(false, Ordering::Release);
+        self.polls
+            .join()
+            .ok()
+            .context("the readers are not in order")
+    }
+}
+
+/// Looks with all readers every 20 ms.
+fn poll(mut readers: Readers, is_polled: &AtomicBool) -> (u32, Met) {
+    let (mut polls, mut met) = (0, Met::default());
+    while is_polled.load(Ordering::Acquire) {
+        polls += 1;
+        readers.check(&format!("poll {polls}"), &mut met);
+        thread::sleep(Duration::from_millis(20));
+    }
+    (polls, met)
 }

@@ -1,7 +1,7 @@
 //! Clients of gRPC that others wrote, through the kill of a real broker: `cargo bench -p livebus-tests --bench grpc_peers`.
 //!
 //! It asks the health service of `livebus watch --grpc` with grpc-health-probe, grpcurl and Python's grpcio, and watches it with two of
-//! them. Beside that, clients with a retry policy (Python's grpcio, and grpc-go) call a service behind a gate, without a pause. It prints
+//! them. Every 20 ms it checks the order of the readers, also while the broker hangs. Beside that, clients with a retry policy (Python's grpcio, and grpc-go) call a service behind a gate, without a pause. It prints
 //! a transcript, and fails when a client gets another answer than it must, or a retrying client an error. The first run fetches and builds
 //! the clients with Go and pip.
 
@@ -86,6 +86,16 @@ fn main() -> anyhow::Result<()> {
     clients.end()?;
     let status = watch.wait()?;
     ensure!(status.success(), "livebus ended with {status}");
+
+    println!("\n# The broker hangs.");
+    node.stop()?;
+    gated.wait_until_it_is(false)?;
+    node.cont()?;
+    gated.wait_until_it_is(true)?;
+    let (polls, met) = gated.end_polls()?;
+    println!(
+        "gate, health service and probes in order at each of {polls} polls, 20 ms apart: {met:?}"
+    );
     println!("\nall as expected");
     Ok(())
 }
