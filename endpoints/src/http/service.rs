@@ -111,6 +111,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn accept_decides_the_format_of_metrics() {
+        let content_type = |accept: &[&str]| {
+            let mut request = request(Method::GET, "/metrics?verbose");
+            for value in accept {
+                let value = HeaderValue::from_bytes(value.as_bytes()).expect("a valid value");
+                request.headers_mut().append(ACCEPT, value);
+            }
+            let answered = Service::call(&probes(), request).now_or_never();
+            let Some(Ok(response)) = answered else {
+                panic!("it is ready at once");
+            };
+            assert_eq!(response.status(), 200);
+            response.headers()["content-type"].clone()
+        };
+        let prometheus = "text/plain; version=0.0.4; charset=utf-8";
+        let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert_eq!(content_type(&[]), prometheus);
+        assert_eq!(content_type(&["*/*"]), prometheus);
+        let accepted = "application/openmetrics-text;version=1.0.0;q=0.5";
+        assert_eq!(content_type(&[accepted]), open_metrics);
+        assert_eq!(
+            content_type(&["text/plain;q=0.4", "é", accepted]),
+            open_metrics
+        );
+        assert_eq!(content_type(&["text/plain;q=0.6", accepted]), prometheus);
+    }
+
     #[cfg(feature = "tower")]
     #[test]
     fn service_of_tower_is_the_service_of_hyper() {
