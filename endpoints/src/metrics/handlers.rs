@@ -105,10 +105,16 @@ struct RunSamples {
 }
 
 impl<'a> HandlerSamples<'a> {
-    /// Returns those of the request handlers of `service`.
-    pub(crate) fn of(service: &'a Service, now: Instant) -> impl Iterator<Item = Self> {
-        let handlers = service.handlers().into_iter();
-        handlers.map(move |handler| Self::new(service.name(), handler, now))
+    /// Returns those of the request handlers of `service`; of several with the same name the first, because a series that is there
+    /// twice makes the whole scrape invalid.
+    pub(crate) fn of(service: &'a Service, now: Instant) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for handler in service.handlers() {
+            if all.iter().all(|it| it.name != handler.name) {
+                all.push(Self::new(service.name(), handler, now));
+            }
+        }
+        all
     }
 
     fn new(service: &'a str, handler: HandlerState, now: Instant) -> Self {

@@ -1,4 +1,5 @@
 //! The answers of `/metrics`: every series from the beginning, and values that follow the memory.
+#![expect(clippy::float_cmp, reason = "every value is written and read exactly")]
 
 mod exposition;
 
@@ -211,7 +212,7 @@ fn running_without_a_lease_does_not_end() {
     assert_eq!(remaining, f64::INFINITY);
 }
 
-/// A bus with three handlers: one that runs, one that has not begun, one that livebus does not run.
+/// A bus with handlers: one that runs, one that has not begun, and two of one name that livebus does not run.
 struct Handlers(Instant);
 
 impl Explain for Handlers {
@@ -254,6 +255,7 @@ impl Explain for Handlers {
             runs,
             has_not_begun,
             HandlerState::unregistered("foreign", false),
+            HandlerState::unregistered("foreign", true),
         ]
     }
 }
