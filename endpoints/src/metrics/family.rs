@@ -22,6 +22,8 @@ pub(crate) enum Value<'a> {
     /// Of a counter.
     Count(u64),
     /// Of a gauge.
+    Whole(i64),
+    /// Of a gauge.
     Number(f64),
     /// Of a gauge: 1 is yes.
     Flag(bool),
@@ -62,6 +64,7 @@ impl Value<'_> {
         let mut sample = family.encode_family(&labels)?;
         match self {
             Self::Count(count) => sample.encode_counter::<NoLabelSet, _, u64>(&count, None),
+            Self::Whole(number) => sample.encode_gauge(&number),
             Self::Number(number) => sample.encode_gauge(&number),
             Self::Flag(flag) => sample.encode_gauge(&i64::from(flag)),
             Self::Durations(durations) => {

@@ -161,13 +161,12 @@ pub(crate) fn encode(
             .iter()
             .filter_map(move |it| Some((it.labels(), value(it.run.as_ref()?))))
     };
-    PARTITIONS.encode(encoder, of_each(|it| number(it.progress.partitions)))?;
-    RUNS_IN_FLIGHT.encode(encoder, of_each(|it| number(it.progress.runs_in_flight)))?;
-    let held = |it: &RunSamples| Value::Number(it.progress.records_held.into());
-    RECORDS_HELD.encode(encoder, of_each(held))?;
+    PARTITIONS.encode(encoder, of_each(|it| whole(it.progress.partitions)))?;
+    RUNS_IN_FLIGHT.encode(encoder, of_each(|it| whole(it.progress.runs_in_flight)))?;
+    RECORDS_HELD.encode(encoder, of_each(|it| whole(it.progress.records_held)))?;
     let age = |it: &RunSamples| Value::Number(it.oldest_record_age);
     OLDEST_RECORD_AGE.encode(encoder, of_each(age))?;
-    LAG.encode(encoder, of_each(|it| Value::Number(lag(&it.progress))))?;
+    LAG.encode(encoder, of_each(|it| lag(&it.progress)))?;
 
     let by = |label: &'static str, counts: fn(&Counters) -> Vec<(&'static str, u64)>| {
         handlers.iter().flat_map(move |it| {
@@ -194,12 +193,11 @@ pub(crate) fn encode(
     COMMITS.encode(encoder, by("outcome", commits))
 }
 
-fn number(count: usize) -> Value<'static> {
-    // No process has so many partitions or runs.
-    Value::Number(u32::try_from(count).unwrap_or(u32::MAX).into())
+fn whole(count: impl TryInto<i64>) -> Value<'static> {
+    // No process has so many of anything.
+    Value::Whole(count.try_into().unwrap_or(i64::MAX))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "2^53 offsets are enough")]
-fn lag(progress: &HandlerProgress) -> f64 {
-    progress.lag.map_or(f64::NAN, |lag| lag as f64)
+fn lag(progress: &HandlerProgress) -> Value<'static> {
+    progress.lag.map_or(Value::Number(f64::NAN), whole)
 }

@@ -154,7 +154,7 @@ pub(crate) fn encode(
     };
     let of_leaders = |number: fn(Leaders) -> u32| {
         services.iter().filter_map(move |it| {
-            let value = Value::Number(number(it.leaders?).into());
+            let value = Value::Whole(number(it.leaders?).into());
             Some((it.labels(), value))
         })
     };
