@@ -1,7 +1,7 @@
 //! A service on hyper with a producer and a request handler, and the probes beside its own routes. The bus is an embedded Kafka here, so
 //! that it runs anywhere.
 //!
-//! It serves until it is killed. Try `/orders/a-book`, `/readyz?verbose`, `/livez?verbose` and `/statusz`.
+//! It serves until it is killed. Try `/orders/a-book`, `/readyz?verbose`, `/livez?verbose`, `/statusz` and `/metrics`.
 
 use std::convert::Infallible;
 use std::sync::Arc;

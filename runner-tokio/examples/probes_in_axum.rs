@@ -1,7 +1,7 @@
 //! A service on axum with a producer and a request handler, and the probes beside its own routes. The bus is an embedded Kafka here, so
 //! that it runs anywhere.
 //!
-//! It serves until Ctrl-C. Try `/orders/a-book`, `/readyz?verbose`, `/livez?verbose` and `/statusz`.
+//! It serves until Ctrl-C. Try `/orders/a-book`, `/readyz?verbose`, `/livez?verbose`, `/statusz` and `/metrics`.
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ pub mod kafka_supervision;
 pub mod label;
 pub mod pages;
 pub mod program;
+pub mod promtool;
 pub mod reader_order;
 pub mod recordings;
 pub mod scenario_files;
