@@ -29,6 +29,8 @@ const CALLS_PER_MILLISECOND: u32 = 10;
 const CONNECTIONS: usize = 4;
 /// The minimum time in which the process is ready before each flip.
 const READY_FOR: Duration = Duration::from_millis(40);
+/// The maximum number of calls in flight: a machine that is too slow for the rate begins fewer.
+const MAX_IN_FLIGHT: usize = 1_000;
 const LIMIT: Duration = Duration::from_secs(10);
 const NEVER: u64 = u64::MAX;
 
@@ -173,10 +175,16 @@ async fn call_until_the_end(address: SocketAddr, seen: &Arc<Seen>) {
     });
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+    let in_flight = Arc::new(());
     let mut connections = connections.iter().cycle();
     while !seen.ended.load(Ordering::Acquire) {
         ticks.tick().await;
         for _ in 0..CALLS_PER_MILLISECOND {
+            // The client and each call hold one.
+            if Arc::strong_count(&in_flight) > MAX_IN_FLIGHT {
+                break;
+            }
+            let one = Arc::clone(&in_flight);
             let transport = connections.next().expect("it is endless").clone();
             let seen = Arc::clone(seen);
             tokio::spawn(async move {
@@ -184,6 +192,7 @@ async fn call_until_the_end(address: SocketAddr, seen: &Arc<Seen>) {
                     Ok(_) => drop(seen.answered.fetch_add(1, Ordering::Relaxed)),
                     Err(_) => drop(seen.refused.fetch_min(seen.now(), Ordering::AcqRel)),
                 }
+                drop(one);
             });
         }
     }
