@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Cause, Config};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig};
 use livebus_readiness::StatusChange;
-use livebus_runner::{Builder, Bus, Handle, Runtime};
+use livebus_runner::{Builder, Bus, Handle, Runtime, Systemd};
 
 use crate::args::{Format, WatchArgs};
 use crate::bus_config::{bus_config, named_bus};
@@ -37,6 +37,14 @@ pub(crate) async fn watch<R: CommandRuntime>(
         .service(&args.service);
     if let Some(address) = args.http {
         builder = builder.http(address);
+    }
+    match Systemd::from_env() {
+        Ok(Some(systemd)) => builder = builder.systemd_at(systemd),
+        Ok(None) => {}
+        Err(error) => {
+            let line = format!("livebus: systemd is not notified: {error}");
+            console.stderr.line(line);
+        }
     }
     let (builder, recording) = args.record.apply(builder);
     let bus = builder.start().await.map_err(usage_error)?;
@@ -66,6 +74,7 @@ pub(crate) async fn watch<R: CommandRuntime>(
             _signal = signals.next().fuse() => bus.begin_shutdown(),
         }
     }
+    bus.ended().await;
     recording.finish(&console.stderr);
     let cause = bus.report().cause;
     anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");

@@ -13,6 +13,7 @@ pub(crate) fn livebus(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("NO_COLOR")
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVEBUS_")) {
         command.env_remove(name);
