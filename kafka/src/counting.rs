@@ -51,6 +51,9 @@ pub(crate) async fn count<R: Runtime>(
         let taken = doubt.take(found, began.elapsed());
         drop(doubt);
         tracing::debug!(topic, ?count, ?min_in_sync, ?taken, "counted the brokers");
+        if !found.is_answered {
+            client.producer.context().facts.on_silence();
+        }
         finding = Some(taken);
         if is_final(found, taken) {
             break;

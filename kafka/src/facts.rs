@@ -176,6 +176,19 @@ impl Facts {
         self.on_answer();
     }
 
+    /// Notes the brokers with replicas that the metadata does not have, by their addresses (`host:port`) where these are known. They may
+    /// be back since then.
+    pub(crate) fn set_away(&self, addresses: impl IntoIterator<Item = Option<String>>) {
+        let mut known = lock(&self.known);
+        known.away.clear();
+        known.away.extend(addresses.into_iter().take(MAX_BROKERS));
+    }
+
+    /// Notes that no broker answers, those that were away included.
+    pub(crate) fn on_silence(&self) {
+        lock(&self.known).away.clear();
+    }
+
     /// Notes that metadata came. A bootstrap server may have sent it: the address of a broker that has never worked is a wrong
     /// advertised one from now on.
     pub(crate) fn on_answer(&self) {
@@ -217,7 +230,7 @@ impl Facts {
             });
         let (mut failure, _) = best?;
         let failing = known.brokers.len();
-        let is_partial = failing > 0 && failing < known.in_metadata.len();
+        let is_partial = failing > 0 && failing < known.broker_count();
         if is_partial && known.has_worked && is_about_one_broker(failure.class) {
             failure.class = FailureClass::BrokerUnreachable;
         }

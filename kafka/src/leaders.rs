@@ -22,6 +22,9 @@ const MAX_MEMBERS: usize = 9;
 /// The age after which they are looked up again.
 const MAX_AGE: Duration = Duration::from_mins(1);
 
+/// The same while a broker with a replica was away.
+const MAX_AGE_WITH_AWAY: Duration = Duration::from_secs(5);
+
 /// The partitions of a round, and the instant of their look-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leaders {
@@ -52,6 +55,8 @@ pub(crate) struct Member {
     pub(crate) id: i32,
     /// `None` if it was away at every look-up.
     pub(crate) address: Option<Address>,
+    /// Whether the newest metadata does not have it. It may be back since then.
+    pub(crate) is_away: bool,
 }
 
 impl Leaders {
@@ -92,6 +97,11 @@ impl Leaders {
         self.members.iter().filter_map(|it| it.address.as_ref())
     }
 
+    /// Returns the brokers with replicas that were away at the look-up.
+    pub(crate) fn away(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.is_away)
+    }
+
     /// Returns these leaders, to be looked up before the next round.
     pub(crate) fn stale(self) -> Self {
         Self {
@@ -104,9 +114,13 @@ impl Leaders {
         self.is_stale
     }
 
-    /// Returns whether they should be looked up again, because they may have moved until `now`.
+    /// Returns whether they should be looked up again: they may have moved until `now`, or a broker that was away may be back.
     pub(crate) fn are_old(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.looked_up) > MAX_AGE
+        let max_age = match self.away().next() {
+            None => MAX_AGE,
+            Some(_) => MAX_AGE_WITH_AWAY,
+        };
+        now.saturating_duration_since(self.looked_up) > max_age
     }
 
     fn of(topic: &MetadataTopic, brokers: &[MetadataBroker]) -> Result<Self, Failure> {
@@ -157,7 +171,11 @@ fn members(partitions: &[Partition], brokers: &[MetadataBroker]) -> Vec<Member> 
         if members.iter().all(|member| member.id != id) {
             let broker = brokers.iter().find(|broker| broker.id() == id);
             let address = broker.and_then(address);
-            members.push(Member { id, address });
+            members.push(Member {
+                id,
+                address,
+                is_away: broker.is_none(),
+            });
         }
     }
     members
@@ -223,6 +241,7 @@ pub(crate) mod tests {
                 host: "broker".to_owned(),
                 port,
             }),
+            is_away: port.is_none(),
         };
         Leaders {
             partitions: Vec::new(),
@@ -241,6 +260,8 @@ pub(crate) mod tests {
         let known = newer.with_addresses_of(Some(&older));
         let ports: Vec<_> = known.addresses().map(|it| it.port).collect();
         assert_eq!(ports, [81, 92]);
+        let away: Vec<_> = known.away().map(|it| it.id).collect();
+        assert_eq!(away, [2, 3]);
     }
 
     /// Returns the leaders as if they had been looked up that much earlier.
@@ -254,10 +275,15 @@ pub(crate) mod tests {
 
     #[test]
     fn leaders_are_old_when_the_maximum_age_is_over() {
-        let leaders = leaders(&[]);
-        let end = leaders.looked_up + MAX_AGE;
-        assert!(!leaders.are_old(end));
-        assert!(leaders.are_old(end + Duration::from_nanos(1)));
+        let with_away = leaders(&[(1, Some(91)), (2, None)]);
+        for (leaders, max_age) in [
+            (leaders(&[(1, Some(91))]), MAX_AGE),
+            (with_away, MAX_AGE_WITH_AWAY),
+        ] {
+            let end = leaders.looked_up + max_age;
+            assert!(!leaders.are_old(end));
+            assert!(leaders.are_old(end + Duration::from_nanos(1)));
+        }
     }
 
     #[test]

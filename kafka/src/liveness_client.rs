@@ -129,7 +129,13 @@ impl LivenessClient {
     pub(crate) fn set_leaders(&self, leaders: Option<Leaders>) {
         if let Some(leaders) = &leaders {
             let addresses = leaders.brokers.iter().map(Address::to_string);
-            self.producer.context().facts.set_brokers(addresses);
+            let facts = &self.producer.context().facts;
+            facts.set_brokers(addresses);
+            facts.set_away(
+                leaders
+                    .away()
+                    .map(|it| it.address.as_ref().map(Address::to_string)),
+            );
         }
         *lock(&self.leaders) = leaders;
     }

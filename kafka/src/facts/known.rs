@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) client: Option<Fact>,
     /// The addresses in the newest metadata.
     pub(super) in_metadata: HashSet<String>,
+    /// The brokers with replicas that the newest metadata does not have; `None` if the address is not known either.
+    pub(super) away: Vec<Option<String>>,
     /// The addresses in the metadata before the newest acknowledgement.
     pub(super) proved: HashSet<String>,
     /// The addresses that could not be reached while the bus did its work all the same.
@@ -55,6 +57,15 @@ pub(super) enum Weight {
 }
 
 impl Known {
+    /// Returns the number of brokers that may answer, those that were away at the look-up included.
+    pub(super) fn broker_count(&self) -> usize {
+        let is_other = |it: &&Option<String>| {
+            it.as_ref()
+                .is_none_or(|address| !self.in_metadata.contains(address))
+        };
+        self.in_metadata.len() + self.away.iter().filter(is_other).count()
+    }
+
     pub(super) fn weight(&self, fact: &Fact) -> Weight {
         if fact.strength == Strength::Vague {
             Weight::Vague

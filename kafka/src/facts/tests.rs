@@ -243,6 +243,37 @@ fn a_server_that_has_answered_and_is_a_broker_may_hang() {
 }
 
 #[test]
+fn a_broker_that_was_away_may_be_back_until_nobody_answers() {
+    let facts = facts();
+    let others = ["kafka-2:9092", "kafka-3:9092"];
+    let known = Some("kafka-1:9092".to_owned());
+    for away in [known, None] {
+        facts.set_brokers(others.map(str::to_owned));
+        facts.set_away([away]);
+        facts.clear();
+        for broker in others {
+            set(&facts, FailureClass::Unreachable, broker);
+            assert_eq!(best(&facts), Some(FailureClass::BrokerUnreachable));
+        }
+        facts.on_silence();
+        assert_eq!(best(&facts), Some(FailureClass::Unreachable));
+    }
+}
+
+#[test]
+fn a_broker_that_is_in_the_newer_metadata_is_not_counted_twice() {
+    let facts = facts();
+    let brokers = ["kafka-2:9092", "kafka-3:9092"];
+    facts.set_away([Some(brokers[0].to_owned())]);
+    facts.set_brokers(brokers.map(str::to_owned));
+    facts.clear();
+    for broker in brokers {
+        set(&facts, FailureClass::Unreachable, broker);
+    }
+    assert_eq!(best(&facts), Some(FailureClass::Unreachable));
+}
+
+#[test]
 fn a_fact_about_the_bus_is_no_partial_failure() {
     let facts = facts();
     facts.set_brokers([SERVER.to_owned(), "kafka-2:9092".to_owned()]);
