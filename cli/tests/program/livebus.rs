@@ -134,7 +134,7 @@ impl Watch {
     pub(crate) fn probes(&mut self) -> String {
         let line = self.until_error("probes on http://");
         let (_, rest) = line.split_once("http://").expect("it was looked for");
-        rest.split('/')
+        rest.split_whitespace()
             .next()
             .expect("there is a first part")
             .to_owned()
