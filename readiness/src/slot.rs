@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures::task::AtomicWaker;
 use livebus_core::{Report, Status};
 
+use crate::counters::{Activity, ChangeCounts};
 use crate::explanation::Explain;
 use crate::heartbeat::ServiceLoop;
 use crate::status_change::StatusChange;
@@ -32,6 +33,7 @@ impl fmt::Debug for Explainer {
 pub(crate) struct Slot {
     name: String,
     required: bool,
+    activity: Activity,
     state: Mutex<SlotState>,
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct SlotState {
     kept: VecDeque<(u64, StatusChange)>,
     /// The number of changes so far, which is the number of the next.
     changes: u64,
+    /// The changes so far, by cause and by class.
+    change_counts: ChangeCounts,
     /// Whether a follower has shown that the lease ran out, and must be woken when it is renewed.
     lapse_shown: bool,
     /// One for each follower that exists; bounded by the followers that the process holds.
@@ -84,12 +88,14 @@ impl Slot {
             first_change: 0,
             kept: VecDeque::with_capacity(MAX_KEPT_CHANGES),
             changes: 0,
+            change_counts: ChangeCounts::NONE,
             lapse_shown: false,
             followers: Vec::new(),
         };
         Self {
             name,
             required,
+            activity: Activity::default(),
             state: Mutex::new(state),
         }
     }
@@ -100,6 +106,10 @@ impl Slot {
 
     pub(crate) const fn is_required(&self) -> bool {
         self.required
+    }
+
+    pub(crate) const fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotState> {
@@ -170,6 +180,10 @@ impl SlotState {
 
     pub(crate) const fn reporter(&self) -> u64 {
         self.reporter
+    }
+
+    pub(crate) const fn change_counts(&self) -> ChangeCounts {
+        self.change_counts
     }
 
     /// Returns the number of the next change.
@@ -249,6 +263,7 @@ impl SlotState {
         self.kept
             .push_back((self.reporter, StatusChange { from, report, at }));
         self.changes += 1;
+        self.change_counts.count(&report);
         self.lapse_shown = false;
     }
 

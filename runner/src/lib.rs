@@ -18,6 +18,7 @@ mod builder;
 mod bus;
 mod cancel;
 mod changes;
+mod check;
 mod effects;
 mod explainer;
 mod handle;
@@ -43,7 +44,7 @@ pub use cancel::CancelSignal;
 pub use changes::Changes;
 pub use effects::{Effects, Operation};
 pub use handle::{EndedError, Handle};
-pub use livebus_readiness::{Detail, Explanation};
+pub use livebus_readiness::{Detail, Explanation, Leaders};
 pub use message::Message;
 pub use observations::{Observations, Observed};
 pub use observer::{

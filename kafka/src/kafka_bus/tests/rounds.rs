@@ -250,13 +250,27 @@ impl Runtime for Sleeping {
 }
 
 #[test]
+fn liveness_messages_by_metadata_ask_no_leaders() {
+    let by_metadata = |kafka: KafkaConfig| kafka.liveness_by(LivenessBy::Metadata);
+    let (_cluster, bus) = started_with(1, by_metadata);
+    assert_eq!(bus.leaders(), None);
+}
+
+#[test]
 fn a_round_and_a_cluster_are_known_after_the_first_answer() {
     let (_cluster, bus) = not_started(1, |kafka| kafka);
     assert_eq!(bus.cluster_id(), None);
+    assert_eq!(bus.leaders(), Some(Leaders::default()));
     assert_eq!(block_on(bus.start(CLIENT, deadline())), Ok(()));
     assert_eq!(bus.newest_round(), None);
+    assert_eq!(bus.leaders(), Some(Leaders::default()));
     must_send(&bus);
     assert!(bus.newest_round().is_some());
+    let one = Leaders {
+        asked: 1,
+        answered: 1,
+    };
+    assert_eq!(bus.leaders(), Some(one));
     assert!(bus.cluster_id().is_some());
     assert!(std::ptr::eq(
         bus.observations(),
