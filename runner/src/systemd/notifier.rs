@@ -254,3 +254,78 @@ impl Inputs {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::task::Context;
+
+    use livebus_core::{Failure, FailureClass, Report, Status};
+    use livebus_readiness::{Explain, Explanation, Registry};
+
+    use super::*;
+
+    /// The real clock; nothing waits here.
+    struct NoTimers;
+
+    struct Never;
+
+    impl Time for NoTimers {
+        fn now(&self) -> Instant {
+            Instant::now()
+        }
+
+        fn timer(&self) -> Box<dyn Timer> {
+            Box::new(Never)
+        }
+    }
+
+    impl Timer for Never {
+        fn set(&mut self, _: Option<Instant>) {}
+
+        fn poll_elapsed(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    struct Reason(String);
+
+    impl Explain for Reason {
+        fn explain(&self, _: Failure) -> Explanation {
+            Explanation {
+                reason: Some(self.0.clone()),
+                ..Explanation::default()
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_one_line_that_systemd_takes() {
+        let now = Instant::now();
+        let registry = Registry::builder().required("bus").build_at(now);
+        let registry = registry.expect("one name");
+        let reporter = registry.reporter("bus").expect("it has none");
+        let systemd = Systemd::from_variables(|name| {
+            (name == "NOTIFY_SOCKET").then(|| OsString::from("/nothing"))
+        });
+        let systemd = systemd.ok().flatten().expect("it is set");
+        let (readiness, service) = (reporter.readiness(), reporter.service());
+        let notifier = Notifier::new(systemd, readiness, service, Arc::new(NoTimers));
+        let status = |reason: String| {
+            reporter.set_explainer(Arc::new(Reason(reason)));
+            let report = Report {
+                status: Status::NotReady,
+                cause: Cause::LivenessFailed(FailureClass::Tls.into()),
+                ..Report::unreported(now)
+            };
+            reporter.report(now, report);
+            notifier.message(now).0
+        };
+        assert_eq!(
+            status("a\nREADY=1".to_owned()),
+            "STATUS=NotReady: the bus cannot be used: Tls: a\u{fffd}READY=1\n"
+        );
+        let long = status("ä".repeat(5_000));
+        assert!(long.len() < 1_100 && long.ends_with("ä...\n"), "{long}");
+    }
+}
