@@ -18,6 +18,8 @@ use crate::time::{Time, Timer};
 
 /// The time after which a notification that could not be sent is sent again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The minimum time between two notifications of the watchdog.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
 /// The maximum length of a status, in bytes. systemd drops a datagram of more than 4,096.
 const MAX_STATUS: usize = 1_024;
 
@@ -66,7 +68,7 @@ impl Notifier {
         let next = time.now();
         // Half of it, as systemd recommends, so that one notification may be late.
         let watchdog = systemd.watchdog().map(|timeout| Watchdog {
-            interval: timeout / 2,
+            interval: (timeout / 2).max(MIN_INTERVAL),
             next,
             is_held_back: false,
         });
