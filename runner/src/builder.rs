@@ -229,8 +229,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self
     }
 
-    /// Serves the [probes](livebus_endpoints::Probes) at `address`: `/livez`, `/readyz`, `/startupz` and `/statusz`. Port 0 means any free
-    /// port ([`Handle::http_address`]). If it is called twice, the last address counts.
+    /// Serves the [probes](livebus_endpoints::Probes) at `address`: `/livez`, `/readyz`, `/startupz`, `/statusz` and `/metrics`. Port 0
+    /// means any free port ([`Handle::http_address`]). If it is called twice, the last address counts.
     ///
     /// They cover all services of the registry and all their loops, so one server is enough for several buses.
     /// [`Handle::probes`] is for a server that the process has already.
