@@ -29,6 +29,13 @@ pub struct Probes {
 }
 
 impl Probes {
+    /// The paths that are always answered.
+    pub const PATHS: &'static [&'static str] =
+        &["/livez", "/readyz", "/startupz", "/statusz", "/metrics"];
+
+    /// The paths that are answered as well with [`as_in_voltha`](Self::as_in_voltha).
+    pub const PATHS_AS_IN_VOLTHA: &'static [&'static str] = &["/readz", "/healthz", "/detailz"];
+
     /// Makes probes that answer from `readiness`, for all services and all loops of its registry.
     #[must_use]
     pub const fn new(readiness: Readiness) -> Self {
@@ -118,11 +125,12 @@ impl Probes {
     }
 
     fn not_found(&self) -> ProbeAnswer {
-        let paths = if self.answers_as_in_voltha {
-            "/livez, /readyz, /startupz, /statusz, /metrics, /readz, /healthz and /detailz"
+        let more = if self.answers_as_in_voltha {
+            Self::PATHS_AS_IN_VOLTHA
         } else {
-            "/livez, /readyz, /startupz, /statusz and /metrics"
+            &[]
         };
+        let paths = [Self::PATHS, more].concat().join(", ");
         ProbeAnswer::text(404, format!("not found: there are {paths}\n"))
     }
 }

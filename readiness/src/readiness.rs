@@ -294,6 +294,12 @@ impl Service {
         Follower::from_start(Arc::clone(&self.shared), self.index, self.reporter)
     }
 
+    /// Returns a follower of the changes from now on, of all reporters of the service, one after the other. It never ends.
+    #[must_use]
+    pub fn follow_all_reporters(&self) -> Follower {
+        Follower::of_all_reporters(Arc::clone(&self.shared), self.index)
+    }
+
     fn slot(&self) -> &Slot {
         &self.shared.slots[self.index]
     }

@@ -71,6 +71,8 @@ pub(crate) struct Waiting {
     /// The number after the last change of the reporter that it follows; `u64::MAX` while there may be more. Changes only
     /// under the slot's lock.
     end: AtomicU64,
+    /// Whether it follows all reporters, one after the other, and never ends.
+    follows_all: bool,
 }
 
 impl Slot {
@@ -247,12 +249,13 @@ impl SlotState {
         self.lapse_shown = true;
     }
 
-    /// Adds a follower of the changes before the number `end`.
-    pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
+    /// Adds a follower of the changes before the number `end`, which is that of one reporter; `None` follows all reporters.
+    pub(crate) fn add_follower(&mut self, end: Option<u64>) -> Arc<Waiting> {
         self.followers.retain(|it| it.strong_count() > 0);
         let waiting = Arc::new(Waiting {
             waker: AtomicWaker::new(),
-            end: AtomicU64::new(end),
+            end: AtomicU64::new(end.unwrap_or(u64::MAX)),
+            follows_all: end.is_none(),
         });
         self.followers.push(Arc::downgrade(&waiting));
         waiting
@@ -286,9 +289,11 @@ impl Waiting {
         self.end.load(Ordering::Relaxed)
     }
 
-    /// Ends the changes before the number `changes`, unless they have ended already.
+    /// Ends the changes before the number `changes`, unless they have ended already or never end.
     fn end_at(&self, changes: u64) {
-        self.end.fetch_min(changes, Ordering::Relaxed);
+        if !self.follows_all {
+            self.end.fetch_min(changes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -312,9 +317,9 @@ mod tests {
     fn followers_that_were_dropped_take_no_memory() {
         let slot = Slot::new("bus".to_owned(), true, Instant::now());
         let mut state = slot.lock();
-        let kept = state.add_follower(u64::MAX);
+        let kept = state.add_follower(Some(u64::MAX));
         for _ in 0..1_000 {
-            drop(state.add_follower(u64::MAX));
+            drop(state.add_follower(Some(u64::MAX)));
             assert!(state.followers.len() <= 2);
         }
         let [follower] = &state.followers()[..] else {

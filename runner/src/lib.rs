@@ -9,6 +9,7 @@
 //! - [`Effects`]: executes actions: as futures to spawn, or at once.
 //! - [`handlers`]: request handlers, and the interface traits of a bus that has them.
 //! - [`Time`]: the clock and the timers of a supervision, which a test can replace.
+//! - [`Systemd`]: where a service manager is notified.
 //!
 //! The loop itself is not here. It is one function in each runner, which is easiest to read in one piece, with the names of a
 //! runtime that the reader knows.
@@ -33,6 +34,8 @@ mod runtime;
 #[cfg(feature = "http")]
 mod serve;
 mod state_machine;
+#[cfg(unix)]
+mod systemd;
 mod time;
 
 pub use builder::{BuildError, Builder};
@@ -53,4 +56,6 @@ pub use runtime::{Runtime, Spawn};
 #[cfg(feature = "http")]
 pub use serve::{Serve, ServeError};
 pub use state_machine::StateMachine;
+#[cfg(unix)]
+pub use systemd::{Systemd, SystemdError};
 pub use time::{Time, Timer};

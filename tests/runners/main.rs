@@ -35,7 +35,9 @@ mod recorded;
 mod responses;
 mod scripted_bus;
 mod statusz;
+mod systemd;
 mod timers;
+mod turned_clock;
 mod waiting;
 
 /// A sentence that states what must be true, and the future that checks it, for one runner.
@@ -104,6 +106,12 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("stream, probe and reader agree at the end of the lease and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
         case("a timer accepts any instant, and can be set again", timers::timer_accepts_any_instant_and_can_be_set_again::<R>),
         case("a stream can be polled outside of the runtime", timers::stream_can_be_polled_outside_of_the_runtime::<R>),
+        case("systemd gets ready once, and the status at each change", systemd::ready_is_sent_once_and_the_status_at_each_change::<R>),
+        case("the watchdog of systemd is notified while no loop is stuck", systemd::watchdog_is_notified_while_no_loop_is_stuck::<R>),
+        case("a missing socket of systemd holds nothing up", systemd::missing_socket_holds_nothing_up::<R>),
+        case("a full socket of systemd holds nothing up", systemd::full_socket_holds_nothing_up::<R>),
+        case("an unusable socket of systemd holds no shutdown up", systemd::unusable_socket_holds_no_shutdown_up::<R>),
+        case("a dropped handle is no stop of the process for systemd", systemd::dropped_handle_is_no_stop_of_the_process::<R>),
         case("a gate refuses every call while not ready, and ends none that was admitted", grpc::gate_refuses_calls_while_not_ready_and_ends_none::<R>),
         case("a health watch follows the bus and ends with it", grpc::health_watch_follows_the_bus_and_ends_with_it::<R>),
         case("readers close in one order, and differ by one step at most", order::readers_close_in_one_order_and_differ_by_one_step::<R>),

@@ -1,6 +1,7 @@
 //! What a dispatcher counts.
 
-use crate::dispatch::snapshot::MAX_COUNT;
+/// No count of a dispatcher comes near it, however long it goes on.
+pub(super) const MAX_COUNT: u64 = 1 << 62;
 
 /// What was counted since a dispatcher began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -10,9 +10,6 @@ use crate::dispatch::lanes::Lanes;
 use crate::dispatch::runs::{Cancelled, InFlight, Runs};
 use crate::inspect::words::{Reader, Word, Words, fields, variants};
 
-/// No count of a dispatcher comes near it, however long it goes on.
-pub(super) const MAX_COUNT: u64 = 1 << 62;
-
 /// Returns a checksum of words, which differs when one of them was changed by accident.
 pub(super) fn checksum(words: &[u64]) -> u64 {
     let mix =

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dispatch::counters::MAX_COUNT;
 use crate::dispatch::dispatcher::{Dispatcher, Phase};
 use crate::dispatch::ids::{Generation, PartitionId};
 use crate::dispatch::partition::Partition;
-use crate::dispatch::snapshot::MAX_COUNT;
 use crate::dispatch::window::Seq;
 
 impl Dispatcher {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dispatch::snapshot::MAX_COUNT;
+use crate::dispatch::counters::MAX_COUNT;
 use crate::dispatch::window::{EntryState, Seq, Window};
 
 impl Window {

@@ -153,3 +153,21 @@ fn any_other_path_is_not_found() {
         assert_eq!(probes.answer(path, None, now).status, 404, "{path}");
     }
 }
+
+#[test]
+fn the_paths_that_are_named_are_those_that_are_answered() {
+    let now = Instant::now();
+    let registry = Registry::builder().required("bus").build_at(now);
+    let probes = Probes::new(registry.expect("one name").readiness());
+    for path in Probes::PATHS {
+        assert_ne!(probes.answer(path, None, now).status, 404, "{path}");
+    }
+    let other = probes.answer("/other", None, now);
+    let expected = format!("not found: there are {}\n", Probes::PATHS.join(", "));
+    assert_eq!((other.status, other.body), (404, expected));
+    let voltha = probes.clone().as_in_voltha();
+    for path in Probes::PATHS_AS_IN_VOLTHA {
+        assert_eq!(probes.answer(path, None, now).status, 404, "{path}");
+        assert_ne!(voltha.answer(path, None, now).status, 404, "{path}");
+    }
+}
