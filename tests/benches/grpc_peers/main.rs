@@ -1,9 +1,9 @@
 //! Clients of gRPC that others wrote, through the kill of a real broker: `cargo bench -p livebus-tests --bench grpc_peers`.
 //!
 //! It asks the health service of `livebus watch --grpc` with grpc-health-probe, grpcurl and Python's grpcio, and watches it with two of
-//! them. Every 20 ms it checks the order of the readers, also while the broker hangs. Beside that, clients with a retry policy (Python's grpcio, and grpc-go) call a service behind a gate, without a pause. It prints
-//! a transcript, and fails when a client gets another answer than it must, or a retrying client an error. The first run fetches and builds
-//! the clients with Go and pip.
+//! them. Beside that, clients with a retry policy (Python's grpcio, and grpc-go) call a service behind a gate, without a pause, and every
+//! 20 ms the order of the readers of that service is checked, at last while the broker hangs. It prints a transcript, and fails when a
+//! client gets another answer than it must, or a retrying client an error. The first run fetches and builds the clients with Go and pip.
 
 mod client;
 mod gated;
