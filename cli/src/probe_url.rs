@@ -33,7 +33,8 @@ impl FromStr for ProbeUrl {
         let uri: Uri = text.parse().map_err(|_| HOW)?;
         let host = uri.host().unwrap_or_default();
         let authority = uri.authority().ok_or(HOW)?;
-        match uri.scheme_str() {
+        let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
+        match scheme.as_deref() {
             Some("http") if !host.is_empty() => Ok(http(&uri, authority)),
             Some("grpc") if !host.is_empty() => grpc(&uri, authority),
             _ => Err(HOW),

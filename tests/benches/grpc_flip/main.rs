@@ -95,11 +95,11 @@ fn measure(host: Host, flips: u32) -> anyhow::Result<()> {
         let now = Instant::now();
         bus.set(now, Status::Running, now + Duration::from_hours(1));
         wait_until(|| seen.is_serving.load(Ordering::Acquire))?;
-        let before = seen.answered.load(Ordering::Relaxed);
+        let (counted, before) = (Instant::now(), seen.answered.load(Ordering::Relaxed));
         // Not in step with the milliseconds of the client.
         thread::sleep(READY_FOR + Duration::from_micros(fastrand::u64(..2_000)));
         calls += seen.answered.load(Ordering::Relaxed) - before;
-        ready_for += now.elapsed();
+        ready_for += counted.elapsed();
         seen.refused.store(NEVER, Ordering::Release);
         seen.edge.store(NEVER, Ordering::Release);
         let reported = seen.now();
