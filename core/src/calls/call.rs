@@ -143,13 +143,13 @@ impl Call {
         Some(Outcome::SentUnknown(Unknown::Send(failure)))
     }
 
-    const fn has_attempts_left(&self, cx: &Context<'_>) -> bool {
+    fn has_attempts_left(&self, cx: &Context<'_>) -> bool {
         cx.may_retry && self.request.is_idempotent && self.attempts < cx.settings.attempts
     }
 
     /// Returns the outcome that a reply gives to the call. A refusal says that the request was never executed only if it is about the only
     /// attempt that may have left.
-    pub(super) const fn replied(&self, reply: Reply) -> Outcome {
+    pub(super) fn replied(&self, reply: Reply) -> Outcome {
         match reply {
             Reply::Done => Outcome::Replied,
             Reply::Refused {

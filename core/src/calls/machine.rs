@@ -184,7 +184,7 @@ impl Calls {
 
 // Parts of the above.
 impl Calls {
-    const fn gate(&self) -> Gate {
+    fn gate(&self) -> Gate {
         match self.phase {
             Phase::Working => {}
             Phase::Draining { .. } | Phase::Stopped => return Gate::Closed(NotSent::ShuttingDown),

@@ -1,19 +1,22 @@
 //! The requests of one assignment.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use crate::calls::callee::{Arrival, CalleeSettings, Decision, RequestId};
+use crate::calls::callee::request::{Arrival, Decision, RequestId};
+use crate::calls::callee::settings::CalleeSettings;
 use crate::calls::ids::Correlation;
 
 /// The requests of one assignment: those that wait or run, and the replies of those that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Partition {
     requests: BTreeMap<i64, Held>,
-    /// The requests that wait or run, by what they carry: the newest attempt of each.
-    by_correlation: BTreeMap<Correlation, i64>,
-    /// The keys whose replies are kept, the oldest first, with the offsets of their requests.
-    replies: VecDeque<(u64, i64)>,
+    /// The same, by what they carry: all attempts of a call carry the same.
+    by_correlation: BTreeSet<(Correlation, i64)>,
+    /// The keys whose replies are kept, the oldest first.
+    replies: VecDeque<u64>,
+    /// The request whose reply is kept for each of these keys.
+    by_key: BTreeMap<u64, i64>,
     /// How many requests were fetched.
     fetched: u64,
 }
@@ -51,7 +54,7 @@ impl Partition {
     pub(super) fn add(&mut self, now: Instant, offset: i64, arrival: Arrival, max_duplicates: u32) {
         let never_began = self.fetched >= u64::from(max_duplicates);
         self.fetched += 1;
-        self.by_correlation.insert(arrival.correlation, offset);
+        self.by_correlation.insert((arrival.correlation, offset));
         let held = Held {
             arrival,
             fetched_at: now,
@@ -62,19 +65,40 @@ impl Partition {
     }
 
     pub(super) fn cancel(&mut self, cancels: Correlation) -> Cancel {
-        let offset = self.by_correlation.get(&cancels);
-        let held = offset.and_then(|offset| Some((*offset, self.requests.get_mut(offset)?)));
-        let Some((offset, held)) = held else {
-            return Cancel::Unknown;
-        };
-        match held.step {
-            Step::Waiting | Step::Committing | Step::Committed => {
-                held.step = Step::Cancelled;
-                Cancel::Waiting
+        let mut found = Cancel::Unknown;
+        for offset in self.attempts(cancels) {
+            let Some(held) = self.requests.get_mut(&offset) else {
+                continue;
+            };
+            match held.step {
+                Step::Waiting | Step::Committing | Step::Committed => {
+                    held.step = Step::Cancelled;
+                    if found == Cancel::Unknown {
+                        found = Cancel::Waiting;
+                    }
+                }
+                Step::Running => found = Cancel::Running(offset),
+                Step::Cancelled => {}
             }
-            Step::Running => Cancel::Running(offset),
-            Step::Cancelled => Cancel::Unknown,
         }
+        found
+    }
+
+    /// Returns the attempts of a call that wait or run.
+    fn attempts(&self, correlation: Correlation) -> Vec<i64> {
+        let range = (correlation, i64::MIN)..=(correlation, i64::MAX);
+        let attempts = self.by_correlation.range(range);
+        attempts.map(|(_, offset)| *offset).collect()
+    }
+
+    fn is_running(&self, correlation: Correlation) -> bool {
+        let range = (correlation, i64::MIN)..=(correlation, i64::MAX);
+        let mut attempts = self.by_correlation.range(range);
+        let is_running = |offset| {
+            let held = self.requests.get(offset);
+            held.is_some_and(|held| held.step == Step::Running)
+        };
+        attempts.any(|(_, offset)| is_running(offset))
     }
 
     pub(super) fn begin(
@@ -124,19 +148,10 @@ impl Partition {
             return Decision::TooLate { age, never_began };
         };
         if let Some(key) = held.arrival.key {
-            if let Some((_, offset)) = self.replies.iter().find(|(old, _)| *old == key) {
-                return Decision::Replay(RequestId {
-                    offset: *offset,
-                    ..id
-                });
+            if let Some(&offset) = self.by_key.get(&key) {
+                return Decision::Replay(RequestId { offset, ..id });
             }
-            let mut others = self.requests.values();
-            let is_same = |other: &Held| {
-                other.step == Step::Running
-                    && other.arrival.key == Some(key)
-                    && other.arrival.correlation == held.arrival.correlation
-            };
-            if others.any(is_same) {
+            if self.is_running(held.arrival.correlation) {
                 return Decision::Running;
             }
         }
@@ -166,22 +181,24 @@ impl Partition {
         let Some(key) = key.filter(|_| is_replied && max > 0) else {
             return Some(offset);
         };
-        self.replies.push_back((key, offset));
+        // Two requests with one key may have run at once: the newer reply is kept.
+        if let Some(older) = self.by_key.insert(key, offset) {
+            return Some(older);
+        }
+        self.replies.push_back(key);
         let is_full = u64::try_from(self.replies.len()).is_ok_and(|len| len > u64::from(max));
         let oldest = if is_full {
             self.replies.pop_front()
         } else {
             None
         };
-        oldest.map(|(_, offset)| offset)
+        oldest.and_then(|key| self.by_key.remove(&key))
     }
 
     fn forget(&mut self, offset: i64) -> Option<Held> {
         let held = self.requests.remove(&offset)?;
         let correlation = held.arrival.correlation;
-        if self.by_correlation.get(&correlation) == Some(&offset) {
-            self.by_correlation.remove(&correlation);
-        }
+        self.by_correlation.remove(&(correlation, offset));
         Some(held)
     }
 }
