@@ -20,6 +20,9 @@ struct Known {
     key: Option<u64>,
     /// When it is too late, in milliseconds since the beginning.
     until: u64,
+    /// Its age when it was fetched, and when that was.
+    age: u64,
+    fetched: u64,
     number: u32,
     state: State,
 }
@@ -83,12 +86,14 @@ proptest! {
                     let (time, age) = (rng.below(80), rng.below(60));
                     let call = rng.between(1, 12);
                     // All attempts of a call have its key.
-                    let key = (call % 3 > 0).then_some(call % 5);
+                    let key = (!call.is_multiple_of(3)).then_some(call % 5);
                     let fetched = known.len();
                     known.push(Known {
                         call,
                         key,
                         until: (now + time + tolerance).saturating_sub(age),
+                        age,
+                        fetched: now,
                         number: u32::try_from(fetched).expect("few requests"),
                         state: State::Waits,
                     });
@@ -109,10 +114,10 @@ proptest! {
                     let (expected, state) = match it.state {
                         State::Over | State::Runs | State::Commits => (Decision::Stale, it.state),
                         State::Cancelled => (Decision::Cancelled, State::Over),
-                        State::Waits | State::Committed if now >= it.until => match decision {
-                            Decision::TooLate { age, .. } => (Decision::TooLate { age, never_began }, State::Over),
-                            _ => (Decision::Stale, State::Over),
-                        },
+                        State::Waits | State::Committed if now >= it.until => {
+                            let age = Duration::from_millis(it.age + now - it.fetched);
+                            (Decision::TooLate { age, never_began }, State::Over)
+                        }
                         State::Waits | State::Committed => match reply {
                             Some((_, of)) => (Decision::Replay(id(generation, *of)), State::Over),
                             None if it.key.is_some() && known.iter().any(runs) => (Decision::Running, State::Over),
@@ -147,8 +152,8 @@ proptest! {
                 9 => {
                     let call = rng.between(1, 12);
                     let runs = |it: &&Known| it.call == call && it.state == State::Runs;
-                    let running = known.iter().filter(runs).map(|it| id(generation, it.number as usize));
-                    let expected = running.last();
+                    let mut running = known.iter().filter(runs).map(|it| id(generation, it.number as usize));
+                    let expected = running.next_back();
                     prop_assert_eq!(callee.cancel_fetched(id(generation, 0), correlation(call)), expected);
                     for it in known.iter_mut().filter(|it| it.call == call) {
                         if matches!(it.state, State::Waits | State::Commits | State::Committed) {

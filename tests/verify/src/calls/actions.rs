@@ -7,7 +7,7 @@ use livebus_core::calls::{
 };
 
 use super::claim::{Claim, Coverage, Situation};
-use super::invariants::{Gate, InvariantChecker, ReplyPartition};
+use super::invariants::{Gate, InvariantChecker, ReplyPartition, Seen};
 
 impl InvariantChecker {
     /// Checks an action. `event` is what it follows; `None` for time.
@@ -25,13 +25,12 @@ impl InvariantChecker {
                 deadline,
             } => self.send(correlation, attempt, deadline, coverage),
             Action::SendCancel { correlation } => {
-                let is_cancel = |it: &&Event| matches!(it, Event::Cancelled { call } if *call == correlation.call);
+                let is_cancel = |it: &Event| matches!(it, Event::Cancelled { call } if *call == correlation.call);
                 let seen = self
                     .calls
                     .get(&correlation.call)
                     .ok_or(Claim::CancelIsSent)?;
-                let is_due =
-                    event.filter(is_cancel).is_some() && seen.exposed() > 0 && self.bus.is_ok();
+                let is_due = event.is_some_and(is_cancel) && seen.exposed() > 0 && self.bus.is_ok();
                 let is_right = is_due && correlation.from == self.identity;
                 is_right.then_some(()).ok_or(Claim::CancelIsSent)
             }
@@ -125,129 +124,87 @@ impl InvariantChecker {
     ) -> Result<(), Claim> {
         let (count, bytes) = self.others(call);
         let seen = self.calls.remove(&call).ok_or(Claim::EndsOnce)?;
-        let is_over = seen.request.deadline <= self.now;
-        let exposed = seen.exposed();
-        let reply = event.and_then(|event| match event {
-            Event::ReplyFetched { to, reply } if to.from == self.identity && to.call == call => {
-                Some(*reply)
+        let mut end = End {
+            exposed: seen.exposed(),
+            is_over: seen.request.deadline <= self.now,
+            is_new: false,
+            is_cancelled: false,
+            reply: None,
+            answer: None,
+            seen,
+        };
+        match event {
+            Some(Event::ReplyFetched { to, reply }) if to.call == call => {
+                end.reply = (to.from == self.identity).then_some(*reply);
             }
-            _ => None,
-        });
-        let answer = event.and_then(|event| match event {
-            Event::SendAnswered {
+            Some(Event::SendAnswered {
                 call: it, result, ..
-            } if *it == call => Some(*result),
-            _ => None,
-        });
-        let is_new = event
-            .is_some_and(|event| matches!(event, Event::Called { call: it, .. } if *it == call));
-        let limits = &self.config.settings().limits;
-        let is_late = is_over && reply.is_some();
+            }) if *it == call => end.answer = Some(*result),
+            Some(Event::Called { call: it, .. }) => end.is_new = *it == call,
+            Some(Event::Cancelled { call: it }) => end.is_cancelled = *it == call,
+            Some(_) | None => {}
+        }
         let (is_true, claim, situation) = match outcome {
-            Outcome::Replied => (
-                reply == Some(Reply::Done) && !seen.attempts.is_empty() && !is_late,
-                Claim::SuccessWasGiven,
-                Situation::Replied,
-            ),
-            Outcome::Refused(refusal) => (
-                reply
-                    == Some(Reply::Refused {
-                        refusal,
-                        never_began: true,
-                    })
-                    && exposed <= 1
-                    && !is_late,
-                Claim::OutcomeIsTrue,
-                Situation::Refused,
-            ),
-            Outcome::SentUnknown(Unknown::Refused(refusal)) => (
-                match reply {
-                    Some(Reply::Refused {
-                        refusal: it,
-                        never_began,
-                    }) => it == refusal && (!never_began || exposed > 1),
-                    Some(Reply::Done) | None => false,
-                },
-                Claim::OutcomeIsTrue,
-                Situation::RefusedUnknown,
-            ),
-            Outcome::SentUnknown(Unknown::Send(failure)) => (
-                matches!(answer, Some(Sent::Unknown(it) | Sent::NotSent(it)) if it == failure)
-                    && exposed > 0
-                    && !seen.is_acknowledged(),
-                Claim::OutcomeIsTrue,
-                Situation::SentUnknown,
-            ),
-            Outcome::Expired => (
-                is_over && exposed > 0,
-                Claim::OutcomeIsTrue,
-                Situation::Expired,
-            ),
-            Outcome::Cancelled => (
-                matches!(event, Some(Event::Cancelled { call: it }) if *it == call),
-                Claim::OutcomeIsTrue,
-                Situation::Cancelled,
-            ),
-            Outcome::ShuttingDown => (
-                self.drain_end.is_some_and(|end| end <= self.now) && exposed > 0,
-                Claim::OutcomeIsTrue,
-                Situation::ShuttingDown,
-            ),
             Outcome::NotSent(reason) => {
-                let gate = self.gate();
-                let (is_true, claim, situation) = match reason {
-                    NotSent::Bus(_) => (
-                        gate == Gate::Closed(reason),
-                        Claim::OutcomeIsTrue,
-                        Situation::NotSentBus,
-                    ),
-                    NotSent::Replies(_) => (
-                        gate == Gate::Closed(reason),
-                        Claim::OutcomeIsTrue,
-                        Situation::NotSentReplies,
-                    ),
-                    NotSent::ShuttingDown => (
-                        gate == Gate::Closed(reason),
-                        Claim::OutcomeIsTrue,
-                        Situation::NotSentShutdown,
-                    ),
-                    NotSent::Send(failure) => (
-                        answer == Some(Sent::NotSent(failure)),
-                        Claim::OutcomeIsTrue,
-                        Situation::NotSentSend,
-                    ),
-                    NotSent::Deadline => {
-                        (is_over, Claim::OutcomeIsTrue, Situation::NotSentDeadline)
-                    }
-                    NotSent::TooLarge => (
-                        is_new && seen.request.bytes > limits.call_bytes,
-                        Claim::LimitsHold,
-                        Situation::NotSentTooLarge,
-                    ),
-                    NotSent::Overloaded { retry_after } => {
-                        let is_over = count >= u64::from(limits.calls)
-                            || bytes + u64::from(seen.request.bytes) > limits.bytes;
-                        let is_hint = retry_after <= self.config.settings().overload_hint;
-                        (
-                            is_new && is_over && is_hint,
-                            Claim::LimitsHold,
-                            Situation::NotSentOverloaded,
-                        )
-                    }
-                };
-                coverage.note_if(!is_new && seen.attempts.is_empty(), Situation::WaitedInVain);
-                (is_true && exposed == 0, claim, situation)
+                let is_vain = !end.is_new && end.seen.attempts.is_empty();
+                coverage.note_if(is_vain, Situation::WaitedInVain);
+                let (is_true, claim, situation) = self.not_sent(reason, &end, count, bytes);
+                (is_true && end.exposed == 0, claim, situation)
             }
+            Outcome::ShuttingDown => {
+                let is_drained = self.drain_end.is_some_and(|at| at <= self.now);
+                let is_true = is_drained && end.exposed > 0;
+                (is_true, Claim::OutcomeIsTrue, Situation::ShuttingDown)
+            }
+            Outcome::Replied
+            | Outcome::Refused(_)
+            | Outcome::SentUnknown(_)
+            | Outcome::Expired
+            | Outcome::Cancelled => end.is_sent_as(outcome),
         };
         coverage.note(situation);
-        if reply.is_some() {
-            let max = limits.remembered as usize;
+        if end.reply.is_some() {
             self.replied.push_back(call);
-            while self.replied.len() > max {
+            while self.replied.len() > self.config.settings().limits.remembered as usize {
                 self.replied.pop_front();
             }
         }
         is_true.then_some(()).ok_or(claim)
+    }
+
+    /// Returns whether a reason is true, the claim that it breaks else, and its situation.
+    fn not_sent(
+        &self,
+        reason: NotSent,
+        end: &End,
+        count: u64,
+        bytes: u64,
+    ) -> (bool, Claim, Situation) {
+        let settings = self.config.settings();
+        let limits = &settings.limits;
+        let is_closed = self.gate() == Gate::Closed(reason);
+        let its_bytes = end.seen.request.bytes;
+        let outcome = |is, situation| (is, Claim::OutcomeIsTrue, situation);
+        match reason {
+            NotSent::Bus(_) => outcome(is_closed, Situation::NotSentBus),
+            NotSent::Replies(_) => outcome(is_closed, Situation::NotSentReplies),
+            NotSent::ShuttingDown => outcome(is_closed, Situation::NotSentShutdown),
+            NotSent::Send(failure) => {
+                let is_true = end.answer == Some(Sent::NotSent(failure));
+                outcome(is_true, Situation::NotSentSend)
+            }
+            NotSent::Deadline => outcome(end.is_over, Situation::NotSentDeadline),
+            NotSent::TooLarge => {
+                let is_true = end.is_new && its_bytes > limits.call_bytes;
+                (is_true, Claim::LimitsHold, Situation::NotSentTooLarge)
+            }
+            NotSent::Overloaded { retry_after } => {
+                let is_full =
+                    count >= u64::from(limits.calls) || bytes + u64::from(its_bytes) > limits.bytes;
+                let is_true = end.is_new && is_full && retry_after <= settings.overload_hint;
+                (is_true, Claim::LimitsHold, Situation::NotSentOverloaded)
+            }
+        }
     }
 
     /// Returns how many other calls are in flight, and their bytes.
@@ -256,5 +213,62 @@ impl InvariantChecker {
         others.fold((0, 0), |(count, bytes), (_, seen)| {
             (count + 1, bytes + u64::from(seen.request.bytes))
         })
+    }
+}
+
+/// What is known of a call at its end.
+struct End {
+    seen: Seen,
+    /// How many of its requests may have left.
+    exposed: usize,
+    is_over: bool,
+    is_new: bool,
+    is_cancelled: bool,
+    /// The reply to it, if it is what the end follows.
+    reply: Option<Reply>,
+    /// The answer to its send, if it is what the end follows.
+    answer: Option<Sent>,
+}
+
+impl End {
+    /// Returns whether an outcome of a call that was sent is true, the claim that it breaks else, and its situation.
+    fn is_sent_as(&self, outcome: Outcome) -> (bool, Claim, Situation) {
+        let is = |is, situation| (is, Claim::OutcomeIsTrue, situation);
+        match outcome {
+            Outcome::Replied => {
+                let is_given = self.reply == Some(Reply::Done) && !self.seen.attempts.is_empty();
+                let is_true = is_given && !self.is_over;
+                (is_true, Claim::SuccessWasGiven, Situation::Replied)
+            }
+            Outcome::Refused(refusal) => {
+                let refused = Reply::Refused {
+                    refusal,
+                    never_began: true,
+                };
+                let is_never = self.reply == Some(refused) && self.exposed <= 1;
+                is(is_never && !self.is_over, Situation::Refused)
+            }
+            Outcome::SentUnknown(Unknown::Refused(refusal)) => {
+                let is_perhaps = match self.reply {
+                    Some(Reply::Refused {
+                        refusal: it,
+                        never_began,
+                    }) => it == refusal && (!never_began || self.exposed > 1),
+                    Some(Reply::Done) | None => false,
+                };
+                is(is_perhaps, Situation::RefusedUnknown)
+            }
+            Outcome::SentUnknown(Unknown::Send(failure)) => {
+                let has_failed = match self.answer {
+                    Some(Sent::Unknown(it) | Sent::NotSent(it)) => it == failure,
+                    Some(Sent::Acknowledged) | None => false,
+                };
+                let is_unknown = self.exposed > 0 && !self.seen.is_acknowledged();
+                is(has_failed && is_unknown, Situation::SentUnknown)
+            }
+            Outcome::Expired => is(self.is_over && self.exposed > 0, Situation::Expired),
+            Outcome::Cancelled => is(self.is_cancelled, Situation::Cancelled),
+            Outcome::NotSent(_) | Outcome::ShuttingDown => is(false, Situation::ShuttingDown),
+        }
     }
 }

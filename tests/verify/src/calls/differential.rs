@@ -78,15 +78,12 @@ pub fn compare_steps(
             "{:?} {event:?}",
             at.saturating_duration_since(*EPOCH)
         ));
-        match event {
-            Some(event) => {
-                core.handle_event(at, event);
-                reference.handle_event(at, event);
-            }
-            None => {
-                core.handle_timeout(at);
-                reference.handle_timeout(at);
-            }
+        if let Some(event) = event {
+            core.handle_event(at, event);
+            reference.handle_event(at, event);
+        } else {
+            core.handle_timeout(at);
+            reference.handle_timeout(at);
         }
         let actions: Vec<Action> = std::iter::from_fn(|| core.poll_action()).collect();
         let theirs: Vec<Action> = std::iter::from_fn(|| reference.poll_action()).collect();

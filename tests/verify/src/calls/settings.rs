@@ -14,6 +14,10 @@ pub const IDENTITY: Identity = Identity {
 };
 
 /// Returns random settings with small limits, so that each of them is reached.
+///
+/// # Panics
+///
+/// Never: the settings are made to be valid.
 #[must_use]
 pub fn random_config(rng: &mut Rng) -> Config {
     let millis = |rng: &mut Rng, max| Duration::from_millis(rng.between(1, max));

@@ -123,17 +123,14 @@ fn model(
 /// Returns the small models.
 #[must_use]
 pub fn models() -> Vec<Model> {
+    [sent(), bounded(), shut_down()].concat()
+}
+
+/// Requests, replies and the reply partition.
+fn sent() -> Vec<Model> {
     let retries = Settings {
         attempts: 3,
         ..settings()
-    };
-    let no_drain = Settings {
-        drain: Duration::ZERO,
-        ..settings()
-    };
-    let absolute = Planned {
-        is_absolute: true,
-        ..plain(1, 1)
     };
     vec![
         model(
@@ -193,6 +190,16 @@ pub fn models() -> Vec<Model> {
             },
             100_505,
         ),
+    ]
+}
+
+/// Limits, deadlines and cancels.
+fn bounded() -> Vec<Model> {
+    let absolute = Planned {
+        is_absolute: true,
+        ..plain(1, 1)
+    };
+    vec![
         model(
             "limits and deadlines",
             settings(),
@@ -221,6 +228,16 @@ pub fn models() -> Vec<Model> {
             },
             30_892,
         ),
+    ]
+}
+
+/// The shutdown.
+fn shut_down() -> Vec<Model> {
+    let no_drain = Settings {
+        drain: Duration::ZERO,
+        ..settings()
+    };
+    vec![
         model(
             "the shutdown",
             settings(),

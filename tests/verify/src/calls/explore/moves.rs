@@ -130,13 +130,6 @@ impl State {
             attempt,
             result,
         };
-        let reply = |call, reply| Event::ReplyFetched {
-            to: Correlation {
-                from: IDENTITY,
-                call,
-            },
-            reply,
-        };
         Some(match what {
             Move::Tick => {
                 left.ticks -= 1;
@@ -176,48 +169,11 @@ impl State {
                 left.unknowns -= 1;
                 send(call, attempt, Sent::Unknown(FAILURE))
             }
-            Move::Reply(call) => {
-                left.replies -= 1;
-                reply(call, Reply::Done)
-            }
-            Move::Refuse(call, never_began) => {
-                left.refusals -= 1;
-                let refusal = Refusal::TooLate;
-                reply(
-                    call,
-                    Reply::Refused {
-                        refusal,
-                        never_began,
-                    },
-                )
-            }
-            Move::Early(call) => {
-                left.strays -= 1;
-                reply(call, Reply::Done)
-            }
-            Move::Foreign => {
-                left.strays -= 1;
-                let from = Identity {
-                    instance: 8,
-                    ..IDENTITY
-                };
-                let call = CallId(1);
-                Event::ReplyFetched {
-                    to: Correlation { from, call },
-                    reply: Reply::Done,
-                }
-            }
-            Move::Former(call) => {
-                left.strays -= 1;
-                let from = Identity {
-                    epoch: 4,
-                    ..IDENTITY
-                };
-                Event::ReplyFetched {
-                    to: Correlation { from, call },
-                    reply: Reply::Done,
-                }
-            }
+            Move::Reply(_)
+            | Move::Refuse(..)
+            | Move::Early(_)
+            | Move::Foreign
+            | Move::Former(_) => return self.reply(what),
             Move::Cancel(call) => {
                 left.cancels -= 1;
                 Event::Cancelled { call }
@@ -254,6 +210,65 @@ impl State {
                 left.shutdowns -= 1;
                 Event::Shutdown
             }
+        })
+    }
+
+    /// Returns the reply that a move delivers.
+    fn reply(&mut self, what: Move) -> Option<Event> {
+        let left = &mut self.left;
+        let done = |from, call| Event::ReplyFetched {
+            to: Correlation { from, call },
+            reply: Reply::Done,
+        };
+        Some(match what {
+            Move::Reply(call) => {
+                left.replies -= 1;
+                done(IDENTITY, call)
+            }
+            Move::Refuse(call, never_began) => {
+                left.refusals -= 1;
+                let refusal = Refusal::TooLate;
+                let from = IDENTITY;
+                Event::ReplyFetched {
+                    to: Correlation { from, call },
+                    reply: Reply::Refused {
+                        refusal,
+                        never_began,
+                    },
+                }
+            }
+            Move::Early(call) => {
+                left.strays -= 1;
+                done(IDENTITY, call)
+            }
+            Move::Foreign => {
+                left.strays -= 1;
+                let from = Identity {
+                    instance: 8,
+                    ..IDENTITY
+                };
+                done(from, CallId(1))
+            }
+            Move::Former(call) => {
+                left.strays -= 1;
+                let from = Identity {
+                    epoch: 4,
+                    ..IDENTITY
+                };
+                done(from, call)
+            }
+            Move::Tick
+            | Move::Oversleep
+            | Move::Call
+            | Move::Acknowledge(..)
+            | Move::Fail(..)
+            | Move::TimeOut(..)
+            | Move::Cancel(_)
+            | Move::Bus(_)
+            | Move::Assigned(_)
+            | Move::Lose
+            | Move::Readable(_)
+            | Move::ShutDown => return None,
         })
     }
 }
