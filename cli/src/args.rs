@@ -109,11 +109,17 @@ pub(crate) struct WatchArgs {
     #[arg(long, env = "LIVEBUS_SERVICE", value_name = "NAME", default_value = "message-bus", value_hint = ValueHint::Other)]
     pub(crate) service: String,
 
-    /// Serve /livez and /readyz at this port of 127.0.0.1, or at an IP address and port, like 0.0.0.0:8080.
+    /// Serve /livez, /readyz, /startupz, /statusz and /metrics at this port of 127.0.0.1, or at an IP address and port, like 0.0.0.0:8080.
     ///
-    /// Port 0 is any free port. On Kubernetes write 0.0.0.0:8080: the kubelet cannot reach 127.0.0.1.
+    /// The first three answer as those of Kubernetes' API server: ?verbose, ?exclude=NAME, and a path for each check, like /readyz/NAME.
+    /// /statusz is JSON, /metrics is for Prometheus. Port 0 is any free port. On Kubernetes write 0.0.0.0:8080: the kubelet cannot reach
+    /// 127.0.0.1.
     #[arg(long, env = "LIVEBUS_HTTP", value_name = "ADDR", value_hint = ValueHint::Other, value_parser = values::http_address)]
     pub(crate) http: Option<SocketAddr>,
+
+    /// Serve VOLTHA's /readz, /healthz and /detailz as well, with the status codes and bodies of its probe. Needs --http.
+    #[arg(long, env = "LIVEBUS_HTTP_AS_IN_VOLTHA", value_parser = BoolishValueParser::new())]
+    pub(crate) http_as_in_voltha: bool,
 
     /// The format of the changes.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]

@@ -3,6 +3,7 @@
 mod args;
 mod bus_config;
 mod check;
+mod completions;
 mod console;
 mod demo;
 mod demo_table;
@@ -72,11 +73,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut args::command(), "livebus", &mut script);
-            print(&script)
-        }
+        Command::Completions { shell } => print(&completions::script(shell)),
         Command::Replay(args) => {
             for warning in unknown_variables() {
                 let _ = writeln!(io::stderr(), "livebus: {warning}");

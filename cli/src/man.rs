@@ -45,7 +45,8 @@ fn render(appendix: &Appendix, out: &mut Vec<u8>) -> io::Result<()> {
         ".SH ENVIRONMENT\nEach option names its variable. The command line comes before the environment. LIVEBUS_PROPERTY and\n\
          LIVEBUS_NEEDS_TOPIC have one value on each line. An unknown variable that begins with LIVEBUS_ is reported on standard\n\
          error.\n.TP\n.B NO_COLOR\nif it is not empty: no colours. \\-\\-color comes before it.\n.TP\n.B TERM\nif it is dumb, \
-         empty or missing: neither colours nor a live line."
+         empty or missing: neither colours nor a live line.\n.TP\n.B NOTIFY_SOCKET\nof watch: where \
+         systemd is notified, with WATCHDOG_USEC and WATCHDOG_PID of its watchdog."
     )?;
     if !appendix.notes.is_empty() {
         writeln!(out, ".SH NOTES")?;

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Cause, Config};
+use livebus_endpoints::Probes;
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig};
 use livebus_readiness::StatusChange;
-use livebus_runner::{Builder, Bus, Handle, Runtime};
+use livebus_runner::{Builder, Bus, Handle, Runtime, Systemd};
 
 use crate::args::{Format, WatchArgs};
 use crate::bus_config::{bus_config, named_bus};
@@ -31,6 +32,12 @@ pub(crate) async fn watch<R: CommandRuntime>(
     let mut signals = Signals::listen()?;
     let settings = settings(&args.rules, &args.end, args.http.is_some());
     Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
+    if args.http_as_in_voltha && args.http.is_none() {
+        let error = anyhow::anyhow!(
+            "--http-as-in-voltha adds paths to the probes, and there are none: add --http, like --http 8080"
+        );
+        return Err(error.context(UsageError));
+    }
     let (kafka, _cluster) = bus(&args, &console.stderr)?;
     let mut builder = Builder::<R, _>::new(kafka)
         .settings(settings)
@@ -38,13 +45,29 @@ pub(crate) async fn watch<R: CommandRuntime>(
     if let Some(address) = args.http {
         builder = builder.http(address);
     }
+    if args.http_as_in_voltha {
+        builder = builder.http_as_in_voltha();
+    }
+    match Systemd::from_env() {
+        Ok(Some(systemd)) => builder = builder.systemd_at(systemd),
+        Ok(None) => {}
+        Err(error) => {
+            let line = format!("livebus: systemd is not notified: {error}");
+            console.stderr.line(line);
+        }
+    }
     let (builder, recording) = args.record.apply(builder);
     let bus = builder.start().await.map_err(usage_error)?;
     let mut changes = bus.changes_from_start();
     if let Some(address) = bus.http_address() {
-        console.stderr.line(format!(
-            "livebus: probes on http://{address}/livez and http://{address}/readyz"
-        ));
+        let more = if args.http_as_in_voltha {
+            Probes::PATHS_AS_IN_VOLTHA
+        } else {
+            &[]
+        };
+        let paths = [Probes::PATHS, more].concat().join(", ");
+        let line = format!("livebus: probes on http://{address} ({paths})");
+        console.stderr.line(line);
     }
 
     let writer = Writer::new(&args, console.stdout);
@@ -66,6 +89,7 @@ pub(crate) async fn watch<R: CommandRuntime>(
             _signal = signals.next().fuse() => bus.begin_shutdown(),
         }
     }
+    bus.ended().await;
     recording.finish(&console.stderr);
     let cause = bus.report().cause;
     anyhow::ensure!(cause == Cause::ShutDown, "did not end in order: {cause}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, TIMED_OUT};
 use crate::ids::HandlerId;
 
 /// The status of a service: the seven statuses of the VOLTHA core, whose supervision livebus follows.
@@ -102,6 +102,43 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The names of all causes, in the order of their declaration.
+    pub const NAMES: [&'static str; 13] = [
+        Self::Unreported.name(),
+        Self::Configured.name(),
+        Self::Starting.name(),
+        Self::Evidence.name(),
+        Self::StartFailed(TIMED_OUT).name(),
+        Self::LivenessFailed(TIMED_OUT).name(),
+        Self::ClientLost(TIMED_OUT).name(),
+        Self::HandlerFailed(HandlerId(0), TIMED_OUT).name(),
+        Self::Starved.name(),
+        Self::ShuttingDown.name(),
+        Self::ShutDown.name(),
+        Self::ForcedStop.name(),
+        Self::Reported.name(),
+    ];
+
+    /// Returns the index of its name in [`NAMES`](Self::NAMES), to count causes.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Unreported => 0,
+            Self::Configured => 1,
+            Self::Starting => 2,
+            Self::Evidence => 3,
+            Self::StartFailed(_) => 4,
+            Self::LivenessFailed(_) => 5,
+            Self::ClientLost(_) => 6,
+            Self::HandlerFailed(..) => 7,
+            Self::Starved => 8,
+            Self::ShuttingDown => 9,
+            Self::ShutDown => 10,
+            Self::ForcedStop => 11,
+            Self::Reported => 12,
+        }
+    }
+
     /// The failure behind it, where there is one.
     #[must_use]
     pub const fn failure(self) -> Option<Failure> {
@@ -261,6 +298,28 @@ mod tests {
             assert_eq!(status.to_string(), status.name());
         }
         assert_eq!(Status::from_name("running"), None);
+    }
+
+    #[test]
+    fn each_cause_has_its_name_at_its_index() {
+        let all = [
+            Cause::Unreported,
+            Cause::Configured,
+            Cause::Starting,
+            Cause::Evidence,
+            Cause::StartFailed(Tls.into()),
+            Cause::LivenessFailed(Tls.into()),
+            Cause::ClientLost(Tls.into()),
+            Cause::HandlerFailed(HandlerId(3), Tls.into()),
+            Cause::Starved,
+            Cause::ShuttingDown,
+            Cause::ShutDown,
+            Cause::ForcedStop,
+            Cause::Reported,
+        ];
+        assert_eq!(all.map(Cause::name), Cause::NAMES);
+        let indices: Vec<usize> = all.iter().map(|cause| cause.index()).collect();
+        assert_eq!(indices, (0..Cause::NAMES.len()).collect::<Vec<_>>());
     }
 
     #[test]

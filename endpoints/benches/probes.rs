@@ -37,7 +37,7 @@ fn answering(criterion: &mut Criterion) {
     for n in [1, 16] {
         let (registry, _reporters) = services(n, now);
         let probes = Probes::new(registry.readiness());
-        for path in ["/readyz", "/livez"] {
+        for path in ["/readyz", "/livez", "/statusz", "/metrics"] {
             group.bench_function(format!("{path}, {n}"), |b| {
                 b.iter(|| black_box(&probes).answer(path, None, now));
             });

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbeAnswer {
-    /// 200, 404, 405 or 503; on the paths of VOLTHA also 418.
+    /// 200, 404, 405 or 503; on the paths of VOLTHA also 418; 500 if the metrics cannot be written, which no service is known to
+    /// cause.
     pub status: u16,
     /// The media type of the body.
     pub content_type: &'static str,

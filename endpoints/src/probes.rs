@@ -6,6 +6,7 @@ use livebus_readiness::{Readiness, one_line};
 
 use crate::answer::ProbeAnswer;
 use crate::checks::{Checks, Outcome};
+use crate::metrics;
 use crate::probe_query::{Part, ProbeQuery, decode};
 use crate::statusz;
 use crate::voltha;
@@ -16,6 +17,7 @@ use crate::voltha;
 /// - `/readyz`: 200 while the process is ready. It has a check for each service.
 /// - `/startupz`: 200 once each required service has been Running. It has a check for each service.
 /// - `/statusz`: 200, with everything that is known, as JSON. The file `openapi.json` of this crate describes it.
+/// - `/metrics`: 200, with the metrics of all services, as OpenMetrics or as Prometheus' text.
 ///
 /// The first three are in the format of Kubernetes' own API server. The body is `ok`; with `?verbose`, and whenever the status is 503,
 /// it has a line for each check: `[+]name ok`, or `[-]name failed:` and the reason. `?exclude=name`, which may be repeated, passes the
@@ -27,6 +29,13 @@ pub struct Probes {
 }
 
 impl Probes {
+    /// The paths that are always answered.
+    pub const PATHS: &'static [&'static str] =
+        &["/livez", "/readyz", "/startupz", "/statusz", "/metrics"];
+
+    /// The paths that are answered as well with [`as_in_voltha`](Self::as_in_voltha).
+    pub const PATHS_AS_IN_VOLTHA: &'static [&'static str] = &["/readz", "/healthz", "/detailz"];
+
     /// Makes probes that answer from `readiness`, for all services and all loops of its registry.
     #[must_use]
     pub const fn new(readiness: Readiness) -> Self {
@@ -46,24 +55,36 @@ impl Probes {
         }
     }
 
-    /// Returns the answer to a request at `now`: its method, its path, and its query (the part after the `?`).
+    /// Returns the answer to a request at `now`: its method, its path, its query (the part after the `?`), and its header `Accept`, which
+    /// decides the format of `/metrics`.
     #[must_use]
     pub fn respond(
         &self,
         method: &str,
         path: &str,
         query: Option<&str>,
+        accept: Option<&str>,
         now: Instant,
     ) -> ProbeAnswer {
         match method {
-            "GET" | "HEAD" => self.answer(path, query, now),
+            "GET" | "HEAD" => self.answer_accepted(path, query, accept, now),
             _ => ProbeAnswer::text(405, "only GET and HEAD\n".to_owned()),
         }
     }
 
-    /// Returns the answer to a GET of `path` with `query` at `now`.
+    /// Returns the answer to a GET of `path` with `query`, and without `Accept`, at `now`.
     #[must_use]
     pub fn answer(&self, path: &str, query: Option<&str>, now: Instant) -> ProbeAnswer {
+        self.answer_accepted(path, query, None, now)
+    }
+
+    fn answer_accepted(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        accept: Option<&str>,
+        now: Instant,
+    ) -> ProbeAnswer {
         let readiness = &self.readiness;
         let (endpoint, check) = split(path);
         match (endpoint, check) {
@@ -91,6 +112,7 @@ impl Probes {
             ("/statusz", None) => {
                 ProbeAnswer::json(statusz::body(readiness, now, SystemTime::now()))
             }
+            ("/metrics", None) => metrics::answer(readiness, accept, now, SystemTime::now()),
             ("/readz", None) if self.answers_as_in_voltha => {
                 voltha::verdict(readiness.is_ready_at(now))
             }
@@ -103,11 +125,12 @@ impl Probes {
     }
 
     fn not_found(&self) -> ProbeAnswer {
-        let paths = if self.answers_as_in_voltha {
-            "/livez, /readyz, /startupz, /statusz, /readz, /healthz and /detailz"
+        let more = if self.answers_as_in_voltha {
+            Self::PATHS_AS_IN_VOLTHA
         } else {
-            "/livez, /readyz, /startupz and /statusz"
+            &[]
         };
+        let paths = [Self::PATHS, more].concat().join(", ");
         ProbeAnswer::text(404, format!("not found: there are {paths}\n"))
     }
 }

@@ -310,5 +310,5 @@ fn document_has_the_paths_that_are_answered() {
             }
         }
     }
-    assert_eq!(paths.len(), 7);
+    assert_eq!(paths.len(), 8);
 }

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use futures::future::{Either, select};
 use livebus_core::{ClientId, Config, Failure, FailureClass, FailureKind};
-use livebus_runner::{Bus, Detail, Explanation, IntoBus, Observations, Runtime};
+use livebus_runner::{Bus, Detail, Explanation, IntoBus, Leaders, Observations, Runtime};
 
 use crate::cluster_guard::ClusterGuard;
-use crate::config::KafkaConfig;
+use crate::config::{KafkaConfig, LivenessBy};
 use crate::connection::Connection;
 use crate::deadlines::{left_until, share};
 use crate::facts::Facts;
@@ -257,6 +257,19 @@ impl<R: Runtime> Bus for KafkaBus<R> {
             .chain(cluster)
             .chain(configured)
             .collect()
+    }
+
+    fn leaders(&self) -> Option<Leaders> {
+        match self.kafka.liveness_message() {
+            LivenessBy::Produce { .. } => {
+                let round = self.newest_round();
+                Some(round.map_or_else(Leaders::default, |round| Leaders {
+                    asked: round.sent.into(),
+                    answered: round.answered.into(),
+                }))
+            }
+            LivenessBy::Metadata => None,
+        }
     }
 }
 

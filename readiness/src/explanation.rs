@@ -34,6 +34,15 @@ impl fmt::Display for Detail {
     }
 }
 
+/// The leaders that were asked by the newest liveness message. Informational: it decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leaders {
+    /// The number of leaders to which it was sent.
+    pub asked: u32,
+    /// The number of those that have answered.
+    pub answered: u32,
+}
+
 /// Explains failures of one service, and describes its bus and its handlers. Asked whenever a status is shown, so it must be quick.
 pub trait Explain: Send + Sync + 'static {
     /// Returns what is known about `failure`, which was reported lately.
@@ -42,6 +51,12 @@ pub trait Explain: Send + Sync + 'static {
     /// Returns the facts about the bus that are shown with each status. The default has none.
     fn details(&self) -> Vec<Detail> {
         Vec::new()
+    }
+
+    /// Returns the leaders that the newest liveness message asked, none before the first; `None`, the default, for a bus whose liveness
+    /// messages ask no leaders.
+    fn leaders(&self) -> Option<Leaders> {
+        None
     }
 
     /// Returns the state of each request handler, in the order of their ids. The default has none.

@@ -58,6 +58,16 @@ impl Follower {
         Self::new(shared, index, reporter, |first, _| first)
     }
 
+    /// Follows all reporters from now on, one after the other.
+    pub(crate) fn of_all_reporters(shared: Arc<Shared>, index: usize) -> Self {
+        let mut state = shared.slots[index].lock();
+        let next = state.next_change();
+        let before = state.status_before(next);
+        let waiting = state.add_follower(None);
+        drop(state);
+        Self::from_change(shared, index, next, before, waiting)
+    }
+
     fn new(
         shared: Arc<Shared>,
         index: usize,
@@ -68,8 +78,18 @@ impl Follower {
         let (first, end) = state.changes_of(reporter.unwrap_or(state.reporter()));
         let next = begin(first, &state);
         let before = state.status_before(next);
-        let waiting = state.add_follower(end);
+        let waiting = state.add_follower(Some(end));
         drop(state);
+        Self::from_change(shared, index, next, before, waiting)
+    }
+
+    const fn from_change(
+        shared: Arc<Shared>,
+        index: usize,
+        next: u64,
+        before: Status,
+        waiting: Arc<Waiting>,
+    ) -> Self {
         Self {
             shared,
             index,

@@ -21,6 +21,8 @@ pub struct HandlerState {
     /// What it has done and what waits; `None` before its first record could come, after its end, and for a handler that livebus does not
     /// run.
     pub progress: Option<HandlerProgress>,
+    /// What was counted since it was made, also after its end; `None` for a handler that livebus does not run.
+    pub counters: Option<Counters>,
 }
 
 /// What a request handler has done, and what waits for it. At most a tenth of a second old.
@@ -69,6 +71,7 @@ impl HandlerState {
             is_registered: false,
             failure: None,
             progress: None,
+            counters: None,
         }
     }
 }

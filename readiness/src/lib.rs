@@ -8,6 +8,7 @@
 //! - [`Heartbeat`] is what `/livez` checks: whether a loop meets its own deadlines. Never Kafka: an unreachable broker is no reason
 //!   to restart the service. The memory has those of all [loops](ServiceLoop) of the process.
 //! - [`HandlerState`] is what is known about a request handler: whether it is registered, what it has done, and what waits.
+//! - [`Activity`] counts starts and liveness checks, and [`ServiceCounts`] is what was counted, for metrics.
 //! - [`Clock`] is a clock that is fast enough to be read on every request.
 //!
 //! # The lease
@@ -17,6 +18,7 @@
 //! [`GRACE`](Follower::GRACE) later: without the help of that code.
 
 mod clock;
+mod counters;
 mod errors;
 mod explanation;
 mod follower;
@@ -32,8 +34,9 @@ mod slot;
 mod status_change;
 
 pub use clock::Clock;
+pub use counters::{Activity, CheckOutcome, Durations, ServiceCounts};
 pub use errors::{ReporterError, ServiceNameError, UnknownService};
-pub use explanation::{Detail, Explain, Explanation};
+pub use explanation::{Detail, Explain, Explanation, Leaders};
 pub use follower::Follower;
 pub use handlers::{HandlerProgress, HandlerState, HeldRecord};
 pub use heartbeat::{Heartbeat, ServiceLoop};

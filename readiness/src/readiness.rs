@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use livebus_core::{Failure, Report, Status};
 
+use crate::counters::ServiceCounts;
 use crate::errors::UnknownService;
-use crate::explanation::{Detail, Explanation};
+use crate::explanation::{Detail, Explanation, Leaders};
 use crate::follower::Follower;
 use crate::handlers::HandlerState;
 use crate::heartbeat::ServiceLoop;
@@ -166,6 +167,26 @@ impl Service {
         explainer.map_or_else(Vec::new, |it| it.details())
     }
 
+    /// Returns the leaders that the newest liveness message of this service asked; `None` if it asks none, and as for
+    /// [`explain`](Self::explain).
+    #[must_use]
+    pub fn leaders(&self) -> Option<Leaders> {
+        let explainer = self.slot().lock().explainer();
+        // Without the lock: this is foreign code.
+        explainer.and_then(|it| it.leaders())
+    }
+
+    /// Returns what was counted of this service since the registry was built.
+    #[must_use]
+    pub fn counts(&self) -> ServiceCounts {
+        let slot = self.slot();
+        ServiceCounts {
+            changes: slot.lock().change_counts(),
+            starts: slot.activity().starts(),
+            checks: slot.activity().checks(),
+        }
+    }
+
     /// Returns the state of each request handler of this service, in the order of their ids; empty as for [`explain`](Self::explain).
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerState> {
@@ -219,6 +240,12 @@ impl Service {
     #[must_use]
     pub fn follow_from_start(&self) -> Follower {
         Follower::from_start(Arc::clone(&self.shared), self.index, self.reporter)
+    }
+
+    /// Returns a follower of the changes from now on, of all reporters of the service, one after the other. It never ends.
+    #[must_use]
+    pub fn follow_all_reporters(&self) -> Follower {
+        Follower::of_all_reporters(Arc::clone(&self.shared), self.index)
     }
 
     fn slot(&self) -> &Slot {

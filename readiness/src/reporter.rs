@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use livebus_core::{Cause, Report, Status};
 
+use crate::counters::Activity;
 use crate::explanation::Explain;
 use crate::heartbeat::ServiceLoop;
 use crate::readiness::{Readiness, Service};
@@ -61,6 +62,12 @@ impl Reporter {
     /// this one is dropped: a loop that ended sets no deadline for its heartbeat, and one that panicked misses its last.
     pub fn set_loops(&self, loops: Vec<ServiceLoop>) {
         self.shared.slots[self.index].lock().set_loops(loops);
+    }
+
+    /// Returns what counts the starts and the liveness checks of this service.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.shared.slots[self.index].activity().clone()
     }
 
     /// Reports a change at `now`; executes [`Action::SetStatus`](livebus_core::Action::SetStatus).

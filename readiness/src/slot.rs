@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures::task::AtomicWaker;
 use livebus_core::{Report, Status};
 
+use crate::counters::{Activity, ChangeCounts};
 use crate::explanation::Explain;
 use crate::heartbeat::ServiceLoop;
 use crate::status_change::StatusChange;
@@ -32,6 +33,7 @@ impl fmt::Debug for Explainer {
 pub(crate) struct Slot {
     name: String,
     required: bool,
+    activity: Activity,
     state: Mutex<SlotState>,
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct SlotState {
     kept: VecDeque<(u64, StatusChange)>,
     /// The number of changes so far, which is the number of the next.
     changes: u64,
+    /// The changes so far, by cause and by class.
+    change_counts: ChangeCounts,
     /// Whether a follower has shown that the lease ran out, and must be woken when it is renewed.
     lapse_shown: bool,
     /// One for each follower that exists; bounded by the followers that the process holds.
@@ -67,6 +71,8 @@ pub(crate) struct Waiting {
     /// The number after the last change of the reporter that it follows; `u64::MAX` while there may be more. Changes only
     /// under the slot's lock.
     end: AtomicU64,
+    /// Whether it follows all reporters, one after the other, and never ends.
+    follows_all: bool,
 }
 
 impl Slot {
@@ -82,12 +88,14 @@ impl Slot {
             first_change: 0,
             kept: VecDeque::with_capacity(MAX_KEPT_CHANGES),
             changes: 0,
+            change_counts: ChangeCounts::NONE,
             lapse_shown: false,
             followers: Vec::new(),
         };
         Self {
             name,
             required,
+            activity: Activity::default(),
             state: Mutex::new(state),
         }
     }
@@ -98,6 +106,10 @@ impl Slot {
 
     pub(crate) const fn is_required(&self) -> bool {
         self.required
+    }
+
+    pub(crate) const fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, SlotState> {
@@ -170,6 +182,10 @@ impl SlotState {
         self.reporter
     }
 
+    pub(crate) const fn change_counts(&self) -> ChangeCounts {
+        self.change_counts
+    }
+
     /// Returns the number of the next change.
     pub(crate) const fn next_change(&self) -> u64 {
         self.changes
@@ -224,12 +240,13 @@ impl SlotState {
         self.lapse_shown = true;
     }
 
-    /// Adds a follower of the changes before the number `end`.
-    pub(crate) fn add_follower(&mut self, end: u64) -> Arc<Waiting> {
+    /// Adds a follower of the changes before the number `end`, which is that of one reporter; `None` follows all reporters.
+    pub(crate) fn add_follower(&mut self, end: Option<u64>) -> Arc<Waiting> {
         self.followers.retain(|it| it.strong_count() > 0);
         let waiting = Arc::new(Waiting {
             waker: AtomicWaker::new(),
-            end: AtomicU64::new(end),
+            end: AtomicU64::new(end.unwrap_or(u64::MAX)),
+            follows_all: end.is_none(),
         });
         self.followers.push(Arc::downgrade(&waiting));
         waiting
@@ -246,6 +263,7 @@ impl SlotState {
         self.kept
             .push_back((self.reporter, StatusChange { from, report, at }));
         self.changes += 1;
+        self.change_counts.count(&report);
         self.lapse_shown = false;
     }
 
@@ -262,9 +280,11 @@ impl Waiting {
         self.end.load(Ordering::Relaxed)
     }
 
-    /// Ends the changes before the number `changes`, unless they have ended already.
+    /// Ends the changes before the number `changes`, unless they have ended already or never end.
     fn end_at(&self, changes: u64) {
-        self.end.fetch_min(changes, Ordering::Relaxed);
+        if !self.follows_all {
+            self.end.fetch_min(changes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -284,9 +304,9 @@ mod tests {
     fn followers_that_were_dropped_take_no_memory() {
         let slot = Slot::new("bus".to_owned(), true, Instant::now());
         let mut state = slot.lock();
-        let kept = state.add_follower(u64::MAX);
+        let kept = state.add_follower(Some(u64::MAX));
         for _ in 0..1_000 {
-            drop(state.add_follower(u64::MAX));
+            drop(state.add_follower(Some(u64::MAX)));
             assert!(state.followers.len() <= 2);
         }
         let [follower] = &state.followers()[..] else {

@@ -404,3 +404,21 @@ fn a_follower_of_a_service_without_a_reporter_ends_at_once() {
         .follow();
     assert_eq!(shown(&mut follower, now), [None]);
 }
+
+#[test]
+fn a_follower_of_all_reporters_shows_each_of_them_and_never_ends() {
+    let now = Instant::now();
+    let registry = registry(now);
+    let service = registry.readiness().service("bus").expect("declared");
+    let mut follower = service.follow_all_reporters();
+    assert_eq!(shown(&mut follower, now), []);
+    for _ in 0..2 {
+        let bus = reporter(&registry);
+        bus.report(now, running(now, now + ms(100)));
+        drop(bus);
+        let changes = shown(&mut follower, now);
+        let to: Vec<_> = statuses(&changes).into_iter().map(|(_, to)| to).collect();
+        assert_eq!(to, [Status::Running, Status::Stopped]);
+    }
+    assert_eq!(follower.poll_timeout(), None);
+}

@@ -10,7 +10,7 @@
 //!     let cluster = EmbeddedCluster::start(1)?; // or KafkaConfig::new("localhost:9092".parse()?, Properties::new())?
 //!     cluster.create_topic("livebus-liveness", 1)?;
 //!     let bus = Builder::new(KafkaConfig::embedded(&cluster)?)
-//!         .http("127.0.0.1:0".parse()?) // /livez and /readyz
+//!         .http("127.0.0.1:0".parse()?) // /livez, /readyz and more
 //!         .start()
 //!         .await?;
 //!     bus.ready().await?; // from now on `bus.is_ready()` follows the bus

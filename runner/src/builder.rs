@@ -30,6 +30,8 @@ use crate::publish::Publisher;
 use crate::register::{Register, Registered, Registrar};
 use crate::runner::{Runner, Supervision};
 use crate::runtime::{Runtime, Spawn};
+#[cfg(unix)]
+use crate::systemd::{Notify, Systemd, SystemdError};
 use crate::time::Time;
 #[cfg(feature = "http")]
 use {
@@ -52,6 +54,8 @@ pub struct Builder<R, B> {
     http: Option<Http>,
     #[cfg(feature = "http")]
     http_as_in_voltha: bool,
+    #[cfg(unix)]
+    systemd: Option<Notify>,
     observers: Vec<Box<dyn Observer>>,
     time: Option<Arc<dyn Time>>,
     runner: PhantomData<fn() -> R>,
@@ -162,6 +166,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             http: None,
             #[cfg(feature = "http")]
             http_as_in_voltha: false,
+            #[cfg(unix)]
+            systemd: None,
             observers: Vec::new(),
             time: None,
             runner: PhantomData,
@@ -223,8 +229,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         self
     }
 
-    /// Serves the [probes](livebus_endpoints::Probes) at `address`: `/livez`, `/readyz`, `/startupz` and `/statusz`. Port 0 means any free
-    /// port ([`Handle::http_address`]). If it is called twice, the last address counts.
+    /// Serves the [probes](livebus_endpoints::Probes) at `address`: `/livez`, `/readyz`, `/startupz`, `/statusz` and `/metrics`. Port 0
+    /// means any free port ([`Handle::http_address`]). If it is called twice, the last address counts.
     ///
     /// They cover all services of the registry and all their loops, so one server is enough for several buses.
     /// [`Handle::probes`] is for a server that the process has already.
@@ -259,6 +265,44 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     pub fn http_as_in_voltha(self) -> Self {
         Self {
             http_as_in_voltha: true,
+            ..self
+        }
+    }
+
+    /// Notifies systemd, if that has started the process and listens: `Type=notify` of a unit. On systems without Unix sockets there is
+    /// no such method.
+    ///
+    /// Sends `READY=1` once, when each required service of the process has been Running (as `/startupz` passes); `STATUS=` with the status
+    /// of each service and its cause, at each change; `STOPPING=1` when this supervision shuts down; and `WATCHDOG=1` twice in
+    /// `WatchdogSec=`, while no loop of the process is stuck (as `/livez` passes). It never waits for systemd: what cannot be sent is
+    /// logged once, and sent again later.
+    ///
+    /// One supervision of a process needs this: the one that lives as long as the process. No variable of the environment is changed.
+    #[cfg(unix)]
+    pub fn systemd(self) -> Self
+    where
+        R: Runtime,
+    {
+        self.notify(Systemd::from_env())
+    }
+
+    /// As [`systemd`](Self::systemd), with what `systemd` says in place of the environment.
+    #[cfg(unix)]
+    pub fn systemd_at(self, systemd: Systemd) -> Self
+    where
+        R: Runtime,
+    {
+        self.notify(Ok(Some(systemd)))
+    }
+
+    #[cfg(unix)]
+    fn notify(self, systemd: Result<Option<Systemd>, SystemdError>) -> Self
+    where
+        R: Runtime,
+    {
+        let spawn = |task| R::spawn(task);
+        Self {
+            systemd: Some(Notify { systemd, spawn }),
             ..self
         }
     }
@@ -380,6 +424,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             time: Arc::clone(&time),
         });
         Ok(Handle {
+            #[cfg(unix)]
+            notified: Notify::start(self.systemd, &readiness, &service, &time),
             bus,
             config,
             readiness,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use livebus_core::{ClientId, Config, Failure};
-use livebus_readiness::{Detail, Explanation};
+use livebus_readiness::{Detail, Explanation, Leaders};
 
 use crate::observations::Observations;
 
@@ -68,6 +68,12 @@ pub trait Bus: Send + Sync + 'static {
     /// [`explain`](Self::explain), quick and without secrets.
     fn details(&self) -> Vec<Detail> {
         Vec::new()
+    }
+
+    /// Returns the leaders that the newest liveness message asked, none before the first; `None`, the default, for a bus whose liveness
+    /// messages ask no leaders. Quick as [`explain`](Self::explain).
+    fn leaders(&self) -> Option<Leaders> {
+        None
     }
 }
 

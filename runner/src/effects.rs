@@ -15,6 +15,7 @@ use livebus_core::{
 };
 
 use crate::bus::Bus;
+use crate::check::Check;
 use crate::handlers::RequestHandlers;
 use crate::message::Message;
 use crate::publish::Publisher;
@@ -71,9 +72,10 @@ impl<B: Bus> Effects<B> {
     #[must_use = "an operation is to be spawned"]
     pub fn start(&self, id: ClientId, attempt: u32, deadline: Instant) -> Operation {
         tracing::debug!(service = self.publisher.name(), attempt, "start");
+        self.publisher.activity().count_start();
         let bus = Arc::clone(&self.bus);
         let start = async move { bus.start(id, deadline).await };
-        self.answered(start, move |result| Event::StartAnswered { id, result })
+        self.answered(start, move |_, result| Event::StartAnswered { id, result })
     }
 
     /// Executes [`Action::SendLiveness`](livebus_core::Action::SendLiveness).
@@ -81,6 +83,7 @@ impl<B: Bus> Effects<B> {
     pub fn send_liveness(&self, id: LivenessId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
         let on_live = self.request_handlers.on_live();
+        let check = Check::begin(self.publisher.activity(), &self.time, deadline);
         let send = async move {
             let result = bus.send_liveness(deadline).await;
             if result.is_ok() {
@@ -88,7 +91,10 @@ impl<B: Bus> Effects<B> {
             }
             result
         };
-        self.answered(send, move |result| Event::LivenessAnswered { id, result })
+        self.answered(send, move |at, result| {
+            check.end(at, result);
+            Event::LivenessAnswered { id, result }
+        })
     }
 
     /// Executes [`Action::RegisterHandler`](livebus_core::Action::RegisterHandler).
@@ -114,7 +120,7 @@ impl<B: Bus> Effects<B> {
                 None => Err(FailureClass::Other.into()),
             }
         };
-        let answered = self.answered(register, move |result| Event::RegistrationAnswered {
+        let answered = self.answered(register, move |_, result| Event::RegistrationAnswered {
             id,
             result,
         });
@@ -141,7 +147,7 @@ impl<B: Bus> Effects<B> {
             let client = bus.stop(deadline).await;
             client.and(handlers)
         };
-        self.answered(stop, move |result| Event::StopAnswered { id, result })
+        self.answered(stop, move |_, result| Event::StopAnswered { id, result })
     }
 
     /// Shuts the request handlers down, and waits for their end until a little before the deadline: the rest is for the client.
@@ -196,14 +202,15 @@ impl<B: Bus> Effects<B> {
     fn answered(
         &self,
         work: impl Future<Output = Result<(), Failure>> + Send + 'static,
-        event: impl FnOnce(Result<(), Failure>) -> Event + Send + 'static,
+        event: impl FnOnce(Instant, Result<(), Failure>) -> Event + Send + 'static,
     ) -> Operation {
         let (mut answers, time) = (self.answers.clone(), Arc::clone(&self.time));
         let answered = async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let result = outcome.unwrap_or_else(|_panic| Err(FailureClass::Other.into()));
+            let at = time.now();
             // After the loop has ended there is no receiver.
-            let _ = answers.try_send((time.now(), event(result)));
+            let _ = answers.try_send((at, event(at, result)));
         };
         answered.boxed()
     }

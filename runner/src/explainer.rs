@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use livebus_core::{Config, Failure, FailureClass, Handler};
-use livebus_readiness::{Detail, Explain, Explanation, HandlerState};
+use livebus_readiness::{Detail, Explain, Explanation, HandlerState, Leaders};
 
 use crate::bus::Bus;
 use crate::handlers::RequestHandlers;
@@ -53,6 +53,10 @@ impl<B: Bus> Explain for Explainer<B> {
     fn details(&self) -> Vec<Detail> {
         let bus = self.bus.upgrade();
         bus.map_or_else(Vec::new, |bus| bus.details())
+    }
+
+    fn leaders(&self) -> Option<Leaders> {
+        self.bus.upgrade()?.leaders()
     }
 
     fn handlers(&self) -> Vec<HandlerState> {

@@ -31,6 +31,8 @@ pub struct Handle<B: Bus> {
     pub(crate) _cancel_guard: oneshot::Sender<()>,
     #[cfg(feature = "http")]
     pub(crate) server: Option<livebus_endpoints::http::Server>,
+    #[cfg(unix)]
+    pub(crate) notified: crate::systemd::Notified,
     pub(crate) time: Arc<dyn Time>,
 }
 
@@ -139,6 +141,8 @@ impl<B: Bus> Handle<B> {
         while let Some(change) = changes.next().await {
             last = Some(change.report);
         }
+        #[cfg(unix)]
+        self.notified.ended().await;
         last.unwrap_or_else(|| self.report())
     }
 
@@ -153,6 +157,8 @@ impl<B: Bus> Handle<B> {
     pub async fn ended(&self) {
         let mut changes = self.changes();
         while changes.next().await.is_some() {}
+        #[cfg(unix)]
+        self.notified.ended().await;
     }
 
     /// Returns the readiness that this service is part of. A clone may outlive the supervision.

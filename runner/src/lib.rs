@@ -9,6 +9,7 @@
 //! - [`Effects`]: executes actions: as futures to spawn, or at once.
 //! - [`handlers`]: request handlers, and the interface traits of a bus that has them.
 //! - [`Time`]: the clock and the timers of a supervision, which a test can replace.
+//! - [`Systemd`]: where a service manager is notified.
 //!
 //! The loop itself is not here. It is one function in each runner, which is easiest to read in one piece, with the names of a
 //! runtime that the reader knows.
@@ -17,6 +18,7 @@ mod builder;
 mod bus;
 mod cancel;
 mod changes;
+mod check;
 mod effects;
 mod explainer;
 mod handle;
@@ -32,6 +34,8 @@ mod runtime;
 #[cfg(feature = "http")]
 mod serve;
 mod state_machine;
+#[cfg(unix)]
+mod systemd;
 mod time;
 
 pub use builder::{BuildError, Builder};
@@ -40,7 +44,7 @@ pub use cancel::CancelSignal;
 pub use changes::Changes;
 pub use effects::{Effects, Operation};
 pub use handle::{EndedError, Handle};
-pub use livebus_readiness::{Detail, Explanation};
+pub use livebus_readiness::{Detail, Explanation, Leaders};
 pub use message::Message;
 pub use observations::{Observations, Observed};
 pub use observer::{
@@ -52,4 +56,6 @@ pub use runtime::{Runtime, Spawn};
 #[cfg(feature = "http")]
 pub use serve::{Serve, ServeError};
 pub use state_machine::StateMachine;
+#[cfg(unix)]
+pub use systemd::{Systemd, SystemdError};
 pub use time::{Time, Timer};

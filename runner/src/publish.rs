@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use livebus_core::{Report, Status};
-use livebus_readiness::{Detail, Explanation, Reporter, Service, StatusChange};
+use livebus_readiness::{Activity, Detail, Explanation, Reporter, Service, StatusChange};
 
 /// Publishes the status of one supervision, and logs each change.
 pub(crate) struct Publisher {
@@ -17,6 +17,11 @@ impl Publisher {
 
     pub(crate) fn name(&self) -> &str {
         self.reporter.name()
+    }
+
+    /// Returns what counts the starts and the liveness checks.
+    pub(crate) fn activity(&self) -> Activity {
+        self.reporter.activity()
     }
 
     pub(crate) fn set_status(&self, at: Instant, report: Report) {

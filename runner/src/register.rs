@@ -38,6 +38,7 @@ impl Registered {
                 state.is_registered = registration.is_registered();
                 state.failure = registration.health.failure();
                 state.progress = registration.progress();
+                state.counters = Some(registration.counters());
             }
             Self::ByAnswer(is_registered) => {
                 state.is_registered = is_registered.load(Ordering::Relaxed);

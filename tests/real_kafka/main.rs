@@ -402,7 +402,14 @@ fn main() -> ExitCode {
 
 fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Context) -> Trial {
     // Checked once, and only when a scenario is about to run: `--list` needs no Java.
-    static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(apache_kafka::availability);
+    static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        apache_kafka::availability()?;
+        // Without it, nodes start more slowly.
+        if let Err(error) = apache_kafka::archive_classes(context::START_LIMIT) {
+            eprintln!("no archive of classes: {error:#}");
+        }
+        Ok(())
+    });
 
     Trial::ignorable_test(name, move || match &*AVAILABILITY {
         Ok(()) => match scenario(&context) {

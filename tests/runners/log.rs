@@ -79,7 +79,7 @@ pub(crate) async fn each_change_is_one_log_event_with_its_cause<R: FullRunner>()
     }
 }
 
-fn text() -> String {
+pub(crate) fn text() -> String {
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8(log.clone()).expect("the log is UTF-8")
 }

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use livebus_async_std::AsyncStdRuntime;
 use livebus_tests::host::{FullRunner, Host};
+use livebus_tests::{is_enabled, promtool};
 use livebus_tokio::TokioRuntime;
 
 mod attacks;
@@ -23,6 +24,7 @@ mod following;
 mod handlers;
 mod lease;
 mod log;
+mod metrics;
 mod outages;
 mod own_clients;
 mod panics;
@@ -31,7 +33,9 @@ mod recorded;
 mod responses;
 mod scripted_bus;
 mod statusz;
+mod systemd;
 mod timers;
+mod turned_clock;
 mod waiting;
 
 /// A sentence that states what must be true, and the future that checks it, for one runner.
@@ -91,6 +95,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("the loops of all buses of a process are in livez", statusz::loops_of_all_buses_are_in_livez::<R>),
         case("statusz shows what a handler has done and what waits, as its document says", statusz::statusz_shows_what_a_handler_has_done_and_what_waits::<R>),
         case("the paths of VOLTHA are served only when they are asked for", statusz::paths_of_voltha_are_served_only_when_asked_for::<R>),
+        case("the format of the metrics is the one that the client accepts", metrics::format_is_the_one_that_the_client_accepts::<R>),
+        case("each service of a process has its own series", metrics::each_service_of_a_process_has_its_own_series::<R>),
         case("HEAD has no body, and only GET and HEAD are allowed", probes::head_has_no_body_and_only_get_and_head_are_allowed::<R>),
         case("a silent client is disconnected", probes::silent_client_is_disconnected::<R>),
         case("a dropped handle closes the server and its connections", probes::dropped_handle_closes_the_server_and_its_connections::<R>),
@@ -98,6 +104,12 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("stream, probe and reader agree at the end of the lease and at its renewal", lease::stream_probe_and_reader_agree_at_the_end_of_the_lease::<R>),
         case("a timer accepts any instant, and can be set again", timers::timer_accepts_any_instant_and_can_be_set_again::<R>),
         case("a stream can be polled outside of the runtime", timers::stream_can_be_polled_outside_of_the_runtime::<R>),
+        case("systemd gets ready once, and the status at each change", systemd::ready_is_sent_once_and_the_status_at_each_change::<R>),
+        case("the watchdog of systemd is notified while no loop is stuck", systemd::watchdog_is_notified_while_no_loop_is_stuck::<R>),
+        case("a missing socket of systemd holds nothing up", systemd::missing_socket_holds_nothing_up::<R>),
+        case("a full socket of systemd holds nothing up", systemd::full_socket_holds_nothing_up::<R>),
+        case("an unusable socket of systemd holds no shutdown up", systemd::unusable_socket_holds_no_shutdown_up::<R>),
+        case("a dropped handle is no stop of the process for systemd", systemd::dropped_handle_is_no_stop_of_the_process::<R>),
         case("a port in use is reported", probes::port_in_use_is_reported::<R>),
 
         case("probes are answered during every attack", attacks::probes_are_answered_during_every_attack::<R>),
@@ -123,6 +135,13 @@ fn cases<R: FullRunner>() -> Vec<Case> {
     ]
 }
 
+fn promtool_case<R: FullRunner>() -> Case {
+    case(
+        "promtool accepts the metrics",
+        metrics::promtool_accepts_the_metrics::<R>,
+    )
+}
+
 fn case<F: Future<Output = ()> + 'static>(
     sentence: &'static str,
     check: impl FnOnce() -> F + Send + 'static,
@@ -140,9 +159,11 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for &host in Host::TOKIO {
         trials.extend(trials_on(host, cases::<TokioRuntime>()));
+        trials.push(promtool_trial(host, promtool_case::<TokioRuntime>()));
     }
     for &host in Host::ASYNC_STD {
         trials.extend(trials_on(host, cases::<AsyncStdRuntime>()));
+        trials.push(promtool_trial(host, promtool_case::<AsyncStdRuntime>()));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -154,4 +175,20 @@ fn trials_on(host: Host, cases: Vec<Case>) -> impl Iterator<Item = Trial> {
             Ok(())
         })
     })
+}
+
+/// Where promtool is missing, the case is reported as ignored, with the reason; with `LIVEBUS_REQUIRE_PROMTOOL=1` in the environment as
+/// failed.
+fn promtool_trial(host: Host, (sentence, check): Case) -> Trial {
+    Trial::ignorable_test(
+        format!("{host}: {sentence}"),
+        move || match promtool::availability() {
+            Ok(()) => {
+                host.block_on(check());
+                Ok(Completion::Completed)
+            }
+            Err(reason) if is_enabled("LIVEBUS_REQUIRE_PROMTOOL") => Err(Failed::from(reason)),
+            Err(reason) => Ok(Completion::ignored_with(reason)),
+        },
+    )
 }

@@ -51,7 +51,25 @@ pub fn get(address: SocketAddr, target: &str) -> anyhow::Result<Response> {
 ///
 /// When there is no response.
 pub fn request(address: SocketAddr, method: &str, target: &str) -> anyhow::Result<Response> {
-    let text = exchange(address, method, target);
+    request_with(address, method, target, "")
+}
+
+/// As [`get`], with the header `Accept`.
+///
+/// # Errors
+///
+/// When there is no response.
+pub fn get_accepting(address: SocketAddr, target: &str, accept: &str) -> anyhow::Result<Response> {
+    request_with(address, "GET", target, &format!("Accept: {accept}\r\n"))
+}
+
+fn request_with(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &str,
+) -> anyhow::Result<Response> {
+    let text = exchange(address, method, target, headers);
     let text = text.with_context(|| format!("cannot {method} {target}"))?;
     parse(&text).with_context(|| format!("invalid response: {text:?}"))
 }
@@ -67,11 +85,11 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn exchange(address: SocketAddr, method: &str, target: &str) -> io::Result<String> {
+fn exchange(address: SocketAddr, method: &str, target: &str, headers: &str) -> io::Result<String> {
     let mut stream = connect(address)?;
     write!(
         stream,
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n"
     )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;

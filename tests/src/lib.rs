@@ -17,6 +17,7 @@ pub mod kafka_supervision;
 pub mod label;
 pub mod pages;
 pub mod program;
+pub mod promtool;
 pub mod recordings;
 pub mod scenario_files;
 pub mod slow_network;

@@ -255,6 +255,47 @@ fn a_running_livebus_is_asked_by_its_url() {
 }
 
 #[test]
+fn statusz_of_a_running_livebus_has_the_verdict() {
+    let (watch, _, probes) = running();
+    let url = format!("http://{probes}/statusz");
+    let (code, line, errors) = run(&["check", &url]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    assert_eq!(line, "ready: message-bus Running: the bus works\n");
+    let (code, line, _) = run(&["check", &url, "--format", "json"]);
+    let json: Value = serde_json::from_str(&line).expect("it is JSON");
+    assert_eq!((code, &json["ready"]), (Some(0), &Value::Bool(true)));
+    assert_eq!(
+        (&json["url"], &json["http_status"]),
+        (&Value::from(&*url), &Value::from(200))
+    );
+    let checks =
+        serde_json::json!([{ "name": "message-bus", "ok": true, "text": "the bus works" }]);
+    assert_eq!(json["checks"], checks);
+    let (code, line, errors) = run(&["check", &url, "--quiet"]);
+    assert_eq!((code, &*line, &*errors), (Some(0), "", ""));
+
+    // It answers 200 still: the body says that the livebus is not ready.
+    watch.signal(Signal::TERM);
+    let (code, line, _) = run(&["wait", "--for", "not-ready", &url, "--timeout", "1m"]);
+    assert_eq!(code, Some(0), "{line}");
+    let (code, line, errors) = run(&["check", &url]);
+    assert_eq!((code, &*errors), (Some(1), ""));
+    assert_eq!(line, "not ready: message-bus NotReady: shutting down\n");
+    let (code, line, _) = run(&["check", &url, "--format", "json"]);
+    let json: Value = serde_json::from_str(&line).expect("it is JSON");
+    assert_eq!((code, &json["ready"]), (Some(1), &Value::Bool(false)));
+    assert_eq!(json["checks"][0]["ok"], false);
+    assert_eq!(run(&["check", &url, "--quiet"]).0, Some(1));
+
+    let (code, line, errors) = run(&["check", &url, "-b", "kafka:9092"]);
+    assert_eq!(
+        (code, &*line, errors.lines().count()),
+        (Some(2), "", 1),
+        "{errors}"
+    );
+}
+
+#[test]
 fn a_livebus_that_does_not_answer_is_not_ready() {
     let closed = format!("http://{}", closed_port());
     let (code, line, _) = run(&["check", &closed]);

@@ -13,6 +13,7 @@ pub(crate) fn livebus(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("NO_COLOR")
+        .env_remove("NOTIFY_SOCKET")
         .stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVEBUS_")) {
         command.env_remove(name);
@@ -133,7 +134,7 @@ impl Watch {
     pub(crate) fn probes(&mut self) -> String {
         let line = self.until_error("probes on http://");
         let (_, rest) = line.split_once("http://").expect("it was looked for");
-        rest.split('/')
+        rest.split_whitespace()
             .next()
             .expect("there is a first part")
             .to_owned()

@@ -8,6 +8,7 @@ mod output;
 mod replay;
 mod replay_handler;
 mod secrets;
+mod systemd;
 mod terminal;
 mod usage;
 mod watch;

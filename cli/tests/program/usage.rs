@@ -4,6 +4,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
+use livebus_endpoints::Probes;
+
 use crate::livebus::{livebus, output};
 
 /// Arguments, and a part of the error.
@@ -18,6 +20,10 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (&["watch", "--http", "0"], "no bus is named"),
     (&["watch", "--embedded", "-b", "h:1"], "leave one out"),
+    (
+        &["watch", "--embedded", "--http-as-in-voltha"],
+        "add --http, like --http 8080",
+    ),
     (
         &["watch", "--embedded", "-X", "bootstrap.servers=h:1"],
         "leave one out",
@@ -210,6 +216,22 @@ fn help_version_completions_and_man_go_to_standard_output() {
         assert!(output.stderr.is_empty(), "{args:?}");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains(part), "{args:?} has no {part:?}");
+    }
+}
+
+#[test]
+fn help_man_page_and_completions_name_every_path_of_the_probes() {
+    for args in [
+        &["watch", "--help"][..],
+        &["man", "watch"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+    ] {
+        let output = output(&mut livebus(args));
+        let text = String::from_utf8_lossy(&output.stdout);
+        for path in [Probes::PATHS, Probes::PATHS_AS_IN_VOLTHA].concat() {
+            assert!(text.contains(path), "{args:?} has no {path}");
+        }
     }
 }
 

@@ -20,6 +20,7 @@ on_each_runtime![
     the_probes_answer_during_the_shutdown,
     a_bus_that_never_answers_does_not_prevent_its_end,
     no_other_runtime_is_started,
+    every_path_that_is_named_is_served,
 ];
 
 #[test]
@@ -168,6 +169,37 @@ fn a_bus_that_never_answers_does_not_prevent_its_end(runtime: &str) {
     watch.signal(Signal::INT);
     watch.until("Stopped");
     assert_eq!(watch.end().0, Some(0));
+}
+
+fn every_path_that_is_named_is_served(runtime: &str) {
+    let http = ["--http", "0", "--runtime", runtime];
+    for is_voltha in [false, true] {
+        let option = is_voltha.then_some("--http-as-in-voltha");
+        let mut watch = Watch::start(&http.into_iter().chain(option).collect::<Vec<_>>());
+        let line = watch.until_error("probes on http://");
+        let (_, named) = line.split_once("http://").expect("it was looked for");
+        let (address, paths) = named.split_once(" (").expect("it names the paths");
+        let paths = paths.trim_end().trim_end_matches(')').split(", ");
+        watch.until("Running");
+        let mut served = 0;
+        for path in paths {
+            let response = get(address, path);
+            assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
+            served += 1;
+        }
+        assert!(served >= 4, "{line}");
+        let status = if is_voltha { 200 } else { 404 };
+        for path in ["/readz", "/healthz", "/detailz"] {
+            let response = get(address, path);
+            assert!(
+                response.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{path}"
+            );
+            assert_eq!(line.contains(path), is_voltha, "{line}");
+        }
+        let one = get(address, "/readyz/message-bus");
+        assert!(one.starts_with("HTTP/1.1 200 "), "{one}");
+    }
 }
 
 fn no_other_runtime_is_started(runtime: &str) {

@@ -1,5 +1,8 @@
 //! What a dispatcher counts.
 
+/// No count of a dispatcher comes near it, however long it goes on.
+pub(super) const MAX_COUNT: u64 = 1 << 62;
+
 /// What was counted since a dispatcher began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -30,4 +33,41 @@ pub struct Counters {
     pub failed_commits: u64,
     /// Events that were ignored because what they name is over, or never was.
     pub stale: u64,
+}
+
+impl Counters {
+    /// Returns whether none of them can overflow.
+    pub(super) fn fit(&self) -> bool {
+        let Self {
+            done,
+            failed,
+            timed_out,
+            skipped,
+            dead_letters,
+            removed,
+            done_before,
+            repeated,
+            duplicates,
+            late_verdicts,
+            commits,
+            failed_commits,
+            stale,
+        } = *self;
+        let all = [
+            done,
+            failed,
+            timed_out,
+            skipped,
+            dead_letters,
+            removed,
+            done_before,
+            repeated,
+            duplicates,
+            late_verdicts,
+            commits,
+            failed_commits,
+            stale,
+        ];
+        all.into_iter().all(|count| count <= MAX_COUNT)
+    }
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod snapshot;
+mod soundness;
 mod timers;
 mod update;
 

@@ -3,6 +3,7 @@
 mod commits;
 mod records;
 mod snapshot;
+mod soundness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

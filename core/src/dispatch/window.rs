@@ -1,6 +1,7 @@
 //! The window of one assignment: its records from the oldest one without a final verdict on, in the order in which they were fetched.
 
 mod snapshot;
+mod soundness;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;

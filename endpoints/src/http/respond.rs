@@ -68,6 +68,6 @@ impl Respond {
     fn respond(&self, request: &Parts) -> Response<String> {
         self.answered.store(true, Ordering::Relaxed);
         let now = self.timer.now();
-        response(&self.probes, &request.method, &request.uri, now)
+        response(&self.probes, request, now)
     }
 }

@@ -1,12 +1,14 @@
 //! The probes as a service, to be mounted in an existing HTTP server.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::time::Instant;
 
-use hyper::header::HeaderValue;
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode};
 
 use crate::Probes;
 
@@ -17,8 +19,8 @@ impl<B> Service<Request<B>> for Probes {
     type Future = Ready<Result<Response<String>, Infallible>>;
 
     fn call(&self, request: Request<B>) -> Self::Future {
-        let (method, uri) = (request.method(), request.uri());
-        ready(Ok(response(self, method, uri, Instant::now())))
+        let (request, _body) = request.into_parts();
+        ready(Ok(response(self, &request, Instant::now())))
     }
 }
 
@@ -42,13 +44,10 @@ impl<B> tower_service::Service<Request<B>> for Probes {
 }
 
 /// Returns the response to a request at `now`.
-pub(crate) fn response(
-    probes: &Probes,
-    method: &Method,
-    uri: &Uri,
-    now: Instant,
-) -> Response<String> {
-    let answer = probes.respond(method.as_str(), uri.path(), uri.query(), now);
+pub(crate) fn response(probes: &Probes, request: &Parts, now: Instant) -> Response<String> {
+    let (method, uri) = (request.method.as_str(), &request.uri);
+    let accept = accept(&request.headers);
+    let answer = probes.respond(method, uri.path(), uri.query(), accept.as_deref(), now);
     let headers = answer.headers();
     let mut response = Response::new(answer.body);
     *response.status_mut() =
@@ -60,9 +59,19 @@ pub(crate) fn response(
     response
 }
 
+/// Returns all values of `Accept` as one, without those that are not text.
+fn accept(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let values = headers.get_all(ACCEPT).into_iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    values
+        .map(Cow::Borrowed)
+        .reduce(|all, value| all + "," + value)
+}
+
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use hyper::Method;
     use livebus_readiness::Registry;
 
     use super::*;
@@ -100,6 +109,34 @@ mod tests {
             assert_eq!(headers["cache-control"], "no-store");
             assert_eq!(headers.get("allow").is_some(), status == 405);
         }
+    }
+
+    #[test]
+    fn accept_decides_the_format_of_metrics() {
+        let content_type = |accept: &[&str]| {
+            let mut request = request(Method::GET, "/metrics?verbose");
+            for value in accept {
+                let value = HeaderValue::from_bytes(value.as_bytes()).expect("a valid value");
+                request.headers_mut().append(ACCEPT, value);
+            }
+            let answered = Service::call(&probes(), request).now_or_never();
+            let Some(Ok(response)) = answered else {
+                panic!("it is ready at once");
+            };
+            assert_eq!(response.status(), 200);
+            response.headers()["content-type"].clone()
+        };
+        let prometheus = "text/plain; version=0.0.4; charset=utf-8";
+        let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert_eq!(content_type(&[]), prometheus);
+        assert_eq!(content_type(&["*/*"]), prometheus);
+        let accepted = "application/openmetrics-text;version=1.0.0;q=0.5";
+        assert_eq!(content_type(&[accepted]), open_metrics);
+        assert_eq!(
+            content_type(&["text/plain;q=0.4", "é", accepted]),
+            open_metrics
+        );
+        assert_eq!(content_type(&["text/plain;q=0.6", accepted]), prometheus);
     }
 
     #[cfg(feature = "tower")]

@@ -311,11 +311,11 @@ fn only_get_and_head_are_allowed() {
         ("x-content-type-options", "nosniff"),
     ];
     for method in ["GET", "HEAD"] {
-        let answer = probes.respond(method, "/livez", None, now);
+        let answer = probes.respond(method, "/livez", None, None, now);
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
         assert!(answer.headers().eq(always), "{method}");
     }
-    let refused = probes.respond("POST", "/livez", None, now);
+    let refused = probes.respond("POST", "/livez", None, None, now);
     assert_eq!(refused.status, 405);
     let allow = ("allow", "GET, HEAD");
     assert!(refused.headers().eq(always.into_iter().chain([allow])));

@@ -1,5 +1,7 @@
 //! The configuration of a handler's consumer.
 
+use std::time::Duration;
+
 use livebus_runner::handlers::{Subscription, Topics};
 use rdkafka::ClientConfig;
 
@@ -54,6 +56,11 @@ const OWNED: [(&str, &str); 10] = [
 /// The property that makes a member static.
 const INSTANCE: &str = "group.instance.id";
 
+/// How long a member of a group may take to give a partition back. Beyond that the group takes it away.
+const MAX_POLL_INTERVAL: &str = "max.poll.interval.ms";
+/// Its value unless it is set.
+const DEFAULT_MAX_POLL_INTERVAL: Duration = Duration::from_mins(5);
+
 /// Properties of the service's own producers that contradict a consumer.
 const OF_PRODUCERS: [&str; 2] = ["transactional.id", "enable.gapless.guarantee"];
 
@@ -76,8 +83,25 @@ pub(crate) fn check(kafka: &KafkaConfig, subscriptions: &[&Subscription]) -> Res
                 "the handler `{handler}` is a broadcast of the pattern `{pattern}`: name its topics, since only the members of a group follow a pattern"
             ));
         }
+        check_revocations(&properties, subscription)?;
     }
     check_instances(kafka, subscriptions)
+}
+
+/// A member that holds a revocation for longer than the group waits loses its partitions before their positions are committed.
+fn check_revocations(properties: &Properties, subscription: &Subscription) -> Result<(), String> {
+    let set = properties.get(MAX_POLL_INTERVAL);
+    let set = set.and_then(|it| it.parse().ok().map(Duration::from_millis));
+    let wait = set.unwrap_or(DEFAULT_MAX_POLL_INTERVAL);
+    let (handler, bound) = (&subscription.handler, subscription.revocation_bound);
+    if subscription.group.is_some() && bound >= wait {
+        return Err(format!(
+            "the handler `{handler}` may hold a revocation for {} ms (`revocation_drain` + 2 x `commit_timeout` of its settings), and its group waits for {} ms (`{MAX_POLL_INTERVAL}`): make the former shorter, or the latter longer",
+            bound.as_millis(),
+            wait.as_millis()
+        ));
+    }
+    Ok(())
 }
 
 fn check_properties(properties: &Properties) -> Result<(), PropertyError> {
@@ -189,6 +213,7 @@ pub(crate) fn topics(topics: &Topics) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use livebus_core::dispatch::Settings;
     use livebus_runner::handlers::{RequestHandler, RunnableHandler};
 
     use super::*;
@@ -238,6 +263,31 @@ mod tests {
         let bad = handler("a", "g").property("max.poll.interval.mss", "1");
         let text = checked(&[], vec![bad]).expect_err("it is refused");
         assert!(text.contains("max.poll.interval.ms"), "{text}");
+    }
+
+    #[test]
+    fn a_revocation_is_not_held_for_longer_than_the_group_waits() {
+        let wait = |ms: &str| format!("max.poll.interval.ms={ms}");
+        let settings = |handler: RequestHandler, revocation_drain| {
+            let settings = Settings {
+                revocation_drain,
+                ..handler.current_settings().clone()
+            };
+            vec![handler.settings(settings)]
+        };
+        let second = |handler| settings(handler, Duration::from_secs(1));
+        // One second, and two commits of two seconds each.
+        assert_eq!(checked(&[&wait("5001")], second(handler("a", "g"))), Ok(()));
+        let text = checked(&[&wait("5000")], second(handler("a", "g")));
+        let text = text.expect_err("the group does not wait for longer");
+        for needle in ["`a`", "revocation_drain", "max.poll.interval.ms", "5000"] {
+            assert!(text.contains(needle), "{text}");
+        }
+        let minutes = |minutes| settings(handler("a", "g"), Duration::from_mins(minutes));
+        assert_eq!(checked(&[], minutes(4)), Ok(()));
+        assert!(checked(&[], minutes(5)).is_err());
+        let broadcast = RequestHandler::new("a").topics(["a"]).broadcast();
+        assert_eq!(checked(&[&wait("5000")], second(broadcast)), Ok(()));
     }
 
     #[test]

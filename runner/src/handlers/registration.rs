@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use livebus_core::Failure;
+use livebus_core::dispatch::Counters;
 use livebus_readiness::HandlerProgress;
 
 use crate::handlers::health_reports::{HealthReports, Source};
@@ -18,6 +19,8 @@ pub(crate) struct Registration {
     pub(crate) health: HealthReports,
     /// What its loop shows; `None` before it has begun, and after its end.
     progress: Mutex<Option<HandlerProgress>>,
+    /// What its loop has counted.
+    counters: Mutex<Counters>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,14 @@ impl Registration {
 
     pub(crate) fn progress(&self) -> Option<HandlerProgress> {
         lock(&self.progress).clone()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        *lock(&self.counters)
+    }
+
+    pub(crate) fn count(&self, counters: Counters) {
+        *lock(&self.counters) = counters;
     }
 
     pub(crate) fn show(&self, progress: Option<HandlerProgress>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livebus_core::Handler;
-use livebus_core::dispatch::{Config, FailurePolicy, Order, Settings, Then};
+use livebus_core::dispatch::{Config, Delivery, FailurePolicy, Order, Settings, Then};
 
 use crate::handlers::control::Context;
 use crate::handlers::failed::Failed;
@@ -309,6 +309,20 @@ impl RunnableHandler {
     ///
     /// What is wrong with this handler alone.
     pub fn subscription(&self) -> Result<Subscription, HandlerError> {
+        Ok(self.checked()?.0)
+    }
+
+    /// Checks everything that can be seen in this handler alone.
+    pub(crate) fn check(self) -> Result<Spec, HandlerError> {
+        let (subscription, config) = self.checked()?;
+        Ok(Spec {
+            subscription,
+            config,
+            function: self.function,
+        })
+    }
+
+    fn checked(&self) -> Result<(Subscription, Config), HandlerError> {
         let handler = &self.handler;
         let name = || handler.name.clone();
         if handler.writes_dead_letters() && handler.dead_letter_topic.is_none() {
@@ -319,6 +333,17 @@ impl RunnableHandler {
             Source::Group(group) => Some(group.clone()),
             Source::Broadcast => None,
         };
+        let settings = Settings {
+            delivery: match group {
+                Some(_) => Delivery::Group,
+                None => Delivery::Broadcast,
+            },
+            ..handler.settings.clone()
+        };
+        let config = Config::new(settings).map_err(|source| HandlerError::Settings {
+            handler: name(),
+            source,
+        })?;
         let subscription = Subscription {
             handler: name(),
             topics: handler.topics.clone(),
@@ -328,27 +353,10 @@ impl RunnableHandler {
             with_headers: handler.with_headers,
             properties: handler.properties.clone(),
             max_bytes: handler.settings.limits.bytes,
+            revocation_bound: config.revocation_bound(),
         };
         subscription.check()?;
-        Ok(subscription)
-    }
-
-    /// Checks everything that can be seen in this handler alone.
-    pub(crate) fn check(self) -> Result<Spec, HandlerError> {
-        let subscription = self.subscription()?;
-        let settings = Settings {
-            delivery: subscription.delivery(),
-            ..self.handler.settings
-        };
-        let config = Config::new(settings).map_err(|source| HandlerError::Settings {
-            handler: subscription.handler.clone(),
-            source,
-        })?;
-        Ok(Spec {
-            subscription,
-            config,
-            function: self.function,
-        })
+        Ok((subscription, config))
     }
 }
 

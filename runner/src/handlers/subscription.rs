@@ -1,6 +1,7 @@
 //! What a handler consumes, and the checks of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use livebus_core::ConfigError;
 use livebus_core::dispatch::Delivery;
@@ -25,6 +26,8 @@ pub struct Subscription {
     pub properties: Vec<(String, String)>,
     /// The bytes of records that are held at most.
     pub max_bytes: u64,
+    /// How long a revocation is held at most.
+    pub revocation_bound: Duration,
 }
 
 /// The topics of a handler.
@@ -255,6 +258,7 @@ mod tests {
             with_headers: true,
             properties: Vec::new(),
             max_bytes: 1,
+            revocation_bound: Duration::from_secs(9),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod building;
+mod counting;
 mod harness;
 mod inbox;
 mod log;

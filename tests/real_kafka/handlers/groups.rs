@@ -180,7 +180,13 @@ pub(crate) fn function_slower_than_the_poll_interval_keeps_its_partition(
     node.create_topic(&topic, 1)?;
     produce(&servers, &topic, 0..RECORDS)?;
     let seen = Handled::default();
-    let handler = RequestHandler::new("slower")
+    let handler = RequestHandler::new("slower");
+    let settings = Settings {
+        revocation_drain: Duration::from_secs(1),
+        ..handler.current_settings().clone()
+    };
+    let handler = handler
+        .settings(settings)
         .topics([&topic])
         .group(&topic)
         .property("session.timeout.ms", "6000")

@@ -131,6 +131,11 @@ fn libraries() -> PathBuf {
     kafka_home().join("libs")
 }
 
+/// Returns the path of the archive of the classes that a node loads, which exists only when it is complete.
+pub(super) fn class_archive() -> PathBuf {
+    kafka_home().join("classes.jsa")
+}
+
 /// Returns the folder that this module and its siblings may write to, for this version of Kafka.
 pub(super) fn kafka_home() -> PathBuf {
     target_folder().join(format!("kafka-{KAFKA_VERSION}"))

@@ -26,6 +26,7 @@
 //! ```
 
 mod acl;
+mod class_archive;
 mod client;
 mod cluster;
 mod folder;
@@ -35,6 +36,7 @@ mod ports;
 mod process;
 
 pub use acl::{TopicOperation, authorizer_properties};
+pub use class_archive::archive_classes;
 pub use client::{IndependentClient, Replicas};
 pub use cluster::{ClusterOptions, Controllers, KafkaCluster};
 pub use folder::sweep;

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::acl::{TopicOperation, allow};
 use super::client::IndependentClient;
 use super::folder::NodeFolder;
-use super::install::install;
+use super::install::{class_archive, install};
 use super::ports::PortClaim;
 use super::process::{Process, bound_to_this_process, tail};
 
@@ -158,7 +158,7 @@ impl KafkaNode {
             "-c",
             PROPERTIES,
         ];
-        let mut format = node.java(&arguments)?;
+        let mut format = node.java(&[], &arguments)?;
         let status = format
             .wait(Duration::from_mins(1))
             .context("cannot format the storage")?;
@@ -176,10 +176,17 @@ impl KafkaNode {
     ///
     /// When it runs already, or Java cannot be started.
     pub fn start(&mut self) -> anyhow::Result<()> {
+        let archive = class_archive();
+        let option = format!("-XX:SharedArchiveFile={}", archive.display());
+        self.start_with(archive.is_file().then_some(option).as_slice())
+    }
+
+    /// Starts the process with options of Java.
+    pub(super) fn start_with(&mut self, options: &[String]) -> anyhow::Result<()> {
         if let Some(process) = &mut self.process {
             ensure!(process.exit_status()?.is_some(), "the node runs already");
         }
-        self.process = Some(self.java(&["kafka.Kafka", PROPERTIES])?);
+        self.process = Some(self.java(options, &["kafka.Kafka", PROPERTIES])?);
         Ok(())
     }
 
@@ -316,7 +323,7 @@ impl KafkaNode {
         let alter = ["kafka.admin.ConfigCommand", "--bootstrap-server", &servers];
         let change = ["--alter", "--add-config", setting];
         let arguments = [&alter[..], &change[..], entity].concat();
-        let status = self.java(&arguments)?.wait(ADMIN_LIMIT)?;
+        let status = self.java(&[], &arguments)?.wait(ADMIN_LIMIT)?;
         ensure!(
             status.success(),
             "not configured ({status}):\n{}",
@@ -354,7 +361,7 @@ impl KafkaNode {
     }
 
     /// Runs a class of Kafka in the node's folder, its output appended to the node's log.
-    fn java(&self, arguments: &[&str]) -> anyhow::Result<Process> {
+    fn java(&self, options: &[String], arguments: &[&str]) -> anyhow::Result<Process> {
         let log = File::options()
             .append(true)
             .create(true)
@@ -372,6 +379,7 @@ impl KafkaNode {
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         ])
+        .args(options)
         .arg("-cp")
         .arg(self.libraries.join("*")) // A pattern that Java expands; there is no shell.
         .args(arguments)

@@ -63,8 +63,9 @@ impl Dispatcher {
 
     /// Returns the dispatcher of which `words` are the [snapshot](Self::snapshot): equal to it, if `config` and `epoch` are.
     ///
-    /// `None` for words that are not the snapshot of any dispatcher, for those that were changed by accident, which a checksum shows, and for
-    /// instants that the clock cannot express. Words that somebody made up are not trusted to make sense: what they give may panic later.
+    /// `None` for words that are not the snapshot of any dispatcher with this configuration, for those that were changed by accident, which a
+    /// checksum shows, and for instants that the clock cannot express. Wrong words that are not recognized as such give a dispatcher that
+    /// does not panic.
     #[must_use]
     pub fn restore(config: Config, epoch: Instant, words: &[u64]) -> Option<Self> {
         let (sum, words) = words.split_last()?;
@@ -97,7 +98,8 @@ impl Dispatcher {
             jitter: Jitter(from.next()?),
             counters: Word::take(&mut from)?,
         };
-        from.words.as_slice().is_empty().then_some(dispatcher)
+        let is_whole = from.words.as_slice().is_empty();
+        (is_whole && dispatcher.is_sound()).then_some(dispatcher)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commits;
 mod failures;
+mod hostile;
 mod records;
 mod revocations;
 mod shutdown;

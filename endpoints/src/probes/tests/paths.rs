@@ -117,7 +117,10 @@ fn paths_of_voltha_are_answered_only_when_asked_for() {
     assert_eq!(answer("/healthz"), text(418));
     let stopped = r#"{"bus": "Stopped", "cache": "Unknown"}"#;
     assert_eq!(answer("/detailz"), json(stopped));
-    assert_eq!(probes.respond("POST", "/readz", None, now).status, 405);
+    assert_eq!(
+        probes.respond("POST", "/readz", None, None, now).status,
+        405
+    );
     assert!(answer("/").2.contains("/detailz"));
 }
 
@@ -136,7 +139,35 @@ fn names_in_the_details_of_voltha_are_quoted() {
 fn any_other_path_is_not_found() {
     let now = Instant::now();
     let (probes, _bus, _) = probes(now);
-    for path in ["", "/", "livez", "/livez2", "/statusz/bus", "/readz", "/é"] {
+    for path in [
+        "",
+        "/",
+        "livez",
+        "/livez2",
+        "/statusz/bus",
+        "/metrics/",
+        "/metrics/bus",
+        "/readz",
+        "/é",
+    ] {
         assert_eq!(probes.answer(path, None, now).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_paths_that_are_named_are_those_that_are_answered() {
+    let now = Instant::now();
+    let registry = Registry::builder().required("bus").build_at(now);
+    let probes = Probes::new(registry.expect("one name").readiness());
+    for path in Probes::PATHS {
+        assert_ne!(probes.answer(path, None, now).status, 404, "{path}");
+    }
+    let other = probes.answer("/other", None, now);
+    let expected = format!("not found: there are {}\n", Probes::PATHS.join(", "));
+    assert_eq!((other.status, other.body), (404, expected));
+    let voltha = probes.clone().as_in_voltha();
+    for path in Probes::PATHS_AS_IN_VOLTHA {
+        assert_eq!(probes.answer(path, None, now).status, 404, "{path}");
+        assert_ne!(voltha.answer(path, None, now).status, 404, "{path}");
     }
 }

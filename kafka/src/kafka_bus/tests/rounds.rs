@@ -25,6 +25,15 @@ fn started_with(
     brokers: u8,
     change: impl FnOnce(KafkaConfig) -> KafkaConfig,
 ) -> (EmbeddedCluster, KafkaBus<Sleeping>) {
+    let (cluster, bus) = not_started(brokers, change);
+    assert_eq!(block_on(bus.start(CLIENT, deadline())), Ok(()));
+    (cluster, bus)
+}
+
+fn not_started(
+    brokers: u8,
+    change: impl FnOnce(KafkaConfig) -> KafkaConfig,
+) -> (EmbeddedCluster, KafkaBus<Sleeping>) {
     let cluster = EmbeddedCluster::start(brokers).expect("librdkafka has a mock cluster");
     let created = cluster.create_topic(TOPIC, brokers.into());
     created.expect("there is none");
@@ -34,9 +43,7 @@ fn started_with(
         create: false,
     });
     let config = Config::new(Settings::fast()).expect("the preset is valid");
-    let bus = KafkaBus::new(change(kafka), &config);
-    assert_eq!(block_on(bus.start(CLIENT, deadline())), Ok(()));
-    (cluster, bus)
+    (cluster, KafkaBus::new(change(kafka), &config))
 }
 
 /// Returns the open client.
@@ -243,12 +250,27 @@ impl Runtime for Sleeping {
 }
 
 #[test]
+fn liveness_messages_by_metadata_ask_no_leaders() {
+    let by_metadata = |kafka: KafkaConfig| kafka.liveness_by(LivenessBy::Metadata);
+    let (_cluster, bus) = started_with(1, by_metadata);
+    assert_eq!(bus.leaders(), None);
+}
+
+#[test]
 fn a_round_and_a_cluster_are_known_after_the_first_answer() {
-    let (_cluster, bus) = started(1);
-    assert_eq!(bus.newest_round(), None);
+    let (_cluster, bus) = not_started(1, |kafka| kafka);
     assert_eq!(bus.cluster_id(), None);
+    assert_eq!(bus.leaders(), Some(Leaders::default()));
+    assert_eq!(block_on(bus.start(CLIENT, deadline())), Ok(()));
+    assert_eq!(bus.newest_round(), None);
+    assert_eq!(bus.leaders(), Some(Leaders::default()));
     must_send(&bus);
     assert!(bus.newest_round().is_some());
+    let one = Leaders {
+        asked: 1,
+        answered: 1,
+    };
+    assert_eq!(bus.leaders(), Some(one));
     assert!(bus.cluster_id().is_some());
     assert!(std::ptr::eq(
         bus.observations(),

@@ -18,13 +18,17 @@ impl HandlerLoop {
             return Some(next);
         }
         self.shown.next = Some(now + SHOW_INTERVAL);
-        self.registration.show(Some(self.progress()));
+        let progress = self.progress();
+        self.registration.count(progress.counters);
+        self.registration.show(Some(progress));
         None
     }
 
     /// Shows that the handler has ended.
     pub(crate) fn end_progress(&self) {
         self.registration.reset();
+        let counters = self.dispatcher.dispatcher().counters();
+        self.registration.count(*counters);
         self.registration.show(None);
     }
 

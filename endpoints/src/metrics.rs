@@ -1,0 +1,92 @@
+//! The memory as metrics, in the format that the client accepts. Nothing is counted here: each scrape reads the memory.
+
+mod accept;
+mod family;
+mod handlers;
+mod services;
+
+use std::fmt;
+use std::time::{Instant, SystemTime};
+
+use livebus_readiness::Readiness;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::answer::ProbeAnswer;
+use crate::metrics::accept::Format;
+use crate::metrics::family::{Family, Value};
+use crate::metrics::handlers::HandlerSamples;
+use crate::metrics::services::ServiceSamples;
+
+const BUILD: Family = Family {
+    name: "livebus_build",
+    help: "The version of livebus.",
+    unit: None,
+    kind: MetricType::Info,
+};
+
+const READY: Family = Family {
+    name: "livebus_ready",
+    help: "Whether the process is ready, as /readyz answers.",
+    unit: None,
+    kind: MetricType::Gauge,
+};
+
+/// Returns the metrics at `now`, which is `wall` by the wall clock, for a client with this `Accept`.
+pub(crate) fn answer(
+    readiness: &Readiness,
+    accept: Option<&str>,
+    now: Instant,
+    wall: SystemTime,
+) -> ProbeAnswer {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape {
+        readiness: readiness.clone(),
+        now,
+        wall,
+    }));
+    let format = Format::accepted(accept);
+    let mut body = String::new();
+    let encoded = match format {
+        Format::OpenMetrics => text::encode(&mut body, &registry),
+        Format::Prometheus => prometheus_text::encode(&mut body, &registry),
+    };
+    match encoded {
+        Ok(()) => ProbeAnswer {
+            status: 200,
+            content_type: format.content_type(),
+            body,
+        },
+        // Writing to a string cannot fail, and every value has a text. A part of the metrics would be worse than none.
+        Err(error) => ProbeAnswer::text(500, format!("cannot write the metrics: {error}\n")),
+    }
+}
+
+/// One scrape of the memory.
+#[derive(Debug)]
+struct Scrape {
+    readiness: Readiness,
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        BUILD.encode(&mut encoder, [(&version[..], Value::Info)])?;
+        let ready = self.readiness.is_ready_at(self.now);
+        READY.encode(&mut encoder, [(&[][..], Value::Flag(ready))])?;
+
+        let services: Vec<_> = self.readiness.services().collect();
+        let samples = services
+            .iter()
+            .map(|service| ServiceSamples::new(service, self.now, self.wall));
+        services::encode(&mut encoder, &samples.collect::<Vec<_>>())?;
+        let samples = services
+            .iter()
+            .flat_map(|service| HandlerSamples::of(service, self.now));
+        handlers::encode(&mut encoder, &samples.collect::<Vec<_>>())
+    }
+}
