@@ -1,7 +1,7 @@
 //! The cost of a call in the machine of requests and replies, from when it is made to its end.
 //!
-//! `cargo bench -p livebus-core --bench per_call`. Each iteration makes one call and ends the oldest, while so many are in flight: four
-//! events and three actions.
+//! `cargo bench -p livebus-core --bench per_call`. Each iteration makes one call and ends the oldest, while so many are in flight: three
+//! events and two actions.
 
 #![expect(
     clippy::disallowed_methods,
