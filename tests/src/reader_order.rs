@@ -75,6 +75,10 @@ pub struct Met {
 
 impl Readers {
     /// Makes the readers of the process that `bus` is the only service of.
+    ///
+    /// # Panics
+    ///
+    /// Never: the registry of a handle has its service.
     #[must_use]
     pub fn new<B: Bus>(bus: &Handle<B>, clock: ReaderClock) -> Self {
         let (gate, health) = (Gate::of(bus), Health::of(bus));
