@@ -76,6 +76,18 @@ bench-kafka:
 bench-handlers:
     cargo bench -p livebus-tests --bench handlers
 
+# What a gate costs a call.
+bench-gate:
+    cargo bench -p livebus-grpc
+
+# From a report to the first refused call and to the edge of a watch, on each runtime.
+bench-flip:
+    cargo bench -p livebus-tests --bench grpc_flip
+
+# Clients of gRPC that others wrote, through the kill of a real broker; needs Go and Python.
+grpc-peers:
+    cargo bench -p livebus-tests --bench grpc_peers
+
 # A request handler beside other consumers, on a real Kafka; needs Maven and Go.
 bench-peers:
     cargo bench -p livebus-tests --bench peers -- --records 10000000 --pairs 5

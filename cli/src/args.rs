@@ -65,7 +65,7 @@ fn without_values(command: clap::Command) -> clap::Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Watch a bus: a line for each change of its status, on a terminal a live line that is updated in place, and probes over
-    /// HTTP.
+    /// HTTP and gRPC.
     #[command(after_long_help = help::after(&help::WATCH))]
     Watch(Box<WatchArgs>),
     /// Check once whether a bus works, or whether a running livebus is ready: one line, and the exit code.
@@ -120,6 +120,12 @@ pub(crate) struct WatchArgs {
     /// Serve VOLTHA's /readz, /healthz and /detailz as well, with the status codes and bodies of its probe. Needs --http.
     #[arg(long, env = "LIVEBUS_HTTP_AS_IN_VOLTHA", value_parser = BoolishValueParser::new())]
     pub(crate) http_as_in_voltha: bool,
+
+    /// Serve the health service of gRPC (grpc.health.v1) at this port of 127.0.0.1, or at an IP address and port, like 0.0.0.0:9090.
+    ///
+    /// Without TLS. Port 0 is any free port. The empty name and that of --service are known.
+    #[arg(long, env = "LIVEBUS_GRPC", value_name = "ADDR", value_hint = ValueHint::Other, value_parser = values::http_address)]
+    pub(crate) grpc: Option<SocketAddr>,
 
     /// The format of the changes.
     #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]

@@ -9,6 +9,7 @@ mod demo;
 mod demo_table;
 mod environment;
 mod exit;
+mod grpc_answer;
 mod line_queue;
 mod live_text;
 mod man;

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::output::printable;
+use crate::grpc_answer;
 use crate::probe_url::ProbeUrl;
-use crate::verdict::{Finding, Purpose, Verdict};
+use crate::verdict::{Finding, Purpose, Verdict, bounded};
 
 /// The maximum size of a body; more of it is ignored. `/statusz` of many services has some hundred kilobytes.
 const MAX_BODY_BYTES: u64 = 1 << 20;
-/// The maximum length of the text of a verdict, in characters.
-const MAX_TEXT_CHARS: usize = 1_000;
 /// The maximum time for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time from one question to the next.
@@ -60,9 +58,15 @@ pub(crate) fn ask_until(url: &ProbeUrl, purpose: Purpose, timeout: Duration) -> 
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let finding = match purpose {
-            Purpose::Check => ask(url, left),
-            Purpose::WaitFor(_) => ask(url, left.min(ANSWER_TIMEOUT)),
+        let timeout = match purpose {
+            Purpose::Check => left,
+            Purpose::WaitFor(_) => left.min(ANSWER_TIMEOUT),
+        };
+        let finding = match url {
+            ProbeUrl::Http(address) => ask(url, address, timeout),
+            ProbeUrl::Grpc { authority, service } => {
+                grpc_answer::ask(url, authority, service, timeout)
+            }
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if purpose.is_met_by(finding.verdict) || left.is_zero() {
@@ -76,7 +80,7 @@ pub(crate) fn ask_until(url: &ProbeUrl, purpose: Purpose, timeout: Duration) -> 
 }
 
 /// Asks once.
-fn ask(url: &ProbeUrl, timeout: Duration) -> Finding {
+fn ask(url: &ProbeUrl, address: &str, timeout: Duration) -> Finding {
     // Neither a proxy of the environment nor another address: the answer is about this livebus.
     let agent = ureq::Agent::config_builder()
         .proxy(None)
@@ -88,7 +92,7 @@ fn ask(url: &ProbeUrl, timeout: Duration) -> Finding {
         .timeout_global(Some(timeout.max(Duration::from_millis(1))))
         .build()
         .new_agent();
-    match agent.get(url.as_str()).call() {
+    match agent.get(address).call() {
         Ok(mut response) => {
             let status = response.status().as_u16();
             let mut body = Vec::new();
@@ -104,7 +108,7 @@ fn ask(url: &ProbeUrl, timeout: Duration) -> Finding {
             Finding {
                 verdict: Some(Verdict::NotReady),
                 text: bounded(&format!("{url} does not answer: {reason}")),
-                details: json!({ "url": url.as_str(), "http_status": null }),
+                details: json!({ "url": url.to_string(), "http_status": null }),
             }
         }
     }
@@ -139,7 +143,7 @@ fn answered(url: &ProbeUrl, status: u16, body: &str) -> Finding {
     Finding {
         verdict: Some(verdict),
         text: bounded(&text),
-        details: json!({ "url": url.as_str(), "http_status": status, "checks": checks }),
+        details: json!({ "url": url.to_string(), "http_status": status, "checks": checks }),
     }
 }
 
@@ -151,7 +155,7 @@ fn statusz(url: &ProbeUrl, body: &str) -> Finding {
             text: bounded(&format!(
                 "{url} does not answer as /statusz of a livebus does: check the URL"
             )),
-            details: json!({ "url": url.as_str(), "http_status": 200 }),
+            details: json!({ "url": url.to_string(), "http_status": 200 }),
         };
     };
     let is_ok = |service: &StatuszService| service.status == "Running" || !service.required;
@@ -170,13 +174,8 @@ fn statusz(url: &ProbeUrl, body: &str) -> Finding {
     Finding {
         verdict: Some(verdict),
         text: bounded(&said.join("; ")),
-        details: json!({ "url": url.as_str(), "http_status": 200, "checks": checks.collect::<Vec<_>>() }),
+        details: json!({ "url": url.to_string(), "http_status": 200, "checks": checks.collect::<Vec<_>>() }),
     }
-}
-
-/// Returns foreign text on one line that is not too long.
-fn bounded(text: &str) -> String {
-    printable(text).chars().take(MAX_TEXT_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -208,7 +207,7 @@ mod tests {
             "http://a:1/readyz?verbose answers with 200"
         );
         let long = format!("[-]a {}", "x".repeat(5_000));
-        assert_eq!(answered(&url, 503, &long).text.len(), MAX_TEXT_CHARS);
+        assert_eq!(answered(&url, 503, &long).text.len(), 1_000);
     }
 
     #[test]

@@ -3,19 +3,27 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
-/// The URL of a probe of a running livebus. It has neither a user nor a password.
+/// The URL of a probe of a running livebus, or of its health service. It has neither a user nor a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ProbeUrl(String);
+pub(crate) enum ProbeUrl {
+    Http(String),
+    Grpc {
+        /// The host and the port.
+        authority: String,
+        /// The name that is asked; empty is the whole process.
+        service: String,
+    },
+}
 
 impl FromStr for ProbeUrl {
     /// What is expected; nothing of the text, which may hold a secret.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        const HOW: &str = "write it like http://127.0.0.1:8080 or http://127.0.0.1:8080/readyz; a Kafka is named with -b";
-
         if text.contains('@') {
             return Err("leave user and password out: the probes of a livebus need none");
         }
@@ -24,36 +32,64 @@ impl FromStr for ProbeUrl {
         }
         let uri: Uri = text.parse().map_err(|_| HOW)?;
         let host = uri.host().unwrap_or_default();
-        if uri.scheme_str() != Some("http") || host.is_empty() {
-            return Err(HOW);
-        }
         let authority = uri.authority().ok_or(HOW)?;
-        let (path, query) = match (uri.path(), uri.query()) {
-            ("" | "/", None) => ("/readyz", "?verbose".to_owned()),
-            (path, None) if path.ends_with("/readyz") => (path, "?verbose".to_owned()),
-            (path, None) => (path, String::new()),
-            (path, Some(query)) => (path, format!("?{query}")),
-        };
-        Ok(Self(format!("http://{authority}{path}{query}")))
+        match uri.scheme_str() {
+            Some("http") if !host.is_empty() => Ok(http(&uri, authority)),
+            Some("grpc") if !host.is_empty() => grpc(&uri, authority),
+            _ => Err(HOW),
+        }
     }
 }
 
-impl ProbeUrl {
-    /// Returns it as text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
+const HOW: &str = "write it like http://127.0.0.1:8080, http://127.0.0.1:8080/readyz or grpc://127.0.0.1:9090; a Kafka is named with -b";
 
+fn http(uri: &Uri, authority: &Authority) -> ProbeUrl {
+    let (path, query) = match (uri.path(), uri.query()) {
+        ("" | "/", None) => ("/readyz", "?verbose".to_owned()),
+        (path, None) if path.ends_with("/readyz") => (path, "?verbose".to_owned()),
+        (path, None) => (path, String::new()),
+        (path, Some(query)) => (path, format!("?{query}")),
+    };
+    ProbeUrl::Http(format!("http://{authority}{path}{query}"))
+}
+
+fn grpc(uri: &Uri, authority: &Authority) -> Result<ProbeUrl, &'static str> {
+    const HOW: &str =
+        "write it like grpc://127.0.0.1:9090, or grpc://127.0.0.1:9090/NAME for one name";
+
+    let encoded = uri.path().trim_start_matches('/');
+    let service = percent_decode_str(encoded).decode_utf8().map_err(|_| HOW)?;
+    if authority.port().is_none() || uri.query().is_some() || service.contains('/') {
+        return Err(HOW);
+    }
+    Ok(ProbeUrl::Grpc {
+        authority: authority.to_string(),
+        service: service.into_owned(),
+    })
+}
+
+impl ProbeUrl {
     /// Returns whether its answer says in its body, and not by its status code, whether the livebus is ready.
     pub(crate) fn is_statusz(&self) -> bool {
-        let path = self.0.split('?').next().unwrap_or_default();
-        path.ends_with("/statusz")
+        match self {
+            Self::Http(url) => {
+                let path = url.split('?').next().unwrap_or_default();
+                path.ends_with("/statusz")
+            }
+            Self::Grpc { .. } => false,
+        }
     }
 }
 
 impl fmt::Display for ProbeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Http(url) => f.write_str(url),
+            Self::Grpc { authority, service } if service.is_empty() => {
+                write!(f, "grpc://{authority}")
+            }
+            Self::Grpc { authority, service } => write!(f, "grpc://{authority}/{service}"),
+        }
     }
 }
 
@@ -70,7 +106,26 @@ mod tests {
             ("http://a/x/readyz?exclude=b", "http://a/x/readyz?exclude=b"),
             ("http://a:1/livez", "http://a:1/livez"),
         ] {
-            assert_eq!(text.parse(), Ok(ProbeUrl(url.to_owned())));
+            assert_eq!(text.parse(), Ok(ProbeUrl::Http(url.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_url_of_grpc_has_a_port_and_at_most_a_name() {
+        for (text, authority, service) in [
+            ("grpc://a:1", "a:1", ""),
+            ("grpc://[::1]:1/", "[::1]:1", ""),
+            ("GRPC://a:1/orders.v1.Orders", "a:1", "orders.v1.Orders"),
+            ("grpc://a:1/my%20bus", "a:1", "my bus"),
+        ] {
+            let url = ProbeUrl::Grpc {
+                authority: authority.to_owned(),
+                service: service.to_owned(),
+            };
+            assert_eq!(text.parse(), Ok(url));
+        }
+        for text in ["grpc://a", "grpc://a:1/b/c", "grpc://a:1/?b", "grpcs://a:1"] {
+            assert!(ProbeUrl::from_str(text).is_err(), "{text}");
         }
     }
 

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use livebus_async_std::AsyncStdRuntime;
+use livebus_grpc::ServeHttp2;
 use livebus_runner::{Runner, Runtime, Serve};
 use livebus_tokio::TokioRuntime;
 
 /// A runtime that can run a command.
-pub(crate) trait CommandRuntime: Runner + Serve + Runtime {
+pub(crate) trait CommandRuntime: Runner + Serve + ServeHttp2 + Runtime {
     /// Runs a command to its end, and waits for nothing else: a blocked call of librdkafka must not prevent the program from
     /// ending.
     fn block_on(

@@ -21,7 +21,7 @@ pub(crate) fn preset(preset: Preset) -> Settings {
     }
 }
 
-/// Returns the settings of a supervision; `probes`: whether it serves some.
+/// Returns the settings of a supervision; `probes`: whether it serves some, over HTTP or gRPC.
 pub(crate) fn settings(args: &RuleArgs, end: &EndArgs, probes: bool) -> Settings {
     let preset = preset(args.preset);
     let live_interval = args.live_interval.unwrap_or(preset.live_interval);

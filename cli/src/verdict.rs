@@ -7,8 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{CheckedFormat, WantedVerdict};
-use crate::output::{milliseconds, short};
+use crate::output::{milliseconds, printable, short};
 use crate::style;
+
+/// The maximum length of the text of a verdict, in characters.
+const MAX_TEXT_CHARS: usize = 1_000;
 
 /// Whether a bus works, or whether a livebus is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +166,11 @@ impl Conclusion {
         let words = style::paint(coloured, style::of(status, false), &words);
         format!("{words}: {}", self.finding.text)
     }
+}
+
+/// Returns foreign text on one line that is not too long.
+pub(crate) fn bounded(text: &str) -> String {
+    printable(text).chars().take(MAX_TEXT_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anyhow::Context;
 use futures::{FutureExt, StreamExt, select};
 use livebus_core::{Cause, Config};
 use livebus_endpoints::Probes;
+use livebus_grpc::{Health, serve};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig};
 use livebus_readiness::StatusChange;
 use livebus_runner::{Builder, Bus, Handle, Runtime, Systemd};
@@ -30,7 +31,8 @@ pub(crate) async fn watch<R: CommandRuntime>(
     console: Console,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let settings = settings(&args.rules, &args.end, args.http.is_some());
+    let is_probed = args.http.is_some() || args.grpc.is_some();
+    let settings = settings(&args.rules, &args.end, is_probed);
     Config::new(settings.clone()).map_err(|error| usage_error(error.into()))?;
     if args.http_as_in_voltha && args.http.is_none() {
         let error = anyhow::anyhow!(
@@ -68,6 +70,18 @@ pub(crate) async fn watch<R: CommandRuntime>(
         let paths = [Probes::PATHS, more].concat().join(", ");
         let line = format!("livebus: probes on http://{address} ({paths})");
         console.stderr.line(line);
+    }
+
+    let health = args
+        .grpc
+        .map(|address| serve::<R>(address, Health::of(&bus)));
+    // Until the end of the supervision, which ends its watches.
+    let health = health.transpose().context(UsageError)?;
+    if let Some(server) = &health {
+        let address = server.address();
+        console
+            .stderr
+            .line(format!("livebus: health service on grpc://{address}"));
     }
 
     let writer = Writer::new(&args, console.stdout);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use livebus_core::Status;
-use livebus_readiness::{Explanation, Readiness, Service, ServiceLoop, one_line};
+use livebus_readiness::{Readiness, Service, ServiceLoop, one_line};
 
 use crate::probe_query::ProbeQuery;
 
@@ -70,7 +70,7 @@ impl Checks {
             outcome: if service.was_running() {
                 Outcome::passed()
             } else {
-                let status = described(&service, now);
+                let status = service.describe_at(now);
                 not_passed(&service, format!("never Running, {status}"))
             },
             details: Vec::new(),
@@ -132,7 +132,7 @@ fn loop_name(service: &Service, of_service: &ServiceLoop) -> String {
 fn running(service: &Service, now: Instant) -> Outcome {
     let report = service.report();
     if report.status_at(now) != Status::Running {
-        return not_passed(service, described(service, now));
+        return not_passed(service, service.describe_at(now));
     }
     let warning = report.warning.map_or_else(String::new, |warning| {
         let warning = service.explain(warning).describe(warning);
@@ -147,20 +147,6 @@ fn not_passed(service: &Service, why: String) -> Outcome {
     } else {
         Outcome::Passed(format!("not required, {why}"))
     }
-}
-
-/// Returns the status of a service, with its cause.
-fn described(service: &Service, now: Instant) -> String {
-    let report = service.report();
-    let status = report.status_at(now);
-    if report.status != status {
-        return format!("{status}: its lease has run out");
-    }
-    let since = now.saturating_duration_since(report.since).as_secs_f64();
-    let failure = report.cause.failure();
-    let explanation = failure.map_or_else(Explanation::default, |it| service.explain(it));
-    let cause = explanation.describe_cause(report.cause);
-    format!("{status} for {since:.1} s: {cause}")
 }
 
 /// Returns the age of the newest evidence, the time until the next check, and the details of the bus, as far as they are known.

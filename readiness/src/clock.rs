@@ -1,8 +1,6 @@
 //! A clock that is fast enough to be read on every request.
 
-#[cfg(target_os = "linux")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A clock for comparisons with leases.
 ///
@@ -13,6 +11,19 @@ use std::time::Instant;
 pub struct Clock {
     #[cfg(target_os = "linux")]
     origin: (Instant, Duration),
+    #[cfg(not(target_os = "linux"))]
+    lead: Duration,
+}
+
+impl Clock {
+    /// The maximum tick: the most by which a reading differs from `Instant::now`.
+    pub const MAX_TICK: Duration = Duration::from_millis(10);
+
+    /// Returns a clock that is ahead by `lead`: for a reader that must see the end of a lease before others do.
+    #[must_use]
+    pub fn ahead_by(lead: Duration) -> Self {
+        Self::new().shifted_by(lead)
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -22,6 +33,13 @@ impl Clock {
     pub fn new() -> Self {
         Self {
             origin: (Instant::now(), coarse()),
+        }
+    }
+
+    fn shifted_by(self, lead: Duration) -> Self {
+        let (instant, at) = self.origin;
+        Self {
+            origin: (instant + lead, at),
         }
     }
 
@@ -52,14 +70,20 @@ impl Clock {
     /// Returns a clock whose instants are those of `Instant::now`.
     #[must_use]
     pub fn new() -> Self {
-        Self {}
+        Self {
+            lead: Duration::ZERO,
+        }
+    }
+
+    fn shifted_by(self, lead: Duration) -> Self {
+        Self { lead }
     }
 
     /// Returns the current instant.
     #[must_use]
     #[inline]
     pub fn now(&self) -> Instant {
-        Instant::now()
+        Instant::now() + self.lead
     }
 }
 

@@ -5,6 +5,8 @@
 //! - [`Readiness`] is for readers. It can be cloned and changes nothing: [`is_ready`](Readiness::is_ready) is one atomic load.
 //! - [`Follower`] yields every change of one service, the end of its lease included.
 //! - [`Explain`] is how a service explains its failures in the words of its bus, and shows its handlers.
+//! - [`Subscription`] wakes a task that shows the newest status of any service, and no history.
+//! - [`Reader`] is a kind of reader; earlier ones see a lease end earlier.
 //! - [`Heartbeat`] is what `/livez` checks: whether a loop meets its own deadlines. Never Kafka: an unreachable broker is no reason
 //!   to restart the service. The memory has those of all [loops](ServiceLoop) of the process.
 //! - [`HandlerState`] is what is known about a request handler: whether it is registered, what it has done, and what waits.
@@ -26,12 +28,14 @@ mod handlers;
 mod heartbeat;
 mod one_line;
 mod predicate;
+mod reader;
 mod readiness;
 mod registry;
 mod reporter;
 mod shared;
 mod slot;
 mod status_change;
+mod subscription;
 
 pub use clock::Clock;
 pub use counters::{Activity, CheckOutcome, Durations, ServiceCounts};
@@ -42,7 +46,9 @@ pub use handlers::{HandlerProgress, HandlerState, HeldRecord};
 pub use heartbeat::{Heartbeat, ServiceLoop};
 pub use one_line::one_line;
 pub use predicate::{Predicate, ServiceView, Services};
+pub use reader::Reader;
 pub use readiness::{Readiness, Service};
 pub use registry::{Registry, RegistryBuilder};
 pub use reporter::{LeaselessReporter, Reporter};
 pub use status_change::StatusChange;
+pub use subscription::{Subscription, Subscriptions};

@@ -3,7 +3,7 @@
 use std::slice;
 use std::time::Instant;
 
-use livebus_core::Status;
+use livebus_core::{Report, Status};
 
 use crate::slot::Slot;
 
@@ -45,6 +45,8 @@ pub struct Services<'a> {
     /// The names of services that are taken for Running.
     excluded: &'a [String],
     view: View,
+    /// A report that is about to be stored, and its service.
+    coming: Option<(&'a Slot, Report)>,
 }
 
 impl<'a> Services<'a> {
@@ -54,15 +56,23 @@ impl<'a> Services<'a> {
             rest,
             excluded,
             view,
+            coming: None,
         }
+    }
+
+    /// Returns all services, as they will be once `report` is the newest of `slot`.
+    pub(crate) fn with(self, slot: &'a Slot, report: Report) -> Self {
+        let coming = Some((slot, report));
+        Self { coming, ..self }
     }
 }
 
 impl Services<'_> {
     fn status(&self, slot: &Slot) -> Status {
+        let coming = self.coming.filter(|(of, _)| std::ptr::eq(*of, slot));
         let state = slot.lock();
         match self.view {
-            View::At(now) => state.report().status_at(now),
+            View::At(now) => coming.map_or(state.report(), |(_, it)| it).status_at(now),
             View::EverRunning if state.was_running() => Status::Running,
             View::EverRunning => Status::Unknown,
         }

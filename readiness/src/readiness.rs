@@ -1,7 +1,7 @@
 //! Readers: whether the process is ready, and the report of each service.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use livebus_core::{Failure, Report, Status};
 
@@ -12,9 +12,11 @@ use crate::follower::Follower;
 use crate::handlers::HandlerState;
 use crate::heartbeat::ServiceLoop;
 use crate::predicate::View;
+use crate::reader::Reader;
 use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::status_change::StatusChange;
+use crate::subscription::Subscription;
 
 /// Reads whether a process is ready. Clones share everything, and none of them can change anything.
 ///
@@ -42,6 +44,40 @@ impl Readiness {
     #[inline]
     pub fn is_ready_at(&self, now: Instant) -> bool {
         self.shared.is_ready(now)
+    }
+
+    /// As [`is_ready_at`](Self::is_ready_at), for a kind of reader: an earlier one sees the end of a lease earlier.
+    #[must_use]
+    pub fn is_ready_for(&self, reader: Reader, now: Instant) -> bool {
+        self.is_ready_at(now + reader.lead())
+    }
+
+    /// Returns the next instant, not before `now`, at which the lease of a Running ends for that kind of reader; `None` without
+    /// any. If nothing is reported until then, no status changes before.
+    #[must_use]
+    pub fn next_lapse(&self, reader: Reader, now: Instant) -> Option<Instant> {
+        let reports = self.shared.slots.iter().map(|slot| slot.lock().report());
+        let running =
+            reports.filter(|report| report.status_at(now + reader.lead()) == Status::Running);
+        let earliest = running.filter_map(|report| report.lease).min()?;
+        // A lease holds at its last instant.
+        let after = earliest.checked_add(Duration::from_nanos(1))?;
+        Some(after.checked_sub(reader.lead()).unwrap_or(now))
+    }
+
+    /// Returns whether there were reporters, and all were dropped: no service reports any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut slots = self.shared.slots.iter();
+        let any = slots.clone().any(|slot| slot.lock().has_ended());
+        any && slots.all(|slot| !slot.lock().has_reporter())
+    }
+
+    /// Returns a subscription to the changes of all services, other than by the passing of time: those come at the instants of
+    /// [`next_lapse`](Self::next_lapse).
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.shared.subscriptions.subscribe()
     }
 
     /// Returns whether the process is ready at `now` if each of the services with these names is taken for Running.
@@ -193,6 +229,22 @@ impl Service {
         let explainer = self.slot().lock().explainer();
         // Without the lock: this is foreign code.
         explainer.map_or_else(Vec::new, |it| it.handlers())
+    }
+
+    /// Returns its status at `now`, with its cause and how long it has lasted, for people, in one line: `NotReady for 2.0 s: the bus
+    /// cannot be used: Unreachable`.
+    #[must_use]
+    pub fn describe_at(&self, now: Instant) -> String {
+        let report = self.report();
+        let status = report.status_at(now);
+        if report.status != status {
+            return format!("{status}: its lease has run out");
+        }
+        let since = now.saturating_duration_since(report.since).as_secs_f64();
+        let failure = report.cause.failure();
+        let explanation = failure.map_or_else(Explanation::default, |it| self.explain(it));
+        let cause = explanation.describe_cause(report.cause);
+        format!("{status} for {since:.1} s: {cause}")
     }
 
     /// Returns the loops of this service: those of its newest reporter.

@@ -11,7 +11,9 @@ use livebus_core::{Report, Status};
 use crate::clock::Clock;
 use crate::errors::UnknownService;
 use crate::predicate::{Predicate, Services, View};
-use crate::slot::{Explainer, Slot, wake};
+use crate::reader::Reader;
+use crate::slot::{Explainer, Slot, SlotState, wake};
+use crate::subscription::Subscriptions;
 
 thread_local! {
     /// The readinesses whose predicates run on this thread, each nested in the one before: by address; 0 is none.
@@ -30,6 +32,7 @@ pub(crate) struct Shared {
     ready_until: AtomicU64,
     /// Serializes reporters, so that `ready_until` follows from all reports; readers of `ready_until` never wait.
     turn: Mutex<()>,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 impl Shared {
@@ -50,8 +53,10 @@ impl Shared {
             epoch: now,
             ready_until: AtomicU64::new(0),
             turn: Mutex::new(()),
+            subscriptions: Subscriptions::default(),
         };
-        shared.update_ready_until(now);
+        let until = shared.ready_until(now, None);
+        shared.ready_until.store(until, Ordering::Release);
         shared
     }
 
@@ -97,6 +102,10 @@ impl Shared {
         excluded: &[String],
         view: View,
     ) -> bool {
+        self.evaluate_services(predicate, Services::new(&self.slots, excluded, view))
+    }
+
+    fn evaluate_services(&self, predicate: Predicate, services: Services<'_>) -> bool {
         let outer = EVALUATING.get();
         let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
@@ -107,7 +116,6 @@ impl Shared {
         let mut evaluating = outer;
         evaluating[free] = self.address();
         EVALUATING.set(evaluating);
-        let services = Services::new(&self.slots, excluded, view);
         let result = catch_unwind(AssertUnwindSafe(|| predicate(services)));
         EVALUATING.set(outer);
         result.unwrap_or(false)
@@ -129,7 +137,9 @@ impl Shared {
         let before = self.slots[index].lock().set_explainer(Explainer::default());
         drop(before);
         // The last report of the reporter before does not count for this one.
-        self.update_ready_until(now);
+        let until = self.ready_until(now, None);
+        self.ready_until.store(until, Ordering::Release);
+        self.subscriptions.wake();
         Some(number)
     }
 
@@ -137,6 +147,7 @@ impl Shared {
     pub(crate) fn end_reporting(&self, index: usize) {
         let followers = self.slots[index].lock().end_reporting();
         wake(followers);
+        self.subscriptions.wake();
     }
 
     /// Publishes a change of the report.
@@ -158,29 +169,61 @@ impl Shared {
         change: impl FnOnce(Report) -> Report,
     ) {
         let turn = self.turn();
-        let mut state = self.slots[index].lock();
-        if !condition(state.report()) {
+        let before = self.slots[index].lock().report();
+        if !condition(before) {
             return;
         }
-        let report = change(state.report());
-        state.change_to(now, report);
-        drop(state);
-        self.update_ready_until(now);
+        let report = change(before);
+        self.store(index, now, report, |state| state.change_to(now, report));
         drop(turn);
         // After `ready_until`: a task that is woken must read the new value.
         self.wake_followers(index);
+        self.subscriptions.wake();
     }
 
-    /// Stores the newest evidence and the lease that it grants. Wakes followers only when they have shown that the lease ran out,
+    /// Stores the newest evidence and the lease that it grants. Wakes tasks only when they may have shown that the lease ran out,
     /// or when it runs out earlier than they expect.
     pub(crate) fn renew(&self, index: usize, now: Instant, evidence: Instant, lease: Instant) {
         let turn = self.turn();
-        let must_wake = self.slots[index].lock().renew(evidence, lease);
-        self.update_ready_until(now);
+        let before = self.slots[index].lock().report();
+        let report = Report {
+            evidence: Some(evidence),
+            lease: Some(lease),
+            ..before
+        };
+        let renew = |state: &mut SlotState| state.renew(evidence, lease);
+        let must_wake = self.store(index, now, report, renew);
         drop(turn);
         if must_wake {
             self.wake_followers(index);
         }
+        let lapse_may_be_shown = |it| it <= now + Reader::Gate.lead() || lease < it;
+        if before.lease.is_some_and(lapse_may_be_shown) {
+            self.subscriptions.wake();
+        }
+    }
+
+    /// Stores a report by `store`, and until when the process is ready, in this order: when that ends earlier than before, it is stored
+    /// before the report, and otherwise after it. So no reader sees a required service that is not Running in a process that is ready.
+    fn store<T>(
+        &self,
+        index: usize,
+        now: Instant,
+        report: Report,
+        store: impl FnOnce(&mut SlotState) -> T,
+    ) -> T {
+        let slot = &self.slots[index];
+        let until = self.ready_until(now, Some((slot, report)));
+        // Only reporters write it, and this one has the turn.
+        let ends_earlier = until < self.ready_until.load(Ordering::Relaxed);
+        if ends_earlier {
+            self.ready_until.store(until, Ordering::Release);
+        }
+        let stored = store(&mut slot.lock());
+        if !ends_earlier {
+            self.ready_until.store(until, Ordering::Release);
+        }
+        stored
     }
 
     fn wake_followers(&self, index: usize) {
@@ -189,20 +232,26 @@ impl Shared {
         wake(followers);
     }
 
-    /// Stores until when the process is ready if no report comes.
-    fn update_ready_until(&self, now: Instant) {
-        let until = if self.evaluate(self.ready, now) {
-            let reports = self.slots.iter().map(|slot| slot.lock().report());
-            let earliest = reports
-                .filter(|report| report.status == Status::Running)
-                .filter_map(|report| report.lease)
-                .filter(|lease| *lease >= now)
-                .min();
-            earliest.map_or(u64::MAX, |lease| self.nanos(lease).max(1))
-        } else {
-            0
+    /// Returns the value of `ready_until` once the report of a service has been stored.
+    fn ready_until(&self, now: Instant, coming: Option<(&Slot, Report)>) -> u64 {
+        let services = Services::new(&self.slots, &[], View::At(now));
+        let services = match coming {
+            Some((slot, report)) => services.with(slot, report),
+            None => services,
         };
-        self.ready_until.store(until, Ordering::Release);
+        if !self.evaluate_services(self.ready, services) {
+            return 0;
+        }
+        let reports = self.slots.iter().map(|slot| match coming {
+            Some((of, report)) if std::ptr::eq(of, slot) => report,
+            Some(_) | None => slot.lock().report(),
+        });
+        let earliest = reports
+            .filter(|report| report.status == Status::Running)
+            .filter_map(|report| report.lease)
+            .filter(|lease| *lease >= now)
+            .min();
+        earliest.map_or(u64::MAX, |lease| self.nanos(lease).max(1))
     }
 
     #[inline]
@@ -224,4 +273,41 @@ fn saturating_nanos(duration: Duration) -> u64 {
         .as_secs()
         .saturating_mul(1_000_000_000)
         .saturating_add(u64::from(duration.subsec_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(status: Status, now: Instant) -> Report {
+        Report {
+            status,
+            lease: Some(now + Duration::from_secs(9)),
+            ..Report::unreported(now)
+        }
+    }
+
+    #[test]
+    fn bad_news_ends_the_readiness_first_and_good_news_begins_it_last() {
+        let now = Instant::now();
+        let services = vec![("bus".to_owned(), true)];
+        let ready: Predicate = |mut all| all.all(|it| it.status == Status::Running);
+        let shared = Shared::new(services, ready, ready, now);
+        let is_ready = || shared.ready_until.load(Ordering::Acquire) > 0;
+        for (status, ready_when_stored, ready_after) in [
+            (Status::Running, false, true),
+            (Status::Running, true, true),
+            (Status::NotReady, false, false),
+            (Status::Failed, false, false),
+        ] {
+            let report = report(status, now);
+            let when_stored = shared.store(0, now, report, |state| {
+                let ready = is_ready();
+                state.change_to(now, report);
+                ready
+            });
+            assert_eq!(when_stored, ready_when_stored, "{status}");
+            assert_eq!(is_ready(), ready_after, "{status}");
+        }
+    }
 }

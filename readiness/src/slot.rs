@@ -174,6 +174,15 @@ impl SlotState {
         self.loops = loops.into();
     }
 
+    /// Returns whether there was a reporter, and the newest was dropped.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.reporter > 0 && !self.has_reporter
+    }
+
+    pub(crate) const fn has_reporter(&self) -> bool {
+        self.has_reporter
+    }
+
     pub(crate) const fn was_running(&self) -> bool {
         self.was_running
     }
@@ -291,9 +300,13 @@ impl Waiting {
 /// Wakes the tasks of the followers. To be called without the lock of the slot.
 pub(crate) fn wake(followers: Vec<Arc<Waiting>>) {
     for follower in followers {
-        // A waker is foreign code: its panic must affect neither the reporter nor the next waker.
-        let _panic = catch_unwind(AssertUnwindSafe(|| follower.waker.wake()));
+        wake_task(&follower.waker);
     }
+}
+
+/// Wakes a task. A waker is foreign code: its panic must affect neither the reporter nor the next waker.
+pub(crate) fn wake_task(waker: &AtomicWaker) {
+    let _panic = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Whether predicates block.
 static HELD: AtomicBool = AtomicBool::new(false);
+/// Whether one was blocked.
+static BLOCKED: AtomicBool = AtomicBool::new(false);
 
 #[test]
 fn is_ready_returns_while_a_report_is_in_progress() {
@@ -20,6 +22,7 @@ fn is_ready_returns_while_a_report_is_in_progress() {
     let names = Registry::builder().required("bus").ready_when(|mut all| {
         let end = Instant::now() + TEST_TIMEOUT;
         while HELD.load(Ordering::Acquire) && Instant::now() < end {
+            BLOCKED.store(true, Ordering::Release);
             thread::yield_now();
         }
         all.all(|service| service.status == Status::Running)
@@ -36,9 +39,8 @@ fn is_ready_returns_while_a_report_is_in_progress() {
     let reading = thread::spawn({
         let readiness = readiness.clone();
         move || {
-            // Until the report is stored, while its result is not.
-            let service = readiness.service("bus").expect("declared");
-            while service.report().status == Status::Running {
+            // Until the report is being published, while its result is not stored.
+            while !BLOCKED.load(Ordering::Acquire) {
                 thread::yield_now();
             }
             result.send(readiness.is_ready_at(now))

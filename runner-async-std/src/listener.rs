@@ -1,4 +1,4 @@
-//! What the HTTP server of the probes needs of the runtime: connections, a timer, tasks.
+//! What the HTTP servers need of the runtime: connections, a timer, tasks.
 
 use std::io;
 use std::net::{self, Shutdown, SocketAddr};
@@ -20,6 +20,20 @@ impl Serve for AsyncStdRuntime {
         let listener = AsyncStdListener(TcpListener::from(listener));
         let (timer, executor) = (SmolTimer::new(), AsyncStdExecutor);
         Server::start(listener, timer, executor, probes, limits)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl livebus_grpc::ServeHttp2 for AsyncStdRuntime {
+    fn serve_http2(
+        listener: net::TcpListener,
+        service: impl livebus_endpoints::http::Http2Service,
+        limits: Limits,
+        what: &'static str,
+    ) -> io::Result<Server> {
+        let listener = AsyncStdListener(TcpListener::from(listener));
+        let (timer, executor) = (SmolTimer::new(), AsyncStdExecutor);
+        Server::start_http2(listener, timer, executor, service, limits, what)
     }
 }
 

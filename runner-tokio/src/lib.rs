@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The types are in these modules: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
-//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `recording` recordings and their replay, [`handlers`] the
+//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `grpc` the health service and the gate, `recording` recordings and their replay, [`handlers`] the
 //! request handlers, [`runner`] the interface traits that a bus or a runner of your own implements. What depends on the runtime is here:
 //! the loop (`run.rs`), the spawning (`execute.rs`), the connections of the probes (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
@@ -38,6 +38,8 @@ mod runtime;
 pub use livebus_core as core;
 #[cfg(feature = "http")]
 pub use livebus_endpoints as endpoints;
+#[cfg(feature = "grpc")]
+pub use livebus_grpc as grpc;
 #[cfg(feature = "kafka")]
 pub use livebus_kafka as kafka;
 pub use livebus_readiness as readiness;

@@ -1,4 +1,4 @@
-//! What the HTTP server of the probes needs of the runtime: connections, a timer, tasks.
+//! What the HTTP servers need of the runtime: connections, a timer, tasks.
 
 use std::io;
 use std::net::{self, SocketAddr};
@@ -16,6 +16,20 @@ impl Serve for TokioRuntime {
         let listener = TokioListener(TcpListener::from_std(listener)?);
         let (timer, executor) = (TokioTimer::new(), TokioExecutor::new());
         Server::start(listener, timer, executor, probes, limits)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl livebus_grpc::ServeHttp2 for TokioRuntime {
+    fn serve_http2(
+        listener: net::TcpListener,
+        service: impl livebus_endpoints::http::Http2Service,
+        limits: Limits,
+        what: &'static str,
+    ) -> io::Result<Server> {
+        let listener = TokioListener(TcpListener::from_std(listener)?);
+        let (timer, executor) = (TokioTimer::new(), TokioExecutor::new());
+        Server::start_http2(listener, timer, executor, service, limits, what)
     }
 }
 

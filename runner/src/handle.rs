@@ -176,6 +176,12 @@ impl<B: Bus> Handle<B> {
         livebus_endpoints::Probes::new(self.readiness.clone())
     }
 
+    /// Returns the clock and the timers of the supervision.
+    #[must_use]
+    pub const fn time(&self) -> &Arc<dyn Time> {
+        &self.time
+    }
+
     /// Returns the configuration in force.
     #[must_use]
     pub const fn config(&self) -> &Config {

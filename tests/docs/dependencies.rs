@@ -44,7 +44,7 @@ fn shipped(package: &str) -> [Vec<String>; 2] {
 }
 
 /// The features of `tokio` that are not its runtime. Crates that do not run on tokio may have them.
-const NO_RUNTIME: [&str; 3] = ["default", "io-util", "sync"];
+const NO_RUNTIME: [&str; 4] = ["bytes", "default", "io-util", "sync"];
 
 /// Returns the features of `dependency` that are on in a program that depends on `package`: without features and with all.
 fn features(package: &str, dependency: &str) -> Vec<String> {
@@ -71,12 +71,17 @@ fn features(package: &str, dependency: &str) -> Vec<String> {
     features
 }
 
+/// Crates with the name of tokio that run nothing: codecs and streams, for h2 and tonic. Their features need no part of the runtime,
+/// or the features of `tokio` would show it.
+const NO_RUNTIME_CRATES: [&str; 2] = ["tokio-stream", "tokio-util"];
+
 /// Returns the parts of tokio's runtime that come with `package`: crates, and features of the crate `tokio`.
 fn parts_of_tokio(package: &str) -> Vec<String> {
     let crates = shipped(package)
         .into_iter()
         .flatten()
-        .filter(|name| name.starts_with("tokio-") || name.contains("-tokio") || *name == "mio");
+        .filter(|name| name.starts_with("tokio-") || name.contains("-tokio") || *name == "mio")
+        .filter(|name| !NO_RUNTIME_CRATES.contains(&&**name));
     let features = features(package, "tokio")
         .into_iter()
         .filter(|feature| !NO_RUNTIME.contains(&&**feature))
@@ -120,11 +125,18 @@ fn shared_crates_depend_on_no_runtime() {
         "livebus-readiness",
         "livebus-runner",
         "livebus-endpoints",
+        "livebus-grpc",
         "livebus-kafka",
         "livebus-recording",
     ] {
         assert_eq!(parts_of_tokio(package), [""; 0], "{package}");
         assert_eq!(parts_of_async_std(package), [""; 0], "{package}");
+    }
+    // tonic without its transport, whose server runs on tokio.
+    for transport in ["transport", "server", "channel"] {
+        let features = features("livebus-grpc", "tonic");
+        assert!(features.contains(&"codegen".to_owned()), "{features:?}");
+        assert!(!features.contains(&transport.to_owned()), "{features:?}");
     }
     // Checks the check: hyper uses the channels of tokio.
     assert!(features("livebus-endpoints", "tokio").contains(&"sync".to_owned()));
@@ -138,7 +150,12 @@ fn compiles_c(name: &str) -> bool {
 
 #[test]
 fn dependencies_of_a_custom_runner_compile_no_c() {
-    for package in ["livebus-runner", "livebus-readiness", "livebus-recording"] {
+    for package in [
+        "livebus-runner",
+        "livebus-readiness",
+        "livebus-recording",
+        "livebus-grpc",
+    ] {
         for names in shipped(package) {
             let c: Vec<_> = names.iter().filter(|name| compiles_c(name)).collect();
             assert!(c.is_empty(), "{package}: {c:?}");
@@ -166,6 +183,20 @@ fn runner_without_http_depends_on_no_server() {
             "{runner} depends on a server"
         );
         assert!(has_server("http"), "{runner} serves with hyper");
+    }
+}
+
+#[test]
+fn runner_without_grpc_depends_on_neither_tonic_nor_http2() {
+    for runner in ["livebus-tokio", "livebus-async-std"] {
+        let has = |features: &[&str], name: &str| {
+            let names = packages(runner, &[&["-e", "normal,build"], features].concat());
+            names.iter().any(|it| it == name)
+        };
+        for name in ["tonic", "h2", "prost"] {
+            assert!(!has(&[], name), "{runner} depends on {name}");
+            assert!(has(&["--features", "grpc"], name), "{runner}: {name}");
+        }
     }
 }
 
@@ -212,6 +243,7 @@ fn published_crates_depend_on_no_verification_crate() {
         "livebus-readiness",
         "livebus-kafka",
         "livebus-endpoints",
+        "livebus-grpc",
         "livebus-recording",
         "livebus-runner",
         "livebus-tokio",

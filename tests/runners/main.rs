@@ -21,10 +21,12 @@ mod embedded;
 mod ending;
 mod evidence;
 mod following;
+mod grpc;
 mod handlers;
 mod lease;
 mod log;
 mod metrics;
+mod order;
 mod outages;
 mod own_clients;
 mod panics;
@@ -110,6 +112,9 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a full socket of systemd holds nothing up", systemd::full_socket_holds_nothing_up::<R>),
         case("an unusable socket of systemd holds no shutdown up", systemd::unusable_socket_holds_no_shutdown_up::<R>),
         case("a dropped handle is no stop of the process for systemd", systemd::dropped_handle_is_no_stop_of_the_process::<R>),
+        case("a gate refuses every call while not ready, and ends none that was admitted", grpc::gate_refuses_calls_while_not_ready_and_ends_none::<R>),
+        case("a health watch follows the bus and ends with it", grpc::health_watch_follows_the_bus_and_ends_with_it::<R>),
+        case("readers close in one order, and differ by one step at most", order::readers_close_in_one_order_and_differ_by_one_step::<R>),
         case("a port in use is reported", probes::port_in_use_is_reported::<R>),
 
         case("probes are answered during every attack", attacks::probes_are_answered_during_every_attack::<R>),

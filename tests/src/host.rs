@@ -4,13 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 
+use livebus_grpc::ServeHttp2;
 use livebus_runner::{Runner, Runtime, Serve};
 use tokio::runtime;
 
-/// A runner with all capabilities: it runs supervisions, serves the probes, and runs a Kafka bus.
-pub trait FullRunner: Runner + Serve + Runtime {}
+/// A runner with all capabilities: it runs supervisions, serves the probes and gRPC, and runs a Kafka bus.
+pub trait FullRunner: Runner + Serve + ServeHttp2 + Runtime {}
 
-impl<R: Runner + Serve + Runtime> FullRunner for R {}
+impl<R: Runner + Serve + ServeHttp2 + Runtime> FullRunner for R {}
 
 /// The runtime on which a supervision runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

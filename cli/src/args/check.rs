@@ -42,7 +42,8 @@ pub(crate) struct WaitArgs {
 /// Options of both: what is checked, and how the verdict is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckedArgs {
-    /// A running livebus: the address of its probes, like <http://127.0.0.1:8080>. Without it, -b names a bus.
+    /// A running livebus: the address of its probes, like <http://127.0.0.1:8080>, or of its health service, like
+    /// <grpc://127.0.0.1:9090>, or that and a name, like <grpc://127.0.0.1:9090/message-bus>. Without it, -b names a bus.
     #[arg(env = "LIVEBUS_URL", value_name = "URL", value_hint = ValueHint::Url, value_parser = values::url)]
     pub(crate) url: Option<ProbeUrl>,
 

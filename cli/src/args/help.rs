@@ -108,6 +108,10 @@ pub(crate) const WATCH: Appendix = Appendix {
             "livebus watch -b kafka:9092 --http 8080",
         ),
         (
+            "With gRPC; then: livebus check grpc://127.0.0.1:9090",
+            "livebus watch -b kafka:9092 --grpc 9090",
+        ),
+        (
             "As JSON",
             "livebus watch -b kafka:9092 --format json | jq .",
         ),
@@ -130,6 +134,10 @@ pub(crate) const CHECK: Appendix = Appendix {
         (
             "A running livebus: its /readyz",
             "livebus check http://127.0.0.1:8080",
+        ),
+        (
+            "A health service of gRPC, and a name of it",
+            "livebus check grpc://127.0.0.1:9090/message-bus",
         ),
         (
             "In a script",

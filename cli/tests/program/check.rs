@@ -255,6 +255,53 @@ fn a_running_livebus_is_asked_by_its_url() {
 }
 
 #[test]
+fn a_health_service_is_asked_by_its_url() {
+    for runtime in ["tokio", "async-std"] {
+        let mut watch = Watch::start(&["--grpc", "0", "--drain", "1h", "--runtime", runtime]);
+        let line = watch.until_error("health service on ");
+        let (_, url) = line.trim_end().rsplit_once(' ').expect("it ends with it");
+        watch.until("Running");
+        for (name, code, text) in [
+            ("", 0, format!("ready: {url} is SERVING\n")),
+            (
+                "/message-bus",
+                0,
+                format!("ready: {url}/message-bus is SERVING\n"),
+            ),
+            (
+                "/orders",
+                1,
+                format!(
+                    "not ready: {url}/orders answers that it knows no service \"orders\": check the name\n"
+                ),
+            ),
+        ] {
+            let (status, line, errors) = run(&["check", &format!("{url}{name}")]);
+            assert_eq!((status, &*line, &*errors), (Some(code), &*text, ""));
+        }
+        let (code, line, _) = run(&["check", url, "--format", "json"]);
+        let json: Value = serde_json::from_str(&line).expect("it is JSON");
+        assert_eq!((code, &json["grpc_status"]), (Some(0), &"Ok".into()));
+
+        let mut wait = livebus(&["wait", "--for", "not-ready", url, "--timeout", "1m"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program was built");
+        watch.signal(Signal::TERM);
+        assert_eq!(end_within_timeout(&mut wait).code(), Some(0));
+        let (_, line, _) = texts(&wait.wait_with_output().expect("it is a child"));
+        assert!(line.contains("is NOT_SERVING"), "{line}");
+    }
+    let closed = closed_port();
+    let (code, line, _) = run(&["check", &format!("grpc://{closed}")]);
+    assert_eq!(code, Some(1));
+    assert!(
+        line.starts_with(&format!("not ready: grpc://{closed} does not answer: ")),
+        "{line}"
+    );
+}
+
+#[test]
 fn statusz_of_a_running_livebus_has_the_verdict() {
     let (watch, _, probes) = running();
     let url = format!("http://{probes}/statusz");

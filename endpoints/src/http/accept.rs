@@ -12,9 +12,8 @@ use futures::FutureExt as _;
 use futures::future::select;
 use hyper::rt::Executor;
 
-use crate::http::connection::Connection;
 use crate::http::listener::{Listener, Task};
-use crate::http::shared::Shared;
+use crate::http::shared::{Protocol, Shared};
 
 /// The number of accepted connections after which the task yields.
 const ACCEPTS_PER_YIELD: usize = 32;
@@ -26,14 +25,15 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 const LOG_PERIOD: Duration = Duration::from_mins(1);
 
 /// Accepts connections, and spawns a task for each.
-pub(crate) struct Acceptor<L, E> {
+pub(crate) struct Acceptor<L, E, P> {
     pub(crate) listener: L,
     pub(crate) executor: Arc<E>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) protocol: P,
     pub(crate) max_connections: usize,
 }
 
-impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
+impl<L: Listener, E: Executor<Task>, P: Protocol> Acceptor<L, E, P> {
     pub(crate) async fn run(self) {
         let mut failures = Failures::default();
         let mut accepted = 0;
@@ -85,7 +85,8 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
     fn serve(&self, stream: L::Stream) {
         let now = self.shared.timer.now();
         let slot = self.shared.connections.admit(now);
-        let connection = Connection::new(stream, now, Arc::clone(&self.shared), slot);
+        let shared = Arc::clone(&self.shared);
+        let connection = self.protocol.serve(stream, now, shared, slot);
         let task = AssertUnwindSafe(connection).catch_unwind();
         // A panic ends its connection. The panic hook has reported it.
         self.executor.execute(task.map(drop).boxed());
@@ -93,7 +94,7 @@ impl<L: Listener, E: Executor<Task>> Acceptor<L, E> {
 
     fn warn(&self, error: &io::Error, failures: u64) {
         let (address, connections) = (self.shared.address, self.shared.connections.open());
-        tracing::warn!(%address, %error, failures, connections, "cannot accept a connection for the probes");
+        tracing::warn!(%address, %error, failures, connections, "cannot accept a connection");
     }
 
     /// Evicts a connection and waits until one has ended, which frees a descriptor, but at most for the delay.

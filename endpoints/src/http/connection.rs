@@ -12,17 +12,33 @@ use futures::FutureExt as _;
 use hyper::rt::{Read, Sleep, Timer, Write};
 use hyper::server::conn::http1;
 
+use crate::Probes;
 use crate::http::connections::Slot;
 use crate::http::discard::Discard;
 use crate::http::limits::Limits;
 use crate::http::limits::after;
+use crate::http::listener::Task;
 use crate::http::progress::Progress;
 use crate::http::respond::Respond;
-use crate::http::shared::Shared;
+use crate::http::shared::{Protocol, Shared};
 use crate::http::stream::Stream;
 
 /// The minimum size of hyper's buffers.
 const MIN_BUFFER: usize = 8_192;
+
+/// The probes over HTTP/1.1.
+pub(crate) struct Http1 {
+    pub(crate) probes: Arc<Probes>,
+}
+
+impl Protocol for Http1 {
+    fn serve<S>(&self, stream: S, now: Instant, shared: Arc<Shared>, slot: Slot) -> Task
+    where
+        S: Read + Write + Send + Unpin + 'static,
+    {
+        Connection::new(stream, now, Arc::clone(&self.probes), shared, slot).boxed()
+    }
+}
 
 /// Serves one connection. Ready when the connection has ended, whatever the reason.
 pub(crate) struct Connection<S: Read + Write + Unpin> {
@@ -52,11 +68,17 @@ enum State<S: Read + Write + Unpin> {
 
 impl<S: Read + Write + Unpin + 'static> Connection<S> {
     /// Makes the connection of a stream that is accepted at `now`.
-    pub(crate) fn new(io: S, now: Instant, shared: Arc<Shared>, slot: Slot) -> Self {
+    pub(crate) fn new(
+        io: S,
+        now: Instant,
+        probes: Arc<Probes>,
+        shared: Arc<Shared>,
+        slot: Slot,
+    ) -> Self {
         let Shared { limits, timer, .. } = &*shared;
         let progress = Progress::new(now);
         let respond = Respond {
-            probes: Arc::clone(&shared.probes),
+            probes,
             timer: Arc::clone(timer),
             progress: progress.clone(),
             answered: Arc::clone(slot.answered()),

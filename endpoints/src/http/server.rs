@@ -13,12 +13,15 @@ use hyper::rt::{Executor, Timer};
 
 use crate::Probes;
 use crate::http::accept::Acceptor;
+use crate::http::connection::Http1;
 use crate::http::connections::Connections;
+#[cfg(feature = "http2")]
+use crate::http::http2::{Http2, Http2Service};
 use crate::http::limits::Limits;
 use crate::http::listener::{Listener, Task};
-use crate::http::shared::Shared;
+use crate::http::shared::{Protocol, Shared};
 
-/// A server of probes. On drop, closes the listener and all connections.
+/// A server of probes, or of another service. On drop, closes the listener and all connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -42,14 +45,48 @@ impl Server {
         probes: Probes,
         limits: Limits,
     ) -> io::Result<Self> {
+        let probes = Arc::new(probes);
+        let (protocol, executor) = (Http1 { probes }, Arc::new(executor));
+        Self::serve(listener, timer, &executor, protocol, limits, "the probes")
+    }
+
+    /// Serves `service` over HTTP/2 to the clients that connect to `listener`, as [`start`](Self::start) serves the probes. It has no
+    /// TLS. `what` names the service in the log.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not return the address of the listener.
+    #[cfg(feature = "http2")]
+    pub fn start_http2(
+        listener: impl Listener,
+        timer: impl Timer + Send + Sync + 'static,
+        executor: impl Executor<Task> + Send + Sync + 'static,
+        service: impl Http2Service,
+        limits: Limits,
+        what: &'static str,
+    ) -> io::Result<Self> {
+        let executor = Arc::new(executor);
+        let protocol = Http2::new(service, Arc::clone(&executor));
+        Self::serve(listener, timer, &executor, protocol, limits, what)
+    }
+
+    fn serve<E>(
+        listener: impl Listener,
+        timer: impl Timer + Send + Sync + 'static,
+        executor: &Arc<E>,
+        protocol: impl Protocol,
+        limits: Limits,
+        what: &'static str,
+    ) -> io::Result<Self>
+    where
+        E: Executor<Task> + Send + Sync + 'static,
+    {
         let address = listener.local_addr()?;
         let max_connections = limits.connections_here();
-        tracing::info!(%address, max_connections, "serving the probes");
+        tracing::info!(%address, max_connections, "serving {what}");
         let (cancel_guard, cancel) = oneshot::channel();
-        let executor = Arc::new(executor);
         let shared = Arc::new(Shared {
             address,
-            probes: Arc::new(probes),
             limits,
             timer: Arc::new(timer),
             connections: Arc::default(),
@@ -57,8 +94,9 @@ impl Server {
         let closing = CloseOnDrop(Arc::clone(&shared.connections));
         let acceptor = Acceptor {
             listener,
-            executor: Arc::clone(&executor),
+            executor: Arc::clone(executor),
             shared,
+            protocol,
             max_connections,
         };
         let accepting = async move {
