@@ -165,6 +165,7 @@
 
 mod action;
 mod backoff;
+pub mod calls;
 mod config;
 mod context;
 mod diagnosis;

@@ -176,3 +176,57 @@ fn many_handlers_timed_out_at_once_allocate_nothing() {
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");
 }
+
+/// The tables of calls are trees, so a call costs an allocation now and then, and the memory is given back.
+#[test]
+fn a_call_allocates_less_than_once_and_leaves_nothing() {
+    use livebus_core::calls::{self, CallId, Calls, Correlation, Identity, Reply, Request, Sent};
+    const CALLS: u64 = 10_000;
+    let identity = Identity {
+        instance: 7,
+        epoch: 5,
+    };
+    let now = Instant::now();
+    let config = calls::Config::new(calls::Settings::default()).expect("the default is valid");
+    let mut machine = Calls::new(config, identity, now);
+    machine.handle_event(now, calls::Event::BusReady);
+    while let Some(action) = machine.poll_action() {
+        if let calls::Action::AssignReplies { id, .. } = action {
+            machine.handle_event(now, calls::Event::RepliesAssigned { id, result: Ok(()) });
+        }
+    }
+    let request = Request {
+        deadline: now + Duration::from_mins(1),
+        bytes: 100,
+        is_idempotent: true,
+    };
+    let mut numbers = 1..;
+    let counted = allocation_counter::measure(|| {
+        for number in numbers.by_ref().take(10_000) {
+            let call = CallId(number);
+            machine.handle_event(now, calls::Event::Called { call, request });
+            let result = Sent::Acknowledged;
+            let answered = calls::Event::SendAnswered {
+                call,
+                attempt: 1,
+                result,
+            };
+            machine.handle_event(now, answered);
+            // A hundred are in flight.
+            let oldest = CallId(number.saturating_sub(100));
+            let to = Correlation {
+                from: identity,
+                call: oldest,
+            };
+            let reply = Reply::Done;
+            machine.handle_event(now, calls::Event::ReplyFetched { to, reply });
+            while machine.poll_action().is_some() {}
+        }
+    });
+    println!("{} allocations for {CALLS} calls", counted.count_total);
+    assert!(counted.count_total < CALLS, "{counted:?}");
+    assert_eq!(machine.in_flight(), 100);
+    machine.handle_event(now, calls::Event::Shutdown);
+    machine.handle_timeout(now + Duration::from_mins(1));
+    assert!(machine.is_stopped() && machine.bytes_in_flight() == 0);
+}

@@ -65,7 +65,7 @@ fn page() -> impl AsRef<Path> {
 }
 
 /// Returns the numbers at the beginnings of the lines.
-fn rules_of(text: &str) -> BTreeSet<String> {
+pub(crate) fn rules_of(text: &str) -> BTreeSet<String> {
     let numbers = text.lines().filter_map(|line| {
         let (number, _) = line.split_once(". ")?;
         number.parse::<u32>().ok().map(|it| it.to_string())
@@ -73,12 +73,12 @@ fn rules_of(text: &str) -> BTreeSet<String> {
     numbers.collect()
 }
 
-fn owned(words: &[&str]) -> BTreeSet<String> {
+pub(crate) fn owned(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// Checks that what occurs is what must occur.
-fn same(
+pub(crate) fn same(
     what: &str,
     expected: &BTreeSet<String>,
     occurring: &BTreeSet<String>,

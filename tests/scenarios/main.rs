@@ -3,12 +3,13 @@
 //! A core that behaves otherwise than the expected results fails here. If that is intended,
 //! `LIVEBUS_REWRITE_SCENARIOS=1 cargo test -p livebus-tests --test scenarios` writes what it does now, so that the change can
 //! be read as a diff. `tests/conformance` plays the scenarios of the supervisor to every runner. Those of the dispatcher, in `dispatch`,
-//! are for the core alone.
+//! and those of calls, in `calls`, are for the core alone.
 
 use std::io;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use livebus_tests::call_scenarios::call_scenarios;
 use livebus_tests::conformance::scenarios;
 use livebus_tests::dispatch_scenarios::dispatch_scenarios;
 use livebus_tests::is_enabled;
@@ -16,6 +17,8 @@ use livebus_tests::scenario_files::{ParseError, REWRITE};
 
 use names::Named;
 
+mod call_coverage;
+mod call_parse_errors;
 mod coverage;
 mod dispatch_coverage;
 mod dispatch_parse_errors;
@@ -37,8 +40,10 @@ fn main() -> ExitCode {
 
 fn trials() -> Result<Vec<Trial>, ParseError> {
     let (scenarios, dispatch) = (scenarios()?, dispatch_scenarios()?);
+    let calls = call_scenarios()?;
     let mut trials = coverage::trials(&scenarios);
     trials.extend(dispatch_coverage::trials(&dispatch));
+    trials.extend(call_coverage::trials(&calls));
     let named = scenarios.iter().map(|it| Named {
         path: it.path().to_owned(),
         sentence: it.sentence.clone(),
@@ -47,9 +52,14 @@ fn trials() -> Result<Vec<Trial>, ParseError> {
         path: it.path().to_owned(),
         sentence: it.sentence.clone(),
     }));
+    let named = named.chain(calls.iter().map(|it| Named {
+        path: it.path().to_owned(),
+        sentence: it.sentence.clone(),
+    }));
     trials.extend(names::trials(&named.collect::<Vec<_>>()));
     trials.extend(parse_errors::trials());
     trials.extend(dispatch_parse_errors::trials());
+    trials.extend(call_parse_errors::trials());
     trials.extend(scenarios.into_iter().map(|scenario| {
         let name = format!("{}: {}", scenario.theme(), scenario.sentence);
         let (check, rewrite) = (scenario.clone(), scenario);
@@ -57,6 +67,11 @@ fn trials() -> Result<Vec<Trial>, ParseError> {
     }));
     trials.extend(dispatch.into_iter().map(|scenario| {
         let name = format!("dispatch, {}: {}", scenario.theme(), scenario.sentence);
+        let (check, rewrite) = (scenario.clone(), scenario);
+        trial(name, move || check.check(), move || rewrite.rewrite())
+    }));
+    trials.extend(calls.into_iter().map(|scenario| {
+        let name = format!("calls, {}: {}", scenario.theme(), scenario.sentence);
         let (check, rewrite) = (scenario.clone(), scenario);
         trial(name, move || check.check(), move || rewrite.rewrite())
     }));

@@ -78,7 +78,7 @@ impl Readers {
     ///
     /// # Panics
     ///
-    /// Never: a registry has a service.
+    /// Never: the registry of a handle has its service.
     #[must_use]
     pub fn new<B: Bus>(bus: &Handle<B>, clock: ReaderClock) -> Self {
         let (gate, health) = (Gate::of(bus), Health::of(bus));

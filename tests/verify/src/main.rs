@@ -1,5 +1,6 @@
 //! The commands for long runs: `cargo run --release -p livebus-verify -- --help`.
 
+mod calls_command;
 mod dispatch_command;
 mod simulate;
 
@@ -18,6 +19,9 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Checks the machine of requests and replies.
+    #[command(subcommand)]
+    Calls(calls_command::Command),
     /// Packs the inputs of a fuzz target into one file, or unpacks them.
     #[cfg(feature = "recordings")]
     Corpus(corpus::Args),
@@ -36,6 +40,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Calls(command) => calls_command::run(&command),
         #[cfg(feature = "recordings")]
         Command::Corpus(args) => corpus::run(&args),
         Command::Differential(options) => differential::run(&options),

@@ -1,0 +1,11 @@
+//! Every state of small models: breadth first, until no state is left, by our own search and by stateright.
+
+mod explorer;
+mod models;
+mod moves;
+mod stateright_search;
+
+pub use explorer::{Explored, explore};
+pub use models::{Budget, Model, models};
+pub use moves::Move;
+pub use stateright_search::check;
