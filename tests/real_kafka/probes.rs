@@ -8,6 +8,7 @@ use livebus_core::{Settings, Status};
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::http::{Sample, Sampler, get, last_ready};
 use livebus_tests::kafka_supervision::{KafkaSupervision, by_produce, fast};
+use livebus_tests::reader_order::ReaderPolls;
 
 use crate::context::Context;
 
@@ -56,6 +57,10 @@ fn outage(
         .iter()
         .map(|bus| Sampler::start(bus.probes()))
         .collect::<Result<_, _>>()?;
+    let polls = buses
+        .iter()
+        .map(|bus| ReaderPolls::start(bus.handle().readers()));
+    let polls: Vec<_> = polls.collect();
     begin(node)?;
     let fault = Instant::now();
     for bus in &mut *buses {
@@ -68,6 +73,13 @@ fn outage(
     for bus in &mut *buses {
         bus.expect_running()?;
         ensure!(get(bus.probes(), "/readyz")?.status == 200);
+    }
+    for polls in polls {
+        let (polls, met) = polls.finish()?;
+        ensure!(
+            met.ready > 10 && met.not_ready > 10,
+            "too few of {polls} polls: {met:?}"
+        );
     }
     for (bus, sampler) in buses.iter().zip(samplers) {
         check(bus, &sampler.finish()?, fault, relief)?;

@@ -19,6 +19,7 @@ use livebus_tokio::TokioRuntime;
 
 use crate::host::{FullRunner, Host};
 use crate::label::Label;
+use crate::reader_order::{ReaderClock, Readers};
 use crate::{WAIT_LIMIT, recordings};
 
 /// Returns the configuration of the bus at `servers`, with liveness checks that produce to `topic`.
@@ -381,6 +382,8 @@ pub trait AnyHandle: Send {
     fn begin_shutdown(&self);
     /// [`KafkaBus::newest_round`].
     fn newest_round(&self) -> Option<RoundTally>;
+    /// All readers of this process, with the clock of this machine.
+    fn readers(&self) -> Readers;
 }
 
 impl<R: Runtime> AnyHandle for Handle<KafkaBus<R>> {
@@ -406,6 +409,10 @@ impl<R: Runtime> AnyHandle for Handle<KafkaBus<R>> {
 
     fn newest_round(&self) -> Option<RoundTally> {
         self.bus().newest_round()
+    }
+
+    fn readers(&self) -> Readers {
+        Readers::new(self, ReaderClock::Real)
     }
 }
 

@@ -1,9 +1,12 @@
 //! What all readers of a process see at one instant, and the order in which they must see it.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll, Waker};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures::StreamExt as _;
 use livebus_core::{Report, Status};
 use livebus_endpoints::Probes;
@@ -126,7 +129,7 @@ impl Readers {
     }
 
     fn look(&mut self, now: Instant) -> Seen {
-        let mut context = Context::from_waker(Waker::noop());
+        let mut context = task::Context::from_waker(Waker::noop());
         let gate = self.gate.is_open();
         let serves = |name: &str| self.health.status(name) == Some(ServingStatus::Serving);
         let (health, health_by_name) = (serves(""), serves(self.service.name()));
@@ -170,5 +173,42 @@ impl Readers {
         met.ready += u32::from(seen.gate);
         met.not_ready += u32::from(!seen.probes);
         met.lapsed += u32::from(!seen.probes && report.status == Status::Running);
+    }
+}
+
+/// Looks with all readers every 20 ms, on a thread, until the end.
+#[derive(Debug)]
+pub struct ReaderPolls {
+    is_wanted: Arc<AtomicBool>,
+    thread: JoinHandle<(u32, Met)>,
+}
+
+impl ReaderPolls {
+    /// Begins. The clock of the readers must be [`ReaderClock::Real`].
+    #[must_use]
+    pub fn start(mut readers: Readers) -> Self {
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let is_still_wanted = Arc::clone(&is_wanted);
+        let thread = thread::spawn(move || {
+            let (mut polls, mut met) = (0, Met::default());
+            while is_still_wanted.load(Ordering::Acquire) {
+                polls += 1;
+                readers.check(&format!("poll {polls}"), &mut met);
+                thread::sleep(Duration::from_millis(20));
+            }
+            (polls, met)
+        });
+        Self { is_wanted, thread }
+    }
+
+    /// Ends the looks, and returns their number and what they met.
+    ///
+    /// # Errors
+    ///
+    /// When the readers were not in order: the thread has said what they saw.
+    pub fn finish(self) -> anyhow::Result<(u32, Met)> {
+        self.is_wanted.store(false, Ordering::Release);
+        let polls = self.thread.join().ok();
+        polls.context("the readers are not in order")
     }
 }

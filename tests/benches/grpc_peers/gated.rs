@@ -1,9 +1,8 @@
 //! A service behind a gate, in this process, that depends on the same broker.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -14,7 +13,7 @@ use livebus_tests::WAIT_LIMIT;
 use livebus_tests::grpc::Echo;
 use livebus_tests::host::Host;
 use livebus_tests::kafka_supervision::by_produce;
-use livebus_tests::reader_order::{Met, ReaderClock, Readers};
+use livebus_tests::reader_order::{Met, ReaderClock, ReaderPolls, Readers};
 use livebus_tokio::{Builder, TokioRuntime};
 use tonic::service::Routes;
 
@@ -23,8 +22,7 @@ use crate::TOPIC;
 pub(crate) struct GatedService {
     address: SocketAddr,
     gate: Gate,
-    is_polled: Arc<AtomicBool>,
-    polls: JoinHandle<(u32, Met)>,
+    polls: ReaderPolls,
     /// Never used: the service ends when it is dropped.
     _end: oneshot::Sender<()>,
 }
@@ -55,16 +53,10 @@ impl GatedService {
             })
         });
         let (address, gate, readers) = start.recv().context("the gated service does not start")?;
-        let is_polled = Arc::new(AtomicBool::new(true));
-        let polls = thread::spawn({
-            let is_polled = Arc::clone(&is_polled);
-            move || poll(readers, &is_polled)
-        });
         Ok(Self {
             address,
             gate,
-            is_polled,
-            polls,
+            polls: ReaderPolls::start(readers),
             _end: end,
         })
     }
@@ -88,21 +80,6 @@ impl GatedService {
 
     /// Ends the polls of its readers, each of which checked their order. Returns their number, and what they met.
     pub(crate) fn end_polls(self) -> anyhow::Result<(u32, Met)> {
-        self.is_polled.store(false, Ordering::Release);
-        self.polls
-            .join()
-            .ok()
-            .context("the readers are not in order")
+        self.polls.finish()
     }
-}
-
-/// Looks with all readers every 20 ms.
-fn poll(mut readers: Readers, is_polled: &AtomicBool) -> (u32, Met) {
-    let (mut polls, mut met) = (0, Met::default());
-    while is_polled.load(Ordering::Acquire) {
-        polls += 1;
-        readers.check(&format!("poll {polls}"), &mut met);
-        thread::sleep(Duration::from_millis(20));
-    }
-    (polls, met)
 }
