@@ -5,8 +5,9 @@ mod support;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -18,7 +19,7 @@ use livebus_grpc::{Gate, GateBody, Gated};
 use livebus_readiness::{
     Clock, Heartbeat, Reader, Registry, RegistryBuilder, ServiceLoop, Services,
 };
-use livebus_runner::Time as _;
+use livebus_runner::{Time, Timer};
 use prost::Message as _;
 use support::{LEASE, ManualTime, Process};
 use tonic::body::Body;
@@ -144,6 +145,40 @@ fn a_gate_is_open_from_the_proof_to_two_ticks_before_the_end_of_the_lease() {
     assert!(is_admitted(&mut service, path));
     process.is_lost();
     assert!(!is_admitted(&mut service, path));
+}
+
+/// A clock that does something at its second reading: after a gate has found itself closed, and before it refuses.
+struct ActsAtSecondReading<F> {
+    time: ManualTime,
+    readings: AtomicUsize,
+    act: F,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Time for ActsAtSecondReading<F> {
+    fn now(&self) -> Instant {
+        if self.readings.fetch_add(1, Ordering::Relaxed) == 1 {
+            (self.act)();
+        }
+        self.time.now()
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        self.time.timer()
+    }
+}
+
+#[test]
+fn a_gate_that_opens_before_it_refuses_admits_the_call() {
+    let process = Arc::new(Process::new());
+    let acting = Arc::clone(&process);
+    let time = ActsAtSecondReading {
+        time: process.time.clone(),
+        readings: AtomicUsize::new(0),
+        act: move || acting.runs(),
+    };
+    let gate = Gate::new(process.readiness.clone()).time(Arc::new(time));
+    let mut service = gate.layer(Answers);
+    assert!(is_admitted(&mut service, "/orders.v1.Orders/Create"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use body::GateBody;
 use exempt::Exempt;
 pub use exempt::ExemptError;
 pub use future::GateFuture;
-use refusal::refusal;
+use refusal::{not_running, refusal};
 
 /// A layer that refuses calls while the process is not ready. Clones share everything.
 ///
@@ -99,6 +99,17 @@ impl Gate {
     pub fn is_open(&self) -> bool {
         self.0.readiness.is_ready_at(self.0.clock.now())
     }
+
+    /// Returns the answer to a call that found the gate closed; `None` if it has opened since.
+    fn refuse(&self) -> Option<Response<()>> {
+        let ahead = self.0.clock.now();
+        let not_running = not_running(&self.0.readiness.snapshot_at(ahead));
+        let is_explained = not_running.iter().any(|it| it.service.is_required());
+        if !is_explained && self.is_open() {
+            return None;
+        }
+        Some(refusal(&not_running, ahead))
+    }
 }
 
 impl GateClock {
@@ -148,12 +159,11 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.gate.is_open() || self.gate.0.exempt.has(request.uri().path()) {
-            GateFuture::admitted(self.inner.call(request))
-        } else {
-            let Inner {
-                readiness, clock, ..
-            } = &*self.gate.0;
-            GateFuture::refused(refusal(readiness, clock.now()))
+            return GateFuture::admitted(self.inner.call(request));
+        }
+        match self.gate.refuse() {
+            Some(answer) => GateFuture::refused(answer),
+            None => GateFuture::admitted(self.inner.call(request)),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
 use livebus_core::Status;
-use livebus_readiness::{Reader, Readiness, ServiceSnapshot, Snapshot, one_line};
+use livebus_readiness::{Reader, ServiceSnapshot, Snapshot, one_line};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use prost::Message as _;
 use tonic::Code;
@@ -28,12 +28,12 @@ const MIN_DELAY: Duration = Duration::from_millis(100);
 /// What `grpc-message` encodes besides what is not ASCII.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Returns the answer of a gate whose clock says `ahead`: Trailers-Only, so all of it is in the header.
-pub(crate) fn refusal(readiness: &Readiness, ahead: Instant) -> Response<()> {
-    let not_running = not_running(&readiness.snapshot_at(ahead));
-    let message = cause(&not_running, ahead);
+/// Returns the answer of a gate whose clock says `ahead`, for these services that are not Running: Trailers-Only, so all of it is in the
+/// header.
+pub(crate) fn refusal(not_running: &[ServiceSnapshot], ahead: Instant) -> Response<()> {
+    let message = cause(not_running, ahead);
     let now = ahead.checked_sub(Reader::Gate.lead()).unwrap_or(ahead);
-    let delay = delay(&not_running, now);
+    let delay = delay(not_running, now);
     let code = Code::Unavailable as i32;
     let encoded = percent_encode(message.as_bytes(), ENCODED).to_string();
     let retry_info = RetryInfo {
@@ -68,7 +68,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// Returns the services that are not Running. With a rule of the author, also an optional one may be the reason of a refusal.
-fn not_running(snapshot: &Snapshot) -> Vec<ServiceSnapshot> {
+pub(crate) fn not_running(snapshot: &Snapshot) -> Vec<ServiceSnapshot> {
     let services = snapshot.services();
     let not_running = |it: &ServiceSnapshot| it.report.status_at(snapshot.now()) != Status::Running;
     services.filter(not_running).collect()
