@@ -1,7 +1,7 @@
 //! The checks of a probe, each with its name and its outcome.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use livebus_core::{Report, Status};
 use livebus_readiness::{Readiness, Service, ServiceLoop, ServiceSnapshot, Snapshot, one_line};
@@ -41,9 +41,7 @@ impl Checks {
         for service in readiness.services() {
             for of_service in &*service.loops() {
                 let stuck_for = of_service.heartbeat().stuck_for(now);
-                let outcome = stuck_for.map_or_else(Outcome::passed, |late| {
-                    Outcome::Failed(format!("it is {:.1} s late", late.as_secs_f64()))
-                });
+                let outcome = stuck_for.map_or_else(Outcome::passed, stuck);
                 checks.push(Check {
                     name: loop_name(&service, of_service),
                     outcome,
@@ -123,6 +121,15 @@ fn loop_name(service: &Service, of_service: &ServiceLoop) -> String {
         None => format!("loop/{service}"),
         Some(handler) => format!("loop/{service}/{}", one_line(handler)),
     }
+}
+
+/// Returns the outcome of a loop that is late, with the cause and the remedy.
+fn stuck(late: Duration) -> Outcome {
+    Outcome::Failed(format!(
+        "it is {:.1} s late: the loop makes no progress, because a call blocks its executor, it has panicked, or the process gets no \
+         processor; look at the stack traces of the threads and at the log, and let the liveness probe restart the process",
+        late.as_secs_f64()
+    ))
 }
 
 fn started(observed: &ServiceSnapshot, now: Instant) -> Outcome {
