@@ -224,6 +224,29 @@ fn the_delay_has_a_default_and_a_minimum() {
     assert_eq!(pushback(), "100");
 }
 
+#[test]
+fn delays_of_one_gate_are_spread_over_a_tenth() {
+    let process = Process::new();
+    let heartbeat = Heartbeat::new(process.time.now());
+    heartbeat.set_deadline(Some(process.time.now() + Duration::from_secs(10)));
+    let loops = vec![ServiceLoop::of_service(heartbeat)];
+    process.bus.set_loops(loops);
+    process.is_lost();
+    let gate = gate(&process);
+    let mut in_each_tenth = [0; 10];
+    for _ in 0..1_000 {
+        // Each client of a server has a clone.
+        let answer = call(&mut gate.layer(Answers), "/a.A/B");
+        let pushback = answer.headers()["grpc-retry-pushback-ms"].to_str();
+        let pushback: usize = pushback.expect("ASCII").parse().expect("a number");
+        in_each_tenth[pushback.checked_sub(10_000).expect("no less") / 100] += 1;
+    }
+    assert!(
+        in_each_tenth.iter().all(|it| (98..=102).contains(it)),
+        "{in_each_tenth:?}"
+    );
+}
+
 /// Returns the pushback of a gate over these services, whose next checks are in so many milliseconds. All are lost but those with `None`.
 fn pushback_of(names: RegistryBuilder, checks: &[(&str, Option<u64>)]) -> HeaderValue {
     let time = ManualTime::new();

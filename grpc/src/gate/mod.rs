@@ -7,6 +7,7 @@ mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -26,8 +27,8 @@ use refusal::{not_running, refusal};
 /// A layer that refuses calls while the process is not ready. Clones share everything.
 ///
 /// A refused call, unary or streaming, is answered at once, without its body: UNAVAILABLE, Trailers-Only, so that a client may retry it.
-/// The answer has the cause in words (`grpc-message`) and the time until the next check of the bus (`grpc-retry-pushback-ms`, and
-/// `google.rpc.RetryInfo` in `grpc-status-details-bin`). A call that was admitted is never ended.
+/// The answer has the cause in words (`grpc-message`) and the time until the next check of the bus, or up to a tenth more
+/// (`grpc-retry-pushback-ms`, and `google.rpc.RetryInfo` in `grpc-status-details-bin`). A call that was admitted is never ended.
 ///
 /// The health service and server reflection are exempt, and what [`exempt`](Self::exempt) adds. Everything else passes the gate, also what
 /// is not gRPC: put it around the gRPC services of a server only.
@@ -41,6 +42,8 @@ struct Inner {
     readiness: Readiness,
     clock: GateClock,
     exempt: Exempt,
+    /// The number of refusals so far. It wraps around.
+    refusals: Arc<AtomicU32>,
 }
 
 /// A clock that is ahead by the lead of a gate.
@@ -64,6 +67,7 @@ impl Gate {
             readiness,
             clock: GateClock::Real(Clock::ahead_by(Reader::Gate.lead())),
             exempt: Exempt::default(),
+            refusals: Arc::default(),
         }))
     }
 
@@ -108,7 +112,8 @@ impl Gate {
         if !is_explained && self.is_open() {
             return None;
         }
-        Some(refusal(&not_running, ahead))
+        let number = self.0.refusals.fetch_add(1, Ordering::Relaxed);
+        Some(refusal(&not_running, ahead, number))
     }
 }
 

@@ -29,11 +29,15 @@ const MIN_DELAY: Duration = Duration::from_millis(100);
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Returns the answer of a gate whose clock says `ahead`, for these services that are not Running: Trailers-Only, so all of it is in the
-/// header.
-pub(crate) fn refusal(not_running: &[ServiceSnapshot], ahead: Instant) -> Response<()> {
+/// header. `number` is the number of refusals before.
+pub(crate) fn refusal(
+    not_running: &[ServiceSnapshot],
+    ahead: Instant,
+    number: u32,
+) -> Response<()> {
     let message = cause(not_running, ahead);
     let now = ahead.checked_sub(Reader::Gate.lead()).unwrap_or(ahead);
-    let delay = delay(not_running, now);
+    let delay = spread(delay(not_running, now), number);
     let code = Code::Unavailable as i32;
     let encoded = percent_encode(message.as_bytes(), ENCODED).to_string();
     let retry_info = RetryInfo {
@@ -103,4 +107,12 @@ fn delay(not_running: &[ServiceSnapshot], now: Instant) -> Duration {
     };
     let delay = next.map_or(DEFAULT_DELAY, |it| it.saturating_duration_since(now));
     delay.max(MIN_DELAY)
+}
+
+/// Returns the delay, longer by up to a tenth, so that not all clients come back at once.
+fn spread(delay: Duration, number: u32) -> Duration {
+    // Multiples of the golden ratio: any run of numbers is spread evenly.
+    const GOLDEN_RATIO: u32 = 0x9E37_79B9;
+    let fraction = f64::from(number.wrapping_mul(GOLDEN_RATIO)) / f64::from(u32::MAX);
+    delay.saturating_add((delay / 10).mul_f64(fraction))
 }
