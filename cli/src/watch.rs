@@ -51,7 +51,13 @@ pub(crate) async fn watch<R: CommandRuntime>(
         builder = builder.http_as_in_voltha();
     }
     match Systemd::from_env() {
-        Ok(Some(systemd)) => builder = builder.systemd_at(systemd),
+        Ok(Some(systemd)) => {
+            if let Some(error) = systemd.watchdog_error() {
+                let line = format!("livebus: the watchdog of systemd is not notified: {error}");
+                console.stderr.line(line);
+            }
+            builder = builder.systemd_at(systemd);
+        }
         Ok(None) => {}
         Err(error) => {
             let line = format!("livebus: systemd is not notified: {error}");

@@ -27,8 +27,9 @@ impl Publisher {
     pub(crate) fn set_status(&self, at: Instant, report: Report) {
         let service = self.reporter.service();
         let from = service.report().status;
-        log(&service, &StatusChange { from, report, at });
         self.reporter.report(at, report);
+        // Whoever takes the log may block.
+        log(&service, &StatusChange { from, report, at });
     }
 
     pub(crate) fn renew(&self, at: Instant, evidence: Instant, lease: Instant) {

@@ -87,12 +87,13 @@ impl Callee {
         }
     }
 
-    /// A request was fetched. It waits until [`begin`](Self::begin).
+    /// A request was fetched. It waits until [`begin`](Self::begin). One that was fetched already, in this assignment, stays as it is.
     pub fn fetched(&mut self, now: Instant, id: RequestId, arrival: Arrival) {
         let max = self.config.settings().max_duplicates;
-        match current(&mut self.partitions, id) {
-            Some(partition) => partition.add(now, id.offset, arrival, max),
-            None => self.counters.stale += 1,
+        let is_new = current(&mut self.partitions, id)
+            .is_some_and(|partition| partition.add(now, id.offset, arrival, max));
+        if !is_new {
+            self.counters.stale += 1;
         }
     }
 

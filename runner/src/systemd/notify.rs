@@ -38,6 +38,12 @@ impl Notify {
                 return Notified::default();
             }
         };
+        if let Some(error) = systemd.watchdog_error() {
+            tracing::warn!(
+                service = service.name(),
+                "the watchdog of systemd is not notified: {error}"
+            );
+        }
         let (guard, ended) = oneshot::channel::<Infallible>();
         let notifier = Notifier::new(
             systemd,

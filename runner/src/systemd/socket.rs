@@ -17,6 +17,10 @@ impl NotifyAddress {
         match text.as_bytes() {
             [b'/', ..] => SocketAddr::from_pathname(Path::new(text)).map(Self),
             [b'@', name @ ..] if !name.is_empty() => abstract_address(name).map(Self),
+            [b'v', b's', b'o', b'c', b'k', ..] => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "sockets of vsock are not supported",
+            )),
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is neither an absolute path nor a name after an @",

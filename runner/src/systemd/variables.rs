@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::socket::NotifyAddress;
@@ -17,7 +18,7 @@ const WATCHDOG_PID: &str = "WATCHDOG_PID";
 #[derive(Debug, Clone)]
 pub struct Systemd {
     address: NotifyAddress,
-    watchdog: Option<Duration>,
+    watchdog: Result<Option<Duration>, Arc<SystemdError>>,
 }
 
 /// The error when a variable has a value that systemd does not set.
@@ -26,13 +27,13 @@ pub struct Systemd {
 pub enum SystemdError {
     /// `NOTIFY_SOCKET` is no address of a socket.
     #[error(
-        "NOTIFY_SOCKET={value:?} is no socket: unset it, or let systemd set it, like /run/systemd/notify"
+        "NOTIFY_SOCKET={value:?} cannot be used: {reason}; unset it, or let systemd set it, like /run/systemd/notify"
     )]
     NotifySocket {
         /// Its value.
         value: OsString,
         /// What is wrong with it.
-        source: io::Error,
+        reason: io::Error,
     },
     /// `WATCHDOG_USEC` is no time.
     #[error(
@@ -57,7 +58,8 @@ impl Systemd {
     ///
     /// # Errors
     ///
-    /// [`SystemdError`] when a variable has an invalid value.
+    /// [`SystemdError::NotifySocket`]. A watchdog that is none does not keep systemd from being notified: see
+    /// [`watchdog_error`](Self::watchdog_error).
     pub fn from_env() -> Result<Option<Self>, SystemdError> {
         Self::from_variables(|name| env::var_os(name))
     }
@@ -66,7 +68,7 @@ impl Systemd {
     ///
     /// # Errors
     ///
-    /// [`SystemdError`] when a variable has an invalid value.
+    /// As [`from_env`](Self::from_env).
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Option<Self>, SystemdError> {
@@ -76,23 +78,39 @@ impl Systemd {
         };
         let address = match NotifyAddress::parse(&value) {
             Ok(address) => address,
-            Err(source) => return Err(SystemdError::NotifySocket { value, source }),
+            Err(reason) => return Err(SystemdError::NotifySocket { value, reason }),
         };
-        let watchdog = match variable(WATCHDOG_USEC) {
-            Some(usec) if is_for_this_process(variable(WATCHDOG_PID))? => Some(microseconds(usec)?),
-            Some(_) | None => None,
-        };
-        Ok(Some(Self { address, watchdog }))
+        let watchdog = watchdog(variable(WATCHDOG_USEC), variable(WATCHDOG_PID));
+        Ok(Some(Self {
+            address,
+            watchdog: watchdog.map_err(Arc::new),
+        }))
     }
 
     /// Returns how long the watchdog waits for a notification until it ends the process; `None` without a watchdog of this process.
     #[must_use]
-    pub const fn watchdog(&self) -> Option<Duration> {
-        self.watchdog
+    pub fn watchdog(&self) -> Option<Duration> {
+        self.watchdog.as_ref().ok().copied().flatten()
+    }
+
+    /// Returns why the watchdog is not notified, though a variable names one: a value is invalid.
+    #[must_use]
+    pub fn watchdog_error(&self) -> Option<&SystemdError> {
+        self.watchdog.as_ref().err().map(|error| &**error)
     }
 
     pub(super) fn into_address(self) -> NotifyAddress {
         self.address
+    }
+}
+
+fn watchdog(
+    usec: Option<OsString>,
+    pid: Option<OsString>,
+) -> Result<Option<Duration>, SystemdError> {
+    match usec {
+        Some(usec) if is_for_this_process(pid)? => microseconds(usec).map(Some),
+        Some(_) | None => Ok(None),
     }
 }
 
@@ -129,10 +147,11 @@ mod tests {
         })
     }
 
-    fn watchdog(usec: &str, pid: Option<&str>) -> Result<Option<Duration>, SystemdError> {
+    fn with_watchdog(usec: &str, pid: Option<&str>) -> Systemd {
         let mut variables = vec![(NOTIFY_SOCKET, "/run/x"), (WATCHDOG_USEC, usec)];
         variables.extend(pid.map(|pid| (WATCHDOG_PID, pid)));
-        read(&variables).map(|it| it.expect("it is set").watchdog())
+        let read = read(&variables).expect("the socket is an address");
+        read.expect("it is set")
     }
 
     #[test]
@@ -163,28 +182,37 @@ mod tests {
             let error = read(&[(NOTIFY_SOCKET, value)]).expect_err(value);
             assert!(error.to_string().contains(value), "{error}");
         }
+        let error = read(&[(NOTIFY_SOCKET, "vsock:2:1234")]).expect_err("it is none");
+        assert!(error.to_string().contains("not supported"), "{error}");
     }
 
     #[test]
     fn the_watchdog_is_of_this_process_and_of_no_other() {
+        let watchdog = |usec, pid| with_watchdog(usec, pid).watchdog();
         let own = process::id().to_string();
         let other = (process::id() + 1).to_string();
         let second = Some(Duration::from_secs(1));
-        assert_eq!(watchdog("1000000", None).ok(), Some(second));
-        assert_eq!(watchdog("1000000", Some(&own)).ok(), Some(second));
-        assert_eq!(watchdog("1000000", Some(&other)).ok(), Some(None));
+        assert_eq!(watchdog("1000000", None), second);
+        assert_eq!(watchdog("1000000", Some(&own)), second);
+        assert_eq!(watchdog("1000000", Some(&other)), None);
     }
 
     #[test]
-    fn a_watchdog_that_is_none_is_an_error_with_its_value() {
+    fn a_watchdog_that_is_none_is_an_error_with_its_value_and_systemd_is_notified() {
+        let error = |usec, pid| {
+            let systemd = with_watchdog(usec, pid);
+            assert_eq!(systemd.watchdog(), None);
+            systemd.watchdog_error().map(ToString::to_string)
+        };
         for usec in ["0", "-1", "1.5", "5s", "x"] {
-            let error = watchdog(usec, None).expect_err(usec).to_string();
+            let error = error(usec, None).expect(usec);
             assert!(
                 error.contains(&format!("WATCHDOG_USEC=\"{usec}\"")),
                 "{error}"
             );
         }
-        let error = watchdog("1", Some("x")).expect_err("it is no number");
-        assert!(error.to_string().contains("WATCHDOG_PID=\"x\""), "{error}");
+        let error = error("1", Some("x")).expect("it is no number");
+        assert!(error.contains("WATCHDOG_PID=\"x\""), "{error}");
+        assert!(with_watchdog("1", None).watchdog_error().is_none());
     }
 }

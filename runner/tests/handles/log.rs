@@ -1,10 +1,11 @@
 //! Each change is one line in the log: a warning if there is a failure, else information.
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use livebus_core::{Cause, FailureClass, Report, Status};
+use livebus_readiness::Service;
 use livebus_runner::Time as _;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -14,11 +15,16 @@ use crate::harness::{ManualTime, builder, running, start};
 
 /// Collects the lines of this crate: the level, and the fields.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    /// The service whose status is read when a line is written.
+    service: Arc<OnceLock<Service>>,
+    read: Arc<Mutex<Vec<Status>>>,
+}
 
 impl Log {
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("no thread panics"))
+        std::mem::take(&mut *self.lines.lock().expect("no thread panics"))
     }
 }
 
@@ -30,7 +36,11 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        self.0.lock().expect("no thread panics").push(line.0);
+        self.lines.lock().expect("no thread panics").push(line.0);
+        if let Some(service) = self.service.get() {
+            let status = service.report().status;
+            self.read.lock().expect("no thread panics").push(status);
+        }
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -108,6 +118,30 @@ fn each_change_is_one_line() {
             "ForcedStop",
         ]);
     });
+}
+
+/// A log that blocks must not keep a change from the probes.
+#[test]
+fn a_change_is_visible_before_its_line_is_written() {
+    let log = Log::default();
+    let (service, read) = (Arc::clone(&log.service), Arc::clone(&log.read));
+    tracing::subscriber::with_default(log, || {
+        let time = ManualTime::default();
+        let (handle, supervision) = start(builder(&time));
+        let of_handle = handle.readiness().services().next();
+        let is_set = service.set(of_handle.expect("a handle has a service"));
+        assert!(is_set.is_ok());
+        let good = running(time.now() + Duration::from_secs(9));
+        supervision.effects.set_status(good);
+        supervision.effects.set_status(Report {
+            status: Status::NotReady,
+            cause: Cause::LivenessFailed(FailureClass::Tls.into()),
+            ..Report::unreported(time.now())
+        });
+        drop(supervision);
+    });
+    let read = read.lock().expect("no thread panics");
+    assert_eq!(*read, [Status::Running, Status::NotReady, Status::Stopped]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::calls::callee::request::{Arrival, Decision, RequestId};
 use crate::calls::callee::settings::CalleeSettings;
 use crate::calls::ids::Correlation;
+use crate::config::Config;
 
 /// The requests of one assignment: those that wait or run, and the replies of those that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -51,7 +52,22 @@ impl Partition {
         self.requests.len()
     }
 
-    pub(super) fn add(&mut self, now: Instant, offset: i64, arrival: Arrival, max_duplicates: u32) {
+    /// Takes a request. Returns false for one that is known already.
+    pub(super) fn add(
+        &mut self,
+        now: Instant,
+        offset: i64,
+        arrival: Arrival,
+        max_duplicates: u32,
+    ) -> bool {
+        if self.requests.contains_key(&offset) {
+            return false;
+        }
+        // The caller wrote it, so it may be anything.
+        let arrival = Arrival {
+            time: arrival.time.min(Config::MAX_DURATION),
+            ..arrival
+        };
         let never_began = self.fetched >= u64::from(max_duplicates);
         self.fetched += 1;
         self.by_correlation.insert((arrival.correlation, offset));
@@ -62,6 +78,7 @@ impl Partition {
             step: Step::Waiting,
         };
         self.requests.insert(offset, held);
+        true
     }
 
     pub(super) fn cancel(&mut self, cancels: Correlation) -> Cancel {
@@ -142,7 +159,8 @@ impl Partition {
             Step::Running | Step::Committing => return Decision::Stale,
             Step::Waiting | Step::Committed => {}
         }
-        let age = held.arrival.age + now.saturating_duration_since(held.fetched_at);
+        let waited = now.saturating_duration_since(held.fetched_at);
+        let age = held.arrival.age.saturating_add(waited);
         let left = (held.arrival.time + settings.tolerance).checked_sub(age);
         let Some(left) = left.filter(|left| !left.is_zero()) else {
             return Decision::TooLate { age, never_began };

@@ -178,3 +178,38 @@ fn what_belongs_to_an_ended_assignment_is_stale() {
     assert_eq!(callee.counters().stale, 3);
     assert_eq!(callee.requests_held(), 0);
 }
+
+#[test]
+fn what_a_caller_wrote_may_be_anything() {
+    let now = Instant::now();
+    let mut callee = callee(|_| {});
+    let forged = |time, age| Arrival {
+        time,
+        age,
+        ..arrival(7)
+    };
+    callee.fetched(now, id(0), forged(Duration::MAX, Duration::ZERO));
+    callee.fetched(now, id(1), forged(Duration::MAX, Duration::MAX));
+    callee.fetched(now, id(2), forged(Duration::ZERO, Duration::MAX));
+    assert!(matches!(callee.begin(now, id(0)), Decision::Run { .. }));
+    for offset in [1, 2] {
+        let decision = callee.begin(now + SECOND, id(offset));
+        assert!(
+            matches!(decision, Decision::TooLate { age, .. } if age == Duration::MAX),
+            "{decision:?}"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_is_known_stays_as_it_is() {
+    let now = Instant::now();
+    let mut callee = callee(|_| {});
+    callee.fetched(now, id(0), arrival(7));
+    assert!(matches!(callee.begin(now, id(0)), Decision::Run { .. }));
+    callee.fetched(now, id(0), arrival(8));
+    assert_eq!(callee.counters().stale, 1);
+    assert_eq!(callee.begin(now, id(0)), Decision::Stale, "it runs");
+    let running = callee.cancel_fetched(id(1), correlation(7));
+    assert_eq!(running, Some(id(0)), "it is that of the first call");
+}
