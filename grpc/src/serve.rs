@@ -27,7 +27,7 @@ pub trait ServeHttp2: Runner {
 /// HTTP/2, without TLS. Port 0 means any free port ([`Server::address`]).
 ///
 /// Connections live as long as their clients want. Above seven eighths of [`Limits::connections`], a new one evicts the oldest without a
-/// call so far, or else the oldest, whose calls have one second to end.
+/// call so far, or else the oldest, whose calls have at most one second to end.
 ///
 /// # Errors
 ///

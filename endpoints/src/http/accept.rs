@@ -71,7 +71,7 @@ impl<L: Listener, E: Executor<Task>, P: Protocol> Acceptor<L, E, P> {
         } = &*self.shared;
         let mut fewer = pin!(connections.fewer_than(number));
         loop {
-            let not_before = connections.evict(keep, timer.now(), limits.min_age);
+            let not_before = connections.evict(keep, number, timer.now(), limits.min_age);
             if connections.open() < number {
                 return;
             }

@@ -1,6 +1,7 @@
 //! The connections of a server, and their eviction.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,8 @@ pub(crate) struct Connections {
 struct State {
     /// The connections that are not evicted, in the order in which they were accepted.
     active: BTreeMap<u64, Entry>,
+    /// Those that are evicted and may still finish their calls. Each closes when its guard is dropped.
+    leaving: BTreeMap<u64, CloseGuard>,
     next: u64,
     /// The number of connections, including those that are evicted and not yet closed.
     open: usize,
@@ -44,9 +47,13 @@ struct State {
 struct Entry {
     since: Instant,
     answered: Arc<AtomicBool>,
-    /// Evicts the connection when it is used, and closes it at once when it is dropped.
+    /// Evicts the connection when it is used.
     evict: oneshot::Sender<()>,
+    close_guard: CloseGuard,
 }
+
+/// Never used: the connection is closed when it is dropped.
+type CloseGuard = oneshot::Sender<Infallible>;
 
 impl Connections {
     pub(crate) fn new(order: EvictionOrder) -> Self {
@@ -61,6 +68,7 @@ impl Connections {
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Slot {
         let answered = Arc::new(AtomicBool::new(false));
         let (evict, evicted) = oneshot::channel();
+        let (close_guard, closed) = oneshot::channel();
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -69,6 +77,7 @@ impl Connections {
             since: now,
             answered: Arc::clone(&answered),
             evict,
+            close_guard,
         };
         state.active.insert(number, entry);
         Slot {
@@ -76,16 +85,26 @@ impl Connections {
             number,
             answered,
             evicted,
+            closed,
         }
     }
 
-    /// Evicts connections until at most `number` are active, in their [order](EvictionOrder), and the oldest first among equals. One
-    /// that was not answered must be `min_age` old: returns that instant if it is in the future.
-    pub(crate) fn evict(&self, number: usize, now: Instant, min_age: Duration) -> Option<Instant> {
+    /// Evicts connections until at most `keep` are active, in their [order](EvictionOrder), and the oldest first among equals. One that
+    /// was not answered must be `min_age` old: returns that instant if it is in the future.
+    ///
+    /// Then closes evicted ones at once, the oldest first, as many as are necessary for fewer than `max` to be open.
+    pub(crate) fn evict(
+        &self,
+        keep: usize,
+        max: usize,
+        now: Instant,
+        min_age: Duration,
+    ) -> Option<Instant> {
         let mut evicted = Vec::new();
+        let mut closed = Vec::new();
         let mut not_before = None;
         let mut state = self.state();
-        while state.active.len() > number {
+        while state.active.len() > keep {
             let Some((key, answered, since)) = state.next_evicted(self.order) else {
                 break;
             };
@@ -94,21 +113,35 @@ impl Connections {
                 not_before = Some(old_enough);
                 break;
             }
-            evicted.extend(state.active.remove(&key));
+            if let Some(entry) = state.active.remove(&key) {
+                evicted.push(entry.evict);
+                state.leaving.insert(key, entry.close_guard);
+            }
+        }
+        let closing = state.open - state.active.len() - state.leaving.len();
+        let excess = (state.open + 1).saturating_sub(max);
+        for _ in closing..excess {
+            closed.extend(state.leaving.pop_first());
         }
         drop(state);
         // Without the lock: this wakes tasks, which runs foreign code.
-        for entry in evicted {
+        for evict in evicted {
             // A connection that has ended needs no signal.
-            let _ = entry.evict.send(());
+            let _ = evict.send(());
         }
+        drop(closed);
         not_before
     }
 
     /// Closes all connections.
     pub(crate) fn close(&self) {
-        let evicted = std::mem::take(&mut self.state().active);
-        drop(evicted);
+        let mut state = self.state();
+        let closed = (
+            std::mem::take(&mut state.active),
+            std::mem::take(&mut state.leaving),
+        );
+        drop(state);
+        drop(closed);
     }
 
     /// Returns the number of open connections.
@@ -156,6 +189,11 @@ pub(crate) struct Slot {
     number: u64,
     answered: Arc<AtomicBool>,
     evicted: oneshot::Receiver<()>,
+    #[cfg_attr(
+        not(feature = "http2"),
+        expect(dead_code, reason = "others close once evicted")
+    )]
+    closed: oneshot::Receiver<Infallible>,
 }
 
 impl Slot {
@@ -168,15 +206,22 @@ impl Slot {
     pub(crate) const fn evicted(&mut self) -> &mut oneshot::Receiver<()> {
         &mut self.evicted
     }
+
+    /// Returns the signal that resolves when the connection must be closed at once.
+    #[cfg(feature = "http2")]
+    pub(crate) const fn closed(&mut self) -> &mut oneshot::Receiver<Infallible> {
+        &mut self.closed
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.connections.state();
         let entry = state.active.remove(&self.number);
+        let close_guard = state.leaving.remove(&self.number);
         state.open -= 1;
         drop(state);
-        drop(entry);
+        drop((entry, close_guard));
         self.connections.ended.wake();
     }
 }
@@ -204,7 +249,7 @@ mod tests {
                 slots[answered].answered().store(true, Ordering::Relaxed);
             }
             for (left, evicted) in (0..4).rev().zip(expected) {
-                assert_eq!(connections.evict(left, now, Duration::ZERO), None);
+                assert_eq!(connections.evict(left, 5, now, Duration::ZERO), None);
                 let signal = slots[evicted].evicted().now_or_never();
                 assert_eq!(signal, Some(Ok(())), "{order:?}, {evicted}");
             }
@@ -216,7 +261,7 @@ mod tests {
         let (connections, now) = (connections(EvictionOrder::AnsweredFirst), Instant::now());
         let (mut first, mut second) = (connections.admit(now), connections.admit(now));
         for _ in 0..2 {
-            assert_eq!(connections.evict(1, now, Duration::ZERO), None);
+            assert_eq!(connections.evict(1, 3, now, Duration::ZERO), None);
             assert_eq!(connections.open(), 2);
         }
         assert!(first.evicted().now_or_never().is_some());
@@ -225,6 +270,6 @@ mod tests {
         assert_eq!(connections.open(), 1);
         drop(second);
         assert_eq!(connections.open(), 0);
-        assert_eq!(connections.evict(0, now, Duration::ZERO), None);
+        assert_eq!(connections.evict(0, 3, now, Duration::ZERO), None);
     }
 }

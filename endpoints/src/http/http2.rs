@@ -165,7 +165,13 @@ async fn run<I, S, E>(
                 Due::FirstRequest | Due::End => return,
             },
             Either::Right((Either::Right((Ok(()), _)), _)) => {
-                return leave(serving, was_called.load(Ordering::Relaxed), &shared).await;
+                return leave(
+                    serving,
+                    was_called.load(Ordering::Relaxed),
+                    &shared,
+                    &mut slot,
+                )
+                .await;
             }
             // The server closes.
             Either::Right((Either::Right((Err(_), _)), _)) => return,
@@ -173,11 +179,13 @@ async fn run<I, S, E>(
     }
 }
 
-/// Asks the client of an evicted connection to open another (GOAWAY). Waits for the calls in flight, if there were any.
+/// Asks the client of an evicted connection to open another (GOAWAY). Waits for the calls in flight, if there were any, unless its
+/// slot is needed at once.
 async fn leave<I, S, E>(
     mut serving: Pin<&mut http2::Connection<I, Called<S>, Spawn<E>>>,
     was_called: bool,
     shared: &Shared,
+    slot: &mut Slot,
 ) where
     I: Read + Write + Send + Unpin + 'static,
     S: Http2Service,
@@ -191,7 +199,8 @@ async fn leave<I, S, E>(
         Duration::ZERO
     };
     let timer = &shared.timer;
-    drop(select(serving, timer.sleep_until(timer.now() + timeout)).await);
+    let limit = select(timer.sleep_until(timer.now() + timeout), slot.closed());
+    drop(select(serving, limit).await);
 }
 
 /// A service that notes that it was called.

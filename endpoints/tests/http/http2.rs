@@ -98,6 +98,23 @@ fn evicted_connection_with_a_call_gets_goaway_and_is_closed_a_second_later() {
 }
 
 #[test]
+fn evicted_connection_is_closed_at_once_when_its_slot_is_needed() {
+    let mut environment = Environment::of_http2(few(8));
+    let calls = [(); 9].map(|()| environment.send(calling()));
+    let asked = calls.each_ref().map(was_asked_to_leave);
+    let closed = calls.each_ref().map(Client::is_closed);
+    assert_eq!(asked[..3], [true, true, false]);
+    assert_eq!(closed[..3], [true, false, false], "the ninth has its slot");
+    assert!(
+        !calls[8].received_bytes().is_empty(),
+        "it is served at once"
+    );
+    environment.server = None;
+    environment.run();
+    assert!(calls.iter().all(Client::is_closed));
+}
+
+#[test]
 fn evicted_connection_without_a_call_gets_goaway_and_is_closed_at_once() {
     let limits = few(8);
     let mut environment = Environment::of_http2(limits.clone());
