@@ -1,10 +1,10 @@
 //! The checks of a probe, each with its name and its outcome.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use livebus_core::Status;
-use livebus_readiness::{Readiness, Service, ServiceLoop, one_line};
+use livebus_core::{Report, Status};
+use livebus_readiness::{Readiness, Service, ServiceLoop, ServiceSnapshot, Snapshot, one_line};
 
 use crate::probe_query::ProbeQuery;
 
@@ -41,9 +41,7 @@ impl Checks {
         for service in readiness.services() {
             for of_service in &*service.loops() {
                 let stuck_for = of_service.heartbeat().stuck_for(now);
-                let outcome = stuck_for.map_or_else(Outcome::passed, |late| {
-                    Outcome::Failed(format!("it is {:.1} s late", late.as_secs_f64()))
-                });
+                let outcome = stuck_for.map_or_else(Outcome::passed, stuck);
                 checks.push(Check {
                     name: loop_name(&service, of_service),
                     outcome,
@@ -55,26 +53,22 @@ impl Checks {
     }
 
     /// Returns the checks of the services: whether each is Running.
-    pub(crate) fn of_services(readiness: &Readiness, now: Instant) -> Self {
-        let checks = readiness.services().map(|service| Check {
-            outcome: running(&service, now),
-            details: details(&service, now),
-            name: service.name().to_owned(),
+    pub(crate) fn of_services(snapshot: &Snapshot) -> Self {
+        let now = snapshot.now();
+        let checks = snapshot.services().map(|it| Check {
+            outcome: running(&it.service, &it.report, now),
+            details: details(&it.service, &it.report, now),
+            name: it.service.name().to_owned(),
         });
         Self(checks.collect())
     }
 
     /// Returns the checks of the services: whether each has been Running.
-    pub(crate) fn of_starts(readiness: &Readiness, now: Instant) -> Self {
-        let checks = readiness.services().map(|service| Check {
-            outcome: if service.was_running() {
-                Outcome::passed()
-            } else {
-                let status = service.describe_at(now);
-                not_passed(&service, format!("never Running, {status}"))
-            },
+    pub(crate) fn of_starts(snapshot: &Snapshot) -> Self {
+        let checks = snapshot.services().map(|it| Check {
+            outcome: started(&it, snapshot.now()),
             details: Vec::new(),
-            name: service.name().to_owned(),
+            name: it.service.name().to_owned(),
         });
         Self(checks.collect())
     }
@@ -129,10 +123,26 @@ fn loop_name(service: &Service, of_service: &ServiceLoop) -> String {
     }
 }
 
-fn running(service: &Service, now: Instant) -> Outcome {
-    let report = service.report();
+/// Returns the outcome of a loop that is late, with the cause and the remedy.
+fn stuck(late: Duration) -> Outcome {
+    Outcome::Failed(format!(
+        "it is {:.1} s late: the loop makes no progress, because a call blocks its executor, it has panicked, or the process gets no \
+         processor; look at the stack traces of the threads and at the log, and let the liveness probe restart the process",
+        late.as_secs_f64()
+    ))
+}
+
+fn started(observed: &ServiceSnapshot, now: Instant) -> Outcome {
+    if observed.was_running {
+        return Outcome::passed();
+    }
+    let status = observed.service.describe_report_at(&observed.report, now);
+    not_passed(&observed.service, format!("never Running, {status}"))
+}
+
+fn running(service: &Service, report: &Report, now: Instant) -> Outcome {
     if report.status_at(now) != Status::Running {
-        return not_passed(service, service.describe_at(now));
+        return not_passed(service, service.describe_report_at(report, now));
     }
     let warning = report.warning.map_or_else(String::new, |warning| {
         let warning = service.explain(warning).describe(warning);
@@ -150,8 +160,8 @@ fn not_passed(service: &Service, why: String) -> Outcome {
 }
 
 /// Returns the age of the newest evidence, the time until the next check, and the details of the bus, as far as they are known.
-fn details(service: &Service, now: Instant) -> Vec<String> {
-    let evidence = service.report().evidence.map(|at| {
+fn details(service: &Service, report: &Report, now: Instant) -> Vec<String> {
+    let evidence = report.evidence.map(|at| {
         let ago = now.saturating_duration_since(at).as_secs_f64();
         format!("last evidence {ago:.1} s ago")
     });

@@ -8,7 +8,7 @@ mod services;
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
-use livebus_readiness::Readiness;
+use livebus_readiness::{Readiness, Snapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::metrics::MetricType;
@@ -43,8 +43,7 @@ pub(crate) fn answer(
 ) -> ProbeAnswer {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape {
-        readiness: readiness.clone(),
-        now,
+        snapshot: readiness.snapshot_at(now),
         wall,
     }));
     let format = Format::accepted(accept);
@@ -67,8 +66,7 @@ pub(crate) fn answer(
 /// One scrape of the memory.
 #[derive(Debug)]
 struct Scrape {
-    readiness: Readiness,
-    now: Instant,
+    snapshot: Snapshot,
     wall: SystemTime,
 }
 
@@ -76,17 +74,18 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         BUILD.encode(&mut encoder, [(&version[..], Value::Info)])?;
-        let ready = self.readiness.is_ready_at(self.now);
+        let ready = self.snapshot.is_ready();
         READY.encode(&mut encoder, [(&[][..], Value::Flag(ready))])?;
 
-        let services: Vec<_> = self.readiness.services().collect();
+        let now = self.snapshot.now();
+        let services: Vec<_> = self.snapshot.services().collect();
         let samples = services
             .iter()
-            .map(|service| ServiceSamples::new(service, self.now, self.wall));
+            .map(|service| ServiceSamples::new(service, now, self.wall));
         services::encode(&mut encoder, &samples.collect::<Vec<_>>())?;
         let samples = services
             .iter()
-            .flat_map(|service| HandlerSamples::of(service, self.now));
+            .flat_map(|it| HandlerSamples::of(&it.service, now));
         handlers::encode(&mut encoder, &samples.collect::<Vec<_>>())
     }
 }

@@ -94,21 +94,22 @@ impl Probes {
                 all("livez", &checks, &query, passed)
             }
             ("/readyz", None) => {
-                let (query, checks) = (
-                    ProbeQuery::parse(query),
-                    Checks::of_services(readiness, now),
-                );
-                let passed = readiness.is_ready_without(query.excluded(), now);
-                all("readyz", &checks, &query, passed)
+                let (query, snapshot) = (ProbeQuery::parse(query), readiness.snapshot_at(now));
+                let passed = snapshot.is_ready_without(query.excluded());
+                all("readyz", &Checks::of_services(&snapshot), &query, passed)
             }
             ("/startupz", None) => {
-                let (query, checks) = (ProbeQuery::parse(query), Checks::of_starts(readiness, now));
-                let passed = readiness.is_started_without(query.excluded());
-                all("startupz", &checks, &query, passed)
+                let (query, snapshot) = (ProbeQuery::parse(query), readiness.snapshot_at(now));
+                let passed = snapshot.is_started_without(query.excluded());
+                all("startupz", &Checks::of_starts(&snapshot), &query, passed)
             }
             ("/livez", Some(check)) => one(&Checks::of_loops(readiness, now), check),
-            ("/readyz", Some(check)) => one(&Checks::of_services(readiness, now), check),
-            ("/startupz", Some(check)) => one(&Checks::of_starts(readiness, now), check),
+            ("/readyz", Some(check)) => {
+                one(&Checks::of_services(&readiness.snapshot_at(now)), check)
+            }
+            ("/startupz", Some(check)) => {
+                one(&Checks::of_starts(&readiness.snapshot_at(now)), check)
+            }
             ("/statusz", None) => {
                 ProbeAnswer::json(statusz::body(readiness, now, SystemTime::now()))
             }

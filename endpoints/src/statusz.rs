@@ -9,7 +9,8 @@ use std::time::{Instant, SystemTime};
 use livebus_core::dispatch::Counters;
 use livebus_core::{Cause, Failure, Report, Status};
 use livebus_readiness::{
-    Explanation, HandlerProgress, HandlerState, HeldRecord, Readiness, Service, StatusChange,
+    Explanation, HandlerProgress, HandlerState, HeldRecord, Readiness, Service, ServiceSnapshot,
+    StatusChange,
 };
 use serde::Serialize;
 
@@ -139,12 +140,13 @@ fn last_date() -> SystemTime {
 /// Returns the body at `now`, which is `wall` by the wall clock.
 pub(crate) fn body(readiness: &Readiness, now: Instant, wall: SystemTime) -> String {
     let times = Times { now, wall };
-    let services: Vec<Service> = readiness.services().collect();
+    let snapshot = readiness.snapshot_at(now);
+    let services: Vec<ServiceSnapshot> = snapshot.services().collect();
     let status = JsonStatus {
         time: times.show(now),
-        ready: readiness.is_ready_at(now),
-        healthy: readiness.is_healthy_at(now),
-        started: readiness.is_started_without(&[]),
+        ready: snapshot.is_ready(),
+        healthy: snapshot.is_healthy(),
+        started: snapshot.is_started_without(&[]),
         services: services.iter().map(|it| of_service(it, times)).collect(),
     };
     let body = serde_json::to_string(&status);
@@ -152,8 +154,9 @@ pub(crate) fn body(readiness: &Readiness, now: Instant, wall: SystemTime) -> Str
     body.unwrap_or_default()
 }
 
-fn of_service(service: &Service, times: Times) -> JsonService<'_> {
-    let report = at(service.report(), times.now);
+fn of_service(observed: &ServiceSnapshot, times: Times) -> JsonService<'_> {
+    let service = &observed.service;
+    let report = at(observed.report, times.now);
     let Report {
         status,
         cause,

@@ -26,7 +26,8 @@ pub trait ServeHttp2: Runner {
 /// Serves a gRPC service, such as a [`Health`](crate::Health) or the `Routes` of tonic, at `address` until the server is dropped: over
 /// HTTP/2, without TLS. Port 0 means any free port ([`Server::address`]).
 ///
-/// Connections live as long as their clients want; at the maximum number of connections the oldest is closed for a new one.
+/// Connections live as long as their clients want. Above seven eighths of [`Limits::connections`], a new one evicts the oldest without a
+/// call so far, or else the oldest, whose calls have one second to end.
 ///
 /// # Errors
 ///

@@ -5,20 +5,23 @@ mod support;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures::executor::block_on;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body as _;
 use livebus_core::{Cause, FailureClass, Report, Status as BusStatus};
 use livebus_grpc::{Gate, GateBody, Gated};
-use livebus_readiness::{Clock, Heartbeat, Reader, ServiceLoop};
-use livebus_runner::Time as _;
+use livebus_readiness::{
+    Clock, Heartbeat, Reader, Registry, RegistryBuilder, ServiceLoop, Services,
+};
+use livebus_runner::{Time, Timer};
 use prost::Message as _;
-use support::{LEASE, Process};
+use support::{LEASE, ManualTime, Process};
 use tonic::body::Body;
 use tower_service::Service;
 
@@ -104,7 +107,7 @@ fn the_cause_is_percent_encoded_and_bounded() {
         ("bücher 100%", "b%C3%BCcher 100%25: ".to_owned()),
         (&*"ü".repeat(2_000), "%C3%BC".repeat(400)),
     ] {
-        let names = livebus_readiness::Registry::builder().required(name);
+        let names = Registry::builder().required(name);
         let registry = names.build().expect("a valid name");
         let mut service = Gate::new(registry.readiness()).layer(Answers);
         let answer = call(&mut service, "/a.A/B");
@@ -142,6 +145,40 @@ fn a_gate_is_open_from_the_proof_to_two_ticks_before_the_end_of_the_lease() {
     assert!(is_admitted(&mut service, path));
     process.is_lost();
     assert!(!is_admitted(&mut service, path));
+}
+
+/// A clock that does something at its second reading: after a gate has found itself closed, and before it refuses.
+struct ActsAtSecondReading<F> {
+    time: ManualTime,
+    readings: AtomicUsize,
+    act: F,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Time for ActsAtSecondReading<F> {
+    fn now(&self) -> Instant {
+        if self.readings.fetch_add(1, Ordering::Relaxed) == 1 {
+            (self.act)();
+        }
+        self.time.now()
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        self.time.timer()
+    }
+}
+
+#[test]
+fn a_gate_that_opens_before_it_refuses_admits_the_call() {
+    let process = Arc::new(Process::new());
+    let acting = Arc::clone(&process);
+    let time = ActsAtSecondReading {
+        time: process.time.clone(),
+        readings: AtomicUsize::new(0),
+        act: move || acting.runs(),
+    };
+    let gate = Gate::new(process.readiness.clone()).time(Arc::new(time));
+    let mut service = gate.layer(Answers);
+    assert!(is_admitted(&mut service, "/orders.v1.Orders/Create"));
 }
 
 #[test]
@@ -185,6 +222,84 @@ fn the_delay_has_a_default_and_a_minimum() {
         .bus
         .set_loops(vec![ServiceLoop::of_service(heartbeat)]);
     assert_eq!(pushback(), "100");
+}
+
+#[test]
+fn delays_of_one_gate_are_spread_over_a_tenth() {
+    let process = Process::new();
+    let heartbeat = Heartbeat::new(process.time.now());
+    heartbeat.set_deadline(Some(process.time.now() + Duration::from_secs(10)));
+    let loops = vec![ServiceLoop::of_service(heartbeat)];
+    process.bus.set_loops(loops);
+    process.is_lost();
+    let gate = gate(&process);
+    let mut in_each_tenth = [0; 10];
+    for _ in 0..1_000 {
+        // Each client of a server has a clone.
+        let answer = call(&mut gate.layer(Answers), "/a.A/B");
+        let pushback = answer.headers()["grpc-retry-pushback-ms"].to_str();
+        let pushback: usize = pushback.expect("ASCII").parse().expect("a number");
+        in_each_tenth[pushback.checked_sub(10_000).expect("no less") / 100] += 1;
+    }
+    assert!(
+        in_each_tenth.iter().all(|it| (98..=102).contains(it)),
+        "{in_each_tenth:?}"
+    );
+}
+
+/// Returns the pushback of a gate over these services, whose next checks are in so many milliseconds. All are lost but those with `None`.
+fn pushback_of(names: RegistryBuilder, checks: &[(&str, Option<u64>)]) -> HeaderValue {
+    let time = ManualTime::new();
+    let now = time.now();
+    let registry = names.build_at(now).expect("valid names");
+    let reporters = checks.iter().map(|(name, next_check)| {
+        let reporter = registry.reporter(name).expect("it has none");
+        let Some(next_check) = next_check else {
+            reporter.set(now, BusStatus::Running, now + LEASE);
+            return reporter;
+        };
+        let heartbeat = Heartbeat::new(now);
+        heartbeat.set_deadline(Some(now + Duration::from_millis(*next_check)));
+        reporter.set_loops(vec![ServiceLoop::of_service(heartbeat)]);
+        reporter
+    });
+    let _reporters: Vec<_> = reporters.collect();
+    let gate = Gate::new(registry.readiness()).time(Arc::new(time));
+    let answer = call(&mut gate.layer(Answers), "/a.A/B");
+    answer.headers()["grpc-retry-pushback-ms"].clone()
+}
+
+#[test]
+fn the_delay_is_that_of_the_required_services() {
+    let names = || {
+        Registry::builder()
+            .required("a")
+            .required("b")
+            .optional("c")
+    };
+    let all = [("a", Some(5_000)), ("b", Some(2_000)), ("c", Some(100))];
+    assert_eq!(pushback_of(names(), &all), "5000");
+    let one_runs = [("a", None), ("b", Some(2_000)), ("c", Some(100))];
+    assert_eq!(pushback_of(names(), &one_runs), "2000");
+    let only_b_checks = [("b", Some(3_000)), ("c", Some(100))];
+    assert_eq!(pushback_of(names(), &only_b_checks), "3000");
+    assert_eq!(
+        pushback_of(names(), &[("c", Some(100))]),
+        "1000",
+        "no check is planned"
+    );
+}
+
+/// With a rule of the author.
+#[test]
+fn the_delay_is_that_of_the_optional_services_when_the_required_ones_run() {
+    let all_run = |mut services: Services<'_>| services.all(|it| it.status == BusStatus::Running);
+    let names = Registry::builder()
+        .required("a")
+        .optional("b")
+        .optional("c");
+    let optional = [("a", None), ("b", Some(700)), ("c", Some(900))];
+    assert_eq!(pushback_of(names.ready_when(all_run), &optional), "700");
 }
 
 /// A cause that names a broker cannot break the header.

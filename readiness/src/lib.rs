@@ -3,6 +3,7 @@
 //!
 //! - [`Registry`] has the services of a process. It gives each its one [`Reporter`].
 //! - [`Readiness`] is for readers. It can be cloned and changes nothing: [`is_ready`](Readiness::is_ready) is one atomic load.
+//! - [`Snapshot`] has the reports of all services at one instant, and what follows from them.
 //! - [`Follower`] yields every change of one service, the end of its lease included.
 //! - [`Explain`] is how a service explains its failures in the words of its bus, and shows its handlers.
 //! - [`Subscription`] wakes a task that shows the newest status of any service, and no history.
@@ -34,6 +35,7 @@ mod registry;
 mod reporter;
 mod shared;
 mod slot;
+mod snapshot;
 mod status_change;
 mod subscription;
 
@@ -50,5 +52,6 @@ pub use reader::Reader;
 pub use readiness::{Readiness, Service};
 pub use registry::{Registry, RegistryBuilder};
 pub use reporter::{LeaselessReporter, Reporter};
+pub use snapshot::{ServiceSnapshot, Snapshot};
 pub use status_change::StatusChange;
 pub use subscription::{Subscription, Subscriptions};

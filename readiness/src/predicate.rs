@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use livebus_core::{Report, Status};
 
-use crate::slot::Slot;
+use crate::slot::{Observed, Slot};
 
 /// A predicate over all services: whether the process is ready, or healthy.
 ///
-/// It runs with each report, with each query of the health, and with each query of the readiness once the earliest lease has run
-/// out; so it must be quick and must not wait. The end of a lease must never turn it from false to true, because it is not
+/// It runs with each report, with each query of the health or of a [`Snapshot`](crate::Snapshot), and with each query of the readiness
+/// once the earliest lease has run out; so it must depend on nothing but its input, and it must be quick and must not wait. The end of a lease must never turn it from false to true, because it is not
 /// evaluated then.
 ///
 /// Its result is false if it panics or reports. If it queries the readiness of its own process, it gets the previous result
@@ -47,6 +47,8 @@ pub struct Services<'a> {
     view: View,
     /// A report that is about to be stored, and its service.
     coming: Option<(&'a Slot, Report)>,
+    /// What was observed of the services in `rest`, which replaces what they report now.
+    observed: Option<slice::Iter<'a, Observed>>,
 }
 
 impl<'a> Services<'a> {
@@ -57,6 +59,7 @@ impl<'a> Services<'a> {
             excluded,
             view,
             coming: None,
+            observed: None,
         }
     }
 
@@ -65,15 +68,21 @@ impl<'a> Services<'a> {
         let coming = Some((slot, report));
         Self { coming, ..self }
     }
+
+    /// Returns all services, as they were observed.
+    pub(crate) fn with_observed(self, observed: &'a [Observed]) -> Self {
+        let observed = Some(observed.iter());
+        Self { observed, ..self }
+    }
 }
 
 impl Services<'_> {
-    fn status(&self, slot: &Slot) -> Status {
+    fn status(&self, slot: &Slot, observed: Option<Observed>) -> Status {
         let coming = self.coming.filter(|(of, _)| std::ptr::eq(*of, slot));
-        let state = slot.lock();
+        let observed = observed.unwrap_or_else(|| slot.lock().observe());
         match self.view {
-            View::At(now) => coming.map_or(state.report(), |(_, it)| it).status_at(now),
-            View::EverRunning if state.was_running() => Status::Running,
+            View::At(now) => coming.map_or(observed.report, |(_, it)| it).status_at(now),
+            View::EverRunning if observed.was_running => Status::Running,
             View::EverRunning => Status::Unknown,
         }
     }
@@ -84,13 +93,14 @@ impl<'a> Iterator for Services<'a> {
 
     fn next(&mut self) -> Option<ServiceView<'a>> {
         let slot = self.rest.next()?;
+        let observed = self.observed.as_mut().and_then(|it| it.next().copied());
         Some(ServiceView {
             name: slot.name(),
             required: slot.is_required(),
             status: if self.excluded.iter().any(|name| name == slot.name()) {
                 Status::Running
             } else {
-                self.status(slot)
+                self.status(slot, observed)
             },
         })
     }

@@ -7,9 +7,9 @@ use crate::clock::Clock;
 /// A kind of reader of a process's readiness. All read one memory; only the end of a lease reaches them one after the other, in this
 /// order.
 ///
-/// A report reaches all kinds at once, because they read the same value: no reader that comes later in this order can be NotReady while
-/// an earlier one is still ready. The end of a lease is seen by each reader on its own clock, so an earlier reader sees it earlier, by
-/// more than the clocks differ.
+/// A report reaches all kinds at once, because they read the same value; one that reads a [`Snapshot`](crate::Snapshot) sees bad news later
+/// and good news earlier. So no reader that comes later in this order can be NotReady while an earlier one is still ready. The end of a
+/// lease is seen by each reader on its own clock, so an earlier reader sees it earlier, by more than the clocks differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reader {
     /// A gate in front of the calls of a service.

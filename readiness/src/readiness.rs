@@ -24,7 +24,7 @@ use crate::subscription::Subscription;
 /// [coarse clock](crate::Clock). It reads the services one by one only after a lease has run out.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Readiness {
@@ -235,7 +235,12 @@ impl Service {
     /// cannot be used: Unreachable`.
     #[must_use]
     pub fn describe_at(&self, now: Instant) -> String {
-        let report = self.report();
+        self.describe_report_at(&self.report(), now)
+    }
+
+    /// As [`describe_at`](Self::describe_at), of a report that was read before.
+    #[must_use]
+    pub fn describe_report_at(&self, report: &Report, now: Instant) -> String {
         let status = report.status_at(now);
         if report.status != status {
             return format!("{status}: its lease has run out");

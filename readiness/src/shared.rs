@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::errors::UnknownService;
 use crate::predicate::{Predicate, Services, View};
 use crate::reader::Reader;
-use crate::slot::{Explainer, Slot, SlotState, wake};
+use crate::slot::{Explainer, Observed, Slot, SlotState, wake};
 use crate::subscription::Subscriptions;
 
 thread_local! {
@@ -105,7 +105,7 @@ impl Shared {
         self.evaluate_services(predicate, Services::new(&self.slots, excluded, view))
     }
 
-    fn evaluate_services(&self, predicate: Predicate, services: Services<'_>) -> bool {
+    pub(crate) fn evaluate_services(&self, predicate: Predicate, services: Services<'_>) -> bool {
         let outer = EVALUATING.get();
         let Some(free) = outer.iter().position(|it| *it == 0) else {
             return false;
@@ -119,6 +119,12 @@ impl Shared {
         let result = catch_unwind(AssertUnwindSafe(|| predicate(services)));
         EVALUATING.set(outer);
         result.unwrap_or(false)
+    }
+
+    /// Returns what is known of each service.
+    pub(crate) fn observe(&self) -> Vec<Observed> {
+        let slots = self.slots.iter();
+        slots.map(|slot| slot.lock().observe()).collect()
     }
 
     /// Returns whether a predicate of this readiness runs on this thread.

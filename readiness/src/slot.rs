@@ -64,6 +64,13 @@ pub(crate) struct SlotState {
     followers: Vec<Weak<Waiting>>,
 }
 
+/// What is known of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Observed {
+    pub(crate) report: Report,
+    pub(crate) was_running: bool,
+}
+
 /// The state of one follower that its slot needs.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -119,6 +126,13 @@ impl Slot {
 }
 
 impl SlotState {
+    pub(crate) const fn observe(&self) -> Observed {
+        Observed {
+            report: self.report,
+            was_running: self.was_running,
+        }
+    }
+
     /// Returns the number of a new reporter, which has reported nothing; `None` while there is another.
     pub(crate) fn begin_reporting(&mut self, now: Instant) -> Option<u64> {
         if self.has_reporter {

@@ -13,7 +13,7 @@ use hyper::rt::{Read, Sleep, Timer, Write};
 use hyper::server::conn::http1;
 
 use crate::Probes;
-use crate::http::connections::Slot;
+use crate::http::connections::{EvictionOrder, Slot};
 use crate::http::discard::Discard;
 use crate::http::limits::Limits;
 use crate::http::limits::after;
@@ -32,6 +32,8 @@ pub(crate) struct Http1 {
 }
 
 impl Protocol for Http1 {
+    const EVICTION_ORDER: EvictionOrder = EvictionOrder::AnsweredFirst;
+
     fn serve<S>(&self, stream: S, now: Instant, shared: Arc<Shared>, slot: Slot) -> Task
     where
         S: Read + Write + Send + Unpin + 'static,

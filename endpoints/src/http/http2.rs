@@ -17,7 +17,7 @@ use hyper::server::conn::http2;
 use hyper::{Request, Response};
 use pin_project::pin_project;
 
-use crate::http::connections::Slot;
+use crate::http::connections::{EvictionOrder, Slot};
 use crate::http::limits::{Limits, after};
 use crate::http::listener::Task;
 use crate::http::shared::{Protocol, Shared};
@@ -30,6 +30,8 @@ const RECEIVE_WINDOW: u32 = 64 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
 /// The time without traffic after which the client must answer a ping.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// The maximum time for which the calls of an evicted connection go on, after its client was asked to open another.
+const EVICTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A service of tower for [`Server::start_http2`](crate::http::Server::start_http2). Every service with these types is one.
 pub trait Http2Service:
@@ -91,14 +93,15 @@ where
     S: Http2Service,
     E: Executor<Task> + Send + Sync + 'static,
 {
+    const EVICTION_ORDER: EvictionOrder = EvictionOrder::AnsweredLast;
+
     fn serve<I>(&self, stream: I, now: Instant, shared: Arc<Shared>, slot: Slot) -> Task
     where
         I: Read + Write + Send + Unpin + 'static,
     {
-        let was_called = Arc::new(AtomicBool::new(false));
         let service = Called {
             service: self.service.clone(),
-            was_called: Arc::clone(&was_called),
+            was_called: Arc::clone(slot.answered()),
         };
         let limits = &shared.limits;
         let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
@@ -112,7 +115,7 @@ where
             .keep_alive_interval(Some(PING_INTERVAL))
             .keep_alive_timeout(limits.write_timeout)
             .serve_connection(stream, service);
-        run(serving, was_called, now, shared, slot).boxed()
+        run(serving, now, shared, slot).boxed()
     }
 }
 
@@ -126,10 +129,9 @@ enum Due {
     End,
 }
 
-/// Serves a connection until it ends, is evicted, makes no request in time, or is too old.
+/// Serves a connection until it ends, is evicted, makes no call in time, or is too old.
 async fn run<I, S, E>(
     serving: http2::Connection<I, Called<S>, Spawn<E>>,
-    was_called: Arc<AtomicBool>,
     now: Instant,
     shared: Arc<Shared>,
     mut slot: Slot,
@@ -150,19 +152,46 @@ async fn run<I, S, E>(
         (expires, Due::LastRequest),
         (after(expires, write_timeout), Due::End),
     ];
+    let was_called = Arc::clone(slot.answered());
     let mut serving = pin!(serving);
     for (deadline, due) in deadlines {
         let limit = select(shared.timer.sleep_until(deadline), slot.evicted());
-        // An error is that of one client, and none of the service.
-        let Either::Right((Either::Left(_), _)) = select(serving.as_mut(), limit).await else {
-            return;
-        };
-        match due {
-            Due::FirstRequest if was_called.load(Ordering::Relaxed) => {}
-            Due::LastRequest => serving.as_mut().graceful_shutdown(),
-            Due::FirstRequest | Due::End => return,
+        match select(serving.as_mut(), limit).await {
+            // An error is that of one client, and none of the service.
+            Either::Left(_) => return,
+            Either::Right((Either::Left(_), _)) => match due {
+                Due::FirstRequest if was_called.load(Ordering::Relaxed) => {}
+                Due::LastRequest => serving.as_mut().graceful_shutdown(),
+                Due::FirstRequest | Due::End => return,
+            },
+            Either::Right((Either::Right((Ok(()), _)), _)) => {
+                return leave(serving, was_called.load(Ordering::Relaxed), &shared).await;
+            }
+            // The server closes.
+            Either::Right((Either::Right((Err(_), _)), _)) => return,
         }
     }
+}
+
+/// Asks the client of an evicted connection to open another (GOAWAY). Waits for the calls in flight, if there were any.
+async fn leave<I, S, E>(
+    mut serving: Pin<&mut http2::Connection<I, Called<S>, Spawn<E>>>,
+    was_called: bool,
+    shared: &Shared,
+) where
+    I: Read + Write + Send + Unpin + 'static,
+    S: Http2Service,
+    E: Executor<Task> + Send + Sync + 'static,
+{
+    serving.as_mut().graceful_shutdown();
+    // Without a call it is polled once: a client that does nothing must not hold its slot.
+    let timeout = if was_called {
+        EVICTION_TIMEOUT
+    } else {
+        Duration::ZERO
+    };
+    let timer = &shared.timer;
+    drop(select(serving, timer.sleep_until(timer.now() + timeout)).await);
 }
 
 /// A service that notes that it was called.

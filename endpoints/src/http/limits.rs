@@ -29,8 +29,8 @@ pub struct Limits {
     pub discard_timeout: Duration,
     /// The maximum number of connections, if [the descriptors](Self::connections_within) allow it; at least one. Default: 256.
     ///
-    /// Above seven eighths of it, connections are evicted as soon as possible, so that there is capacity to accept a new one at
-    /// once.
+    /// Above seven eighths of it, which are 224, connections are evicted as soon as possible, so that there is capacity to accept a
+    /// new one at once.
     pub connections: usize,
     /// The minimum age at which a connection without a request can be evicted for a newer one. Default: 2 milliseconds.
     ///

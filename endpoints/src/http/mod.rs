@@ -10,7 +10,8 @@
 //! With the feature `http2`, a server can also serve any service of tower over HTTP/2 ([`Server::start_http2`]).
 //!
 //! Each connection is one task. One of HTTP/1.1 answers at most one request per poll, for fairness, and none while an earlier answer waits for
-//! the client to read. At the maximum number of connections, the server evicts one that was already answered, or else the oldest.
+//! the client to read. At the maximum number of connections, the server
+//! evicts one that was already answered, or else the oldest; over HTTP/2 one that was never called, or else the oldest.
 
 mod accept;
 mod connection;

@@ -70,16 +70,17 @@ impl Server {
         Self::serve(listener, timer, &executor, protocol, limits, what)
     }
 
-    fn serve<E>(
+    fn serve<E, P>(
         listener: impl Listener,
         timer: impl Timer + Send + Sync + 'static,
         executor: &Arc<E>,
-        protocol: impl Protocol,
+        protocol: P,
         limits: Limits,
         what: &'static str,
     ) -> io::Result<Self>
     where
         E: Executor<Task> + Send + Sync + 'static,
+        P: Protocol,
     {
         let address = listener.local_addr()?;
         let max_connections = limits.connections_here();
@@ -89,7 +90,7 @@ impl Server {
             address,
             limits,
             timer: Arc::new(timer),
-            connections: Arc::default(),
+            connections: Arc::new(Connections::new(P::EVICTION_ORDER)),
         });
         let closing = CloseOnDrop(Arc::clone(&shared.connections));
         let acceptor = Acceptor {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hyper::rt::{Read, Timer, Write};
 
-use crate::http::connections::{Connections, Slot};
+use crate::http::connections::{Connections, EvictionOrder, Slot};
 use crate::http::limits::Limits;
 use crate::http::listener::Task;
 
@@ -20,6 +20,9 @@ pub(crate) struct Shared {
 
 /// What is spoken on the connections of a server.
 pub(crate) trait Protocol: Send + Sync + 'static {
+    /// Which of its connections are evicted first.
+    const EVICTION_ORDER: EvictionOrder;
+
     /// Returns the task that serves a connection, which is accepted at `now`. Drops the slot last.
     fn serve<S>(&self, stream: S, now: Instant, shared: Arc<Shared>, slot: Slot) -> Task
     where

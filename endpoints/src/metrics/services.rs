@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use livebus_core::{Report, Status};
-use livebus_readiness::{Leaders, Service, ServiceCounts};
+use livebus_readiness::{Leaders, ServiceCounts, ServiceSnapshot};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -96,15 +96,17 @@ pub(crate) struct ServiceSamples<'a> {
 }
 
 impl<'a> ServiceSamples<'a> {
-    pub(crate) fn new(service: &'a Service, now: Instant, wall: SystemTime) -> Self {
-        let report = service.report();
+    pub(crate) fn new(observed: &'a ServiceSnapshot, now: Instant, wall: SystemTime) -> Self {
+        let ServiceSnapshot {
+            service, report, ..
+        } = observed;
         let status = report.status_at(now);
         Self {
             name: service.name(),
             status,
             has_warning: status == Status::Running && report.warning.is_some(),
             last_evidence: report.evidence.map_or(0.0, |at| unix_time(at, now, wall)),
-            lease_remaining: lease_remaining(&report, now),
+            lease_remaining: lease_remaining(report, now),
             counts: service.counts(),
             leaders: service.leaders(),
         }

@@ -29,19 +29,30 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
+    /// Makes a server of probes.
     pub(crate) fn new(limits: Limits) -> Self {
+        Self::start(|listener, clock, spawned| {
+            let registry = Registry::builder().optional("bus").build_at(clock.now());
+            let probes = Probes::new(registry.expect("one name").readiness());
+            Server::start(listener, clock, spawned, probes, limits)
+        })
+    }
+
+    /// Makes a server of calls that are never answered, over HTTP/2.
+    #[cfg(feature = "http2")]
+    pub(crate) fn of_http2(limits: Limits) -> Self {
+        Self::start(|listener, clock, spawned| {
+            let service = crate::http2::NeverAnswers;
+            Server::start_http2(listener, clock, spawned, service, limits, "calls")
+        })
+    }
+
+    fn start(start: impl FnOnce(FakeListener, Clock, Spawned) -> io::Result<Server>) -> Self {
         let clock = Clock::default();
         let backlog = Arc::<Backlog>::default();
         let spawned = Spawned::default();
-        let registry = Registry::builder().optional("bus").build_at(clock.now());
-        let registry = registry.expect("one name");
-        let server = Server::start(
-            FakeListener(Arc::clone(&backlog)),
-            clock.clone(),
-            spawned.clone(),
-            Probes::new(registry.readiness()),
-            limits,
-        );
+        let listener = FakeListener(Arc::clone(&backlog));
+        let server = start(listener, clock.clone(), spawned.clone());
         let pool = LocalPool::new();
         let mut environment = Self {
             server: Some(server.expect("it has an address")),

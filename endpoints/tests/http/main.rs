@@ -5,4 +5,6 @@ mod deadlines;
 mod environment;
 mod eviction;
 mod fairness;
+#[cfg(feature = "http2")]
+mod http2;
 mod pipe;

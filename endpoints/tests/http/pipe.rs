@@ -92,9 +92,14 @@ impl Client {
         lock(&self.0).noted
     }
 
-    /// Returns all received bytes.
+    /// Returns all received bytes, which are text.
     pub(crate) fn received(&self) -> String {
-        String::from_utf8(lock(&self.0).to_client.clone()).expect("answers are text")
+        String::from_utf8(self.received_bytes()).expect("answers are text")
+    }
+
+    /// Returns all received bytes.
+    pub(crate) fn received_bytes(&self) -> Vec<u8> {
+        lock(&self.0).to_client.clone()
     }
 
     /// Returns the number of received answers.

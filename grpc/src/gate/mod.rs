@@ -7,6 +7,7 @@ mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -21,13 +22,13 @@ pub use body::GateBody;
 use exempt::Exempt;
 pub use exempt::ExemptError;
 pub use future::GateFuture;
-use refusal::refusal;
+use refusal::{not_running, refusal};
 
 /// A layer that refuses calls while the process is not ready. Clones share everything.
 ///
 /// A refused call, unary or streaming, is answered at once, without its body: UNAVAILABLE, Trailers-Only, so that a client may retry it.
-/// The answer has the cause in words (`grpc-message`) and the time until the next check of the bus (`grpc-retry-pushback-ms`, and
-/// `google.rpc.RetryInfo` in `grpc-status-details-bin`). A call that was admitted is never ended.
+/// The answer has the cause in words (`grpc-message`) and the time until the next check of the bus, or up to a tenth more
+/// (`grpc-retry-pushback-ms`, and `google.rpc.RetryInfo` in `grpc-status-details-bin`). A call that was admitted is never ended.
 ///
 /// The health service and server reflection are exempt, and what [`exempt`](Self::exempt) adds. Everything else passes the gate, also what
 /// is not gRPC: put it around the gRPC services of a server only.
@@ -41,6 +42,8 @@ struct Inner {
     readiness: Readiness,
     clock: GateClock,
     exempt: Exempt,
+    /// The number of refusals so far. It wraps around.
+    refusals: Arc<AtomicU32>,
 }
 
 /// A clock that is ahead by the lead of a gate.
@@ -64,6 +67,7 @@ impl Gate {
             readiness,
             clock: GateClock::Real(Clock::ahead_by(Reader::Gate.lead())),
             exempt: Exempt::default(),
+            refusals: Arc::default(),
         }))
     }
 
@@ -98,6 +102,18 @@ impl Gate {
     #[inline]
     pub fn is_open(&self) -> bool {
         self.0.readiness.is_ready_at(self.0.clock.now())
+    }
+
+    /// Returns the answer to a call that found the gate closed; `None` if it has opened since.
+    fn refuse(&self) -> Option<Response<()>> {
+        let ahead = self.0.clock.now();
+        let not_running = not_running(&self.0.readiness.snapshot_at(ahead));
+        let is_explained = not_running.iter().any(|it| it.service.is_required());
+        if !is_explained && self.is_open() {
+            return None;
+        }
+        let number = self.0.refusals.fetch_add(1, Ordering::Relaxed);
+        Some(refusal(&not_running, ahead, number))
     }
 }
 
@@ -148,12 +164,11 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.gate.is_open() || self.gate.0.exempt.has(request.uri().path()) {
-            GateFuture::admitted(self.inner.call(request))
-        } else {
-            let Inner {
-                readiness, clock, ..
-            } = &*self.gate.0;
-            GateFuture::refused(refusal(readiness, clock.now()))
+            return GateFuture::admitted(self.inner.call(request));
+        }
+        match self.gate.refuse() {
+            Some(answer) => GateFuture::refused(answer),
+            None => GateFuture::admitted(self.inner.call(request)),
         }
     }
 }

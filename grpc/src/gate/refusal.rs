@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response};
 use livebus_core::Status;
-use livebus_readiness::{Reader, Readiness, one_line};
+use livebus_readiness::{Reader, ServiceSnapshot, Snapshot, one_line};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use prost::Message as _;
 use tonic::Code;
@@ -28,14 +28,16 @@ const MIN_DELAY: Duration = Duration::from_millis(100);
 /// What `grpc-message` encodes besides what is not ASCII.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Returns the answer of a gate whose clock says `ahead`: Trailers-Only, so all of it is in the header.
-pub(crate) fn refusal(readiness: &Readiness, ahead: Instant) -> Response<()> {
-    let message = cause(readiness, ahead);
-    let delay = delay(
-        readiness,
-        ahead,
-        ahead.checked_sub(Reader::Gate.lead()).unwrap_or(ahead),
-    );
+/// Returns the answer of a gate whose clock says `ahead`, for these services that are not Running: Trailers-Only, so all of it is in the
+/// header. `number` is the number of refusals before.
+pub(crate) fn refusal(
+    not_running: &[ServiceSnapshot],
+    ahead: Instant,
+    number: u32,
+) -> Response<()> {
+    let message = cause(not_running, ahead);
+    let now = ahead.checked_sub(Reader::Gate.lead()).unwrap_or(ahead);
+    let delay = spread(delay(not_running, now), number);
     let code = Code::Unavailable as i32;
     let encoded = percent_encode(message.as_bytes(), ENCODED).to_string();
     let retry_info = RetryInfo {
@@ -69,14 +71,19 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
+/// Returns the services that are not Running. With a rule of the author, also an optional one may be the reason of a refusal.
+pub(crate) fn not_running(snapshot: &Snapshot) -> Vec<ServiceSnapshot> {
+    let services = snapshot.services();
+    let not_running = |it: &ServiceSnapshot| it.report.status_at(snapshot.now()) != Status::Running;
+    services.filter(not_running).collect()
+}
+
 /// Returns why the process is not ready, in one line.
-fn cause(readiness: &Readiness, now: Instant) -> String {
-    let not_running = readiness
-        .services()
-        .filter(|service| service.report().status_at(now) != Status::Running);
-    // With a rule of the author, also an optional service may be the reason.
-    let described =
-        not_running.map(|service| format!("{}: {}", service.name(), service.describe_at(now)));
+fn cause(not_running: &[ServiceSnapshot], ahead: Instant) -> String {
+    let described = not_running.iter().map(|it| {
+        let status = it.service.describe_report_at(&it.report, ahead);
+        format!("{}: {status}", it.service.name())
+    });
     let described: Vec<String> = described.collect();
     let text = if described.is_empty() {
         "not ready".to_owned()
@@ -88,12 +95,24 @@ fn cause(readiness: &Readiness, now: Instant) -> String {
     text
 }
 
-/// Returns the time from `now` until the next check of a service that is not Running.
-fn delay(readiness: &Readiness, ahead: Instant, now: Instant) -> Duration {
-    let not_running = readiness
-        .services()
-        .filter(|service| service.report().status_at(ahead) != Status::Running);
-    let next = not_running.filter_map(|service| service.next_check()).min();
+/// Returns the time from `now` until each required service that is not Running was checked. If there is none, that until the next check of
+/// any other.
+fn delay(not_running: &[ServiceSnapshot], now: Instant) -> Duration {
+    let next_check = |it: &ServiceSnapshot| it.service.next_check();
+    let next = if not_running.iter().any(|it| it.service.is_required()) {
+        let required = not_running.iter().filter(|it| it.service.is_required());
+        required.filter_map(next_check).max()
+    } else {
+        not_running.iter().filter_map(next_check).min()
+    };
     let delay = next.map_or(DEFAULT_DELAY, |it| it.saturating_duration_since(now));
     delay.max(MIN_DELAY)
+}
+
+/// Returns the delay, longer by up to a tenth, so that not all clients come back at once.
+fn spread(delay: Duration, number: u32) -> Duration {
+    // Multiples of the golden ratio: any run of numbers is spread evenly.
+    const GOLDEN_RATIO: u32 = 0x9E37_79B9;
+    let fraction = f64::from(number.wrapping_mul(GOLDEN_RATIO)) / f64::from(u32::MAX);
+    delay.saturating_add((delay / 10).mul_f64(fraction))
 }

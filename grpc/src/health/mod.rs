@@ -26,9 +26,9 @@ const MAX_LISTED: usize = 100;
 /// [`register`](Self::register) adds names, such as those of the gRPC services of the process. Before the first proof everything is
 /// `NOT_SERVING`.
 ///
-/// A watch sends the present status, then each change, and no status twice in a row. It keeps nothing for a slow client, which gets the
-/// newest status once it reads again. A watch of an unknown name sends `SERVICE_UNKNOWN`, and then what is registered under it. All
-/// watches end when the supervision of the process has ended, or by [`shutdown`](Self::shutdown).
+/// A watch sends the present status, then each change, and no status twice in a row. It keeps nothing for a slow client, which gets what
+/// HTTP/2 holds already, and after that the newest status. A watch of an unknown name sends `SERVICE_UNKNOWN`, and then what is
+/// registered under it. All watches end when the supervision of the process has ended, or by [`shutdown`](Self::shutdown).
 #[derive(Clone)]
 pub struct Health {
     shared: Arc<Shared>,
