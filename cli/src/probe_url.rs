@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
+use crate::usage;
+
 /// The URL of a probe of a running livebus, or of its health service. It has neither a user nor a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProbeUrl {
@@ -20,29 +22,55 @@ pub(crate) enum ProbeUrl {
 }
 
 impl FromStr for ProbeUrl {
-    /// What is expected; nothing of the text, which may hold a secret.
-    type Err = &'static str;
+    /// What is expected; nothing of the text that may be a secret.
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, String> {
         if text.contains('@') {
-            return Err("leave user and password out: the probes of a livebus need none");
+            return Err(
+                "leave user and password out: the probes of a livebus need none".to_owned(),
+            );
         }
         if text.to_ascii_lowercase().starts_with("https://") {
-            return Err("a livebus serves http://, without TLS");
+            return Err("a livebus serves http://, without TLS".to_owned());
         }
         let uri: Uri = text.parse().map_err(|_| HOW)?;
         let host = uri.host().unwrap_or_default();
         let authority = uri.authority().ok_or(HOW)?;
         let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
         match scheme.as_deref() {
-            Some("http") if !host.is_empty() => Ok(http(&uri, authority)),
-            Some("grpc") if !host.is_empty() => grpc(&uri, authority),
-            _ => Err(HOW),
+            Some("http") if !host.is_empty() => {
+                check_port(authority)?;
+                Ok(http(&uri, authority))
+            }
+            Some("grpc") if !host.is_empty() => {
+                check_port(authority)?;
+                Ok(grpc(&uri, authority)?)
+            }
+            _ => Err(HOW.to_owned()),
         }
     }
 }
 
 const HOW: &str = "write it like http://127.0.0.1:8080, http://127.0.0.1:8080/readyz or grpc://127.0.0.1:9090; a Kafka is named with -b";
+
+/// Checks the port, if there is one: an invalid one would be ignored, and the default port asked.
+fn check_port(authority: &Authority) -> Result<(), String> {
+    const HOW: &str = "write a number from 1 to 65535, like 8080";
+
+    let after_host = authority.as_str().strip_prefix(authority.host());
+    let Some(port) = after_host.and_then(|rest| rest.strip_prefix(':')) else {
+        return Ok(());
+    };
+    let is_number = port.bytes().all(|b| b.is_ascii_digit());
+    if port.is_empty() {
+        Err(format!("the port is empty: {HOW}"))
+    } else if is_number && port.parse().is_ok_and(|port: u16| port != 0) {
+        Ok(())
+    } else {
+        Err(format!("invalid port {}: {HOW}", usage::shown(port)))
+    }
+}
 
 fn http(uri: &Uri, authority: &Authority) -> ProbeUrl {
     let (path, query) = match (uri.path(), uri.query()) {
@@ -127,6 +155,34 @@ mod tests {
         }
         for text in ["grpc://a", "grpc://a:1/b/c", "grpc://a:1/?b", "grpcs://a:1"] {
             assert!(ProbeUrl::from_str(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_refused_with_the_remedy() {
+        for (port, part) in [
+            (
+                "99999",
+                "invalid port `99999`: write a number from 1 to 65535",
+            ),
+            ("65536", "invalid port `65536`"),
+            ("0", "invalid port `0`"),
+            ("abc", "invalid port `abc`"),
+            ("hunter2", "invalid port (not shown"),
+            ("+80", "invalid port (not shown"),
+            ("", "the port is empty: write a number from 1 to 65535"),
+        ] {
+            for url in [
+                format!("http://127.0.0.1:{port}"),
+                format!("http://[::1]:{port}/readyz"),
+                format!("grpc://a:{port}/orders"),
+            ] {
+                let error = ProbeUrl::from_str(&url).expect_err(&url);
+                assert!(error.contains(part), "{url}: {error}");
+            }
+        }
+        for url in ["http://a", "http://[::1]", "http://a:65535", "http://a:1"] {
+            assert!(ProbeUrl::from_str(url).is_ok(), "{url}");
         }
     }
 

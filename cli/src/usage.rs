@@ -89,7 +89,7 @@ const NOT_SHOWN: &str = " (not shown: it may hold a secret)";
 
 /// Returns the value if it cannot be a secret, in backticks.
 pub(crate) fn shown(value: &str) -> String {
-    if is_plain(value) {
+    if is_plain(value) || is_plain_url(value) {
         format!("`{value}`")
     } else {
         NOT_SHOWN.trim_start().to_owned()
@@ -109,6 +109,17 @@ fn is_plain(value: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':'));
     value.len() <= MAX_PLAIN && (is_name(value) || is_number)
+}
+
+/// Returns whether the value is a URL of a livebus whose parts are plain: words in lower case, and numbers.
+fn is_plain_url(value: &str) -> bool {
+    let rest = ["http://", "grpc://"]
+        .iter()
+        .find_map(|scheme| value.strip_prefix(scheme));
+    rest.is_some_and(|rest| {
+        let mut parts = rest.split(['/', ':', '[', ']']);
+        parts.all(|part| part.is_empty() || is_plain(part))
+    })
 }
 
 /// Returns whether the text has the form of an option's name, or of a property's.
@@ -177,6 +188,9 @@ mod tests {
             "500ms",
             "1.5h",
             "256.0.0.1:1",
+            "http://127.0.0.1:99999",
+            "http://[::1]:abc/readyz",
+            "grpc://orders.prod:",
         ] {
             assert_eq!(shown(value), format!("`{value}`"));
         }
@@ -190,6 +204,10 @@ mod tests {
             "abcdefghijklmnopqrstuvwxyz",
             "dGVzdA==",
             "5parsecs",
+            "http://me:hunter2",
+            "http://h/Secret",
+            "http://h:1/readyz?x",
+            "https://h",
         ] {
             assert!(!shown(value).contains(value) || value.is_empty(), "{value}");
             assert!(shown(value).contains("not shown"), "{value}");

@@ -47,6 +47,20 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["check"], "nothing to check is named"),
     (&["check", "localhost:8080"], "like http://127.0.0.1:8080"),
     (&["check", "https://h"], "without TLS"),
+    (
+        &["check", "http://127.0.0.1:99999"],
+        "invalid value `http://127.0.0.1:99999` for [URL]: invalid port `99999`: write a number from 1 to 65535, like",
+    ),
+    (
+        &["wait", "http://127.0.0.1:65536/readyz"],
+        "invalid port `65536`",
+    ),
+    (&["check", "http://127.0.0.1:abc"], "invalid port `abc`"),
+    (
+        &["wait", "http://127.0.0.1:"],
+        "`http://127.0.0.1:` for [URL]: the port is empty",
+    ),
+    (&["check", "grpc://127.0.0.1:99999"], "invalid port `99999`"),
     (&["check", "http://h", "-b", "h:1"], "leave one out"),
     (&["check", "-b", "h:1", "--timeout", "0s"], "--timeout 0s"),
     (&["wait", "-b", "h:1", "--for", "ever"], "ready, not-ready"),
