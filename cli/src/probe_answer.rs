@@ -1,6 +1,7 @@
 //! The answer of a running livebus.
 
 use std::io::Read;
+use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -127,19 +128,21 @@ fn answered(url: &ProbeUrl, status: u16, body: &str) -> Finding {
             .collect();
         said.join("; ")
     };
-    let (verdict, said) = match status {
+    let (verdict, mut said) = match status {
         200 => (Verdict::Ready, said(true)),
         503 => (Verdict::NotReady, said(false)),
+        418 if url.is_readz() => (Verdict::NotReady, String::new()),
         _ => (
             Verdict::NotReady,
             format!("{url} answers with {status}, and a probe with 200 or 503: check the URL"),
         ),
     };
-    let text = if said.is_empty() {
-        format!("{url} answers with {status}")
-    } else {
-        said
-    };
+    if said.is_empty() {
+        said = format!("{url} answers with {status}");
+    }
+    let warnings = body.lines().filter(|line| line.starts_with("warn: "));
+    let text = iter::once(&*said).chain(warnings).collect::<Vec<_>>();
+    let text = text.join("; ");
     Finding {
         verdict: Some(verdict),
         text: bounded(&text),
@@ -208,6 +211,31 @@ mod tests {
         );
         let long = format!("[-]a {}", "x".repeat(5_000));
         assert_eq!(answered(&url, 503, &long).text.len(), 1_000);
+    }
+
+    #[test]
+    fn a_warning_about_an_unknown_name_is_shown() {
+        let url: ProbeUrl = "http://a:1/?exclude=x".parse().expect("it is a URL");
+        let warning = r#"warn: some health checks cannot be excluded: no matches for "x""#;
+        let body = format!("[+]orders ok\n{warning}\nreadyz check passed\n");
+        let finding = answered(&url, 200, &body);
+        assert_eq!(finding.verdict, Some(Verdict::Ready));
+        assert_eq!(finding.text, format!("orders ok; {warning}"));
+    }
+
+    #[test]
+    fn readz_is_not_ready_with_418() {
+        for (url, text) in [
+            ("http://a:1/readz", "http://a:1/readz answers with 418"),
+            (
+                "http://a:1/tea",
+                "http://a:1/tea answers with 418, and a probe with 200 or 503: check the URL",
+            ),
+        ] {
+            let finding = answered(&url.parse().expect("it is a URL"), 418, "");
+            assert_eq!(finding.verdict, Some(Verdict::NotReady));
+            assert_eq!(finding.text, text);
+        }
     }
 
     #[test]

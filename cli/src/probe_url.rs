@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use livebus_endpoints::Probes;
 use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
@@ -41,7 +42,7 @@ impl FromStr for ProbeUrl {
         match scheme.as_deref() {
             Some("http") if !host.is_empty() => {
                 check_port(authority)?;
-                Ok(http(&uri, authority))
+                Ok(http(&uri, authority)?)
             }
             Some("grpc") if !host.is_empty() => {
                 check_port(authority)?;
@@ -72,14 +73,59 @@ fn check_port(authority: &Authority) -> Result<(), String> {
     }
 }
 
-fn http(uri: &Uri, authority: &Authority) -> ProbeUrl {
-    let (path, query) = match (uri.path(), uri.query()) {
-        ("" | "/", None) => ("/readyz", "?verbose".to_owned()),
-        (path, None) if path.ends_with("/readyz") => (path, "?verbose".to_owned()),
-        (path, None) => (path, String::new()),
-        (path, Some(query)) => (path, format!("?{query}")),
+fn http(uri: &Uri, authority: &Authority) -> Result<ProbeUrl, &'static str> {
+    const HOW: &str = "this path does not say whether a livebus is ready: ask /, /readyz, /readyz/NAME, /statusz or /readz";
+
+    let path = match uri.path() {
+        "" | "/" => "/readyz",
+        path => path,
     };
-    ProbeUrl::Http(format!("http://{authority}{path}{query}"))
+    let endpoint = Endpoint::of(path);
+    if endpoint == Some(Endpoint::Other) {
+        return Err(HOW);
+    }
+    let mut query = uri.query().unwrap_or_default().to_owned();
+    // Also for a warning about an unknown name in `exclude`.
+    if endpoint == Some(Endpoint::Readyz) && !query.split('&').any(|it| it == "verbose") {
+        let separator = if query.is_empty() { "" } else { "&" };
+        query = format!("{query}{separator}verbose");
+    }
+    let separator = if query.is_empty() { "" } else { "?" };
+    Ok(ProbeUrl::Http(format!(
+        "http://{authority}{path}{separator}{query}"
+    )))
+}
+
+/// What is behind a path of a livebus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    Readyz,
+    /// `/readyz/NAME`.
+    ReadyzOfOne,
+    Statusz,
+    Readz,
+    /// An answer that does not say whether it is ready.
+    Other,
+}
+
+impl Endpoint {
+    /// Returns the endpoint of a path, which may have the prefix of a proxy; `None` if it is no path of a livebus.
+    fn of(path: &str) -> Option<Self> {
+        let paths = [Probes::PATHS, Probes::PATHS_AS_IN_VOLTHA].concat();
+        let mut segments = path.split('/').skip(1);
+        let name = segments.find(|segment| {
+            let is_it = |path: &&str| path.strip_prefix('/') == Some(segment);
+            paths.iter().any(is_it)
+        })?;
+        match (name, segments.next()) {
+            ("readyz", None) => Some(Self::Readyz),
+            ("readyz", Some(_)) => Some(Self::ReadyzOfOne),
+            ("statusz", None) => Some(Self::Statusz),
+            ("readz", None) => Some(Self::Readz),
+            ("livez" | "startupz", Some(_)) | (_, None) => Some(Self::Other),
+            (_, Some(_)) => None,
+        }
+    }
 }
 
 fn grpc(uri: &Uri, authority: &Authority) -> Result<ProbeUrl, &'static str> {
@@ -100,12 +146,21 @@ fn grpc(uri: &Uri, authority: &Authority) -> Result<ProbeUrl, &'static str> {
 impl ProbeUrl {
     /// Returns whether its answer says in its body, and not by its status code, whether the livebus is ready.
     pub(crate) fn is_statusz(&self) -> bool {
+        self.endpoint() == Some(Endpoint::Statusz)
+    }
+
+    /// Returns whether its answer is 418 while the livebus is not ready.
+    pub(crate) fn is_readz(&self) -> bool {
+        self.endpoint() == Some(Endpoint::Readz)
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
         match self {
             Self::Http(url) => {
-                let path = url.split('?').next().unwrap_or_default();
-                path.ends_with("/statusz")
+                let url: Uri = url.parse().ok()?;
+                Endpoint::of(url.path())
             }
-            Self::Grpc { .. } => false,
+            Self::Grpc { .. } => None,
         }
     }
 }
@@ -132,8 +187,16 @@ mod tests {
             ("http://a:1", "http://a:1/readyz?verbose"),
             ("http://a:1/", "http://a:1/readyz?verbose"),
             ("HTTP://[::1]:1/readyz", "http://[::1]:1/readyz?verbose"),
-            ("http://a/x/readyz?exclude=b", "http://a/x/readyz?exclude=b"),
-            ("http://a:1/livez", "http://a:1/livez"),
+            (
+                "http://a/x/readyz?exclude=b",
+                "http://a/x/readyz?exclude=b&verbose",
+            ),
+            ("http://a/?exclude=b", "http://a/readyz?exclude=b&verbose"),
+            ("http://a/readyz?", "http://a/readyz?verbose"),
+            (
+                "http://a/readyz?verbose&exclude=b",
+                "http://a/readyz?verbose&exclude=b",
+            ),
         ] {
             assert_eq!(text.parse(), Ok(ProbeUrl::Http(url.to_owned())));
         }
@@ -155,6 +218,40 @@ mod tests {
         }
         for text in ["grpc://a", "grpc://a:1/b/c", "grpc://a:1/?b", "grpcs://a:1"] {
             assert!(ProbeUrl::from_str(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_livebus_that_does_not_say_ready_is_refused() {
+        for path in [
+            "livez",
+            "livez/ping",
+            "startupz",
+            "startupz/orders",
+            "metrics",
+            "healthz",
+            "detailz",
+            "proxy/livez",
+            "metrics?x",
+        ] {
+            let error = ProbeUrl::from_str(&format!("http://a:1/{path}")).expect_err(path);
+            assert!(
+                error.contains("/readyz/NAME, /statusz or /readz"),
+                "{error}"
+            );
+        }
+        // Of a livebus that says it, of a check with such a name, and of other programs.
+        for path in [
+            "statusz",
+            "readz",
+            "readyz/orders",
+            "readyz/metrics",
+            "health",
+            "metrics/x",
+            "livezz",
+        ] {
+            let url = format!("http://livez/{path}");
+            assert_eq!(url.parse(), Ok(ProbeUrl::Http(url.clone())));
         }
     }
 

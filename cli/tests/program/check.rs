@@ -255,6 +255,32 @@ fn a_running_livebus_is_asked_by_its_url() {
 }
 
 #[test]
+fn a_readyz_with_an_unknown_excluded_name_shows_the_warning() {
+    let (_watch, _, probes) = running();
+    let (code, line, _) = run(&["check", &format!("http://{probes}/readyz?exclude=nobody")]);
+    assert_eq!(code, Some(0));
+    assert!(
+        line.starts_with("ready: message-bus ok; warn: ") && line.contains("\"nobody\""),
+        "{line}"
+    );
+    let (code, line, _) = run(&["check", &format!("http://{probes}/readyz/message-bus")]);
+    assert_eq!(code, Some(0), "{line}");
+}
+
+#[test]
+fn readz_is_ready_with_200_and_not_ready_with_418() {
+    let mut watch = Watch::start(&["--http", "0", "--http-as-in-voltha", "--drain", "1h"]);
+    let url = format!("http://{}/readz", watch.probes());
+    watch.until("Running");
+    assert_eq!(run(&["check", &url]).0, Some(0));
+    watch.signal(Signal::TERM);
+    watch.until("NotReady");
+    let (code, line, _) = run(&["check", &url]);
+    assert_eq!(code, Some(1));
+    assert_eq!(line, format!("not ready: {url} answers with 418\n"));
+}
+
+#[test]
 fn a_health_service_is_asked_by_its_url() {
     for runtime in ["tokio", "async-std"] {
         let mut watch = Watch::start(&["--grpc", "0", "--drain", "1h", "--runtime", runtime]);

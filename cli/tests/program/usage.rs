@@ -60,6 +60,13 @@ const WRONG: &[(&[&str], &str)] = &[
         &["wait", "http://127.0.0.1:"],
         "`http://127.0.0.1:` for [URL]: the port is empty",
     ),
+    (
+        &["check", "http://127.0.0.1:8080/livez"],
+        "`http://127.0.0.1:8080/livez` for [URL]: this path does not say whether a livebus is ready: ask /, /readyz, /readyz/NAME, /statusz or /readz",
+    ),
+    (&["wait", "http://h:1/startupz"], "ask /, /readyz"),
+    (&["check", "http://h:1/metrics"], "ask /, /readyz"),
+    (&["check", "http://h:1/detailz"], "ask /, /readyz"),
     (&["check", "grpc://127.0.0.1:99999"], "invalid port `99999`"),
     (&["check", "http://h", "-b", "h:1"], "leave one out"),
     (&["check", "-b", "h:1", "--timeout", "0s"], "--timeout 0s"),
