@@ -40,8 +40,8 @@ pub(crate) fn parse() -> Result<Args, clap::Error> {
     let mut args = Args::from_arg_matches(&matches)?;
     if let Some((_, of_command)) = matches.subcommand() {
         match &mut args.command {
-            Command::Check(args) => args.checked.prefer_command_line(of_command),
-            Command::Wait(args) => args.checked.prefer_command_line(of_command),
+            Command::Check(args) => args.checked.complete(of_command)?,
+            Command::Wait(args) => args.checked.complete(of_command)?,
             Command::Watch(args) => args.prefer_command_line(of_command),
             Command::Demo(_)
             | Command::Replay(_)

@@ -175,6 +175,35 @@ fn a_wrong_option_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn an_option_of_a_bus_with_a_url_is_refused() {
+    const OF_A_BUS: &[(&[&str], &str)] = &[
+        (&["--strict"], "--strict"),
+        (&["--topic", "t"], "--topic"),
+        (&["-X", "client.id=x"], "-X"),
+        (&["--property", "client.id=x"], "-X"),
+        (&["--config", "x.properties"], "--config"),
+        (&["--preset", "fast"], "--preset"),
+        (&["--ask", "metadata"], "--ask"),
+        (&["--create-topic"], "--create-topic"),
+        (&["--needs-topic", "t"], "--needs-topic"),
+        (&["--cluster-id", "any"], "--cluster-id"),
+        (&["--live-interval", "1s"], "--live-interval"),
+        (&["--recreate-after", "1s"], "--recreate-after"),
+    ];
+    for (options, name) in OF_A_BUS {
+        for command in ["check", "wait"] {
+            for url in ["http://127.0.0.1:1", "grpc://127.0.0.1:1"] {
+                let args = [&[command, url], *options].concat();
+                let part = format!(
+                    "livebus: {name} is an option of a bus (-b), and the URL of a running livebus is given: leave one out; see `livebus {command} --help`"
+                );
+                assert_refused(&mut livebus(&args), &part);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_damaged_properties_file_is_reported_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("client.properties");
