@@ -43,15 +43,26 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Parses a line like `[+]message-bus ok`.
+    /// Parses a line like `[+]message-bus ok`. The name may have spaces.
     fn parse(line: &'a str) -> Option<Self> {
         let (ok, rest) = match line.strip_prefix("[+]") {
             Some(rest) => (true, rest),
             None => (false, line.strip_prefix("[-]")?),
         };
-        let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let end = name_end(rest).or_else(|| rest.find(' '));
+        let (name, text) = rest.split_at(end.unwrap_or(rest.len()));
+        let text = text.trim_start_matches(' ');
         Some(Self { name, ok, text })
     }
+}
+
+/// Returns where the name of a check ends, by what follows it in a line of livebus or of Kubernetes.
+fn name_end(line: &str) -> Option<usize> {
+    const OUTCOMES: [&str; 4] = [" ok,", " failed:", " excluded:", " not required,"];
+
+    let outcomes = OUTCOMES.iter().filter_map(|outcome| line.find(outcome));
+    let passed = line.ends_with(" ok").then(|| line.len() - " ok".len());
+    outcomes.chain(passed).min()
 }
 
 /// Asks until the purpose is met, at most for `timeout`. Blocks.
@@ -211,6 +222,38 @@ mod tests {
         );
         let long = format!("[-]a {}", "x".repeat(5_000));
         assert_eq!(answered(&url, 503, &long).text.len(), 1_000);
+    }
+
+    #[test]
+    fn the_name_of_a_check_may_have_spaces() {
+        for (line, ok, name, text) in [
+            ("[+]my bus ok", true, "my bus", "ok"),
+            ("[+]is ok to use ok", true, "is ok to use", "ok"),
+            (
+                "[+]my bus ok, with a warning: it failed: why",
+                true,
+                "my bus",
+                "ok, with a warning: it failed: why",
+            ),
+            (
+                "[-]my bus failed: NotReady for 2.0 s: not ok",
+                false,
+                "my bus",
+                "failed: NotReady for 2.0 s: not ok",
+            ),
+            ("[+]my bus excluded: ok", true, "my bus", "excluded: ok"),
+            (
+                "[+]my bus not required, NotReady",
+                true,
+                "my bus",
+                "not required, NotReady",
+            ),
+            ("[+]foreign said nothing", true, "foreign", "said nothing"),
+            ("[-]foreign", false, "foreign", ""),
+        ] {
+            assert_eq!(Check::parse(line), Some(Check { name, ok, text }));
+        }
+        assert_eq!(Check::parse("readyz check passed"), None);
     }
 
     #[test]
