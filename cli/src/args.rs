@@ -216,8 +216,8 @@ pub(crate) struct ReplayArgs {
     pub(crate) svg: Option<PathBuf>,
 
     /// The format of the changes.
-    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
-    pub(crate) format: Format,
+    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "text")]
+    pub(crate) format: ReplayFormat,
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
@@ -287,6 +287,15 @@ pub(crate) enum Format {
     /// Text; on a terminal with a live line that is updated in place
     Auto,
     /// Text, one line per change
+    Text,
+    /// JSON, one object per line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayFormat {
+    /// Text, one line per change
+    #[value(alias = "auto")]
     Text,
     /// JSON, one object per line
     Json,

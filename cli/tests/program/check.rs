@@ -308,6 +308,7 @@ fn a_health_service_is_asked_by_its_url() {
         let (code, line, _) = run(&["check", url, "--format", "json"]);
         let json: Value = serde_json::from_str(&line).expect("it is JSON");
         assert_eq!((code, &json["grpc_status"]), (Some(0), &"Ok".into()));
+        assert_eq!((json.get("http_status"), json.get("checks")), (None, None));
 
         let mut wait = livebus(&["wait", "--for", "not-ready", url, "--timeout", "1m"])
             .stdout(Stdio::piped())
@@ -374,6 +375,10 @@ fn a_livebus_that_does_not_answer_is_not_ready() {
     let (code, line, _) = run(&["check", &closed]);
     assert_eq!(code, Some(1));
     assert!(line.contains("does not answer: "), "{line}");
+    let (_, line, _) = run(&["check", &closed, "--format", "json"]);
+    let json: Value = serde_json::from_str(&line).expect("it is JSON");
+    assert_eq!(json.get("http_status"), Some(&Value::Null));
+    assert_eq!(json.get("checks"), None);
     assert_eq!(run(&["wait", "--for", "not-ready", &closed]).0, Some(0));
 
     // Neither a server that never answers nor one that never ends its answer holds it up.

@@ -270,6 +270,27 @@ fn help_version_completions_and_man_go_to_standard_output() {
 }
 
 #[test]
+fn the_help_of_drain_and_of_the_format_of_replay_is_true() {
+    let text = |args: &[&str]| {
+        let output = output(&mut livebus(args));
+        let text = String::from_utf8_lossy(&output.stdout);
+        // The help wraps.
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(text(&["watch", "--help"]).contains("5s with --http or --grpc, else none"));
+    let man = text(&["man", "watch"]);
+    assert!(man.contains("5s with \\-\\-http or \\-\\-grpc, else none"));
+    for args in [["replay", "--help"], ["man", "replay"]] {
+        let text = text(&args);
+        assert!(!text.contains("updated in place"), "{text}");
+        assert!(text.contains("Text, one line per change"), "{text}");
+    }
+    // For one variable of the environment for all commands.
+    let mut replay = livebus(&["replay", "/does/not/exist"]);
+    assert_refused(replay.env("LIVEBUS_FORMAT", "auto"), "/does/not/exist");
+}
+
+#[test]
 fn help_man_page_and_completions_name_every_path_of_the_probes() {
     for args in [
         &["watch", "--help"][..],
