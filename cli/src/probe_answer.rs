@@ -117,9 +117,14 @@ fn ask(url: &ProbeUrl, address: &str, timeout: Duration) -> Finding {
             // ureq marks errors of the system by a prefix.
             let reason = error.to_string();
             let reason = reason.strip_prefix("io: ").unwrap_or(&reason);
+            let hint = if matches!(error, ureq::Error::Protocol(_)) {
+                "; is this the port of --grpc?"
+            } else {
+                ""
+            };
             Finding {
                 verdict: Some(Verdict::NotReady),
-                text: bounded(&format!("{url} does not answer: {reason}")),
+                text: bounded(&format!("{url} does not answer: {reason}{hint}")),
                 details: json!({ "url": url.to_string(), "http_status": null }),
             }
         }

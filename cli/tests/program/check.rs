@@ -329,6 +329,32 @@ fn a_health_service_is_asked_by_its_url() {
 }
 
 #[test]
+fn the_port_of_the_other_protocol_is_named() {
+    let mut watch = Watch::start(&["--http", "0", "--grpc", "0"]);
+    let probes = watch.probes();
+    let line = watch.until_error("health service on grpc://");
+    let (_, health) = line
+        .trim_end()
+        .rsplit_once("//")
+        .expect("it was looked for");
+    watch.until("Running");
+    for (url, hint) in [
+        (
+            format!("grpc://{probes}"),
+            "; is this the port of --http?\n",
+        ),
+        (
+            format!("http://{health}"),
+            "; is this the port of --grpc?\n",
+        ),
+    ] {
+        let (code, line, errors) = run(&["check", &url]);
+        assert_eq!((code, &*errors), (Some(1), ""));
+        assert!(line.ends_with(hint), "{line}");
+    }
+}
+
+#[test]
 fn statusz_of_a_running_livebus_has_the_verdict() {
     let (watch, _, probes) = running();
     let url = format!("http://{probes}/statusz");
