@@ -52,6 +52,14 @@ pub(crate) fn parse() -> Result<Args, clap::Error> {
     Ok(args)
 }
 
+/// Returns the value of an option as it was written on the command line or in the environment, or its default; `None` without one.
+pub(crate) fn written(id: &str) -> Option<String> {
+    let matches = command().try_get_matches().ok()?;
+    let (_, of_command) = matches.subcommand()?;
+    let mut values = of_command.try_get_raw(id).ok()??;
+    values.next()?.to_str().map(str::to_owned)
+}
+
 fn is_from_the_environment(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::EnvVariable)
 }

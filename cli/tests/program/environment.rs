@@ -8,8 +8,8 @@ use crate::usage::assert_refused;
 #[test]
 fn a_wrong_value_in_the_environment_is_rejected_like_an_option() {
     assert_refused(
-        livebus(&["watch"]).env("LIVEBUS_LIVE_INTERVAL", "0s"),
-        "--live-interval",
+        livebus(&["watch"]).env("LIVEBUS_LIVE_INTERVAL", "0ms"),
+        "--live-interval 0ms: ",
     );
     assert_refused(
         livebus(&["demo"]).env("LIVEBUS_RUNTIME", "nonsense"),

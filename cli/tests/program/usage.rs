@@ -114,11 +114,11 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["watch", "--live-interval", "soon"], "--live-interval"),
     (
         &["watch", "--live-interval", "0s"],
-        "--live-interval 0ns: make it longer than zero",
+        "--live-interval 0s: make it longer than zero",
     ),
     (
         &["watch", "--liveness-timeout", "1h"],
-        "--liveness-timeout 3600s: make it at most --live-interval",
+        "--liveness-timeout 1h: make it at most --live-interval",
     ),
     (
         &["watch", "--failures-to-not-ready", "0"],
@@ -149,7 +149,7 @@ const WRONG: &[(&[&str], &str)] = &[
             "--record-max-size",
             "1KiB",
         ],
-        "--record-max-size 1024B: make it at least",
+        "--record-max-size 1KiB: make it at least 64KiB",
     ),
     (
         &["watch", "-b", "h:1", "--record", "/does/not/exist"],
