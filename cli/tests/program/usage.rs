@@ -270,6 +270,18 @@ fn help_version_completions_and_man_go_to_standard_output() {
 }
 
 #[test]
+fn without_a_command_the_help_goes_to_standard_error_with_exit_code_2() {
+    let output = output(&mut livebus(&[]));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text.contains("Usage: livebus") && text.contains("watch"),
+        "{text}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
 fn the_help_of_drain_and_of_the_format_of_replay_is_true() {
     let text = |args: &[&str]| {
         let output = output(&mut livebus(args));
