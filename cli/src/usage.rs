@@ -66,7 +66,12 @@ fn unknown_argument(error: &clap::Error) -> String {
         };
     }
     let position = position(&argument);
-    format!("unexpected argument{position}{NOT_SHOWN}; a property needs -X before it")
+    let remedy = if argument.contains("://") {
+        "one URL can be asked, not several"
+    } else {
+        "a property needs -X before it"
+    };
+    format!("unexpected argument{position}{NOT_SHOWN}; {remedy}")
 }
 
 fn invalid_value(error: &clap::Error) -> String {

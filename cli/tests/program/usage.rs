@@ -67,6 +67,15 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["wait", "http://h:1/startupz"], "ask /, /readyz"),
     (&["check", "http://h:1/metrics"], "ask /, /readyz"),
     (&["check", "http://h:1/detailz"], "ask /, /readyz"),
+    (
+        &["check", "http://h:1", "http://h:2"],
+        "unexpected argument, number 3 on the command line, (not shown: it may hold a secret); one URL can be asked, not several",
+    ),
+    (
+        &["wait", "http://h:1", "grpc://h:2"],
+        "one URL can be asked",
+    ),
+    (&["check", "http://h:1", "a=b"], "a property needs -X"),
     (&["check", "grpc://127.0.0.1:99999"], "invalid port `99999`"),
     (&["check", "http://h", "-b", "h:1"], "leave one out"),
     (&["check", "-b", "h:1", "--timeout", "0s"], "--timeout 0s"),
