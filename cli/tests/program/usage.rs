@@ -184,6 +184,36 @@ fn a_wrong_option_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn a_wrong_option_is_refused_before_the_embedded_cluster_starts() {
+    const EMBEDDED: &[(&[&str], &str)] = &[
+        (
+            &["--needs-topic", "a", "--needs-topic", "a"],
+            "the topic `a` is named twice",
+        ),
+        (&["--needs-topic", "a b"], "bad topic"),
+        (&["--service", ""], "a service's name is empty"),
+        (&["--service", "a\nb"], "control character"),
+        (&["--record", "/does/not/exist"], "No such file"),
+        (&["--record", "/"], "/ is a folder"),
+        (
+            &["--record", "x", "--record-max-size", "1KiB"],
+            "make it at least 64KiB",
+        ),
+        (
+            &["-X", "delivery.timeout.ms=10000"],
+            "`message.timeout.ms` cannot be set",
+        ),
+    ];
+    for (options, part) in EMBEDDED {
+        // One line: not the one with the address of the cluster.
+        let args = [&["watch", "--embedded"], *options].concat();
+        assert_refused(&mut livebus(&args), part);
+    }
+    let demo = ["demo", "--record", "/does/not/exist"];
+    assert_refused(&mut livebus(&demo), "No such file");
+}
+
+#[test]
 fn an_option_of_a_bus_with_a_url_is_refused() {
     const OF_A_BUS: &[(&[&str], &str)] = &[
         (&["--strict"], "--strict"),
