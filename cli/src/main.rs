@@ -22,6 +22,7 @@ mod recorded_time;
 mod replay;
 mod runtime;
 mod settings;
+mod shown;
 mod signals;
 mod stream;
 mod style;

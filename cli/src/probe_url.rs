@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-use crate::usage;
+use crate::shown::shown;
 
 /// The URL of a probe of a running livebus, or of its health service. It has neither a user nor a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ fn check_port(authority: &Authority) -> Result<(), String> {
     } else if is_number && port.parse().is_ok_and(|port: u16| port != 0) {
         Ok(())
     } else {
-        Err(format!("invalid port {}: {HOW}", usage::shown(port)))
+        Err(format!("invalid port {}: {HOW}", shown(port)))
     }
 }
 
