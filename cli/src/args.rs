@@ -40,8 +40,8 @@ pub(crate) fn parse() -> Result<Args, clap::Error> {
     let mut args = Args::from_arg_matches(&matches)?;
     if let Some((_, of_command)) = matches.subcommand() {
         match &mut args.command {
-            Command::Check(args) => args.checked.prefer_command_line(of_command),
-            Command::Wait(args) => args.checked.prefer_command_line(of_command),
+            Command::Check(args) => args.checked.complete(of_command)?,
+            Command::Wait(args) => args.checked.complete(of_command)?,
             Command::Watch(args) => args.prefer_command_line(of_command),
             Command::Demo(_)
             | Command::Replay(_)
@@ -50,6 +50,14 @@ pub(crate) fn parse() -> Result<Args, clap::Error> {
         }
     }
     Ok(args)
+}
+
+/// Returns the value of an option as it was written on the command line or in the environment, or its default; `None` without one.
+pub(crate) fn written(id: &str) -> Option<String> {
+    let matches = command().try_get_matches().ok()?;
+    let (_, of_command) = matches.subcommand()?;
+    let mut values = of_command.try_get_raw(id).ok()??;
+    values.next()?.to_str().map(str::to_owned)
 }
 
 fn is_from_the_environment(matches: &ArgMatches, id: &str) -> bool {
@@ -216,8 +224,8 @@ pub(crate) struct ReplayArgs {
     pub(crate) svg: Option<PathBuf>,
 
     /// The format of the changes.
-    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "auto")]
-    pub(crate) format: Format,
+    #[arg(long, env = "LIVEBUS_FORMAT", default_value = "text")]
+    pub(crate) format: ReplayFormat,
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
@@ -287,6 +295,15 @@ pub(crate) enum Format {
     /// Text; on a terminal with a live line that is updated in place
     Auto,
     /// Text, one line per change
+    Text,
+    /// JSON, one object per line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayFormat {
+    /// Text, one line per change
+    #[value(alias = "auto")]
     Text,
     /// JSON, one object per line
     Json,

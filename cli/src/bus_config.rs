@@ -48,13 +48,6 @@ pub(crate) fn bus_config(
         ));
     }
     let given = given_properties(args)?;
-    // A file may be shared with other clients, and these values cannot: here they would have no effect at all.
-    if let Some((key, reason)) = given.for_own_clients().next() {
-        let error = anyhow::anyhow!(
-            "`{key}` cannot be set, since the liveness client must set it: {reason}; leave it out"
-        );
-        return Err(error.context(UsageError));
-    }
     let on_command_line = Properties::parse(&args.properties).context(UsageError)?;
     let warnings = open_secrets::warnings(args.config.as_deref(), &properties, &on_command_line);
     let (file, again) = (args.config.clone(), given.clone());
@@ -94,7 +87,8 @@ pub(crate) fn bus_config(
     needed_topics(args).map(|topics| topics.into_iter().fold(kafka, KafkaConfig::needs_topic))
 }
 
-fn needed_topics(args: &BusArgs) -> anyhow::Result<Vec<NeededTopic>> {
+/// Returns the topics that the service needs.
+pub(crate) fn needed_topics(args: &BusArgs) -> anyhow::Result<Vec<NeededTopic>> {
     let environment = env::var("LIVEBUS_NEEDS_TOPIC").unwrap_or_default();
     let lines = environment.lines().filter(|line| !line.trim().is_empty());
     let given = lines.chain(args.needs_topic.iter().map(String::as_str));
@@ -134,6 +128,13 @@ fn given_properties(args: &BusArgs) -> anyhow::Result<Properties> {
     let lines = environment.lines().filter(|line| !line.trim().is_empty());
     for pair in lines.chain(args.properties.iter().map(String::as_str)) {
         given.set_pair(pair).context(UsageError)?;
+    }
+    // A file may be shared with other clients, and these values cannot: here they would have no effect at all.
+    if let Some((key, reason)) = given.for_own_clients().next() {
+        let error = anyhow::anyhow!(
+            "`{key}` cannot be set, since the liveness client must set it: {reason}; leave it out"
+        );
+        return Err(error.context(UsageError));
     }
     Ok(given)
 }

@@ -31,6 +31,7 @@ pub(crate) async fn demo<R: CommandRuntime>(
     console: Console,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
+    args.record.check()?;
     let settings = Settings {
         drain: Duration::from_secs(1),
         ..settings::preset(args.preset)

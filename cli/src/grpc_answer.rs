@@ -1,5 +1,6 @@
 //! The answer of a health service of gRPC.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -67,14 +68,18 @@ fn said(
             Verdict::NotReady,
             format!("{url} answers that it knows no service {service:?}: check the name"),
         ),
-        Err(status) => (
-            Verdict::NotReady,
-            format!(
-                "{url} does not answer as a health service does: {:?}: {}",
+        Err(status) => {
+            // The status of a server has no source: it is of a connection that is not of HTTP/2.
+            let hint = status
+                .source()
+                .map_or("", |_| "; is this the port of --http?");
+            let text = format!(
+                "{url} does not answer as a health service does: {:?}: {}{hint}",
                 status.code(),
                 status.message()
-            ),
-        ),
+            );
+            (Verdict::NotReady, text)
+        }
     };
     (verdict, text, Some(format!("{code:?}")))
 }

@@ -22,6 +22,7 @@ mod recorded_time;
 mod replay;
 mod runtime;
 mod settings;
+mod shown;
 mod signals;
 mod stream;
 mod style;
@@ -60,16 +61,7 @@ fn main() -> ExitCode {
         Err(error) => return report_usage(&error),
     };
     style::choose(args.color);
-    match run(args) {
-        Ok(code) => code,
-        Err(error) => {
-            // A standard error that is closed must not be a panic.
-            for line in error_lines(&error) {
-                let _ = writeln!(io::stderr(), "{line}");
-            }
-            exit_code(&error)
-        }
-    }
+    run(args).unwrap_or_else(|error| report(&error))
 }
 
 fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -175,26 +167,40 @@ fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints help to standard output, and a mistake as one line.
+/// Prints the help that was asked for to standard output, the help without a command to standard error, and a mistake as one line.
 fn report_usage(error: &clap::Error) -> ExitCode {
-    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    if is_help || !error.use_stderr() {
-        // A reader that closes the pipe has seen enough.
-        let _ = write!(io::stdout(), "{}", help(error));
-        return ExitCode::SUCCESS;
+    if !error.use_stderr() {
+        let help = help(error, style::stdout_is_coloured());
+        return print(help.as_bytes()).unwrap_or_else(|error| report(&error));
     }
-    let _ = writeln!(io::stderr(), "livebus: {}", usage::describe(error));
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = write!(
+            io::stderr(),
+            "{}",
+            help(error, style::coloured(&io::stderr()))
+        );
+    } else {
+        let _ = writeln!(io::stderr(), "livebus: {}", usage::describe(error));
+    }
     ExitCode::from(EXIT_USAGE)
 }
 
-/// Returns the help, with colours on a terminal.
-fn help(error: &clap::Error) -> String {
+fn help(error: &clap::Error, coloured: bool) -> String {
     let help = error.render();
-    if style::stdout_is_coloured() {
+    if coloured {
         help.ansi().to_string()
     } else {
         help.to_string()
     }
+}
+
+/// Prints an error. Returns its exit code.
+fn report(error: &anyhow::Error) -> ExitCode {
+    // A standard error that is closed must not be a panic.
+    for line in error_lines(error) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+    exit_code(error)
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {

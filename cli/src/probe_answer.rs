@@ -1,6 +1,7 @@
 //! The answer of a running livebus.
 
 use std::io::Read;
+use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,15 +43,26 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Parses a line like `[+]message-bus ok`.
+    /// Parses a line like `[+]message-bus ok`. The name may have spaces.
     fn parse(line: &'a str) -> Option<Self> {
         let (ok, rest) = match line.strip_prefix("[+]") {
             Some(rest) => (true, rest),
             None => (false, line.strip_prefix("[-]")?),
         };
-        let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let end = name_end(rest).or_else(|| rest.find(' '));
+        let (name, text) = rest.split_at(end.unwrap_or(rest.len()));
+        let text = text.trim_start_matches(' ');
         Some(Self { name, ok, text })
     }
+}
+
+/// Returns where the name of a check ends, by what follows it in a line of livebus or of Kubernetes.
+fn name_end(line: &str) -> Option<usize> {
+    const OUTCOMES: [&str; 4] = [" ok,", " failed:", " excluded:", " not required,"];
+
+    let outcomes = OUTCOMES.iter().filter_map(|outcome| line.find(outcome));
+    let passed = line.ends_with(" ok").then(|| line.len() - " ok".len());
+    outcomes.chain(passed).min()
 }
 
 /// Asks until the purpose is met, at most for `timeout`. Blocks.
@@ -105,9 +117,14 @@ fn ask(url: &ProbeUrl, address: &str, timeout: Duration) -> Finding {
             // ureq marks errors of the system by a prefix.
             let reason = error.to_string();
             let reason = reason.strip_prefix("io: ").unwrap_or(&reason);
+            let hint = if matches!(error, ureq::Error::Protocol(_)) {
+                "; is this the port of --grpc?"
+            } else {
+                ""
+            };
             Finding {
                 verdict: Some(Verdict::NotReady),
-                text: bounded(&format!("{url} does not answer: {reason}")),
+                text: bounded(&format!("{url} does not answer: {reason}{hint}")),
                 details: json!({ "url": url.to_string(), "http_status": null }),
             }
         }
@@ -127,19 +144,21 @@ fn answered(url: &ProbeUrl, status: u16, body: &str) -> Finding {
             .collect();
         said.join("; ")
     };
-    let (verdict, said) = match status {
+    let (verdict, mut said) = match status {
         200 => (Verdict::Ready, said(true)),
         503 => (Verdict::NotReady, said(false)),
+        418 if url.is_readz() => (Verdict::NotReady, String::new()),
         _ => (
             Verdict::NotReady,
             format!("{url} answers with {status}, and a probe with 200 or 503: check the URL"),
         ),
     };
-    let text = if said.is_empty() {
-        format!("{url} answers with {status}")
-    } else {
-        said
-    };
+    if said.is_empty() {
+        said = format!("{url} answers with {status}");
+    }
+    let warnings = body.lines().filter(|line| line.starts_with("warn: "));
+    let text = iter::once(&*said).chain(warnings).collect::<Vec<_>>();
+    let text = text.join("; ");
     Finding {
         verdict: Some(verdict),
         text: bounded(&text),
@@ -208,6 +227,63 @@ mod tests {
         );
         let long = format!("[-]a {}", "x".repeat(5_000));
         assert_eq!(answered(&url, 503, &long).text.len(), 1_000);
+    }
+
+    #[test]
+    fn the_name_of_a_check_may_have_spaces() {
+        for (line, ok, name, text) in [
+            ("[+]my bus ok", true, "my bus", "ok"),
+            ("[+]is ok to use ok", true, "is ok to use", "ok"),
+            (
+                "[+]my bus ok, with a warning: it failed: why",
+                true,
+                "my bus",
+                "ok, with a warning: it failed: why",
+            ),
+            (
+                "[-]my bus failed: NotReady for 2.0 s: not ok",
+                false,
+                "my bus",
+                "failed: NotReady for 2.0 s: not ok",
+            ),
+            ("[+]my bus excluded: ok", true, "my bus", "excluded: ok"),
+            (
+                "[+]my bus not required, NotReady",
+                true,
+                "my bus",
+                "not required, NotReady",
+            ),
+            ("[+]foreign said nothing", true, "foreign", "said nothing"),
+            ("[-]foreign", false, "foreign", ""),
+        ] {
+            assert_eq!(Check::parse(line), Some(Check { name, ok, text }));
+        }
+        assert_eq!(Check::parse("readyz check passed"), None);
+    }
+
+    #[test]
+    fn a_warning_about_an_unknown_name_is_shown() {
+        let url: ProbeUrl = "http://a:1/?exclude=x".parse().expect("it is a URL");
+        let warning = r#"warn: some health checks cannot be excluded: no matches for "x""#;
+        let body = format!("[+]orders ok\n{warning}\nreadyz check passed\n");
+        let finding = answered(&url, 200, &body);
+        assert_eq!(finding.verdict, Some(Verdict::Ready));
+        assert_eq!(finding.text, format!("orders ok; {warning}"));
+    }
+
+    #[test]
+    fn readz_is_not_ready_with_418() {
+        for (url, text) in [
+            ("http://a:1/readz", "http://a:1/readz answers with 418"),
+            (
+                "http://a:1/tea",
+                "http://a:1/tea answers with 418, and a probe with 200 or 503: check the URL",
+            ),
+        ] {
+            let finding = answered(&url.parse().expect("it is a URL"), 418, "");
+            assert_eq!(finding.verdict, Some(Verdict::NotReady));
+            assert_eq!(finding.text, text);
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `--record`: a recording that is complete when the program ends.
 
 use std::future;
+use std::path::Path;
 use std::time::Duration;
 
-use livebus_recording::{End, RecordOptions, Recorder, Recording};
-use livebus_runner::{Builder, Bus, Runner};
+use livebus_recording::{End, RecordError, RecordOptions, Recorder, Recording};
+use livebus_runner::{BuildError, Builder, Bus, Runner};
 
 use crate::args::RecordArgs;
+use crate::settings::usage_error;
 use crate::stream::Stream;
 
 /// The maximum time for which the end of the program waits for the disk.
@@ -17,6 +19,24 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Recorded(Option<Recording>);
 
 impl RecordArgs {
+    /// Checks the size and the folder of the file, before anything is started. The recorder checks the rest.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let Some(path) = self.record.clone() else {
+            return Ok(());
+        };
+        let (value, min) = (self.record_max_size, RecordOptions::MIN_BYTES);
+        let error = if value < min {
+            RecordError::TooSmall { value, min }
+        } else if path.is_dir() {
+            RecordError::Folder { path }
+        } else if let Err(source) = folder_of(&path).metadata() {
+            RecordError::Io { path, source }
+        } else {
+            return Ok(());
+        };
+        Err(usage_error(BuildError::Observer(error.into())))
+    }
+
     /// Adds a recorder to `builder`, if there is a file.
     pub(crate) fn apply<R: Runner, B: Bus>(
         &self,
@@ -30,6 +50,13 @@ impl RecordArgs {
             ..RecordOptions::new(file)
         });
         (builder.observer(recorder), Recorded(Some(recording)))
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
     }
 }
 

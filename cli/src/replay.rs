@@ -15,7 +15,7 @@ use livebus_runner::Entry;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::args::{Format, ReplayArgs};
+use crate::args::{ReplayArgs, ReplayFormat};
 use crate::exit::{EXIT_DIFFERENT, UsageError, shown_path};
 use crate::output::{
     Seen, json_line, milliseconds, print, printable, short, since_begin, text_line,
@@ -96,14 +96,14 @@ struct Timeline {
 }
 
 impl Timeline {
-    fn begin<R: io::BufRead>(replay: &Replay<R>, format: Format) -> anyhow::Result<Self> {
+    fn begin<R: io::BufRead>(replay: &Replay<R>, format: ReplayFormat) -> anyhow::Result<Self> {
         let header = replay.header();
         let time = RecordedTime::new(header.began_unix_ms, replay.epoch());
         let report = replay.report();
         let it = Self {
             service: printable(&header.service),
             time,
-            json: format == Format::Json,
+            json: format == ReplayFormat::Json,
             coloured: style::coloured(&io::stdout()),
             status: report.status,
         };

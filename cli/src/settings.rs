@@ -6,7 +6,7 @@ use livebus_core::{RejectionPolicy, Settings};
 use livebus_recording::RecordError;
 use livebus_runner::BuildError;
 
-use crate::args::{EndArgs, Preset, RuleArgs};
+use crate::args::{self, EndArgs, Preset, RuleArgs};
 use crate::exit::{UsageError, shown_path};
 
 /// The default of `--drain` when probes are served: long enough for a probe every few seconds to notice it.
@@ -74,11 +74,14 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
         BuildError::Config(error) => {
             let remedy: Vec<String> = error.remedy.split(' ').map(as_option).collect();
             let (option, remedy) = (as_option(error.field), remedy.join(" "));
-            anyhow::anyhow!("{option} {}: {remedy}", error.value)
+            let value = args::written(error.field).unwrap_or(error.value);
+            anyhow::anyhow!("{option} {value}: {remedy}")
         }
         BuildError::Observer(error) => match error.downcast::<RecordError>().map(|it| *it) {
             Ok(RecordError::TooSmall { value, min }) => {
-                anyhow::anyhow!("--record-max-size {value}B: make it at least {min}B")
+                let value = args::written("record_max_size").unwrap_or(size(value));
+                let min = size(min);
+                anyhow::anyhow!("--record-max-size {value}: make it at least {min}")
             }
             Ok(RecordError::Io { path, source }) => {
                 anyhow::anyhow!(
@@ -97,11 +100,33 @@ pub(crate) fn usage_error(error: BuildError) -> anyhow::Error {
     error.context(UsageError)
 }
 
+/// Returns a size as it is written in an option.
+fn size(bytes: u64) -> String {
+    const KIB: u64 = 1 << 10;
+
+    if bytes.is_multiple_of(KIB) {
+        format!("{}KiB", bytes / KIB)
+    } else {
+        format!("{bytes}B")
+    }
+}
+
 /// Returns the option of a setting's name; any other word unchanged.
 fn as_option(word: &str) -> String {
     if word.contains('_') {
         format!("--{}", word.replace('_', "-"))
     } else {
         word.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_the_largest_unit_that_is_exact() {
+        assert_eq!(size(65_536), "64KiB");
+        assert_eq!(size(65_537), "65537B");
     }
 }

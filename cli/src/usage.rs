@@ -8,6 +8,7 @@ use std::env;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args;
+use crate::shown::{NOT_SHOWN, is_name, shown};
 
 /// Returns what is wrong, on one line.
 pub(crate) fn describe(error: &clap::Error) -> String {
@@ -66,7 +67,12 @@ fn unknown_argument(error: &clap::Error) -> String {
         };
     }
     let position = position(&argument);
-    format!("unexpected argument{position}{NOT_SHOWN}; a property needs -X before it")
+    let remedy = if argument.contains("://") {
+        "one URL can be asked, not several"
+    } else {
+        "a property needs -X before it"
+    };
+    format!("unexpected argument{position}{NOT_SHOWN}; {remedy}")
 }
 
 fn invalid_value(error: &clap::Error) -> String {
@@ -83,40 +89,6 @@ fn invalid_value(error: &clap::Error) -> String {
         format!(": expected one of {choices}")
     };
     format!("invalid value {} for {option}{expected}", shown(&value))
-}
-
-const NOT_SHOWN: &str = " (not shown: it may hold a secret)";
-
-/// Returns the value if it cannot be a secret, in backticks.
-pub(crate) fn shown(value: &str) -> String {
-    if is_plain(value) {
-        format!("`{value}`")
-    } else {
-        NOT_SHOWN.trim_start().to_owned()
-    }
-}
-
-/// Returns whether the value has the form of an option's value, which no good password has: a word in lower case, a number with
-/// or without a unit, or an address of digits.
-fn is_plain(value: &str) -> bool {
-    const MAX_PLAIN: usize = 24;
-
-    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = value.len() - digits.len();
-    let is_number = !digits.is_empty()
-        && unit <= 4
-        && digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':'));
-    value.len() <= MAX_PLAIN && (is_name(value) || is_number)
-}
-
-/// Returns whether the text has the form of an option's name, or of a property's.
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'.' | b'_'))
 }
 
 /// Returns which argument of the command line this is, in words; empty if it cannot be found.
@@ -161,38 +133,4 @@ fn without_usage(text: &str) -> String {
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_and_numbers_are_shown_and_what_may_be_a_secret_is_not() {
-        for value in [
-            "slow",
-            "async-std",
-            "0",
-            "5s",
-            "500ms",
-            "1.5h",
-            "256.0.0.1:1",
-        ] {
-            assert_eq!(shown(value), format!("`{value}`"));
-        }
-        for value in [
-            "",
-            "hunter2",
-            "Secret",
-            "sasl.password=x",
-            "user:hunter@host",
-            "correct horse battery staple",
-            "abcdefghijklmnopqrstuvwxyz",
-            "dGVzdA==",
-            "5parsecs",
-        ] {
-            assert!(!shown(value).contains(value) || value.is_empty(), "{value}");
-            assert!(shown(value).contains("not shown"), "{value}");
-        }
-    }
 }

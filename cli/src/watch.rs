@@ -10,11 +10,11 @@ use livebus_core::{Cause, Config};
 use livebus_endpoints::Probes;
 use livebus_grpc::{Health, serve};
 use livebus_kafka::{EmbeddedCluster, KafkaBus, KafkaConfig};
-use livebus_readiness::StatusChange;
+use livebus_readiness::{Registry, StatusChange};
 use livebus_runner::{Builder, Bus, Handle, Runtime, Systemd};
 
 use crate::args::{Format, WatchArgs};
-use crate::bus_config::{bus_config, named_bus};
+use crate::bus_config::{bus_config, named_bus, needed_topics};
 use crate::console::Console;
 use crate::exit::UsageError;
 use crate::output::{self, Seen};
@@ -40,6 +40,9 @@ pub(crate) async fn watch<R: CommandRuntime>(
         );
         return Err(error.context(UsageError));
     }
+    let service = Registry::builder().required(&args.service).build();
+    service.map_err(|error| usage_error(error.into()))?;
+    args.record.check()?;
     let (kafka, _cluster) = bus(&args, &console.stderr)?;
     let mut builder = Builder::<R, _>::new(kafka)
         .settings(settings)
@@ -132,6 +135,8 @@ fn bus(
         }
         (Some(servers), false) => Ok((bus_config(&args.bus, &servers, stderr)?, None)),
         (None, true) => {
+            // Before the cluster is started.
+            needed_topics(&args.bus)?;
             let cluster = EmbeddedCluster::start(1).context("cannot start the embedded cluster")?;
             cluster
                 .create_topic(&args.bus.topic, 1)

@@ -91,7 +91,7 @@ impl Watch {
         let line = line.context("the program does not print the address of its probes")?;
         let probes = line
             .split_once("http://")
-            .and_then(|(_, rest)| rest.split_once("/livez"))
+            .and_then(|(_, rest)| rest.split_once(" ("))
             .and_then(|(address, _)| address.parse().ok())
             .with_context(|| format!("no address of the probes in: {line}"))?;
         Ok(Self {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgMatches, ValueEnum, ValueHint};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 
 use super::{BusArgs, RuleArgs, RuntimeName, is_from_the_environment, values};
 use crate::probe_url::ProbeUrl;
@@ -76,8 +78,21 @@ pub(crate) struct CheckedArgs {
 }
 
 impl CheckedArgs {
+    /// Chooses between a URL and a bus.
+    ///
+    /// # Errors
+    ///
+    /// A URL, and an option of a bus on the command line, which would have no effect.
+    pub(super) fn complete(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.prefer_command_line(matches);
+        match &self.url {
+            Some(_) => refuse_options_of_a_bus(matches),
+            None => Ok(()),
+        }
+    }
+
     /// Drops a URL or a bus of the environment if the command line names the other.
-    pub(super) fn prefer_command_line(&mut self, matches: &ArgMatches) {
+    fn prefer_command_line(&mut self, matches: &ArgMatches) {
         let url = is_from_the_environment(matches, "url");
         let servers = is_from_the_environment(matches, "bootstrap_servers");
         if self.url.is_some() && self.bus.bootstrap_servers.is_some() {
@@ -85,6 +100,24 @@ impl CheckedArgs {
             self.bus.bootstrap_servers.take_if(|_| servers && !url);
         }
     }
+}
+
+/// Checks that the command line has no option of a bus but `-b`, whose error names both. Those of the environment may be for `watch`.
+fn refuse_options_of_a_bus(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let options = RuleArgs::augment_args(BusArgs::augment_args(clap::Command::new("livebus")));
+    let given = options.get_arguments().find(|option| {
+        let id = option.get_id().as_str();
+        id != "bootstrap_servers" && matches.value_source(id) == Some(ValueSource::CommandLine)
+    });
+    let Some(option) = given else { return Ok(()) };
+    let name = match (option.get_short(), option.get_long()) {
+        (Some(short), _) => format!("-{short}"),
+        (None, long) => format!("--{}", long.unwrap_or_default()),
+    };
+    let text = format!(
+        "{name} is an option of a bus (-b), and the URL of a running livebus is given: leave one out"
+    );
+    Err(super::command().error(ErrorKind::ArgumentConflict, text))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -69,7 +69,7 @@ pub(crate) struct RuleArgs {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Timings and rules")]
 pub(crate) struct EndArgs {
-    /// The time to be NotReady before the shutdown closes the client; 5s with --http, else none.
+    /// The time to be NotReady before the shutdown closes the client; 5s with --http or --grpc, else none.
     #[arg(long, env = "LIVEBUS_DRAIN", value_name = "DURATION", value_hint = ValueHint::Other, value_parser = values::duration)]
     pub(crate) drain: Option<Duration>,
 

@@ -20,7 +20,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads the URL of a running livebus.
-pub(super) fn url(text: &str) -> Result<ProbeUrl, &'static str> {
+pub(super) fn url(text: &str) -> Result<ProbeUrl, String> {
     text.parse()
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{JsonDifferent, JsonSame, same};
-use crate::args::{Format, OrderName, PolicyArgs, ReplayArgs, ThenName};
+use crate::args::{OrderName, PolicyArgs, ReplayArgs, ReplayFormat, ThenName};
 use crate::exit::{EXIT_DIFFERENT, UsageError, shown_path};
 use crate::output::{milliseconds, print, printable, short, since_begin};
 use crate::recorded_time::RecordedTime;
@@ -141,12 +141,12 @@ struct Timeline {
 }
 
 impl Timeline {
-    fn begin<R>(replay: &Replay<R>, format: Format) -> anyhow::Result<Self> {
+    fn begin<R>(replay: &Replay<R>, format: ReplayFormat) -> anyhow::Result<Self> {
         let header = replay.header();
         let names = header.config.partitions.iter();
         let it = Self {
             time: RecordedTime::new(header.began_unix_ms, replay.epoch()),
-            json: format == Format::Json,
+            json: format == ReplayFormat::Json,
             names: names.map(|it| (it.partition, it.clone())).collect(),
         };
         if !it.json {

@@ -8,8 +8,8 @@ use crate::usage::assert_refused;
 #[test]
 fn a_wrong_value_in_the_environment_is_rejected_like_an_option() {
     assert_refused(
-        livebus(&["watch"]).env("LIVEBUS_LIVE_INTERVAL", "0s"),
-        "--live-interval",
+        livebus(&["watch"]).env("LIVEBUS_LIVE_INTERVAL", "0ms"),
+        "--live-interval 0ms: ",
     );
     assert_refused(
         livebus(&["demo"]).env("LIVEBUS_RUNTIME", "nonsense"),
@@ -90,6 +90,19 @@ fn the_command_line_comes_before_the_environment() {
     let bus = output(command.env("LIVEBUS_URL", "http://127.0.0.1:1"));
     assert!(String::from_utf8_lossy(&bus.stdout).contains("bootstrap servers"));
     let probe = output(livebus(&["check", &url]).env("LIVEBUS_BOOTSTRAP_SERVERS", "h:1"));
+    assert!(String::from_utf8_lossy(&probe.stdout).contains("does not answer"));
+    // Options for `watch`, which have no effect on a URL.
+    let mut probe = livebus(&["check", &url]);
+    probe
+        .env("LIVEBUS_STRICT", "1")
+        .env("LIVEBUS_TOPIC", "health")
+        .env("LIVEBUS_PRESET", "fast")
+        .env("LIVEBUS_LIVE_INTERVAL", "1s")
+        .env("LIVEBUS_CREATE_TOPIC", "1")
+        .env("LIVEBUS_PROPERTY", "client.id=x")
+        .env("LIVEBUS_NEEDS_TOPIC", "orders");
+    let probe = output(&mut probe);
+    assert_eq!(probe.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&probe.stdout).contains("does not answer"));
     let mut both = livebus(&["check"]);
     both.env("LIVEBUS_URL", url)

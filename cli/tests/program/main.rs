@@ -1,6 +1,7 @@
 //! The program as users run it: options, exit codes, output, signals. With the embedded cluster; no Kafka is needed.
 
 mod check;
+mod check_url;
 mod demo;
 mod environment;
 mod livebus;

@@ -221,7 +221,13 @@ fn a_text_without_a_reader_is_no_error_and_a_full_disk_is_one() {
         let mut program = Running::start(livebus(args).stdout(writer));
         assert_eq!(program.end(), Some(0), "{args:?}");
     }
-    for args in [&["man"][..], &["completions", "bash"]] {
+    for args in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["--help"],
+        &["check", "-h"],
+        &["--version"],
+    ] {
         let full = OpenOptions::new().write(true).open("/dev/full");
         let full = full.expect("Linux has it");
         let mut failed = Running::start(livebus(args).stdout(full).stderr(Stdio::piped()));

@@ -47,6 +47,36 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["check"], "nothing to check is named"),
     (&["check", "localhost:8080"], "like http://127.0.0.1:8080"),
     (&["check", "https://h"], "without TLS"),
+    (
+        &["check", "http://127.0.0.1:99999"],
+        "invalid value `http://127.0.0.1:99999` for [URL]: invalid port `99999`: write a number from 1 to 65535, like",
+    ),
+    (
+        &["wait", "http://127.0.0.1:65536/readyz"],
+        "invalid port `65536`",
+    ),
+    (&["check", "http://127.0.0.1:abc"], "invalid port `abc`"),
+    (
+        &["wait", "http://127.0.0.1:"],
+        "`http://127.0.0.1:` for [URL]: the port is empty",
+    ),
+    (
+        &["check", "http://127.0.0.1:8080/livez"],
+        "`http://127.0.0.1:8080/livez` for [URL]: this path does not say whether a livebus is ready: ask /, /readyz, /readyz/NAME, /statusz or /readz",
+    ),
+    (&["wait", "http://h:1/startupz"], "ask /, /readyz"),
+    (&["check", "http://h:1/metrics"], "ask /, /readyz"),
+    (&["check", "http://h:1/detailz"], "ask /, /readyz"),
+    (
+        &["check", "http://h:1", "http://h:2"],
+        "unexpected argument, number 3 on the command line, (not shown: it may hold a secret); one URL can be asked, not several",
+    ),
+    (
+        &["wait", "http://h:1", "grpc://h:2"],
+        "one URL can be asked",
+    ),
+    (&["check", "http://h:1", "a=b"], "a property needs -X"),
+    (&["check", "grpc://127.0.0.1:99999"], "invalid port `99999`"),
     (&["check", "http://h", "-b", "h:1"], "leave one out"),
     (&["check", "-b", "h:1", "--timeout", "0s"], "--timeout 0s"),
     (&["wait", "-b", "h:1", "--for", "ever"], "ready, not-ready"),
@@ -93,11 +123,11 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["watch", "--live-interval", "soon"], "--live-interval"),
     (
         &["watch", "--live-interval", "0s"],
-        "--live-interval 0ns: make it longer than zero",
+        "--live-interval 0s: make it longer than zero",
     ),
     (
         &["watch", "--liveness-timeout", "1h"],
-        "--liveness-timeout 3600s: make it at most --live-interval",
+        "--liveness-timeout 1h: make it at most --live-interval",
     ),
     (
         &["watch", "--failures-to-not-ready", "0"],
@@ -128,7 +158,7 @@ const WRONG: &[(&[&str], &str)] = &[
             "--record-max-size",
             "1KiB",
         ],
-        "--record-max-size 1024B: make it at least",
+        "--record-max-size 1KiB: make it at least 64KiB",
     ),
     (
         &["watch", "-b", "h:1", "--record", "/does/not/exist"],
@@ -150,6 +180,65 @@ const WRONG: &[(&[&str], &str)] = &[
 fn a_wrong_option_is_one_line_and_exit_code_2() {
     for (args, part) in WRONG {
         assert_refused(&mut livebus(args), part);
+    }
+}
+
+#[test]
+fn a_wrong_option_is_refused_before_the_embedded_cluster_starts() {
+    const EMBEDDED: &[(&[&str], &str)] = &[
+        (
+            &["--needs-topic", "a", "--needs-topic", "a"],
+            "the topic `a` is named twice",
+        ),
+        (&["--needs-topic", "a b"], "bad topic"),
+        (&["--service", ""], "a service's name is empty"),
+        (&["--service", "a\nb"], "control character"),
+        (&["--record", "/does/not/exist"], "No such file"),
+        (&["--record", "/"], "/ is a folder"),
+        (
+            &["--record", "x", "--record-max-size", "1KiB"],
+            "make it at least 64KiB",
+        ),
+        (
+            &["-X", "delivery.timeout.ms=10000"],
+            "`message.timeout.ms` cannot be set",
+        ),
+    ];
+    for (options, part) in EMBEDDED {
+        // One line: not the one with the address of the cluster.
+        let args = [&["watch", "--embedded"], *options].concat();
+        assert_refused(&mut livebus(&args), part);
+    }
+    let demo = ["demo", "--record", "/does/not/exist"];
+    assert_refused(&mut livebus(&demo), "No such file");
+}
+
+#[test]
+fn an_option_of_a_bus_with_a_url_is_refused() {
+    const OF_A_BUS: &[(&[&str], &str)] = &[
+        (&["--strict"], "--strict"),
+        (&["--topic", "t"], "--topic"),
+        (&["-X", "client.id=x"], "-X"),
+        (&["--property", "client.id=x"], "-X"),
+        (&["--config", "x.properties"], "--config"),
+        (&["--preset", "fast"], "--preset"),
+        (&["--ask", "metadata"], "--ask"),
+        (&["--create-topic"], "--create-topic"),
+        (&["--needs-topic", "t"], "--needs-topic"),
+        (&["--cluster-id", "any"], "--cluster-id"),
+        (&["--live-interval", "1s"], "--live-interval"),
+        (&["--recreate-after", "1s"], "--recreate-after"),
+    ];
+    for (options, name) in OF_A_BUS {
+        for command in ["check", "wait"] {
+            for url in ["http://127.0.0.1:1", "grpc://127.0.0.1:1"] {
+                let args = [&[command, url], *options].concat();
+                let part = format!(
+                    "livebus: {name} is an option of a bus (-b), and the URL of a running livebus is given: leave one out; see `livebus {command} --help`"
+                );
+                assert_refused(&mut livebus(&args), &part);
+            }
+        }
     }
 }
 
@@ -217,6 +306,39 @@ fn help_version_completions_and_man_go_to_standard_output() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains(part), "{args:?} has no {part:?}");
     }
+}
+
+#[test]
+fn without_a_command_the_help_goes_to_standard_error_with_exit_code_2() {
+    let output = output(&mut livebus(&[]));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text.contains("Usage: livebus") && text.contains("watch"),
+        "{text}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn the_help_of_drain_and_of_the_format_of_replay_is_true() {
+    let text = |args: &[&str]| {
+        let output = output(&mut livebus(args));
+        let text = String::from_utf8_lossy(&output.stdout);
+        // The help wraps.
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(text(&["watch", "--help"]).contains("5s with --http or --grpc, else none"));
+    let man = text(&["man", "watch"]);
+    assert!(man.contains("5s with \\-\\-http or \\-\\-grpc, else none"));
+    for args in [["replay", "--help"], ["man", "replay"]] {
+        let text = text(&args);
+        assert!(!text.contains("updated in place"), "{text}");
+        assert!(text.contains("Text, one line per change"), "{text}");
+    }
+    // For one variable of the environment for all commands.
+    let mut replay = livebus(&["replay", "/does/not/exist"]);
+    assert_refused(replay.env("LIVEBUS_FORMAT", "auto"), "/does/not/exist");
 }
 
 #[test]
