@@ -203,7 +203,7 @@ impl Shared {
         if must_wake {
             self.wake_followers(index);
         }
-        // `now` may be long over: whoever reads the lease before could show its end until it was replaced.
+        // `now` may be long over: a reader of the lease before could show its end until it was replaced.
         let replaced = now.max(self.clock.now());
         let lapse_may_be_shown = |it| it <= replaced + Reader::Gate.lead() || lease < it;
         if before.lease.is_some_and(lapse_may_be_shown) {

@@ -28,7 +28,7 @@ impl Publisher {
         let service = self.reporter.service();
         let from = service.report().status;
         self.reporter.report(at, report);
-        // Whoever takes the log may block.
+        // A subscriber of the log may block.
         log(&service, &StatusChange { from, report, at });
     }
 

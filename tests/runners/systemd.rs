@@ -112,7 +112,7 @@ pub(crate) async fn watchdog_is_notified_while_no_loop_is_stuck<R: FullRunner>()
     drop(first);
     let _second = start("audit", &ScriptedBus::new(Answer::Live)).await;
     systemd.until::<R>("audit: Running").await;
-    // The loops are on time again, which the watchdog is told at once: it may end the process soon.
+    // The loops are on time again, so the watchdog is notified at once: it may end the process soon.
     systemd.expect(&[("WATCHDOG=1", stuck + 1), ("READY=1", 1), ("STOPPING=1", 0)]);
     clock.turn::<R>(INTERVAL).await;
     systemd.expect(&[("WATCHDOG=1", stuck + 2), ("READY=1", 1), ("STOPPING=1", 0)]);
