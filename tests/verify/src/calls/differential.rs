@@ -6,14 +6,14 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use livebus_core::calls::{
-    Action, AssignmentId, CallId, Calls, Config, Correlation, Event, Identity, Outcome, Refusal,
-    Reply, Request, Sent,
+    Action, AssignmentId, CallId, Calls, Config, Correlation, Event, Outcome, Refusal, Reply,
+    Request, Sent,
 };
 use livebus_core::{Cause, Failure, FailureClass};
 
 use super::environment::EPOCH;
 use super::reference::Reference;
-use super::settings::{IDENTITY, random_config};
+use super::settings::{IDENTITY, identity, random_config};
 use crate::rng::Rng;
 
 /// Where both differ.
@@ -231,21 +231,7 @@ impl Script {
                 }
             }
             50..=64 => {
-                let from = match rng.below(16) {
-                    0 => Identity {
-                        instance: 8,
-                        ..IDENTITY
-                    },
-                    1 => Identity {
-                        epoch: 4,
-                        ..IDENTITY
-                    },
-                    2 => Identity {
-                        epoch: 6,
-                        ..IDENTITY
-                    },
-                    _ => IDENTITY,
-                };
+                let from = identity(rng, 16);
                 let to = Correlation {
                     from,
                     call: recent(rng),

@@ -13,6 +13,25 @@ pub const IDENTITY: Identity = Identity {
     epoch: 5,
 };
 
+/// Returns whom a random reply is for: in three of `of` cases another instance, an earlier epoch, or a later one.
+pub(super) fn identity(rng: &mut Rng, of: u64) -> Identity {
+    match rng.below(of) {
+        0 => Identity {
+            instance: 8,
+            ..IDENTITY
+        },
+        1 => Identity {
+            epoch: 4,
+            ..IDENTITY
+        },
+        2 => Identity {
+            epoch: 6,
+            ..IDENTITY
+        },
+        _ => IDENTITY,
+    }
+}
+
 /// Returns random settings with small limits, so that each of them is reached.
 ///
 /// # Panics

@@ -3,14 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use livebus_core::calls::{
-    CallId, Config, Correlation, Event, Identity, Refusal, Reply, Request, Sent,
-};
+use livebus_core::calls::{CallId, Config, Correlation, Event, Refusal, Reply, Request, Sent};
 use livebus_core::{Cause, Failure, FailureClass};
 
 use super::claim::{Claim, Coverage};
 use super::environment::Client;
-use super::settings::{IDENTITY, random_config};
+use super::settings::{identity, random_config};
 use crate::rng::Rng;
 
 /// What happened in a simulation.
@@ -159,21 +157,7 @@ fn draw(client: &mut Client, rng: &mut Rng) -> Option<Event> {
             }
         }
         50..=69 => {
-            let from = match rng.below(20) {
-                0 => Identity {
-                    instance: 8,
-                    ..IDENTITY
-                },
-                1 => Identity {
-                    epoch: 4,
-                    ..IDENTITY
-                },
-                2 => Identity {
-                    epoch: 6,
-                    ..IDENTITY
-                },
-                _ => IDENTITY,
-            };
+            let from = identity(rng, 20);
             let to = Correlation {
                 from,
                 call: one_of_the_last(rng),
