@@ -16,6 +16,7 @@
 
 mod builder;
 mod bus;
+pub mod calls;
 mod cancel;
 mod changes;
 mod check;
