@@ -6,7 +6,7 @@ use livebus_core::{Config, Failure, FailureClass, Handler};
 use livebus_readiness::{Detail, Explain, Explanation, HandlerState, Leaders};
 
 use crate::bus::Bus;
-use crate::handlers::RequestHandlers;
+use crate::loops::Loops;
 use crate::register::{Registered, Registrar};
 
 /// Explains failures with a bus while that exists, and those of a handler with what the handler reports; shows the handlers. The readiness
@@ -19,18 +19,18 @@ pub(crate) struct Explainer<B> {
 }
 
 impl<B: Bus> Explainer<B> {
-    /// Explains with `bus`, failures of `request_handlers` by `explain_handler`. `registrars` are those of the handlers of `config`.
+    /// Explains with `bus`, failures of `loops` by `explain_handler`. `registrars` are those of the handlers of `config`.
     pub(crate) fn new(
         bus: &Arc<B>,
         explain_handler: fn(&B, Failure) -> Explanation,
         config: &Config,
         registrars: &[Registrar],
-        request_handlers: &RequestHandlers,
+        loops: &Loops,
     ) -> Self {
         let registered = registrars.iter().map(|it| it.registered.clone());
         Self {
             bus: Arc::downgrade(bus),
-            reasons: Box::new(request_handlers.reasons()),
+            reasons: Box::new(loops.reasons()),
             explain_handler,
             handlers: config.handlers().iter().cloned().zip(registered).collect(),
         }

@@ -25,6 +25,7 @@ mod explainer;
 mod handle;
 pub mod handlers;
 mod lock;
+mod loops;
 mod message;
 mod observations;
 mod observer;

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use livebus_core::dispatch::{RecordFailure, RunEnd, RunId};
 
-use crate::handlers::clock::Clock;
 use crate::handlers::control::{Context, RunControl};
 use crate::handlers::failed::Failed;
 use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::record::Record;
 use crate::handlers::store::Slice;
+use crate::loops::Clock;
 
 /// How long a run keeps a thread of the runtime without waiting.
 const TIME_SLICE: Duration = Duration::from_millis(10);

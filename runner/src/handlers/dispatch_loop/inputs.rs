@@ -13,9 +13,9 @@ use super::{HandlerLoop, length_of, offset_of, one_of};
 use crate::handlers::batch::Batch;
 use crate::handlers::consumer::Input;
 use crate::handlers::failed::Failed;
-use crate::handlers::health_reports::Source;
 use crate::handlers::mailbox::LoopMessage;
 use crate::handlers::numbers::Numbered;
+use crate::loops::{Command, Source};
 
 impl HandlerLoop {
     /// Returns whether the loop is to end at once.
@@ -23,27 +23,36 @@ impl HandlerLoop {
         match message {
             LoopMessage::Pending { run, done } => self.on_pending(now, run, done),
             LoopMessage::Ended { run, end, failed } => self.on_ended(now, run, end, failed),
-            LoopMessage::Open => {
+            LoopMessage::Command(command) => return self.on_command(now, command),
+        }
+        false
+    }
+
+    /// Returns whether the loop is to end at once.
+    fn on_command(&mut self, now: Instant, command: Command) -> bool {
+        match command {
+            Command::Open => {
                 if self.consumer.is_none() && self.open_at.is_none() && self.stop_deadline.is_none()
                 {
                     self.open_at = Some(now);
                 }
             }
-            LoopMessage::Discard => {
+            Command::Discard => {
                 self.lose_consumer(now);
                 self.open_at = None;
                 self.losses = 0;
             }
-            LoopMessage::BusUsable(usable) => {
-                self.dispatcher.handle_event(now, Event::BusUsable(usable));
+            Command::Bus(usable) => {
+                let usable = Event::BusUsable(usable.is_ok());
+                self.dispatcher.handle_event(now, usable);
             }
-            LoopMessage::Shutdown => {
+            Command::Shutdown => {
                 let deadline = now + self.dispatcher.dispatcher().config().shutdown_bound();
                 self.stop_deadline.get_or_insert(deadline);
                 self.open_at = None;
                 self.dispatcher.handle_event(now, Event::Shutdown);
             }
-            LoopMessage::Close => return true,
+            Command::Close => return true,
         }
         false
     }

@@ -22,9 +22,9 @@ use crate::handlers::control::RunControl;
 use crate::handlers::environment::Environment;
 use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
-use crate::handlers::registration::Registration;
 use crate::handlers::request_handler::Spec;
 use crate::handlers::store::{Slice, Store};
+use crate::loops::{Loop, NewLoop, Registration, Turn, Wake};
 use crate::observer::{DispatchObserver, ObservedDispatcher};
 use shown::Shown;
 
@@ -59,17 +59,6 @@ pub(crate) struct HandlerLoop {
     messages: Vec<LoopMessage>,
     inputs: Vec<Input>,
     records: Vec<livebus_core::dispatch::Record>,
-}
-
-/// What comes after a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// More is there already.
-    Again,
-    /// Nothing, until this instant or a wake-up.
-    Wait(Option<Instant>),
-    /// The loop is over.
-    Ended,
 }
 
 /// A run that has not ended.
@@ -126,14 +115,50 @@ impl HandlerLoop {
     }
 }
 
+// How it is started.
+impl HandlerLoop {
+    /// Returns the loop of a handler, which waits until it is registered for the first time.
+    pub(crate) fn prepare(
+        service: &str,
+        spec: Spec,
+        open: impl FnOnce(PartitionNumbers, Wake) -> Open,
+        environment: Environment,
+        observers: Vec<Box<dyn DispatchObserver>>,
+    ) -> NewLoop<Self> {
+        let thread = Arc::default();
+        let mailbox = Arc::new(Mailbox::new(Wake::of_thread(&thread)));
+        let registration = Arc::<Registration>::default();
+        registration.count(Counters::default());
+        let handler = spec.subscription.handler.clone();
+        let log_fields = tracing::error_span!("request_handler", handler, service);
+        let numbers = PartitionNumbers::default();
+        let (clock, began) = (environment.clock.clone(), environment.began);
+        let this = Self::new(
+            spec,
+            open(numbers.clone(), mailbox.wake().clone()),
+            environment,
+            Arc::clone(&mailbox),
+            Arc::clone(&registration),
+            numbers,
+            observers,
+        );
+        NewLoop {
+            this,
+            name: handler,
+            commands: mailbox,
+            registration,
+            thread,
+            clock,
+            began,
+            log_fields,
+        }
+    }
+}
+
 // Queries.
 impl HandlerLoop {
     pub(crate) const fn health(&self) -> Health {
         self.dispatcher.dispatcher().health()
-    }
-
-    pub(crate) const fn stop_deadline(&self) -> Option<Instant> {
-        self.stop_deadline
     }
 
     pub(crate) const fn counters(&self) -> Counters {
@@ -141,10 +166,12 @@ impl HandlerLoop {
     }
 }
 
-// A turn.
-impl HandlerLoop {
-    /// Does everything that can be done now.
-    pub(crate) fn turn(&mut self, now: Instant) -> Turn {
+impl Loop for HandlerLoop {
+    fn begin(&mut self) {
+        self.log_bounds();
+    }
+
+    fn turn(&mut self, now: Instant) -> Turn {
         let mut messages = std::mem::take(&mut self.messages);
         self.mailbox.take(&mut messages);
         let mut is_closed = false;
@@ -179,6 +206,21 @@ impl HandlerLoop {
         }
     }
 
+    fn show_progress(&mut self, now: Instant) -> Option<Instant> {
+        self.show(now)
+    }
+
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.stop_deadline
+    }
+
+    fn end(&mut self) {
+        self.end_progress();
+    }
+}
+
+// Parts of a turn.
+impl HandlerLoop {
     fn poll_consumer(&mut self, now: Instant) -> Polled {
         let Some(consumer) = &mut self.consumer else {
             return Polled::Idle(None);

@@ -13,7 +13,7 @@ const SHOW_INTERVAL: Duration = Duration::from_millis(100);
 
 impl HandlerLoop {
     /// Shows the progress, unless it was shown a moment ago. Returns when to call this again; `None` when everything is shown.
-    pub(crate) fn show_progress(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn show(&mut self, now: Instant) -> Option<Instant> {
         if let Some(next) = self.shown.next.filter(|next| now < *next) {
             return Some(next);
         }
@@ -25,7 +25,7 @@ impl HandlerLoop {
     }
 
     /// Shows that the handler has ended.
-    pub(crate) fn end_progress(&self) {
+    pub(super) fn end_progress(&self) {
         self.registration.reset();
         let counters = self.dispatcher.dispatcher().counters();
         self.registration.count(*counters);

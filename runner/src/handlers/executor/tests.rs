@@ -7,7 +7,7 @@ use futures::future::pending;
 
 use super::*;
 use crate::handlers::batch::Batch;
-use crate::handlers::mailbox::Wake;
+use crate::loops::Wake;
 
 const ID: RunId = RunId::from_number(7);
 
@@ -56,11 +56,7 @@ impl Bench {
                 LoopMessage::Pending { run, done } if run == ID => pending.push(done),
                 LoopMessage::Pending { .. }
                 | LoopMessage::Ended { .. }
-                | LoopMessage::Open
-                | LoopMessage::Discard
-                | LoopMessage::BusUsable(_)
-                | LoopMessage::Shutdown
-                | LoopMessage::Close => panic!("no run sends it"),
+                | LoopMessage::Command(_) => panic!("no run sends it"),
             }
         }
         (ends, pending)

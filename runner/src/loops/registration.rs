@@ -8,8 +8,8 @@ use livebus_core::Failure;
 use livebus_core::dispatch::Counters;
 use livebus_readiness::HandlerProgress;
 
-use crate::handlers::health_reports::{HealthReports, Source};
 use crate::lock::lock;
+use crate::loops::health_reports::{HealthReports, Source};
 
 /// The state of a registration, which the loop of a handler sets and the supervision waits for.
 #[derive(Default)]
@@ -19,8 +19,8 @@ pub(crate) struct Registration {
     pub(crate) health: HealthReports,
     /// What its loop shows; `None` before it has begun, and after its end.
     progress: Mutex<Option<HandlerProgress>>,
-    /// What its loop has counted.
-    counters: Mutex<Counters>,
+    /// What its loop has counted, if it counts records.
+    counters: Mutex<Option<Counters>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,12 +49,12 @@ impl Registration {
         lock(&self.progress).clone()
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Option<Counters> {
         *lock(&self.counters)
     }
 
     pub(crate) fn count(&self, counters: Counters) {
-        *lock(&self.counters) = counters;
+        *lock(&self.counters) = Some(counters);
     }
 
     pub(crate) fn show(&self, progress: Option<HandlerProgress>) {
