@@ -50,8 +50,8 @@ pub use livebus_readiness::{Detail, Explanation, Leaders};
 pub use message::Message;
 pub use observations::{Observations, Observed};
 pub use observer::{
-    DispatchEntry, DispatchObserver, Entry, Notify, ObservedDispatcher, ObservedMachine,
-    ObservedSupervisor, Observer, ObserverError,
+    CallsEntry, CallsObserver, DispatchEntry, DispatchObserver, Entry, Notify, ObservedCalls,
+    ObservedDispatcher, ObservedMachine, ObservedSupervisor, Observer, ObserverError,
 };
 pub use runner::{Runner, Supervision};
 pub use runtime::{Runtime, Spawn};

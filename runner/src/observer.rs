@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Instant;
 
+use livebus_core::calls::{self, Calls, Identity};
 use livebus_core::dispatch::{self, Dispatcher, PartitionId};
 use livebus_core::{Action, Config, Event, Supervisor};
 
@@ -22,6 +23,9 @@ pub enum Entry<E = Event, A = Action> {
 
 /// An entry of a dispatcher.
 pub type DispatchEntry<'a> = Entry<dispatch::Event<'a>, &'a dispatch::Action>;
+
+/// An entry of the calls of a caller.
+pub type CallsEntry = Entry<calls::Event, calls::Action>;
 
 /// An observer of one supervisor. Called in the loop, so it must be quick and must not wait; a panic in it ends the supervision.
 pub trait Observer: Send + 'static {
@@ -52,6 +56,23 @@ pub trait Observer: Send + 'static {
         Ok(None)
     }
 
+    /// Called once for each caller of the service, after [`begin`](Self::begin): its `Calls` is made with `config` and `identity` at `now`.
+    /// Returns what observes it; `None`, the default, if nothing does.
+    ///
+    /// # Errors
+    ///
+    /// When the observer cannot begin. The supervision does not start then.
+    #[expect(unused_variables, reason = "the default needs none of them")]
+    fn begin_caller(
+        &mut self,
+        caller: &str,
+        config: &calls::Config,
+        identity: Identity,
+        now: Instant,
+    ) -> Result<Option<Box<dyn CallsObserver>>, ObserverError> {
+        Ok(None)
+    }
+
     /// Called with each entry. `at` is the instant that the supervisor received; for an action, the newest of those.
     ///
     /// An equal supervisor with the same inputs at the same instants returns the same actions.
@@ -67,6 +88,13 @@ pub trait DispatchObserver: Send + 'static {
 
     /// Called with each entry, as [`Observer::observe`].
     fn observe(&mut self, at: Instant, entry: DispatchEntry<'_>);
+}
+
+/// An observer of the calls of one caller. Called in the loop of the caller, so it must be quick and must not wait; a panic in it ends the
+/// caller.
+pub trait CallsObserver: Send + 'static {
+    /// Called with each entry, as [`Observer::observe`].
+    fn observe(&mut self, at: Instant, entry: CallsEntry);
 }
 
 /// The reason why an observer cannot begin.
@@ -86,20 +114,27 @@ pub trait Notify<M: StateMachine> {
 
 impl Notify<Supervisor> for Box<dyn Observer> {
     fn notify(&mut self, at: Instant, entry: Entry<Event, &Action>) {
-        self.observe(
-            at,
-            match entry {
-                Entry::Event(event) => Entry::Event(event),
-                Entry::Timeout => Entry::Timeout,
-                Entry::Action(action) => Entry::Action(*action),
-            },
-        );
+        self.observe(at, by_value(entry));
     }
 }
 
 impl Notify<Dispatcher> for Box<dyn DispatchObserver> {
     fn notify(&mut self, at: Instant, entry: DispatchEntry<'_>) {
         self.observe(at, entry);
+    }
+}
+
+impl Notify<Calls> for Box<dyn CallsObserver> {
+    fn notify(&mut self, at: Instant, entry: Entry<calls::Event, &calls::Action>) {
+        self.observe(at, by_value(entry));
+    }
+}
+
+const fn by_value<E: Copy, A: Copy>(entry: Entry<E, &A>) -> Entry<E, A> {
+    match entry {
+        Entry::Event(event) => Entry::Event(event),
+        Entry::Timeout => Entry::Timeout,
+        Entry::Action(action) => Entry::Action(*action),
     }
 }
 
@@ -117,6 +152,9 @@ pub type ObservedSupervisor = ObservedMachine<Supervisor, Box<dyn Observer>>;
 
 /// A dispatcher with its observers.
 pub type ObservedDispatcher = ObservedMachine<Dispatcher, Box<dyn DispatchObserver>>;
+
+/// The calls of a caller with their observers.
+pub type ObservedCalls = ObservedMachine<Calls, Box<dyn CallsObserver>>;
 
 impl<M: StateMachine, O: Notify<M>> ObservedMachine<M, O> {
     /// Wraps `machine`, which was made at `now` and has received no input.
@@ -210,6 +248,20 @@ impl ObservedDispatcher {
         for observer in &mut self.observers {
             observer.name(partition, topic, number);
         }
+    }
+}
+
+impl ObservedCalls {
+    /// Returns the calls, for their queries.
+    #[must_use]
+    pub const fn calls(&self) -> &Calls {
+        &self.machine
+    }
+
+    /// Returns whether somebody observes them.
+    #[must_use]
+    pub const fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Instant;
 
+use livebus_core::calls::{self, Calls};
 use livebus_core::dispatch::{self, Dispatcher};
 use livebus_core::{Action, Event, Supervisor};
 
-/// A state machine without IO and without a clock: the [`Supervisor`] or a [`Dispatcher`].
+/// A state machine without IO and without a clock: the [`Supervisor`], a [`Dispatcher`] or [`Calls`].
 pub trait StateMachine {
     /// What goes in.
     type Event<'a>: Copy;
@@ -61,3 +62,4 @@ macro_rules! state_machine {
 
 state_machine!(Supervisor, Event, Action);
 state_machine!(Dispatcher, dispatch::Event<'a>, dispatch::Action);
+state_machine!(Calls, calls::Event, calls::Action);

@@ -175,6 +175,12 @@ impl Calls {
         self.table.bytes()
     }
 
+    /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.earliest_timer().is_some_and(|at| at <= now)
+    }
+
     /// Returns whether it is stopped: no call is in flight, and none will be.
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
