@@ -10,6 +10,8 @@ pub struct ReplySubscription {
     pub caller: String,
     /// The reply topic.
     pub topic: Arc<str>,
+    /// The id of the caller: fixed for as long as it lives.
+    pub instance: u64,
     /// Which partitions of it.
     pub partitions: ReplyPartitions,
     /// Properties of the client library for the clients of this caller alone.
@@ -21,7 +23,7 @@ pub struct ReplySubscription {
 /// The partitions of the reply topic that a caller reads. They are assigned to it: it is a member of no group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReplyPartitions {
-    /// One, which follows from the random id of the caller and the number of partitions.
+    /// One, which follows from the id of the caller and the number of partitions.
     OfInstance,
     /// The one with this number.
     One(i32),
