@@ -1,5 +1,6 @@
 //! Builds and starts a supervision.
 
+mod callers;
 mod error;
 mod handlers;
 
@@ -15,6 +16,7 @@ use livebus_core::{Config, Failure, Handler, Settings, Supervisor};
 use livebus_readiness::{Heartbeat, Registry, Reporter, ServiceLoop};
 
 use crate::bus::{Bus, IntoBus};
+use crate::calls::{CallBus, Caller};
 use crate::cancel::cancel_on_drop;
 use crate::effects::Effects;
 use crate::explainer::Explainer;
@@ -29,6 +31,7 @@ use crate::runtime::Runtime;
 #[cfg(unix)]
 use crate::systemd::{Notify, Systemd, SystemdError};
 use crate::time::Time;
+use callers::{Calling, check_callers, observe_callers, start_callers};
 use handlers::{AnyHandler, Checked, Consuming, check_handlers, observe_handlers, start_handlers};
 #[cfg(feature = "http")]
 use {
@@ -50,6 +53,9 @@ pub struct Builder<R, B> {
     handlers: Vec<AnyHandler>,
     /// How to consume, once there is a request handler.
     consuming: Option<Consuming<B>>,
+    callers: Vec<Caller>,
+    /// How to call, once there is a caller.
+    calling: Option<Calling<B>>,
     #[cfg(feature = "http")]
     http: Option<Http>,
     #[cfg(feature = "http")]
@@ -99,6 +105,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
             handlers: Vec::new(),
             consuming: None,
+            callers: Vec::new(),
+            calling: None,
             #[cfg(feature = "http")]
             http: None,
             #[cfg(feature = "http")]
@@ -162,6 +170,24 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             open: B::open_consumer,
             explain: B::explain_handler,
             spawner: R::spawner,
+        });
+        self
+    }
+
+    /// Adds a caller: its clients are started after each start of the client, and again with a back-off while that fails. It is registered when
+    /// its replies can be read.
+    ///
+    /// While the bus cannot be used, its calls fail at once; while its replies cannot be read, the service is NotReady, unless the caller is
+    /// [optional](crate::calls::CallerBuilder::optional). A caller can be given to one builder, once.
+    pub fn caller(mut self, caller: &Caller) -> Self
+    where
+        B: CallBus,
+    {
+        self.callers.push(caller.clone());
+        self.calling = Some(Calling {
+            check: B::check_caller,
+            open: B::open_call_client,
+            explain: B::explain_caller,
         });
         self
     }
@@ -278,13 +304,16 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let clock = self.time.clone().map_or(Clock::Real, Clock::Replaced);
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        let handlers = self.handlers.iter().map(AnyHandler::supervised).collect();
+        let handlers = self.handlers.iter().map(AnyHandler::supervised);
+        let callers = self.callers.iter().map(Caller::supervised);
+        let handlers = handlers.chain(callers).collect();
         let config = Config::new(Settings {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?
         .with_handlers(handlers)?;
         let bus = Arc::new((self.make_bus)(&config));
+        check_callers(&self.callers, self.calling.as_ref(), &bus)?;
         let checked = check_handlers(self.handlers, self.consuming.as_ref(), &bus)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
@@ -312,6 +341,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             begun.map_err(BuildError::Observer)?;
         }
         let observed = observe_handlers(&mut observers, checked, now)?;
+        let callers = observe_callers(&mut observers, self.callers, &clock, now)?;
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -329,8 +359,18 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         }
 
         let consuming = self.consuming.as_ref();
-        let (registrations, loops) =
+        let (mut registrations, mut loops) =
             start_handlers(service.name(), observed, consuming, &bus, &clock, now)?;
+        let calling = self.calling.as_ref();
+        registrations.extend(start_callers(
+            &mut loops,
+            service.name(),
+            callers,
+            calling,
+            &bus,
+            &clock,
+            now,
+        )?);
         let own_loop = ServiceLoop::of_service(heartbeat.clone());
         let own_loop = [own_loop].into_iter().chain(loops.service_loops());
         reporter.set_loops(own_loop.collect());
