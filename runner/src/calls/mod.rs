@@ -23,7 +23,7 @@ pub(crate) use call_loop::{CallLoop, OpenClient};
 pub use caller::{Caller, CallerBuilder, CallerError};
 pub use client::{CallBus, CallClient, CallInput, OutgoingRecord, ReplyClient};
 pub use error::CallError;
-pub use headers::HeaderWire;
+pub use headers::{HeaderError, HeaderWire};
 pub use replies::{ReplyPartitions, ReplySubscription};
 pub use wire::{
     ApplicationError, Incoming, IncomingReply, IncomingRequest, Payload, ReadReply, Reply,
