@@ -400,7 +400,7 @@ pub(crate) async fn request_that_is_too_old_is_refused_with_its_age<R: FullRunne
             .map(|(name, _)| name)
             .collect::<Vec<_>>()
     );
-    let age = header("livebus.age_ms").unwrap_or_else(|| panic!("no age in {all}"));
+    let age = header("livebus.age.ms").unwrap_or_else(|| panic!("no age in {all}"));
     assert!(age.parse::<u64>().is_ok_and(|age| age >= 50), "{age}");
 }
 
