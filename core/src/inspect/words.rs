@@ -245,6 +245,18 @@ impl Word for Instant {
     }
 }
 
+/// Its nanoseconds; more than 584 years count as that.
+impl Word for Duration {
+    fn put(&self, to: &mut Words) {
+        to.words
+            .push(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        from.next().map(Self::from_nanos)
+    }
+}
+
 impl Word for HandlerId {
     fn put(&self, to: &mut Words) {
         to.words.push(u64::from(self.0));
