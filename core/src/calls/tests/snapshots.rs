@@ -20,14 +20,11 @@ fn restored_calls_are_equal_before_and_after_each_event() {
         for _ in 0..100 {
             let words = restored.snapshot(epoch);
             restored = Calls::restore(config.clone(), epoch, &words).expect("it is restored");
-            match script.draw(&mut numbers) {
-                Some(event) => {
-                    calls.handle_event(script.now, event);
-                    restored.handle_event(script.now, event);
-                }
-                None => {
-                    calls.handle_timeout(script.now);
-                    restored.handle_timeout(script.now);
+            let event = script.draw(&mut numbers);
+            for calls in [&mut calls, &mut restored] {
+                match event {
+                    Some(event) => calls.handle_event(script.now, event),
+                    None => calls.handle_timeout(script.now),
                 }
             }
             // Queued actions are part of it.
