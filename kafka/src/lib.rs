@@ -32,6 +32,7 @@ mod advertised;
 mod ballot;
 mod blocking;
 mod bootstrap_check;
+mod call_thread;
 mod cluster_guard;
 mod cluster_identity;
 mod config;
