@@ -62,6 +62,7 @@ mod own_clients;
 mod poll;
 mod properties;
 mod reason;
+mod record_copy;
 mod remedy;
 mod round;
 mod signals;
