@@ -5,6 +5,7 @@ use std::io;
 use livebus_core::ConfigError;
 use livebus_readiness::{ReporterError, ServiceNameError};
 
+use crate::calls::CallerError;
 use crate::handlers::HandlerError;
 use crate::observer::ObserverError;
 #[cfg(feature = "http")]
@@ -30,8 +31,13 @@ pub enum BuildError {
     /// A request handler is invalid.
     #[error(transparent)]
     Handler(#[from] HandlerError),
-    /// There is no thread for a request handler.
-    #[error("cannot start a thread for a request handler: allow the process more threads")]
+    /// A caller is invalid.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    /// There is no thread for a request handler, or for a caller.
+    #[error(
+        "cannot start a thread for a request handler or a caller: allow the process more threads"
+    )]
     Thread(#[source] io::Error),
     /// An observer cannot begin: for example a recorder whose file cannot be created.
     #[error(transparent)]

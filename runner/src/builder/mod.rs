@@ -1,7 +1,10 @@
 //! Builds and starts a supervision.
 
+mod callees;
+mod callers;
 mod error;
 mod handlers;
+mod parts;
 
 use std::fmt;
 use std::future::Future;
@@ -15,6 +18,7 @@ use livebus_core::{Config, Failure, Handler, Settings, Supervisor};
 use livebus_readiness::{Heartbeat, Registry, Reporter, ServiceLoop};
 
 use crate::bus::{Bus, IntoBus};
+use crate::calls::{CallBus, Caller, RunnableCallHandler};
 use crate::cancel::cancel_on_drop;
 use crate::effects::Effects;
 use crate::explainer::Explainer;
@@ -29,7 +33,10 @@ use crate::runtime::Runtime;
 #[cfg(unix)]
 use crate::systemd::{Notify, Systemd, SystemdError};
 use crate::time::Time;
-use handlers::{AnyHandler, Checked, Consuming, check_handlers, observe_handlers, start_handlers};
+use callees::Replying;
+use callers::Calling;
+use handlers::{AnyHandler, Consuming};
+use parts::Parts;
 #[cfg(feature = "http")]
 use {
     crate::serve::{Serve, ServeError},
@@ -47,9 +54,7 @@ pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
     service: Service,
-    handlers: Vec<AnyHandler>,
-    /// How to consume, once there is a request handler.
-    consuming: Option<Consuming<B>>,
+    parts: Parts<B>,
     #[cfg(feature = "http")]
     http: Option<Http>,
     #[cfg(feature = "http")]
@@ -97,8 +102,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             make_bus: Box::new(|config| bus.into_bus(config)),
             settings: Settings::default(),
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
-            handlers: Vec::new(),
-            consuming: None,
+            parts: Parts::new(),
             #[cfg(feature = "http")]
             http: None,
             #[cfg(feature = "http")]
@@ -142,7 +146,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         T: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let register: Register = Arc::new(move || register().boxed());
-        self.handlers
+        self.parts
+            .handlers
             .push(AnyHandler::Registration(handler, register));
         self
     }
@@ -156,12 +161,49 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         R: Runtime,
         B: ConsumerBus,
     {
-        self.handlers.push(AnyHandler::Request(Box::new(handler)));
-        self.consuming = Some(Consuming {
+        self.parts
+            .handlers
+            .push(AnyHandler::Request(Box::new(handler)));
+        self.parts.needs.consuming = Some(Consuming {
             check: B::check_subscriptions,
             open: B::open_consumer,
             explain: B::explain_handler,
             spawner: R::spawner,
+        });
+        self
+    }
+
+    /// Adds a call handler: a request handler whose function returns a reply. Its replies are sent by a client of their own, which is made for
+    /// the first of them.
+    pub fn call_handler(mut self, handler: RunnableCallHandler) -> Self
+    where
+        R: Runtime,
+        B: ConsumerBus + CallBus,
+    {
+        self.parts.needs.replying = Some(Replying {
+            open: B::open_reply_client,
+            sleep: |duration| Box::pin(R::sleep(duration)),
+            spawner: R::spawner,
+        });
+        let RunnableCallHandler { handler, callee } = handler;
+        self.parts.callees.push((handler.subscription(), callee));
+        self.request_handler(handler)
+    }
+
+    /// Adds a caller: its clients are started after each start of the client, and again with a back-off while that fails. It is registered when
+    /// its replies can be read.
+    ///
+    /// While the bus cannot be used, its calls fail at once; while its replies cannot be read, the service is NotReady, unless the caller is
+    /// [optional](crate::calls::CallerBuilder::optional). A caller can be given to one builder, once.
+    pub fn caller(mut self, caller: &Caller) -> Self
+    where
+        B: CallBus,
+    {
+        self.parts.callers.push(caller.clone());
+        self.parts.needs.calling = Some(Calling {
+            check: B::check_caller,
+            open: B::open_call_client,
+            explain: B::explain_caller,
         });
         self
     }
@@ -278,14 +320,13 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let clock = self.time.clone().map_or(Clock::Real, Clock::Replaced);
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        let handlers = self.handlers.iter().map(AnyHandler::supervised).collect();
         let config = Config::new(Settings {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?
-        .with_handlers(handlers)?;
+        .with_handlers(self.parts.supervised())?;
         let bus = Arc::new((self.make_bus)(&config));
-        let checked = check_handlers(self.handlers, self.consuming.as_ref(), &bus)?;
+        let checked = self.parts.check(&bus, &clock)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
             Service::Alone(name) => {
@@ -311,7 +352,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             let begun = observer.begin(service.name(), &config, now);
             begun.map_err(BuildError::Observer)?;
         }
-        let observed = observe_handlers(&mut observers, checked, now)?;
+        let parts = checked.observe(&mut observers, &clock, now)?;
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -319,26 +360,17 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             shutdown_bound_ms = config.shutdown_bound().as_millis(),
             "supervising"
         );
-        for (handler, _) in &observed {
-            match handler {
-                Checked::Request(spec) => {
-                    spec.warn_when_cut_off_by(service.name(), config.shutdown_bound());
-                }
-                Checked::Registration(_) => {}
-            }
-        }
-
-        let consuming = self.consuming.as_ref();
-        let (registrations, loops) =
-            start_handlers(service.name(), observed, consuming, &bus, &clock, now)?;
+        parts.warn_when_cut_off(service.name(), config.shutdown_bound());
+        let explainers = parts.explainers();
+        let (registrars, loops) = parts.start(service.name(), &bus, &clock, now)?;
         let own_loop = ServiceLoop::of_service(heartbeat.clone());
-        let own_loop = [own_loop].into_iter().chain(loops.service_loops());
-        reporter.set_loops(own_loop.collect());
+        let service_loops = [own_loop].into_iter().chain(loops.service_loops());
+        reporter.set_loops(service_loops.collect());
         reporter.set_explainer(Arc::new(Explainer::new(
             &bus,
-            consuming.map_or(B::explain as _, |it| it.explain),
+            explainers,
             &config,
-            &registrations,
+            &registrars,
             &loops,
         )));
         // Each sender has a capacity of one message.
@@ -349,7 +381,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             supervisor: ObservedSupervisor::new(supervisor, now, observers),
             effects: Effects::new(
                 Arc::clone(&bus),
-                registrations,
+                registrars,
                 loops,
                 Publisher::new(reporter),
                 messages.clone(),
