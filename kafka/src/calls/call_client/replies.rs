@@ -136,9 +136,16 @@ impl KafkaCallClient {
         }
         let code = error.rdkafka_error_code();
         match code {
-            // A look-up finds out which partition it is, and where it goes on.
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-                tracing::debug!(caller, %error, "a reply partition has no record at its next offset");
+            // A look-up finds out which partition it is, and where it goes on; or that the topic is missing: a broker that has just started
+            // may not know all partitions.
+            Some(
+                Code::AutoOffsetReset
+                | Code::OffsetOutOfRange
+                | Code::UnknownPartition
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition,
+            ) if !self.partitions.is_empty() => {
+                tracing::debug!(caller, %error, "a reply partition is not read");
                 self.is_stuck = true;
                 self.leaders.check_soon();
             }
