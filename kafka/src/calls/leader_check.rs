@@ -14,17 +14,18 @@ const QUIET: Duration = Duration::from_secs(1);
 /// The time from a failed look-up to the next one.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// How long a look-up may take: so many times as long as the newest one that was answered, but at least and at most this long.
+/// How long a look-up may take: so many times as long as the newest one that was answered, but at least and at most this long. After one that
+/// failed twice as long.
 const FACTOR: u32 = 4;
 const MIN_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum time from the last answer of the leader of a reply partition until livebus knows that it cannot be read, on a bus whose leaders
-/// answer within half a second. On a slower one it is longer: a look-up may take four times as long as the one before, at most ten seconds.
+/// answer within half a second. Usually it takes three seconds; longer if the leader was away shortly before.
 ///
-/// With several leaders a look-up of others may be in flight first.
+/// On a slower bus it is longer: a look-up may take four times as long as the one before, up to ten seconds.
 pub const REPLIES_UNREACHABLE_BOUND: Duration =
-    Duration::from_secs(QUIET.as_secs() + 2 * MIN_TIMEOUT.as_secs() + 1);
+    Duration::from_secs(QUIET.as_secs() + 3 * MIN_TIMEOUT.as_secs());
 
 /// Whether the leaders answer.
 #[derive(Debug)]
@@ -37,7 +38,9 @@ pub(super) struct LeaderCheck {
     is_wanted: bool,
     /// Not before.
     earliest: Option<Instant>,
+    /// The timeout of a look-up, and what it begins with again when something is read.
     timeout: Duration,
+    usual_timeout: Duration,
 }
 
 /// A look-up that failed.
@@ -64,6 +67,7 @@ impl LeaderCheck {
             is_wanted: false,
             earliest: None,
             timeout: MIN_TIMEOUT,
+            usual_timeout: MIN_TIMEOUT,
         }
     }
 
@@ -79,6 +83,7 @@ impl LeaderCheck {
     pub(super) fn on_read(&mut self, partition: i32, now: Instant) {
         if let Some(at) = self.read.get_mut(&partition) {
             *at = now;
+            self.timeout = self.usual_timeout;
         }
     }
 
@@ -160,13 +165,15 @@ impl LeaderCheck {
                     partitions: partitions.to_vec(),
                 });
                 self.earliest = Some(now + RETRY);
-                self.timeout = (self.timeout * 2).min(MAX_TIMEOUT);
+                self.timeout = (self.usual_timeout * 2).min(MAX_TIMEOUT);
             }
         }
     }
 
     fn answered(&mut self, took: Duration) {
-        self.timeout = took.saturating_mul(FACTOR).clamp(MIN_TIMEOUT, MAX_TIMEOUT);
+        let timeout = took.saturating_mul(FACTOR);
+        self.usual_timeout = timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT);
+        self.timeout = self.usual_timeout;
     }
 }
 
@@ -269,6 +276,10 @@ mod tests {
             timeouts.push(asked.timeout.as_secs());
         }
         // A bus that has become slow is not taken for away for long.
-        assert_eq!(timeouts, [2, 4, 8, 10, 10]);
+        assert_eq!(timeouts, [2, 4, 4, 4, 4]);
+        let at = check.next().expect("none is in flight");
+        check.on_read(0, at);
+        let asked = check.begin_check(at + QUIET).expect("it is due");
+        assert_eq!(asked.timeout, MIN_TIMEOUT, "it was read");
     }
 }

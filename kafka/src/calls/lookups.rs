@@ -239,25 +239,48 @@ impl Inquirer {
 
     /// Returns why the leaders of partitions did not answer, as far as the other brokers know.
     fn reason(&self, partitions: &[i32], failed: Failure, timeout: Duration) -> Failure {
+        // So librdkafka reports that none of the partitions has a leader.
+        let has_no_leader = failed.code == Some(RDKafkaErrorCode::UnknownPartition as i32);
         let is_silence = matches!(
             failed.class,
             FailureClass::Timeout | FailureClass::Unreachable
         );
-        if !is_silence || timeout.is_zero() {
+        if !(is_silence || has_no_leader) || timeout.is_zero() {
             return failed;
         }
-        let leaders = self.metadata(timeout, |it| (it.id(), it.leader()));
-        match leaders {
-            Ok(leaders) => {
-                let has_none = |(number, leader)| partitions.contains(&number) && leader < 0;
-                if leaders.into_iter().any(has_none) {
-                    FailureClass::NoLeader.into()
-                } else {
-                    FailureClass::BrokerUnreachable.into()
-                }
-            }
+        match self.metadata(timeout, |it| (it.id(), it.leader())) {
+            Ok(leaders) => reason(partitions, &leaders),
             Err(missing) if missing.class == FailureClass::TopicMissing => missing,
+            Err(_) if has_no_leader => FailureClass::NoLeader.into(),
             Err(_) => failed,
         }
+    }
+}
+
+/// Returns why the leaders of partitions did not answer, where the others know these leaders.
+fn reason(partitions: &[i32], leaders: &[(i32, i32)]) -> Failure {
+    let leader = |partition: &i32| leaders.iter().find(|(number, _)| number == partition);
+    let class = |partition| match leader(partition) {
+        None => FailureClass::TopicMissing,
+        Some((_, leader)) if *leader < 0 => FailureClass::NoLeader,
+        Some(_) => FailureClass::BrokerUnreachable,
+    };
+    let classes = || partitions.iter().map(class);
+    let is_any = |wanted| classes().any(|it| it == wanted);
+    let first = [FailureClass::TopicMissing, FailureClass::NoLeader];
+    let first = first.into_iter().find(|it| is_any(*it));
+    first.unwrap_or(FailureClass::BrokerUnreachable).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_what_other_brokers_know() {
+        let class = |partitions: &[i32]| reason(partitions, &[(0, 1), (1, -1), (2, 3)]).class;
+        assert_eq!(class(&[0]), FailureClass::BrokerUnreachable);
+        assert_eq!(class(&[0, 1, 2]), FailureClass::NoLeader);
+        assert_eq!(class(&[0, 1, 3]), FailureClass::TopicMissing);
     }
 }

@@ -230,6 +230,12 @@ impl Caller {
         })
     }
 
+    /// Forgets everything that was reported so far.
+    pub(crate) fn forget(&mut self) {
+        self.poll();
+        self.inputs.clear();
+    }
+
     /// Waits until it is reported that replies can be read again.
     pub(crate) fn reachable(&mut self) -> anyhow::Result<()> {
         self.wait(WAIT_LIMIT, |input| {
