@@ -16,6 +16,7 @@ use livebus_tokio::TokioRuntime;
 
 mod attacks;
 mod building;
+mod calls;
 mod discards;
 mod embedded;
 mod ending;
@@ -67,6 +68,22 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("request handlers that cannot be right are refused", handlers::request_handlers_that_cannot_be_right_are_refused::<R>),
         case("a request handler reads the embedded cluster across its faults", handlers::request_handler_reads_across_faults::<R>),
         case("a request handler sees headers unless they are left out", handlers::request_handler_sees_headers_unless_they_are_left_out::<R>),
+
+        case("a call is replied", calls::call_is_replied::<R>),
+        case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
+        case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
+        case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
+        case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),
+        case("each fault of a send has a true outcome", calls::each_send_fault_has_a_true_outcome::<R>),
+        case("an idempotent call is sent again, and runs once", calls::idempotent_call_is_sent_again_and_runs_once::<R>),
+        case("a dropped call is cancelled at the callee", calls::dropped_call_is_cancelled_at_the_callee::<R>),
+        case("a request that is too old is refused with its age", calls::request_that_is_too_old_is_refused_with_its_age::<R>),
+        case("with at_most_once a request runs after its commit", calls::at_most_once_runs_after_the_commit::<R>),
+        case("calls over the limit are refused with a hint", calls::calls_over_the_limit_are_refused_with_a_hint::<R>),
+        case("a shutdown ends every call within its bound", calls::shutdown_ends_every_call_within_its_bound::<R>),
+        case("foreign and duplicate replies do no harm", calls::foreign_and_duplicate_replies_do_no_harm::<R>),
+        case("a record that is no request is skipped", calls::record_that_is_no_request_is_skipped::<R>),
+        case("callers that cannot be right are refused", calls::callers_that_cannot_be_right_are_refused::<R>),
 
         case("a hanging registration keeps its client", discards::hanging_registration_keeps_its_client::<R>),
         case("a hanging registration does not fail the service", discards::hanging_registration_does_not_fail_the_service::<R>),
