@@ -30,3 +30,18 @@ pub enum ReplyPartitions {
     /// All of them, also those that are added later: for callees that reply to any.
     All,
 }
+
+impl ReplySubscription {
+    /// Returns where the replies of a caller arrive, in the partition that follows from its id, with at most 64 MiB of requests in flight.
+    #[must_use]
+    pub fn new(caller: impl Into<String>, instance: u64, topic: impl Into<Arc<str>>) -> Self {
+        Self {
+            caller: caller.into(),
+            topic: topic.into(),
+            instance,
+            partitions: ReplyPartitions::OfInstance,
+            properties: Vec::new(),
+            max_bytes: 64 << 20,
+        }
+    }
+}
