@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use livebus_tests::apache_kafka::target_folder;
 
 use crate::Task;
-use crate::services::BARE;
+use crate::services::{BARE, LIVEBUS_ON_ASYNC_STD, LIVEBUS_ON_TOKIO};
 
 /// The folders of the sources.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
@@ -51,7 +51,10 @@ impl Programs {
     /// Returns the names of the pairs.
     pub(crate) fn pairs(&self) -> Vec<&'static str> {
         let go = self.go.iter().map(|(name, _)| *name);
-        [BARE].into_iter().chain(go).collect()
+        [BARE, LIVEBUS_ON_TOKIO, LIVEBUS_ON_ASYNC_STD]
+            .into_iter()
+            .chain(go)
+            .collect()
     }
 
     pub(crate) fn command(&self, task: &Task) -> Command {

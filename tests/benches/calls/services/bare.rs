@@ -21,7 +21,7 @@ pub(super) fn serve(task: &Task) -> anyhow::Result<()> {
         Role::Callee => reply(task),
         Role::Caller => {
             let mut caller = Caller::new(task)?;
-            measure_loads(task, |load| caller.measure(load))
+            pollster::block_on(measure_loads(task, async |load| caller.measure(load)))
         }
     }
 }
