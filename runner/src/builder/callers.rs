@@ -16,12 +16,14 @@ use crate::register::Registrar;
 /// How to call over a bus.
 pub(super) struct Calling<B> {
     pub(super) check: fn(&B, &ReplySubscription) -> Result<(), String>,
-    pub(super) open: fn(&B, &ReplySubscription, Wake) -> Result<Box<dyn CallClient>, Failure>,
+    pub(super) open: Open<B>,
     pub(super) explain: fn(&B, Failure) -> Explanation,
 }
 
+type Open<B> = fn(&B, &ReplySubscription, Wake) -> Result<Box<dyn CallClient>, Failure>;
+
 /// A caller with its observers.
-pub(super) type Observed = (Caller, Vec<Box<dyn CallsObserver>>);
+pub(super) type ObservedCaller = (Caller, Vec<Box<dyn CallsObserver>>);
 
 /// Checks what only the bus knows.
 pub(super) fn check_callers<B>(
@@ -47,7 +49,7 @@ pub(super) fn observe_callers(
     callers: Vec<Caller>,
     clock: &Clock,
     now: Instant,
-) -> Result<Vec<Observed>, BuildError> {
+) -> Result<Vec<ObservedCaller>, BuildError> {
     let observed = callers.into_iter().map(|caller| {
         let mut of_caller = Vec::new();
         let (config, identity) = (&caller.spec().config, caller.identity());
@@ -64,7 +66,7 @@ pub(super) fn observe_callers(
 pub(super) fn start_callers<B: Bus>(
     loops: &mut Loops,
     service: &str,
-    callers: Vec<Observed>,
+    callers: Vec<ObservedCaller>,
     calling: Option<&Calling<B>>,
     bus: &Arc<B>,
     clock: &Clock,

@@ -1,8 +1,10 @@
 //! Builds and starts a supervision.
 
+mod callees;
 mod callers;
 mod error;
 mod handlers;
+mod parts;
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +18,7 @@ use livebus_core::{Config, Failure, Handler, Settings, Supervisor};
 use livebus_readiness::{Heartbeat, Registry, Reporter, ServiceLoop};
 
 use crate::bus::{Bus, IntoBus};
-use crate::calls::{CallBus, Caller};
+use crate::calls::{CallBus, Caller, RunnableCallHandler};
 use crate::cancel::cancel_on_drop;
 use crate::effects::Effects;
 use crate::explainer::Explainer;
@@ -31,8 +33,10 @@ use crate::runtime::Runtime;
 #[cfg(unix)]
 use crate::systemd::{Notify, Systemd, SystemdError};
 use crate::time::Time;
-use callers::{Calling, check_callers, observe_callers, start_callers};
-use handlers::{AnyHandler, Checked, Consuming, check_handlers, observe_handlers, start_handlers};
+use callees::Replying;
+use callers::Calling;
+use handlers::{AnyHandler, Consuming};
+use parts::Parts;
 #[cfg(feature = "http")]
 use {
     crate::serve::{Serve, ServeError},
@@ -50,12 +54,7 @@ pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
     service: Service,
-    handlers: Vec<AnyHandler>,
-    /// How to consume, once there is a request handler.
-    consuming: Option<Consuming<B>>,
-    callers: Vec<Caller>,
-    /// How to call, once there is a caller.
-    calling: Option<Calling<B>>,
+    parts: Parts<B>,
     #[cfg(feature = "http")]
     http: Option<Http>,
     #[cfg(feature = "http")]
@@ -103,10 +102,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             make_bus: Box::new(|config| bus.into_bus(config)),
             settings: Settings::default(),
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
-            handlers: Vec::new(),
-            consuming: None,
-            callers: Vec::new(),
-            calling: None,
+            parts: Parts::new(),
             #[cfg(feature = "http")]
             http: None,
             #[cfg(feature = "http")]
@@ -150,7 +146,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         T: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let register: Register = Arc::new(move || register().boxed());
-        self.handlers
+        self.parts
+            .handlers
             .push(AnyHandler::Registration(handler, register));
         self
     }
@@ -164,14 +161,33 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         R: Runtime,
         B: ConsumerBus,
     {
-        self.handlers.push(AnyHandler::Request(Box::new(handler)));
-        self.consuming = Some(Consuming {
+        self.parts
+            .handlers
+            .push(AnyHandler::Request(Box::new(handler)));
+        self.parts.needs.consuming = Some(Consuming {
             check: B::check_subscriptions,
             open: B::open_consumer,
             explain: B::explain_handler,
             spawner: R::spawner,
         });
         self
+    }
+
+    /// Adds a call handler: a request handler whose function returns a reply. Its replies are sent by a client of their own, which is made for
+    /// the first of them.
+    pub fn call_handler(mut self, handler: RunnableCallHandler) -> Self
+    where
+        R: Runtime,
+        B: ConsumerBus + CallBus,
+    {
+        self.parts.needs.replying = Some(Replying {
+            open: B::open_reply_client,
+            sleep: |duration| Box::pin(R::sleep(duration)),
+            spawner: R::spawner,
+        });
+        let RunnableCallHandler { handler, callee } = handler;
+        self.parts.callees.push((handler.subscription(), callee));
+        self.request_handler(handler)
     }
 
     /// Adds a caller: its clients are started after each start of the client, and again with a back-off while that fails. It is registered when
@@ -183,8 +199,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
     where
         B: CallBus,
     {
-        self.callers.push(caller.clone());
-        self.calling = Some(Calling {
+        self.parts.callers.push(caller.clone());
+        self.parts.needs.calling = Some(Calling {
             check: B::check_caller,
             open: B::open_call_client,
             explain: B::explain_caller,
@@ -304,17 +320,13 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let clock = self.time.clone().map_or(Clock::Real, Clock::Replaced);
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        let handlers = self.handlers.iter().map(AnyHandler::supervised);
-        let callers = self.callers.iter().map(Caller::supervised);
-        let handlers = handlers.chain(callers).collect();
         let config = Config::new(Settings {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?
-        .with_handlers(handlers)?;
+        .with_handlers(self.parts.supervised())?;
         let bus = Arc::new((self.make_bus)(&config));
-        check_callers(&self.callers, self.calling.as_ref(), &bus)?;
-        let checked = check_handlers(self.handlers, self.consuming.as_ref(), &bus)?;
+        let checked = self.parts.check(&bus, &clock)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
             Service::Alone(name) => {
@@ -340,8 +352,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             let begun = observer.begin(service.name(), &config, now);
             begun.map_err(BuildError::Observer)?;
         }
-        let observed = observe_handlers(&mut observers, checked, now)?;
-        let callers = observe_callers(&mut observers, self.callers, &clock, now)?;
+        let parts = checked.observe(&mut observers, &clock, now)?;
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -349,36 +360,17 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             shutdown_bound_ms = config.shutdown_bound().as_millis(),
             "supervising"
         );
-        for (handler, _) in &observed {
-            match handler {
-                Checked::Request(spec) => {
-                    spec.warn_when_cut_off_by(service.name(), config.shutdown_bound());
-                }
-                Checked::Registration(_) => {}
-            }
-        }
-
-        let consuming = self.consuming.as_ref();
-        let (mut registrations, mut loops) =
-            start_handlers(service.name(), observed, consuming, &bus, &clock, now)?;
-        let calling = self.calling.as_ref();
-        registrations.extend(start_callers(
-            &mut loops,
-            service.name(),
-            callers,
-            calling,
-            &bus,
-            &clock,
-            now,
-        )?);
+        parts.warn_when_cut_off(service.name(), config.shutdown_bound());
+        let explainers = parts.explainers();
+        let (registrars, loops) = parts.start(service.name(), &bus, &clock, now)?;
         let own_loop = ServiceLoop::of_service(heartbeat.clone());
-        let own_loop = [own_loop].into_iter().chain(loops.service_loops());
-        reporter.set_loops(own_loop.collect());
+        let service_loops = [own_loop].into_iter().chain(loops.service_loops());
+        reporter.set_loops(service_loops.collect());
         reporter.set_explainer(Arc::new(Explainer::new(
             &bus,
-            consuming.map_or(B::explain as _, |it| it.explain),
+            explainers,
             &config,
-            &registrations,
+            &registrars,
             &loops,
         )));
         // Each sender has a capacity of one message.
@@ -389,7 +381,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             supervisor: ObservedSupervisor::new(supervisor, now, observers),
             effects: Effects::new(
                 Arc::clone(&bus),
-                registrations,
+                registrars,
                 loops,
                 Publisher::new(reporter),
                 messages.clone(),

@@ -183,6 +183,20 @@ impl Caller {
         }
     }
 
+    /// Logs it if the calls in flight may be replied for longer than the supervision waits, which stops at `shutdown_bound`.
+    pub(crate) fn warn_when_cut_off_by(&self, service: &str, shutdown_bound: Duration) {
+        let bound = self.spec.config.shutdown_bound();
+        if bound > shutdown_bound {
+            tracing::warn!(
+                service,
+                caller = self.name(),
+                drain_ms = bound.as_millis(),
+                shutdown_bound_ms = shutdown_bound.as_millis(),
+                "the supervision may stop before the caller has: make `drain` of the caller shorter, or `drain` of the supervision longer"
+            );
+        }
+    }
+
     /// Makes it a part of a supervision.
     pub(crate) fn start(&self, clock: &Clock) -> Result<(), CallerError> {
         let caller = || self.name().to_owned();

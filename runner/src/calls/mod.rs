@@ -1,6 +1,7 @@
 //! Calls: requests and replies over a bus.
 //!
 //! - [`Caller`]: calls a topic, with a deadline, and learns what became of each request: a [`ReceivedReply`] or a [`CallError`].
+//! - [`CallHandler`]: a request handler whose function returns a reply.
 //! - [`Wire`]: how requests and replies are written as records; [`HeaderWire`] is that of livebus.
 //! - [`CallBus`], [`CallClient`], [`ReplyClient`]: the interface traits of a client library. `livebus-kafka` implements them for Kafka.
 //!
@@ -8,6 +9,7 @@
 //! and the clients, and waits for callers, for the client library, and for deadlines.
 
 mod call;
+mod call_handler;
 mod call_loop;
 mod caller;
 mod client;
@@ -20,6 +22,8 @@ mod replies;
 mod wire;
 
 pub use call::{Call, CallFuture, ReceivedReply};
+pub(crate) use call_handler::{Answering, OnFailure, Outside};
+pub use call_handler::{CallContext, CallHandler, NotReplied, Request, RunnableCallHandler};
 pub(crate) use call_loop::{CallLoop, OpenClient};
 pub use caller::{Caller, CallerBuilder, CallerError};
 pub use client::{CallBus, CallClient, CallInput, OutgoingRecord, ReplyClient};

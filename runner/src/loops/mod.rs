@@ -57,6 +57,13 @@ pub(crate) enum Turn {
     Ended,
 }
 
+/// What a loop does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Handler,
+    Caller,
+}
+
 /// The loops of one supervision. They end when it is dropped.
 #[derive(Default)]
 pub(crate) struct Loops {
@@ -66,6 +73,7 @@ pub(crate) struct Loops {
 /// One loop, with a thread of its own.
 struct Cell {
     commands: Arc<dyn Commands>,
+    kind: Kind,
     registration: Arc<Registration>,
     /// Its name, and the heartbeat of its thread.
     service_loop: ServiceLoop,
@@ -76,6 +84,7 @@ struct Cell {
 /// A loop that is to be started, with what the supervision needs of it.
 pub(crate) struct NewLoop<L> {
     pub(crate) this: L,
+    pub(crate) kind: Kind,
     /// The name of its handler or caller.
     pub(crate) name: String,
     pub(crate) commands: Arc<dyn Commands>,
@@ -93,6 +102,7 @@ impl Loops {
     pub(crate) fn start(&mut self, new: NewLoop<impl Loop>) -> io::Result<Registrar> {
         let NewLoop {
             this,
+            kind,
             name,
             commands,
             registration,
@@ -125,6 +135,7 @@ impl Loops {
         let registered = Registered::ByLoop(Arc::clone(&registration));
         self.cells.push(Cell {
             commands,
+            kind,
             registration,
             service_loop,
             ended: ended.shared(),
@@ -171,13 +182,18 @@ impl Loops {
     }
 
     /// Returns what a person reads about a failure of a handler or a caller, if one has a failure of this class.
-    pub(crate) fn reasons(&self) -> impl Fn(FailureClass) -> Option<String> + Send + Sync + use<> {
+    pub(crate) fn reasons(
+        &self,
+    ) -> impl Fn(FailureClass) -> Option<(Kind, String)> + Send + Sync + use<> {
         let all: Vec<_> = self
             .cells
             .iter()
-            .map(|it| Arc::clone(&it.registration))
+            .map(|it| (it.kind, Arc::clone(&it.registration)))
             .collect();
-        move |class| all.iter().find_map(|it| it.health.reason(class))
+        move |class| {
+            let mut all = all.iter();
+            all.find_map(|(kind, it)| Some((*kind, it.health.reason(class)?)))
+        }
     }
 
     /// Returns what shows whether each of them is stuck.
@@ -305,6 +321,7 @@ mod tests {
         let mut loops = Loops::default();
         let started = loops.start(NewLoop {
             this: Panicking,
+            kind: Kind::Handler,
             name: "orders".to_owned(),
             commands: Arc::new(Nowhere),
             registration: Arc::default(),

@@ -19,7 +19,7 @@ use crate::calls::mailbox::{CallMailbox, CallMessage, NewCall};
 use crate::calls::outcome::Arrived;
 use crate::calls::wire::ReplyAddress;
 use crate::handlers::{Polled, Wake};
-use crate::loops::{Clock, Loop, NewLoop, Registration, Turn};
+use crate::loops::{Clock, Kind, Loop, NewLoop, Registration, Turn};
 use crate::observer::{CallsObserver, ObservedCalls};
 
 /// Makes the clients of the caller.
@@ -107,6 +107,7 @@ impl CallLoop {
         };
         NewLoop {
             this,
+            kind: Kind::Caller,
             name,
             thread: Arc::clone(mailbox.thread()),
             commands: mailbox,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use livebus_core::Failure;
 use livebus_core::dispatch::{
-    DoneRecord, Event, Generation, Order, PartitionId, RunEnd, RunId, Start,
+    CommitId, DoneRecord, Event, Generation, Order, PartitionId, RunEnd, RunId, Start,
 };
 
 use super::{HandlerLoop, length_of, offset_of, one_of};
@@ -155,7 +155,7 @@ impl HandlerLoop {
                 partition,
                 generation,
             } => {
-                self.store.end(partition, generation);
+                self.end_assignment(partition, generation);
                 self.dispatcher.handle_event(
                     now,
                     Event::Lost {
@@ -172,6 +172,7 @@ impl HandlerLoop {
                         Err(failure) => self.log_commit_failed(partition, failure),
                     }
                 }
+                self.on_committed(id, &acknowledged);
                 let acknowledged = &acknowledged;
                 self.dispatcher
                     .handle_event(now, Event::CommitAnswered { id, acknowledged });
@@ -199,6 +200,30 @@ impl HandlerLoop {
         }
     }
 
+    /// Ends the records of an assignment.
+    pub(super) fn end_assignment(&mut self, partition: PartitionId, generation: Generation) {
+        self.store.end(partition, generation);
+        if let Some(intake) = &self.spec.intake {
+            intake.ended(partition, generation);
+        }
+    }
+
+    /// The group has the positions of a commit for these partitions.
+    fn on_committed(&mut self, id: CommitId, acknowledged: &[PartitionId]) {
+        let (Some(intake), Some((_, positions))) = (
+            &self.spec.intake,
+            self.committing.take_if(|(newest, _)| *newest == id),
+        ) else {
+            return;
+        };
+        for position in positions {
+            if acknowledged.contains(&position.partition) {
+                let (partition, generation) = (position.partition, position.generation);
+                intake.committed(partition, generation, position.offset);
+            }
+        }
+    }
+
     /// Takes that something failed. It is shown while the consumer has not joined its group: until then, nothing is handled.
     pub(super) fn on_failed(&mut self, failure: Failure) {
         if !self.registration.is_registered() {
@@ -218,6 +243,9 @@ impl HandlerLoop {
         let Some(first) = self.store.push(partition, generation, &batch) else {
             return;
         };
+        if let Some(intake) = &self.spec.intake {
+            intake.fetched(now, partition, generation, &batch, first);
+        }
         // A recording has them in any case: a replay with an order by key needs them.
         let is_keyed =
             self.spec.config.settings().order == Order::Key || self.dispatcher.is_observed();
@@ -250,6 +278,9 @@ impl HandlerLoop {
         self.dispatcher
             .name(partition, &assigned.topic, assigned.number);
         self.names.insert(partition, assigned);
+        if let Some(intake) = &self.spec.intake {
+            intake.assigned(partition, generation);
+        }
         self.dispatcher.handle_event(
             now,
             Event::Assigned {

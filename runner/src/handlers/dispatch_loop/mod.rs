@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use livebus_core::Failure;
 use livebus_core::dispatch::{
-    Counters, Delivery, Dispatcher, Event, Generation, Health, Pace, PartitionId, RunId,
+    CommitId, Counters, Delivery, Dispatcher, Event, Generation, Health, Pace, PartitionId,
+    Position, RunId,
 };
 
 use crate::handlers::consumer::{Consumer, Input, Polled};
@@ -24,7 +25,7 @@ use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
 use crate::handlers::request_handler::Spec;
 use crate::handlers::store::{Slice, Store};
-use crate::loops::{Loop, NewLoop, Registration, Turn, Wake};
+use crate::loops::{Kind, Loop, NewLoop, Registration, Turn, Wake};
 use crate::observer::{DispatchObserver, ObservedDispatcher};
 use shown::Shown;
 
@@ -55,6 +56,8 @@ pub(crate) struct HandlerLoop {
     /// When the shutdown must have ended.
     stop_deadline: Option<Instant>,
     shown: Shown,
+    /// The newest commit, if an intake looks at its positions.
+    committing: Option<(CommitId, Vec<Position>)>,
     // Used again in each turn.
     messages: Vec<LoopMessage>,
     inputs: Vec<Input>,
@@ -108,6 +111,7 @@ impl HandlerLoop {
             names: HashMap::new(),
             stop_deadline: None,
             shown: Shown::default(),
+            committing: None,
             messages: Vec::new(),
             inputs: Vec::new(),
             records: Vec::new(),
@@ -144,6 +148,7 @@ impl HandlerLoop {
         );
         NewLoop {
             this,
+            kind: Kind::Handler,
             name: handler,
             commands: mailbox,
             registration,
@@ -271,6 +276,11 @@ impl HandlerLoop {
             consumer.close(now);
         }
         self.dispatcher.handle_event(now, Event::ClientLost);
+        if let Some(intake) = &self.spec.intake {
+            for (partition, generation) in self.store.assignments() {
+                intake.ended(partition, generation);
+            }
+        }
         let resume = self.store.clear();
         if self.spec.config.settings().delivery == Delivery::Broadcast {
             self.numbers.resume_at(resume);
@@ -284,6 +294,9 @@ impl HandlerLoop {
         }
         if let Some(consumer) = self.consumer.take() {
             consumer.close(deadline.max(now));
+        }
+        if let Some(intake) = &self.spec.intake {
+            intake.close(deadline);
         }
         tracing::debug!("the handler has stopped");
     }

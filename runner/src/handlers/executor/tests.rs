@@ -37,6 +37,7 @@ impl Bench {
         Work {
             id: ID,
             slices: vec![slice],
+            assignment: (PartitionId(0), Generation(1)),
             attempt: 3,
             timeout,
             control: Arc::clone(&self.control),

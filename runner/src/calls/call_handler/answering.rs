@@ -1,0 +1,411 @@
+//! Answers one request: decides whether it runs, runs it, and sends the reply.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::FutureExt as _;
+use futures::channel::oneshot;
+use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
+use livebus_core::dispatch::{Order, RecordFailure, Settings};
+
+use crate::calls::call_handler::replying::{Outside, Replying};
+use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
+use crate::calls::call_handler::state::{Held, State};
+use crate::calls::call_handler::turns::{Lane, Turns};
+use crate::calls::client::OutgoingRecord;
+use crate::calls::wire::{ApplicationError, IncomingRequest, Reply, ReplyToWrite, Wire};
+use crate::handlers::{Context, Failed, Record};
+use crate::lock::lock;
+
+/// What answers the requests of one call handler.
+pub(crate) struct Answering {
+    state: Mutex<State>,
+    wire: Arc<dyn Wire>,
+    methods: Vec<String>,
+    default_deadline: Duration,
+    order: Order,
+    hashes: RandomState,
+    turns: Turns,
+    replying: Replying,
+}
+
+/// A request that is to be answered.
+struct Work<F> {
+    id: RequestId,
+    request: Request,
+    run: Context,
+    function: Arc<F>,
+}
+
+/// How a function ended.
+enum Ended {
+    Returned(Result<Vec<u8>, NotReplied>),
+    Panicked(String),
+    /// Its caller has cancelled the call.
+    Cancelled,
+    /// Its caller does not wait any more.
+    TooLate,
+}
+
+impl Answering {
+    /// The code of the error that a caller receives when the function has panicked.
+    const PANICKED: i32 = -1;
+
+    /// The interval at which the end of runs is looked for while the handler closes.
+    const CLOSE_INTERVAL: Duration = Duration::from_millis(5);
+
+    pub(super) fn new(
+        config: CalleeConfig,
+        wire: Arc<dyn Wire>,
+        methods: Vec<String>,
+        default_deadline: Duration,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State::new(config)),
+            wire,
+            methods,
+            default_deadline,
+            order: settings.order,
+            hashes: RandomState::new(),
+            turns: Turns::new(settings.limits.runs),
+            replying: Replying::default(),
+        }
+    }
+
+    /// Gives it what it takes from the outside.
+    pub(crate) fn connect(&self, outside: Outside) {
+        self.replying.connect(outside);
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(super) fn wire(&self) -> &dyn Wire {
+        &*self.wire
+    }
+
+    pub(super) const fn default_deadline(&self) -> Duration {
+        self.default_deadline
+    }
+
+    /// Waits until requests that were committed first have ended, and all replies have left; at most until the deadline.
+    pub(super) fn close(&self, deadline: Instant) {
+        while self.turns.unfinished() > 0 && self.replying.now() < deadline {
+            thread::sleep(Self::CLOSE_INTERVAL);
+        }
+        self.replying.flush(deadline);
+    }
+
+    /// Answers the request of a record.
+    ///
+    /// # Errors
+    ///
+    /// When the record is no request, or the function has panicked or did not end in time. It is logged, and over.
+    pub(super) async fn answer<F, T>(
+        self: Arc<Self>,
+        record: Record,
+        run: Context,
+        function: Arc<F>,
+    ) -> Result<(), Failed>
+    where
+        F: Fn(Request, CallContext) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Vec<u8>, NotReplied>> + Send + 'static,
+    {
+        let (partition, generation) = run.assignment;
+        let id = RequestId {
+            partition,
+            generation,
+            offset: record.offset(),
+        };
+        let held = self.state().take(id);
+        let incoming = match held {
+            Some(Held::Request(incoming)) => incoming,
+            Some(Held::Unreadable(error)) => return Err(Failed::permanent(error)),
+            Some(Held::Cancel) | None => return Ok(()),
+        };
+        let work = Work {
+            id,
+            request: Request { record, incoming },
+            run,
+            function,
+        };
+        let now = self.replying.now();
+        let begun = self.state().begin(now, id);
+        match begun {
+            (Decision::CommitFirst, Some(committed)) => {
+                self.run_once_committed(work, committed).await;
+                Ok(())
+            }
+            (decision, cancelled) => self.conclude(work, decision, cancelled).await,
+        }
+    }
+
+    /// Does what was decided about a request.
+    async fn conclude<F, T>(
+        &self,
+        work: Work<F>,
+        decision: Decision,
+        cancelled: Option<oneshot::Receiver<()>>,
+    ) -> Result<(), Failed>
+    where
+        F: Fn(Request, CallContext) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Vec<u8>, NotReplied>> + Send + 'static,
+    {
+        match (decision, cancelled) {
+            (
+                Decision::Run {
+                    deadline,
+                    never_began,
+                },
+                Some(cancelled),
+            ) => return self.run(work, deadline, never_began, cancelled).await,
+            (Decision::TooLate { age, never_began }, _) => {
+                let (topic, offset) = (work.request.record.topic(), work.id.offset);
+                tracing::debug!(
+                    topic,
+                    offset,
+                    age_ms = age.as_millis(),
+                    "a request is too old"
+                );
+                let reply = Reply::Refused {
+                    refusal: Refusal::TooLate,
+                    never_began,
+                    age,
+                };
+                // Its caller waits no longer, but for clocks that differ.
+                self.reply(&work.request, reply, self.replying.now()).await;
+            }
+            (Decision::Replay(old), _) => {
+                let reply = self.state().old_reply(old);
+                if let Some(reply) = reply {
+                    let deadline = self.replying.now() + self.default_deadline;
+                    self.reply(&work.request, Reply::clone(&reply), deadline)
+                        .await;
+                }
+            }
+            (
+                Decision::Run { .. }
+                | Decision::CommitFirst
+                | Decision::Cancelled
+                | Decision::Running
+                | Decision::Stale,
+                _,
+            ) => {}
+        }
+        Ok(())
+    }
+
+    /// Lets the position of a request be committed, and runs it then, in its turn.
+    async fn run_once_committed<F, T>(
+        self: Arc<Self>,
+        work: Work<F>,
+        committed: oneshot::Receiver<()>,
+    ) where
+        F: Fn(Request, CallContext) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Vec<u8>, NotReplied>> + Send + 'static,
+    {
+        self.turns.hold_back().await;
+        let mut turn = self.turns.next(self.lane(&work));
+        let Some(outside) = self.replying.outside() else {
+            return;
+        };
+        let spawn = Arc::clone(&outside.spawn);
+        spawn.spawn(Box::pin(async move {
+            if committed.await.is_err() {
+                // The assignment is over: the next owner runs it, if it was not committed.
+                return;
+            }
+            let _committed = self.turns.committed();
+            turn.comes().await;
+            let _permit = self.turns.permit().await;
+            let (id, topic) = (work.id, work.request.record.topic().to_owned());
+            let now = self.replying.now();
+            let (decision, cancelled) = self.state().begin(now, id);
+            if let Err(failed) = self.conclude(work, decision, cancelled).await {
+                let (class, reason) = (failed.class, failed.text);
+                tracing::warn!(
+                    topic,
+                    offset = id.offset,
+                    ?class,
+                    reason,
+                    "a request failed"
+                );
+            }
+        }));
+    }
+
+    fn lane<F>(&self, work: &Work<F>) -> Option<Lane> {
+        match self.order {
+            Order::Partition => Some(self.hashes.hash_one(work.id.partition)),
+            Order::Key => {
+                let key = work.request.record.key()?;
+                Some(self.hashes.hash_one((work.id.partition, key)))
+            }
+            Order::None => None,
+        }
+    }
+
+    async fn run<F, T>(
+        &self,
+        work: Work<F>,
+        deadline: Instant,
+        never_began: bool,
+        cancelled: oneshot::Receiver<()>,
+    ) -> Result<(), Failed>
+    where
+        F: Fn(Request, CallContext) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Vec<u8>, NotReplied>> + Send + 'static,
+    {
+        let Work {
+            id,
+            request,
+            run,
+            function,
+        } = work;
+        let mut running = Running {
+            answering: self,
+            id,
+            reply: None,
+        };
+        let refused = |refusal| Reply::Refused {
+            refusal,
+            never_began,
+            age: Duration::ZERO,
+        };
+        if !self.has_method(&request.incoming) {
+            self.reply(&request, refused(Refusal::Unsupported), deadline)
+                .await;
+            return Ok(());
+        }
+        let cx = CallContext { deadline, run };
+        let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
+        let ended = match called {
+            Ok(future) => self.finish(future, deadline, cancelled).await,
+            Err(panic) => Ended::Panicked(text_of(&*panic)),
+        };
+        let (reply, result) = match ended {
+            Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
+            Ended::Returned(Err(NotReplied::Failed(error))) => (Reply::Failed(error), Ok(())),
+            Ended::Returned(Err(NotReplied::Refused(refusal))) => {
+                self.reply(&request, refused(refusal), deadline).await;
+                return Ok(());
+            }
+            Ended::Panicked(text) => {
+                let error = ApplicationError {
+                    code: Self::PANICKED,
+                    reason: "the callee panicked".to_owned(),
+                };
+                let failed = Failed::new(RecordFailure::Panicked, text);
+                (Reply::Failed(error), Err(failed))
+            }
+            Ended::Cancelled => return Ok(()),
+            Ended::TooLate => {
+                let reason = "it did not end before the deadline of its caller";
+                return Err(Failed::new(RecordFailure::TimedOut, reason));
+            }
+        };
+        let reply = Arc::new(reply);
+        running.reply = Some(Arc::clone(&reply));
+        // From here on its reply answers the attempts that come.
+        drop(running);
+        let reply = Arc::try_unwrap(reply).unwrap_or_else(|kept| Reply::clone(&kept));
+        self.reply(&request, reply, deadline).await;
+        result
+    }
+
+    fn has_method(&self, request: &IncomingRequest) -> bool {
+        let is_named = |method: &str| self.methods.iter().any(|known| known == method);
+        self.methods.is_empty() || request.method.as_deref().is_some_and(is_named)
+    }
+
+    /// Polls the future of a function to its end, or drops it when its caller cancels it or does not wait any more.
+    async fn finish(
+        &self,
+        future: impl Future<Output = Result<Vec<u8>, NotReplied>>,
+        deadline: Instant,
+        mut cancelled: oneshot::Receiver<()>,
+    ) -> Ended {
+        let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
+        let mut timeout = None;
+        poll_fn(|cx| {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(Ok(result)) => return Poll::Ready(Ended::Returned(result)),
+                Poll::Ready(Err(panic)) => return Poll::Ready(Ended::Panicked(text_of(&*panic))),
+                Poll::Pending => {}
+            }
+            // Without a sender the assignment has ended, and the run is cancelled elsewhere.
+            if let Poll::Ready(Ok(())) = cancelled.poll_unpin(cx) {
+                return Poll::Ready(Ended::Cancelled);
+            }
+            let Some(outside) = self.replying.outside() else {
+                return Poll::Pending;
+            };
+            let timeout = timeout.get_or_insert_with(|| {
+                (outside.sleep)(deadline.saturating_duration_since(outside.clock.now()))
+            });
+            timeout.poll_unpin(cx).map(|()| Ended::TooLate)
+        })
+        .await
+    }
+
+    /// Sends a reply, if the request wants one.
+    async fn reply(&self, request: &Request, reply: Reply, deadline: Instant) {
+        let Some(address) = &request.incoming.reply_to else {
+            return;
+        };
+        let timestamp = SystemTime::now();
+        let written = self.wire.write_reply(ReplyToWrite {
+            request: &request.incoming,
+            topic: request.record.topic(),
+            timestamp,
+            reply,
+        });
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                let (topic, offset) = (request.record.topic(), request.record.offset());
+                tracing::error!(topic, offset, %error, "the wire cannot carry a reply");
+                return;
+            }
+        };
+        let record = OutgoingRecord {
+            topic: Arc::clone(&address.topic),
+            partition: address.partition,
+            key: request.record.key().map(<[u8]>::to_vec),
+            payload: written.payload,
+            headers: written.headers,
+            timestamp,
+        };
+        self.replying.send(record, deadline).await;
+    }
+}
+
+/// A request that runs. On drop the run is over, whatever it was: a partition that is taken away drops it, too.
+struct Running<'a> {
+    answering: &'a Answering,
+    id: RequestId,
+    reply: Option<Arc<Reply>>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.answering.state().ran(self.id, self.reply.as_ref());
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text").to_owned()
+}

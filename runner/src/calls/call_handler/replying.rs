@@ -1,0 +1,123 @@
+//! Sends replies, and what a call handler takes from its runtime.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use livebus_core::{Failure, FailureClass};
+
+use crate::calls::client::{OutgoingRecord, ReplyClient};
+use crate::lock::lock;
+use crate::loops::Clock;
+use crate::runtime::Spawn;
+
+/// Is called for each reply that did not arrive.
+pub(crate) type OnFailure = Arc<dyn Fn(Failure) + Send + Sync>;
+
+/// Makes the client of the replies.
+pub(crate) type OpenReplies =
+    Box<dyn Fn(OnFailure) -> Result<Arc<dyn ReplyClient>, Failure> + Send + Sync>;
+
+/// Completes after a time.
+pub(crate) type Sleep = fn(Duration) -> BoxFuture<'static, ()>;
+
+/// What a call handler takes from the outside.
+pub(crate) struct Outside {
+    pub(crate) open: OpenReplies,
+    pub(crate) sleep: Sleep,
+    pub(crate) spawn: Arc<dyn Spawn>,
+    pub(crate) clock: Clock,
+}
+
+/// Sends the replies of one call handler.
+#[derive(Default)]
+pub(super) struct Replying {
+    outside: OnceLock<Outside>,
+    client: Mutex<Option<Arc<dyn ReplyClient>>>,
+    failures: Arc<Failures>,
+}
+
+/// Replies that did not arrive.
+#[derive(Debug, Default)]
+struct Failures {
+    count: AtomicU64,
+}
+
+impl Replying {
+    /// How long to wait when the client takes no reply.
+    const RETRY: Duration = Duration::from_millis(5);
+
+    pub(super) fn connect(&self, outside: Outside) {
+        // A handler is given to one builder.
+        let _ = self.outside.set(outside);
+    }
+
+    pub(super) fn outside(&self) -> Option<&Outside> {
+        self.outside.get()
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        let outside = self.outside.get();
+        outside.map_or_else(Instant::now, |outside| outside.clock.now())
+    }
+
+    /// Hands a reply over; waits for that until the deadline, while the client takes no more. What does not arrive is counted and logged: the
+    /// request was run.
+    pub(super) async fn send(&self, record: OutgoingRecord, deadline: Instant) {
+        loop {
+            let sent = self.client().and_then(|client| client.send(record.clone()));
+            let Err(failure) = sent else { return };
+            let Some(outside) = self.outside.get() else {
+                return self.failures.add(failure);
+            };
+            if failure.class != FailureClass::QueueFull || outside.clock.now() >= deadline {
+                return self.failures.add(failure);
+            }
+            (outside.sleep)(Self::RETRY).await;
+        }
+    }
+
+    /// Waits until everything that was handed over has arrived, or failed.
+    pub(super) fn flush(&self, deadline: Instant) {
+        let client = lock(&self.client).take();
+        if let Some(client) = client {
+            client.flush(deadline);
+        }
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.count.load(Ordering::Relaxed)
+    }
+
+    fn client(&self) -> Result<Arc<dyn ReplyClient>, Failure> {
+        let mut client = lock(&self.client);
+        if let Some(client) = &*client {
+            return Ok(Arc::clone(client));
+        }
+        let outside = self.outside.get().ok_or(FailureClass::ClientFatal)?;
+        let failures = Arc::clone(&self.failures);
+        let made = (outside.open)(Arc::new(move |failure| failures.add(failure)))?;
+        *client = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+impl Failures {
+    fn add(&self, failure: Failure) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        // While the bus is away there may be many.
+        if count.is_power_of_two() {
+            tracing::warn!(replies = count, %failure, "a reply did not arrive");
+        }
+    }
+}
+
+impl fmt::Debug for Replying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replying")
+            .field("failures", &self.failures())
+            .finish_non_exhaustive()
+    }
+}
