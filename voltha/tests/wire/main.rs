@@ -2,6 +2,7 @@
 
 mod arguments;
 mod hostile;
+mod original;
 mod replies;
 mod requests;
 
