@@ -13,6 +13,7 @@ mod call_handler;
 mod call_loop;
 mod caller;
 mod client;
+mod correlation;
 mod error;
 mod headers;
 mod mailbox;
@@ -26,6 +27,7 @@ pub use call_handler::{CallContext, CallHandler, NotReplied, Request, RunnableCa
 pub(crate) use call_loop::{CallLoop, OpenClient};
 pub use caller::{Caller, CallerBuilder, CallerError};
 pub use client::{CallBus, CallClient, CallInput, OutgoingRecord, ReplyClient};
+pub use correlation::{format_correlation, parse_correlation};
 pub use error::CallError;
 pub use headers::{HeaderError, HeaderWire};
 pub use replies::{ReplyPartitions, ReplySubscription};
