@@ -18,10 +18,11 @@ mod error;
 mod headers;
 mod mailbox;
 mod outcome;
+mod received;
 mod replies;
 mod wire;
 
-pub use call::{Call, CallFuture, ReceivedReply};
+pub use call::{Call, CallFuture};
 pub(crate) use call_handler::{Answering, OnFailure, Outside};
 pub use call_handler::{CallContext, CallHandler, NotReplied, Request, RunnableCallHandler};
 pub(crate) use call_loop::{CallLoop, OpenClient};
@@ -30,6 +31,7 @@ pub use client::{CallBus, CallClient, CallInput, OutgoingRecord, ReplyClient};
 pub use correlation::{format_correlation, parse_correlation};
 pub use error::CallError;
 pub use headers::{HeaderError, HeaderWire};
+pub use received::ReceivedReply;
 pub use replies::{ReplyPartitions, ReplySubscription};
 pub use wire::{
     ApplicationError, Incoming, IncomingReply, IncomingRequest, Payload, ReadReply, Reply,
