@@ -1,6 +1,5 @@
 //! Answers one request: decides whether it runs, runs it, and sends the reply.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +16,7 @@ use livebus_core::dispatch::{Order, RecordFailure, Settings};
 
 use crate::calls::call_handler::replying::{Outside, Replying};
 use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
+use crate::calls::call_handler::running::{Ended, Running, text_of};
 use crate::calls::call_handler::state::{Held, State};
 use crate::calls::call_handler::turns::{Lane, Turns};
 use crate::calls::client::OutgoingRecord;
@@ -42,16 +42,6 @@ struct Work<F> {
     request: Request,
     run: Context,
     function: Arc<F>,
-}
-
-/// How a function ended.
-enum Ended {
-    Returned(Result<Vec<u8>, NotReplied>),
-    Panicked(String),
-    /// Its caller has cancelled the call.
-    Cancelled,
-    /// Its caller does not wait any more.
-    TooLate,
 }
 
 impl Answering {
@@ -272,7 +262,7 @@ impl Answering {
             function,
         } = work;
         let mut running = Running {
-            answering: self,
+            state: &self.state,
             id,
             reply: None,
         };
@@ -387,25 +377,4 @@ impl Answering {
         };
         self.replying.send(record, deadline).await;
     }
-}
-
-/// A request that runs. On drop the run is over, whatever it was: a partition that is taken away drops it, too.
-struct Running<'a> {
-    answering: &'a Answering,
-    id: RequestId,
-    reply: Option<Arc<Reply>>,
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.answering.state().ran(self.id, self.reply.as_ref());
-    }
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
 }

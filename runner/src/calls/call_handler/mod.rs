@@ -4,6 +4,7 @@ mod answering;
 mod intake;
 mod replying;
 mod request;
+mod running;
 mod state;
 mod turns;
 
