@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use livebus_core::calls::{Config, Identity, Settings};
+use livebus_core::calls::{Config, Counters, Identity, Settings};
 use livebus_core::{ConfigError, Handler};
 
 use crate::calls::call::Call;
@@ -166,6 +166,14 @@ impl Caller {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.spec.identity
+    }
+
+    /// Returns what was counted since it was made: at most a tenth of a second old, but for the calls that were refused at once.
+    ///
+    /// A call that was never awaited counts as little as one that was not made.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.mailbox.shown().progress().counters
     }
 
     pub(crate) const fn spec(&self) -> &Arc<CallerSpec> {

@@ -13,7 +13,9 @@ use futures::FutureExt as _;
 use futures::channel::oneshot;
 use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
 use livebus_core::dispatch::{Order, RecordFailure, Settings};
+use livebus_readiness::CalleeProgress;
 
+use crate::calls::call_handler::log::CallLog;
 use crate::calls::call_handler::replying::{Outside, Replying};
 use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
 use crate::calls::call_handler::running::{Ended, Running, text_of};
@@ -34,6 +36,7 @@ pub(crate) struct Answering {
     hashes: RandomState,
     turns: Turns,
     replying: Replying,
+    log: CallLog,
 }
 
 /// A request that is to be answered.
@@ -58,6 +61,7 @@ impl Answering {
         default_deadline: Duration,
         settings: &Settings,
     ) -> Self {
+        let log = CallLog::default();
         Self {
             state: Mutex::new(State::new(config)),
             wire,
@@ -66,7 +70,8 @@ impl Answering {
             order: settings.order,
             hashes: RandomState::new(),
             turns: Turns::new(settings.limits.runs),
-            replying: Replying::default(),
+            replying: Replying::new(log.clone()),
+            log,
         }
     }
 
@@ -77,6 +82,21 @@ impl Answering {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    pub(super) const fn log(&self) -> &CallLog {
+        &self.log
+    }
+
+    /// Returns what became of the requests.
+    pub(super) fn progress(&self) -> CalleeProgress {
+        let mut progress = CalleeProgress::default();
+        progress.lost_replies = self.replying.failures();
+        let state = self.state();
+        progress.requests_held = state.requests_held();
+        progress.unreadable_requests = state.unreadable();
+        progress.counters = *state.counters();
+        progress
     }
 
     pub(super) fn wire(&self) -> &dyn Wire {
@@ -119,7 +139,11 @@ impl Answering {
         let held = self.state().take(id);
         let incoming = match held {
             Some(Held::Request(incoming)) => incoming,
-            Some(Held::Unreadable(error)) => return Err(Failed::permanent(error)),
+            Some(Held::Unreadable(error)) => {
+                let now = self.replying.now();
+                self.log.unreadable_request(now, &record, &error);
+                return Err(Failed::permanent(error).logged());
+            }
             Some(Held::Cancel) | None => return Ok(()),
         };
         let work = Work {
@@ -159,13 +183,7 @@ impl Answering {
                 Some(cancelled),
             ) => return self.run(work, deadline, never_began, cancelled).await,
             (Decision::TooLate { age, never_began }, _) => {
-                let (topic, offset) = (work.request.record.topic(), work.id.offset);
-                tracing::debug!(
-                    topic,
-                    offset,
-                    age_ms = age.as_millis(),
-                    "a request is too old"
-                );
+                self.log.too_old_request(&work.request.record, age);
                 let reply = Reply::Refused {
                     refusal: Refusal::TooLate,
                     never_began,
@@ -217,18 +235,11 @@ impl Answering {
             let _committed = self.turns.committed();
             turn.comes().await;
             let _permit = self.turns.permit().await;
-            let (id, topic) = (work.id, work.request.record.topic().to_owned());
+            let record = work.request.record.clone();
             let now = self.replying.now();
-            let (decision, cancelled) = self.state().begin(now, id);
+            let (decision, cancelled) = self.state().begin(now, work.id);
             if let Err(failed) = self.conclude(work, decision, cancelled).await {
-                let (class, reason) = (failed.class, failed.text);
-                tracing::warn!(
-                    topic,
-                    offset = id.offset,
-                    ?class,
-                    reason,
-                    "a request failed"
-                );
+                self.log.failed_request(&record, &failed);
             }
         }));
     }
@@ -362,8 +373,9 @@ impl Answering {
         let written = match written {
             Ok(written) => written,
             Err(error) => {
-                let (topic, offset) = (request.record.topic(), request.record.offset());
-                tracing::error!(topic, offset, %error, "the wire cannot carry a reply");
+                let now = self.replying.now();
+                self.log.unwritable_reply(now, &request.record, &error);
+                self.replying.count_failure();
                 return;
             }
         };

@@ -2,6 +2,7 @@
 
 mod answering;
 mod intake;
+mod log;
 mod replying;
 mod request;
 mod running;

@@ -31,6 +31,8 @@ pub(super) struct State {
     committing: HashMap<RequestId, oneshot::Sender<()>>,
     /// The replies that are kept for idempotency keys.
     replies: HashMap<RequestId, Arc<Reply>>,
+    /// How many records were no requests.
+    unreadable: u64,
 }
 
 impl State {
@@ -41,6 +43,7 @@ impl State {
             running: HashMap::new(),
             committing: HashMap::new(),
             replies: HashMap::new(),
+            unreadable: 0,
         }
     }
 
@@ -78,6 +81,7 @@ impl State {
     }
 
     pub(super) fn unreadable_fetched(&mut self, id: RequestId, error: String) {
+        self.unreadable += 1;
         self.held.insert(id, Held::Unreadable(error));
     }
 
@@ -146,5 +150,14 @@ impl State {
 
     pub(super) const fn counters(&self) -> &CalleeCounters {
         self.callee.counters()
+    }
+
+    pub(super) const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Returns how many requests wait or run.
+    pub(super) fn requests_held(&self) -> usize {
+        self.callee.requests_held()
     }
 }
