@@ -46,7 +46,10 @@ const OWNED: [(&str, &str); 28] = [
     ("group.instance.id", NO_GROUP),
     ("group.protocol", NO_GROUP),
     ("group.remote.assignor", NO_GROUP),
-    ("max.in.flight", "librdkafka must not write a request twice"),
+    (
+        "max.in.flight.requests.per.connection",
+        "librdkafka must not write a request twice",
+    ),
     ("offset.store.method", NO_POSITION),
     ("partition.assignment.strategy", NO_GROUP),
     (
@@ -125,7 +128,7 @@ pub(super) fn request_config(kafka: &KafkaConfig, replies: &ReplySubscription) -
     client
         // Without it a broker that gives its partition away makes librdkafka write a request that it may have written.
         .set("enable.idempotence", "true")
-        .set("max.in.flight", "5")
+        .set("max.in.flight.requests.per.connection", "5")
         .set("queuing.strategy", "fifo")
         .set("retries", "2147483647")
         .set("retry.backoff.ms", backoff.to_string())

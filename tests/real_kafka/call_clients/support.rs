@@ -94,9 +94,11 @@ impl Caller {
         let wanted = AssignmentId::from_number(self.assignments);
         let deadline = Instant::now() + within;
         self.client().assign_replies(wanted, deadline);
-        let answer = self.wait(within + Duration::from_millis(200), |input| match input {
-            CallInput::RepliesAssigned { id, result } if *id == wanted => Some(*result),
-            _ => None,
+        let answer = self.wait(within + Duration::from_millis(200), |input| {
+            let CallInput::RepliesAssigned { id, result } = input else {
+                return None;
+            };
+            (*id == wanted).then_some(*result)
         });
         answer.context("the assignment was not answered by its deadline")
     }
@@ -121,14 +123,17 @@ impl Caller {
 
     /// Waits for the answer to a send.
     pub(crate) fn answer(&mut self, wanted: CallId) -> anyhow::Result<(Sent, Option<i32>)> {
-        self.wait(WAIT_LIMIT, |input| match input {
-            CallInput::SendAnswered {
+        self.wait(WAIT_LIMIT, |input| {
+            let CallInput::SendAnswered {
                 call,
                 attempt: 1,
                 result,
                 partition,
-            } if *call == wanted => Some((*result, *partition)),
-            _ => None,
+            } = input
+            else {
+                return None;
+            };
+            (*call == wanted).then_some((*result, *partition))
         })
         .with_context(|| format!("no answer to {wanted:?}"))
     }
@@ -224,9 +229,11 @@ impl Caller {
 
     /// Waits until it is reported that replies cannot be read.
     pub(crate) fn unreachable(&mut self, within: Duration) -> anyhow::Result<Failure> {
-        self.wait(within, |input| match input {
-            CallInput::RepliesUnreachable(failure) => Some(*failure),
-            _ => None,
+        self.wait(within, |input| {
+            let CallInput::RepliesUnreachable(failure) = input else {
+                return None;
+            };
+            Some(*failure)
         })
     }
 
