@@ -1,5 +1,6 @@
 //! A caller without the loop of a runner.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,9 +15,12 @@ use livebus_runner::calls::{
 use livebus_runner::handlers::{Polled, Record, Wake};
 use livebus_tests::WAIT_LIMIT;
 use livebus_tokio::TokioRuntime;
+use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::handlers::kafka;
 
@@ -322,4 +326,58 @@ pub(crate) fn records(servers: &str, topic: &str) -> anyhow::Result<usize> {
         .create()?;
     let (low, high) = client.fetch_watermarks(topic, 0, WAIT_LIMIT)?;
     Ok(usize::try_from(high - low)?)
+}
+
+/// Returns how often each payload is in the partitions of a topic.
+pub(crate) fn written(
+    servers: &str,
+    topic: &str,
+    partitions: i32,
+) -> anyhow::Result<BTreeMap<String, usize>> {
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "reader")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    client.assign(&list)?;
+    let (mut written, mut ends) = (BTreeMap::new(), 0);
+    let deadline = Instant::now() + WAIT_LIMIT;
+    while ends < partitions {
+        ensure!(Instant::now() < deadline, "{ends} of {partitions} ends");
+        match client.poll(Duration::from_millis(100)) {
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            Some(message) => {
+                let message = message?;
+                let payload = message.payload().unwrap_or_default();
+                let text = String::from_utf8_lossy(payload).into_owned();
+                *written.entry(text).or_insert(0) += 1;
+            }
+            None => {}
+        }
+    }
+    Ok(written)
+}
+
+/// Checks each answer against what was written. Returns how many were acknowledged, not sent, and unknown.
+pub(crate) fn check_answers(
+    answers: &BTreeMap<String, Sent>,
+    written: &BTreeMap<String, usize>,
+) -> anyhow::Result<[usize; 3]> {
+    let mut counts = [0; 3];
+    for (payload, sent) in answers {
+        let times = written.get(payload).copied().unwrap_or_default();
+        let (index, is_true) = match sent {
+            Sent::Acknowledged => (0, times == 1),
+            Sent::NotSent(_) => (1, times == 0),
+            Sent::Unknown(_) => (2, times <= 1),
+        };
+        counts[index] += 1;
+        ensure!(is_true, "{payload}: {sent:?}, and written {times} times");
+    }
+    println!("acknowledged, not sent, unknown: {counts:?}");
+    Ok(counts)
 }
