@@ -66,7 +66,7 @@ const OWNED: [(&str, &str); 28] = [
     ),
     (
         "retries",
-        "a request that is written once more is an attempt of an idempotent call",
+        "a request is repeated only as an attempt of an idempotent call",
     ),
     ("retry.backoff.max.ms", ATTEMPTS),
     ("retry.backoff.ms", ATTEMPTS),
@@ -78,7 +78,7 @@ const OWNED: [(&str, &str); 28] = [
 const NO_POSITION: &str =
     "replies are read where livebus assigns them, and no position is committed";
 const NO_GROUP: &str = "a caller is a member of no group: its reply partitions are assigned";
-const ATTEMPTS: &str = "it shows whether a refusal is about the first attempt to write a request";
+const ATTEMPTS: &str = "it shows whether a refusal is about the first write of a request";
 
 /// Properties that only one kind of client has, or that contradict what livebus needs.
 const OF_DATA: [&str; 2] = ["transactional.id", "enable.gapless.guarantee"];

@@ -98,7 +98,7 @@ fn cluster() -> EmbeddedCluster {
 }
 
 #[test]
-fn a_refusal_of_the_first_attempt_is_not_sent() {
+fn a_refusal_of_the_first_write_is_not_sent() {
     let cluster = cluster();
     let mut caller = Caller::open(&cluster, &[]);
     caller.warm_up();
@@ -116,9 +116,9 @@ fn a_refusal_of_the_first_attempt_is_not_sent() {
     caller.warm_up();
 }
 
-/// The attempt before may have been written: so says decision 0066, and librdkafka does not tell.
+/// A broker may have appended the record before, and librdkafka does not say: see decision 0066.
 #[test]
-fn a_refusal_of_a_later_attempt_is_unknown() {
+fn a_refusal_of_a_later_write_is_unknown() {
     let cluster = cluster();
     let mut caller = Caller::open(&cluster, &[]);
     caller.warm_up();
