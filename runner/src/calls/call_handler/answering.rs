@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
 use livebus_core::dispatch::{Order, RecordFailure, Settings};
 
@@ -44,6 +45,29 @@ struct Work<F> {
     function: Arc<F>,
 }
 
+/// Why a request is not run.
+struct Refused {
+    refusal: Refusal,
+    /// Whether no earlier run of it began.
+    never_began: bool,
+    age: Duration,
+}
+
+impl Refused {
+    fn into_reply(self) -> Reply {
+        let Self {
+            refusal,
+            never_began,
+            age,
+        } = self;
+        Reply::Refused {
+            refusal,
+            never_began,
+            age,
+        }
+    }
+}
+
 /// How a function ended.
 enum Ended {
     Returned(Result<Vec<u8>, NotReplied>),
@@ -57,6 +81,9 @@ enum Ended {
 impl Answering {
     /// The code of the error that a caller receives when the function has panicked.
     const PANICKED: i32 = -1;
+
+    /// How long a refusal waits for the commit after which it is known that the request will not run.
+    const MAX_WAIT_FOR_COMMIT: Duration = Duration::from_secs(1);
 
     /// The interval at which the end of runs is looked for while the handler closes.
     const CLOSE_INTERVAL: Duration = Duration::from_millis(5);
@@ -151,7 +178,7 @@ impl Answering {
 
     /// Does what was decided about a request.
     async fn conclude<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         decision: Decision,
         cancelled: Option<oneshot::Receiver<()>>,
@@ -176,13 +203,14 @@ impl Answering {
                     age_ms = age.as_millis(),
                     "a request is too old"
                 );
-                let reply = Reply::Refused {
+                // Its caller waits no longer, but for clocks that differ.
+                let deadline = self.replying.now() + Self::MAX_WAIT_FOR_COMMIT;
+                let refused = Refused {
                     refusal: Refusal::TooLate,
                     never_began,
                     age,
                 };
-                // Its caller waits no longer, but for clocks that differ.
-                self.reply(&work.request, reply, self.replying.now()).await;
+                self.refuse(work.id, work.request, refused, deadline).await;
             }
             (Decision::Replay(old), _) => {
                 let reply = self.state().old_reply(old);
@@ -255,7 +283,7 @@ impl Answering {
     }
 
     async fn run<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         deadline: Instant,
         never_began: bool,
@@ -276,14 +304,15 @@ impl Answering {
             id,
             reply: None,
         };
-        let refused = |refusal| Reply::Refused {
+        let refused = |refusal| Refused {
             refusal,
             never_began,
             age: Duration::ZERO,
         };
         if !self.has_method(&request.incoming) {
-            self.reply(&request, refused(Refusal::Unsupported), deadline)
-                .await;
+            drop(running);
+            let refused = refused(Refusal::Unsupported);
+            self.refuse(id, request, refused, deadline).await;
             return Ok(());
         }
         let cx = CallContext { deadline, run };
@@ -296,7 +325,8 @@ impl Answering {
             Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
             Ended::Returned(Err(NotReplied::Failed(error))) => (Reply::Failed(error), Ok(())),
             Ended::Returned(Err(NotReplied::Refused(refusal))) => {
-                self.reply(&request, refused(refusal), deadline).await;
+                drop(running);
+                self.refuse(id, request, refused(refusal), deadline).await;
                 return Ok(());
             }
             Ended::Panicked(text) => {
@@ -355,6 +385,35 @@ impl Answering {
             timeout.poll_unpin(cx).map(|()| Ended::TooLate)
         })
         .await
+    }
+
+    /// Refuses a request. That no run of it began is said only once the group has a position above it: until then another member may have the
+    /// partition already, or may get it and run the request.
+    async fn refuse(
+        self: &Arc<Self>,
+        id: RequestId,
+        request: Request,
+        refused: Refused,
+        deadline: Instant,
+    ) {
+        let (true, Some(outside)) = (refused.never_began, self.replying.outside()) else {
+            return self.reply(&request, refused.into_reply(), deadline).await;
+        };
+        let committed = self.state().position_above(id);
+        let left = deadline.saturating_duration_since(self.replying.now());
+        let timeout = (outside.sleep)(left.min(Self::MAX_WAIT_FOR_COMMIT));
+        let this = Arc::clone(self);
+        outside.spawn.spawn(Box::pin(async move {
+            let never_began = match select(committed, timeout).await {
+                Either::Left((committed, _)) => committed.is_ok(),
+                Either::Right(_) => false,
+            };
+            let refused = Refused {
+                never_began,
+                ..refused
+            };
+            this.reply(&request, refused.into_reply(), deadline).await;
+        }));
     }
 
     /// Sends a reply, if the request wants one.
