@@ -331,11 +331,13 @@ impl Answering {
         };
         let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
         let ended = match called {
-            Ok(future) => match self.finish(future, until, cancelled).await {
-                Ended::TooLate if until < deadline => Ended::TimedOut,
-                ended => ended,
-            },
+            Ok(future) => self.finish(future, until, cancelled).await,
             Err(panic) => Ended::Panicked(text_of(&*panic)),
+        };
+        let ended = if matches!(ended, Ended::TooLate) && until < deadline {
+            Ended::TimedOut
+        } else {
+            ended
         };
         let (reply, result) = match ended {
             Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
