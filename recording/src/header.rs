@@ -1,6 +1,7 @@
 //! The header, which is the first line: the service and the configuration of its supervisor.
 
 use livebus_core::Supervisor;
+use livebus_core::calls::Calls;
 use livebus_core::dispatch::Dispatcher;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -55,6 +56,8 @@ pub(crate) struct Kind {
     pub(crate) livebus: u64,
     /// There in the recording of a dispatcher.
     handler: Option<IgnoredAny>,
+    /// There in the recording of calls.
+    caller: Option<IgnoredAny>,
 }
 
 impl Kind {
@@ -65,9 +68,10 @@ impl Kind {
 
     /// Returns what a person calls the state machine that was recorded.
     pub(crate) const fn machine(&self) -> &'static str {
-        match self.handler {
-            None => <Supervisor as Recorded>::NAME,
-            Some(_) => <Dispatcher as Recorded>::NAME,
+        match (&self.handler, &self.caller) {
+            (Some(_), _) => <Dispatcher as Recorded>::NAME,
+            (None, Some(_)) => <Calls as Recorded>::NAME,
+            (None, None) => <Supervisor as Recorded>::NAME,
         }
     }
 }

@@ -34,6 +34,7 @@
 //! next file, which begins with `queued` actions), "too slow" (the disk), or "failed: " and the error. A recording without it was
 //! ended by a crash. On a full disk it replaces the newest lines.
 
+pub mod calls;
 pub mod dispatch;
 mod epoch;
 mod fields;
@@ -59,7 +60,7 @@ pub use line::{Damage, End};
 pub use machine::{OwnedEntry, Recorded};
 pub use options::{RecordError, RecordOptions};
 pub use reader::ReadError;
-pub use recorder::{HandlerRecording, Recorder, Recording};
+pub use recorder::{CallerRecording, HandlerRecording, Recorder, Recording};
 pub use replay::{Difference, Outcome, Summary};
 
 /// The first line of the recording of a supervisor.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use livebus_runner::{Entry, StateMachine};
 
-/// A state machine that can be recorded and replayed: the supervisor of a bus, or the dispatcher of a request handler.
+/// A state machine that can be recorded and replayed: the supervisor of a bus, the dispatcher of a request handler, or the calls of a caller.
 ///
-/// The crate implements it for both; nothing else can be recorded.
+/// The crate implements it for these; nothing else can be recorded.
 pub trait Recorded: StateMachine + Clone + fmt::Debug + Eq + Send + 'static {
     /// What its recording begins with.
     type Config: Clone + fmt::Debug + Eq + Send + 'static;

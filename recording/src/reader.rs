@@ -10,6 +10,15 @@ use crate::line::{Content, Damage, Line};
 /// The bytes with which every recording begins.
 pub(crate) const FIRST_BYTES: &[u8] = br#"{"livebus":"#;
 
+/// Returns whether the first field of a recording after its version has this name. Takes nothing from the source.
+pub(crate) fn begins_with_field(source: &mut impl BufRead, name: &str) -> io::Result<bool> {
+    let rest = source.fill_buf()?.strip_prefix(FIRST_BYTES);
+    let version = |byte: &u8| byte.is_ascii_digit();
+    let after = rest.map(|rest| &rest[rest.iter().take_while(|it| version(it)).count()..]);
+    let field = format!(",\"{name}\":");
+    Ok(after.is_some_and(|after| after.starts_with(field.as_bytes())))
+}
+
 /// Reads a recording: the header at once, then each line with its number. Holds one line at a time.
 ///
 /// A last line that is incomplete, as a crash leaves it, is not returned; [`was_cut`](Self::was_cut) is true then. After an error there are no more

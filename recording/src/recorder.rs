@@ -1,5 +1,7 @@
 //! The recorder: an observer that writes to files and never blocks a loop.
 
+mod callers;
+
 use std::ffi::OsString;
 use std::future;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
+use livebus_core::calls::{self, Identity};
 use livebus_core::{Config, Supervisor, dispatch};
 
 use crate::dispatch::{HandlerConfig, OwnedEvent, PartitionName};
@@ -14,12 +17,16 @@ use crate::header::Header;
 use crate::line::End;
 use crate::options::{RecordError, RecordOptions};
 use crate::sink::{Shared, Sink};
-use livebus_runner::{DispatchEntry, DispatchObserver, Entry, Observer, ObserverError};
+use livebus_runner::{
+    CallsObserver, DispatchEntry, DispatchObserver, Entry, Observer, ObserverError,
+};
+
+pub use callers::CallerRecording;
 
 /// Writes the recording of a supervision: through bounded queues, on threads of its own.
 ///
-/// The supervisor has the file of the [options](RecordOptions), and the dispatcher of each request handler one beside it: `bus.jsonl` and
-/// `bus.orders.jsonl`, each with the maximum size. A pipe or a device has room for the supervisor only.
+/// The supervisor has the file of the [options](RecordOptions), and the dispatcher of each request handler and the calls of each caller one
+/// beside it: `bus.jsonl`, `bus.orders.jsonl` and `bus.billing.jsonl`, each with the maximum size. A pipe or a device has room for the supervisor only.
 ///
 /// It never blocks a loop. When a queue is full, because the disk is slow, or when writing fails, because the disk is full,
 /// that recording ends with one warning, and later entries are ignored.
@@ -54,6 +61,7 @@ enum State {
 pub struct Recording {
     shared: Arc<Shared>,
     handlers: Arc<Mutex<Vec<HandlerRecording>>>,
+    callers: Arc<Mutex<Vec<CallerRecording>>>,
 }
 
 /// The recording of the dispatcher of one request handler.
@@ -70,6 +78,7 @@ impl Recorder {
         let recording = Recording {
             shared: Arc::new(Shared::new(options.path.clone())),
             handlers: Arc::default(),
+            callers: Arc::default(),
         };
         let recorder = Self {
             state: State::Waiting,
@@ -126,14 +135,8 @@ impl Recorder {
         config: &dispatch::Config,
         began: Instant,
     ) -> Result<HandlerRecorder, RecordError> {
-        let mut handlers = self.recording.lock_handlers();
-        let is_taken = |path: &PathBuf| handlers.iter().any(|it| it.shared.path == *path);
-        let path = handler_path(&self.options.path, handler, is_taken);
-        let shared = Arc::new(Shared::new(path.clone()));
-        let options = RecordOptions {
-            path,
-            ..self.options.clone()
-        };
+        let options = self.options_of_part(handler);
+        let shared = Arc::new(Shared::new(options.path.clone()));
         let header = Header {
             service: self.service.clone(),
             began_unix_ms: unix_ms(began),
@@ -141,11 +144,26 @@ impl Recorder {
             start_state: None,
         };
         let sink = Sink::open(&options, header, began, &shared)?;
-        handlers.push(HandlerRecording {
+        self.recording.lock_handlers().push(HandlerRecording {
             handler: handler.to_owned(),
             shared,
         });
         Ok(HandlerRecorder { sink, name: None })
+    }
+
+    /// Returns the options of a handler or a caller with this name: with a file that no other one has.
+    fn options_of_part(&self, name: &str) -> RecordOptions {
+        let handlers = self.recording.handlers();
+        let callers = self.recording.callers();
+        let handlers = handlers.iter().map(HandlerRecording::path);
+        let taken: Vec<&Path> = handlers
+            .chain(callers.iter().map(CallerRecording::path))
+            .collect();
+        let is_taken = |path: &PathBuf| taken.contains(&path.as_path());
+        RecordOptions {
+            path: path_of_part(&self.options.path, name, is_taken),
+            ..self.options.clone()
+        }
     }
 }
 
@@ -176,6 +194,22 @@ impl Observer for Recorder {
             return Ok(None);
         }
         Ok(Some(Box::new(self.open_handler(handler, config, now)?)))
+    }
+
+    fn begin_caller(
+        &mut self,
+        caller: &str,
+        config: &calls::Config,
+        identity: Identity,
+        now: Instant,
+    ) -> Result<Option<Box<dyn CallsObserver>>, ObserverError> {
+        if is_pipe_or_device(&self.options.path) {
+            tracing::warn!(caller, "a pipe or a device has no recording of callers");
+            return Ok(None);
+        }
+        Ok(Some(Box::new(
+            self.open_caller(caller, config, identity, now)?,
+        )))
     }
 
     fn observe(&mut self, at: Instant, entry: Entry) {
@@ -217,8 +251,8 @@ impl Drop for Recorder {
 }
 
 impl Recording {
-    /// Returns why the recording of the supervisor ended; `None` before that. Queued entries may not be written yet. Those of the handlers
-    /// end for themselves: see [`handlers`](Self::handlers).
+    /// Returns why the recording of the supervisor ended; `None` before that. Queued entries may not be written yet. Those of handlers
+    /// and callers end for themselves: see [`handlers`](Self::handlers) and [`callers`](Self::callers).
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.shared.lock().end.clone()
@@ -245,16 +279,19 @@ impl Recording {
     /// Blocks the thread until the last line of each file is written. Returns why the recording ended, of the first file that ended early if
     /// one did; `None` if that takes longer than `timeout`, and when the supervision never started.
     ///
-    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that holds it; that of a handler ends with the handler.
+    /// The recording ends when its [`Recorder`] is dropped, or the supervisor that holds it; that of a handler ends with the handler, that of a
+    /// caller with the caller.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Option<End> {
         let deadline = Instant::now() + timeout;
         let mut end = self.shared.wait(timeout)?;
-        for handler in self.handlers() {
+        let handlers = self.handlers().into_iter().map(|it| it.shared);
+        let callers = self.callers().into_iter().map(CallerRecording::into_shared);
+        for shared in handlers.chain(callers) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let of_handler = handler.shared.wait(left)?;
+            let of_part = shared.wait(left)?;
             if end.is_in_order() {
-                end = of_handler.in_place_of(end);
+                end = of_part.in_place_of(end);
             }
         }
         Some(end)
@@ -291,10 +328,10 @@ impl HandlerRecording {
     }
 }
 
-/// Returns the file of a handler: its name before the extension, with characters that every file system has.
-fn handler_path(path: &Path, handler: &str, is_taken: impl Fn(&PathBuf) -> bool) -> PathBuf {
+/// Returns the file of a handler or a caller: its name before the extension, with characters that every file system has.
+fn path_of_part(path: &Path, part: &str, is_taken: impl Fn(&PathBuf) -> bool) -> PathBuf {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name = handler.replace(|c| !plain(c), "_");
+    let name = part.replace(|c| !plain(c), "_");
     let numbered = (1_u32..).map(|n| {
         let suffix = if n == 1 {
             String::new()

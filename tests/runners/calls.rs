@@ -20,24 +20,24 @@ use crate::waiting::{eventually, within};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn cluster() -> MemoryCluster {
+pub(crate) fn cluster() -> MemoryCluster {
     let cluster = MemoryCluster::default();
     cluster.create_topic("stock", 3);
     cluster.create_topic("replies", 2);
     cluster
 }
 
-fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     let builder = Caller::builder("to-stock", "replies").default_deadline(DEADLINE);
     builder.build().expect("is valid")
 }
 
-fn handler() -> CallHandler {
+pub(crate) fn handler() -> CallHandler {
     CallHandler::new("stock").topics(["stock"]).group("stock")
 }
 
 /// A handler that replies with the request, reversed.
-fn reversing() -> RunnableCallHandler {
+pub(crate) fn reversing() -> RunnableCallHandler {
     handler()
         .run(|request, _cx| async move { Ok(request.payload().iter().rev().copied().collect()) })
 }
@@ -46,7 +46,7 @@ fn builder<R: FullRunner>(cluster: &MemoryCluster) -> Builder<R, MemoryBus> {
     Builder::new(cluster.bus()).settings(Settings::fast())
 }
 
-async fn serve<R: FullRunner>(
+pub(crate) async fn serve<R: FullRunner>(
     cluster: &MemoryCluster,
     handler: RunnableCallHandler,
 ) -> Handle<MemoryBus> {
@@ -61,7 +61,10 @@ async fn serve<R: FullRunner>(
     handle
 }
 
-async fn call_with<R: FullRunner>(cluster: &MemoryCluster, caller: &Caller) -> Handle<MemoryBus> {
+pub(crate) async fn call_with<R: FullRunner>(
+    cluster: &MemoryCluster,
+    caller: &Caller,
+) -> Handle<MemoryBus> {
     let started = builder::<R>(cluster)
         .service("orders")
         .caller(caller)
@@ -73,7 +76,9 @@ async fn call_with<R: FullRunner>(cluster: &MemoryCluster, caller: &Caller) -> H
     handle
 }
 
-async fn ends<R: FullRunner>(call: livebus_runner::calls::Call) -> Result<Vec<u8>, CallError> {
+pub(crate) async fn ends<R: FullRunner>(
+    call: livebus_runner::calls::Call,
+) -> Result<Vec<u8>, CallError> {
     let ended = within::<R, _>("the end of a call", call.into_future()).await;
     ended.map(|reply| reply.payload().to_vec())
 }
@@ -400,7 +405,7 @@ pub(crate) async fn request_that_is_too_old_is_refused_with_its_age<R: FullRunne
             .map(|(name, _)| name)
             .collect::<Vec<_>>()
     );
-    let age = header("livebus.age_ms").unwrap_or_else(|| panic!("no age in {all}"));
+    let age = header("livebus.age.ms").unwrap_or_else(|| panic!("no age in {all}"));
     assert!(age.parse::<u64>().is_ok_and(|age| age >= 50), "{age}");
 }
 

@@ -1,5 +1,7 @@
 //! One call in flight.
 
+mod snapshot;
+
 use std::time::Instant;
 
 use crate::backoff::Jitter;

@@ -2,6 +2,9 @@
 
 use crate::calls::outcome::Outcome;
 
+/// No count of a `Calls` comes near it, however long it goes on. The sum of all of them does not overflow.
+pub(super) const MAX_COUNT: u64 = 1 << 59;
+
 /// What was counted since a `Calls` began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -51,6 +54,47 @@ impl Counters {
             Outcome::Cancelled => self.cancelled += 1,
             Outcome::ShuttingDown => self.shutting_down += 1,
         }
+    }
+
+    /// Returns whether none of them can overflow.
+    pub(super) fn fit(&self) -> bool {
+        let Self {
+            called,
+            replied,
+            refused,
+            not_sent,
+            sent_unknown,
+            expired,
+            cancelled,
+            shutting_down,
+            sends,
+            retries,
+            cancels,
+            foreign_replies,
+            former_replies,
+            late_replies,
+            duplicate_replies,
+            stale,
+        } = *self;
+        let all = [
+            called,
+            replied,
+            refused,
+            not_sent,
+            sent_unknown,
+            expired,
+            cancelled,
+            shutting_down,
+            sends,
+            retries,
+            cancels,
+            foreign_replies,
+            former_replies,
+            late_replies,
+            duplicate_replies,
+            stale,
+        ];
+        all.into_iter().all(|count| count <= MAX_COUNT)
     }
 
     /// Returns how many calls ended.

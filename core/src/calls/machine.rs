@@ -1,6 +1,8 @@
 //! `Calls`: its state, its four calls, and its queries.
 
 mod events;
+mod snapshot;
+mod soundness;
 mod timers;
 
 use std::collections::VecDeque;

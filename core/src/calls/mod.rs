@@ -36,7 +36,10 @@ mod outcome;
 mod remembered;
 mod replies;
 mod settings;
+mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Health};
 pub use callee::{

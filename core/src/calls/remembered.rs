@@ -1,5 +1,7 @@
 //! The calls that ended with a reply, a bounded number of them.
 
+mod snapshot;
+
 use std::collections::VecDeque;
 
 use crate::calls::ids::CallId;

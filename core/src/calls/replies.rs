@@ -1,5 +1,7 @@
 //! The reply partition: whether it is assigned, and whether it can be read.
 
+mod snapshot;
+
 use std::time::Instant;
 
 use crate::backoff::Jitter;

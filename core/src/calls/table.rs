@@ -1,5 +1,7 @@
 //! The calls in flight: their bounds, and the order of their instants.
 
+mod snapshot;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 

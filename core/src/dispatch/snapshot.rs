@@ -8,14 +8,7 @@ use crate::dispatch::held_back::HeldBack;
 use crate::dispatch::ids::{CommitId, DeadLetterId, Generation, PartitionId, RunId};
 use crate::dispatch::lanes::Lanes;
 use crate::dispatch::runs::{Cancelled, InFlight, Runs};
-use crate::inspect::words::{Reader, Word, Words, fields, variants};
-
-/// Returns a checksum of words, which differs when one of them was changed by accident.
-pub(super) fn checksum(words: &[u64]) -> u64 {
-    let mix =
-        |sum: u64, word: &u64| (sum.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    words.iter().fold(words.len() as u64, mix)
-}
+use crate::inspect::words::{fields, numbers, variants};
 
 variants!(Action {
     1 => Run(run),
@@ -118,20 +111,5 @@ fields!(Counters {
     failed_commits,
     stale,
 });
-
-/// A number with a type of its own.
-macro_rules! numbers {
-    ($($type:ident),*) => {$(
-        impl Word for $type {
-            fn put(&self, to: &mut Words) {
-                self.0.put(to);
-            }
-
-            fn take(from: &mut Reader<'_>) -> Option<Self> {
-                Word::take(from).map(Self)
-            }
-        }
-    )*};
-}
 
 numbers!(PartitionId, Generation, RunId, CommitId, DeadLetterId);

@@ -104,7 +104,29 @@ macro_rules! variants {
     };
 }
 
-pub(crate) use {fields, variants};
+/// A number with a type of its own.
+macro_rules! numbers {
+    ($($type:ident),* $(,)?) => {$(
+        impl $crate::inspect::words::Word for $type {
+            fn put(&self, to: &mut $crate::inspect::words::Words) {
+                $crate::inspect::words::Word::put(&self.0, to);
+            }
+
+            fn take(from: &mut $crate::inspect::words::Reader<'_>) -> Option<Self> {
+                $crate::inspect::words::Word::take(from).map(Self)
+            }
+        }
+    )*};
+}
+
+pub(crate) use {fields, numbers, variants};
+
+/// Returns a checksum of words, which differs when one of them was changed by accident.
+pub(crate) fn checksum(words: &[u64]) -> u64 {
+    let mix =
+        |sum: u64, word: &u64| (sum.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    words.iter().fold(words.len() as u64, mix)
+}
 
 // 4 was a discard that did not say of what: it is refused.
 variants!(Action {
@@ -220,6 +242,18 @@ impl Word for Instant {
             from.epoch.checked_add(distance)
         };
         at.filter(|at| at.checked_add(MAX_ADDED).is_some())
+    }
+}
+
+/// Its nanoseconds; more than 584 years count as that.
+impl Word for Duration {
+    fn put(&self, to: &mut Words) {
+        to.words
+            .push(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        from.next().map(Self::from_nanos)
     }
 }
 

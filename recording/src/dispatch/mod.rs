@@ -41,7 +41,7 @@ use crate::epoch::Epoch;
 use crate::format::Format;
 use crate::line::Damage;
 use crate::machine::{OwnedEntry, Recorded};
-use crate::reader::FIRST_BYTES;
+use crate::reader::begins_with_field;
 use livebus_runner::Entry;
 pub use owned_event::{OwnedEvent, PartitionName};
 use wire::Wire;
@@ -79,10 +79,7 @@ pub struct HandlerConfig {
 ///
 /// When the source cannot be read.
 pub fn is_recording(source: &mut impl BufRead) -> io::Result<bool> {
-    let rest = source.fill_buf()?.strip_prefix(FIRST_BYTES);
-    let version = |byte: &u8| byte.is_ascii_digit();
-    let after = rest.map(|rest| &rest[rest.iter().take_while(|it| version(it)).count()..]);
-    Ok(after.is_some_and(|after| after.starts_with(br#","handler":"#)))
+    begins_with_field(source, "handler")
 }
 
 impl HandlerConfig {

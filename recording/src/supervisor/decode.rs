@@ -9,7 +9,7 @@ use livebus_core::{
 
 use super::Wire;
 use crate::epoch::Epoch;
-use crate::fields::{failure, instant, present, unknown};
+use crate::fields::{CauseFields, failure, handler_id, instant, present, unknown};
 use crate::line::{Content, Damage, End, Line};
 use livebus_runner::Entry;
 
@@ -137,22 +137,12 @@ impl Wire<'_> {
 
     fn take_cause(&mut self) -> Result<Cause, Damage> {
         let cause = present("cause", self.cause.take())?;
-        Ok(match cause {
-            "Unreported" => Cause::Unreported,
-            "Configured" => Cause::Configured,
-            "Starting" => Cause::Starting,
-            "Evidence" => Cause::Evidence,
-            "StartFailed" => Cause::StartFailed(self.take_failure()?),
-            "LivenessFailed" => Cause::LivenessFailed(self.take_failure()?),
-            "ClientLost" => Cause::ClientLost(self.take_failure()?),
-            "HandlerFailed" => Cause::HandlerFailed(self.take_handler()?, self.take_failure()?),
-            "Starved" => Cause::Starved,
-            "ShuttingDown" => Cause::ShuttingDown,
-            "ShutDown" => Cause::ShutDown,
-            "ForcedStop" => Cause::ForcedStop,
-            "Reported" => Cause::Reported,
-            _ => return Err(unknown("cause", cause)),
-        })
+        let fields = CauseFields {
+            handler: &mut self.handler,
+            failure: &mut self.failure,
+            code: &mut self.code,
+        };
+        fields.cause(cause)
     }
 
     fn take_id<I>(&mut self, from_number: fn(u64) -> I) -> Result<I, Damage> {
@@ -164,8 +154,7 @@ impl Wire<'_> {
     }
 
     fn take_handler(&mut self) -> Result<HandlerId, Damage> {
-        HandlerId::from_index(present("handler", self.handler.take())?)
-            .ok_or_else(|| Damage::new("`handler` is more than the maximum"))
+        handler_id(self.handler.take())
     }
 
     fn take_deadline(&mut self, epoch: Epoch) -> Result<Instant, Damage> {

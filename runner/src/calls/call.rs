@@ -13,12 +13,8 @@ use livebus_core::{Config, FailureClass};
 
 use crate::calls::error::CallError;
 use crate::calls::mailbox::{CallMailbox, CallMessage, NewCall};
-use crate::calls::wire::Payload;
-use crate::handlers::Record;
+use crate::calls::received::CallResult;
 use crate::loops::Clock;
-
-/// How a call ends.
-pub(crate) type CallResult = Result<ReceivedReply, CallError>;
 
 /// A call that is made when it is awaited: from [`Caller::call`](crate::calls::Caller::call).
 #[must_use = "a call is made when it is awaited"]
@@ -174,43 +170,6 @@ impl fmt::Debug for Call {
             .field("topic", &self.topic)
             .field("method", &self.method)
             .field("deadline", &self.timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The reply to a request that was run.
-#[derive(Clone)]
-pub struct ReceivedReply {
-    record: Record,
-    payload: Payload,
-}
-
-impl ReceivedReply {
-    pub(super) const fn new(record: Record, payload: Payload) -> Self {
-        Self { record, payload }
-    }
-
-    /// Returns the result.
-    #[must_use]
-    pub fn payload(&self) -> &[u8] {
-        match &self.payload {
-            Payload::OfRecord => self.record.payload().unwrap_or_default(),
-            Payload::Owned(bytes) => bytes,
-        }
-    }
-
-    /// Returns the record that carried it.
-    #[must_use]
-    pub const fn record(&self) -> &Record {
-        &self.record
-    }
-}
-
-impl fmt::Debug for ReceivedReply {
-    /// Shows where the record is, and not what is in it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceivedReply")
-            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use std::fmt::Display;
 
 use livebus_core::calls::Correlation;
 
+use crate::calls::correlation::format_correlation;
 use crate::calls::headers::fields::{Field, Fields};
 use crate::calls::headers::reading::{read_incoming, read_outcome};
 use crate::calls::wire::{
@@ -27,7 +28,7 @@ pub struct HeaderWire;
 
 impl HeaderWire {
     /// The version that it writes, and the only one that it reads.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = names::KNOWN_VERSION;
 
     /// The names of the headers that it writes.
     pub const HEADERS: [&'static str; 16] = names::ALL;
@@ -42,7 +43,7 @@ fn headers(kind: &str, correlation: Correlation) -> Headers {
         (names::TYPE, kind.as_bytes().to_vec()),
         (
             names::CORRELATION,
-            text::write_correlation(correlation).into_bytes(),
+            format_correlation(correlation).into_bytes(),
         ),
     ]
 }

@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 use livebus_core::Cause;
 use livebus_core::calls::{CallId, Limits, NotSent};
 
-use crate::calls::call::CallResult;
+use crate::calls::received::CallResult;
 use crate::lock::lock;
 use crate::loops::{Command, Commands, Wake};
 

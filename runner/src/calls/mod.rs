@@ -13,21 +13,25 @@ mod call_handler;
 mod call_loop;
 mod caller;
 mod client;
+mod correlation;
 mod error;
 mod headers;
 mod mailbox;
 mod outcome;
+mod received;
 mod replies;
 mod wire;
 
-pub use call::{Call, CallFuture, ReceivedReply};
+pub use call::{Call, CallFuture};
 pub(crate) use call_handler::{Answering, OnFailure, Outside};
 pub use call_handler::{CallContext, CallHandler, NotReplied, Request, RunnableCallHandler};
 pub(crate) use call_loop::{CallLoop, OpenClient};
 pub use caller::{Caller, CallerBuilder, CallerError};
 pub use client::{CallBus, CallClient, CallInput, OutgoingRecord, ReplyClient};
+pub use correlation::{format_correlation, parse_correlation};
 pub use error::CallError;
 pub use headers::{HeaderError, HeaderWire};
+pub use received::ReceivedReply;
 pub use replies::{ReplyPartitions, ReplySubscription};
 pub use wire::{
     ApplicationError, Incoming, IncomingReply, IncomingRequest, Payload, ReadReply, Reply,

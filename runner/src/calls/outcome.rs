@@ -3,8 +3,8 @@
 use livebus_core::FailureClass;
 use livebus_core::calls::{self, Outcome};
 
-use crate::calls::call::{CallResult, ReceivedReply};
 use crate::calls::error::CallError;
+use crate::calls::received::{CallResult, ReceivedReply};
 use crate::calls::wire::ReadReply;
 use crate::handlers::Record;
 

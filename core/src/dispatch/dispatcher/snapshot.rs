@@ -6,8 +6,7 @@ use std::time::Instant;
 use crate::backoff::Jitter;
 use crate::dispatch::config::Config;
 use crate::dispatch::dispatcher::{DeadLetters, Dispatcher, Phase};
-use crate::dispatch::snapshot::checksum;
-use crate::inspect::words::{Reader, Word, Words, fields, variants};
+use crate::inspect::words::{Reader, Word, Words, checksum, fields, variants};
 
 /// The version of the snapshot, its first word. It is raised when the meaning of a word changes.
 const VERSION: u64 = 1;

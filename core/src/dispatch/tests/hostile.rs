@@ -1,9 +1,9 @@
 //! Snapshots that somebody made up: refused, or a dispatcher that handles any event and stops.
 
 use super::*;
-use crate::dispatch::snapshot::checksum;
 use crate::dispatch::{DeadLetterId, Delivery, Limits, OnRemoved, RecordFailure};
 use crate::failure::FailureClass;
+use crate::inspect::words::checksum;
 
 /// Numbers that look random: the same ones in each run.
 struct Numbers(u64);

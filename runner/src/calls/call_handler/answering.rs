@@ -380,7 +380,7 @@ impl Answering {
         let record = OutgoingRecord {
             topic: Arc::clone(&address.topic),
             partition: address.partition,
-            key: request.record.key().map(<[u8]>::to_vec),
+            key: None,
             payload: written.payload,
             headers: written.headers,
             timestamp,

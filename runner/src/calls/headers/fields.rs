@@ -184,7 +184,7 @@ impl<'a> Fields<'a> {
         }
         let version = fields.needed(names::VERSION, "message")?;
         let found = version.read(10, "the number of a version", text::read_number)?;
-        let known = super::HeaderWire::VERSION;
+        let known = names::KNOWN_VERSION;
         if found != known {
             return Err(HeaderError::UnknownVersion { found, known });
         }

@@ -1,5 +1,8 @@
 //! The names of the headers. `docs/wire.md` has the same ones, which a test compares.
 
+/// The version that is written, and the only one that is read.
+pub(super) const KNOWN_VERSION: u32 = 1;
+
 /// The version of the wire. Each message has it.
 pub(super) const VERSION: &str = "livebus.version";
 /// Whether it is a request, a cancel record or a reply. Each message has it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use livebus_core::calls::Correlation;
 
+use crate::calls::correlation::parse_correlation;
 use crate::calls::headers::fields::{Field, Fields, HeaderError};
 use crate::calls::headers::{names, text};
 use crate::calls::wire::{
@@ -61,7 +62,7 @@ pub(super) fn read_outcome(fields: &Fields<'_>) -> Result<IncomingReply, HeaderE
 fn read_correlation(fields: &Fields<'_>) -> Result<Correlation, HeaderError> {
     let field = fields.needed(names::CORRELATION, "message")?;
     let expected = "instance, epoch and call, each as 16 lowercase hexadecimal digits, with hyphens between them";
-    field.read(50, expected, text::read_correlation)
+    field.read(50, expected, parse_correlation)
 }
 
 fn read_request(fields: &Fields<'_>) -> Result<IncomingRequest, HeaderError> {

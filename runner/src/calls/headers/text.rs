@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use livebus_core::calls::{CallId, Correlation, Identity, Refusal};
+use livebus_core::calls::Refusal;
 
 pub(super) const REQUEST: &str = "request";
 pub(super) const CANCEL: &str = "cancel";
@@ -41,35 +41,6 @@ pub(super) fn read_millis(text: &str) -> Option<Duration> {
 pub(super) fn read_number<T: FromStr + ToString>(text: &str) -> Option<T> {
     let number: T = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
-}
-
-/// Writes 16 hexadecimal digits for each of the instance, the epoch and the call.
-pub(super) fn write_correlation(correlation: Correlation) -> String {
-    let Correlation {
-        from: Identity { instance, epoch },
-        call: CallId(call),
-    } = correlation;
-    format!("{instance:016x}-{epoch:016x}-{call:016x}")
-}
-
-pub(super) fn read_correlation(text: &str) -> Option<Correlation> {
-    let mut parts = text.split('-').map(read_hex);
-    let correlation = Correlation {
-        from: Identity {
-            instance: parts.next()??,
-            epoch: parts.next()??,
-        },
-        call: CallId(parts.next()??),
-    };
-    parts.next().is_none().then_some(correlation)
-}
-
-fn read_hex(digits: &str) -> Option<u64> {
-    let lowercase = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    if digits.len() != 16 || !digits.bytes().all(lowercase) {
-        return None;
-    }
-    u64::from_str_radix(digits, 16).ok()
 }
 
 pub(super) const fn write_refusal(refusal: Refusal) -> &'static str {

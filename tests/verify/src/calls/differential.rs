@@ -1,5 +1,5 @@
 //! The core and the reference model, on the same random scripts: every action, every deadline and every counted reply must be the same. The
-//! inputs keep no promise: answers come twice or to nothing, and instants go back.
+//! inputs keep no promise: answers come twice or to nothing, and instants go back. After each step the core is restored from its snapshot.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -105,8 +105,23 @@ pub fn compare_steps(
             }));
         }
         kinds.extend(actions.iter().map(|action| script.follow(action)));
+        core = restored(config, core);
     }
     Ok(kinds)
+}
+
+/// Returns what is restored from the snapshot, so that it is compared from then on.
+///
+/// # Panics
+///
+/// If it differs.
+fn restored(config: &Config, core: Calls) -> Calls {
+    let words = core.snapshot(*EPOCH);
+    let restored = Calls::restore(config.clone(), *EPOCH, &words);
+    match restored {
+        Some(restored) if restored == core => restored,
+        Some(_) | None => panic!("{core:?} was restored as {restored:?}"),
+    }
 }
 
 /// Returns the inputs of the script that has a step for each number: an instant, and an event or nothing but the time.

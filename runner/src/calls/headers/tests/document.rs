@@ -84,7 +84,7 @@ fn the_examples_of_the_document_are_messages() {
         replies,
         [ReadReply::Done(Payload::OfRecord), failed, refused]
     );
-    let hex = text::write_correlation(correlation())
+    let hex = format_correlation(correlation())
         .split_inclusive('-')
         .map(|part| {
             let digits = part.bytes().map(|byte| format!("{byte:02x}"));
