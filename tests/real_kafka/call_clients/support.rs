@@ -1,5 +1,6 @@
 //! A caller without the loop of a runner.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,9 +15,12 @@ use livebus_runner::calls::{
 use livebus_runner::handlers::{Polled, Record, Wake};
 use livebus_tests::WAIT_LIMIT;
 use livebus_tokio::TokioRuntime;
+use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::handlers::kafka;
 
@@ -94,9 +98,11 @@ impl Caller {
         let wanted = AssignmentId::from_number(self.assignments);
         let deadline = Instant::now() + within;
         self.client().assign_replies(wanted, deadline);
-        let answer = self.wait(within + Duration::from_millis(200), |input| match input {
-            CallInput::RepliesAssigned { id, result } if *id == wanted => Some(*result),
-            _ => None,
+        let answer = self.wait(within + Duration::from_millis(200), |input| {
+            let CallInput::RepliesAssigned { id, result } = input else {
+                return None;
+            };
+            (*id == wanted).then_some(*result)
         });
         answer.context("the assignment was not answered by its deadline")
     }
@@ -121,14 +127,17 @@ impl Caller {
 
     /// Waits for the answer to a send.
     pub(crate) fn answer(&mut self, wanted: CallId) -> anyhow::Result<(Sent, Option<i32>)> {
-        self.wait(WAIT_LIMIT, |input| match input {
-            CallInput::SendAnswered {
+        self.wait(WAIT_LIMIT, |input| {
+            let CallInput::SendAnswered {
                 call,
                 attempt: 1,
                 result,
                 partition,
-            } if *call == wanted => Some((*result, *partition)),
-            _ => None,
+            } = input
+            else {
+                return None;
+            };
+            (*call == wanted).then_some((*result, *partition))
         })
         .with_context(|| format!("no answer to {wanted:?}"))
     }
@@ -224,9 +233,11 @@ impl Caller {
 
     /// Waits until it is reported that replies cannot be read.
     pub(crate) fn unreachable(&mut self, within: Duration) -> anyhow::Result<Failure> {
-        self.wait(within, |input| match input {
-            CallInput::RepliesUnreachable(failure) => Some(*failure),
-            _ => None,
+        self.wait(within, |input| {
+            let CallInput::RepliesUnreachable(failure) = input else {
+                return None;
+            };
+            Some(*failure)
         })
     }
 
@@ -315,4 +326,58 @@ pub(crate) fn records(servers: &str, topic: &str) -> anyhow::Result<usize> {
         .create()?;
     let (low, high) = client.fetch_watermarks(topic, 0, WAIT_LIMIT)?;
     Ok(usize::try_from(high - low)?)
+}
+
+/// Returns how often each payload is in the partitions of a topic.
+pub(crate) fn written(
+    servers: &str,
+    topic: &str,
+    partitions: i32,
+) -> anyhow::Result<BTreeMap<String, usize>> {
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "reader")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    client.assign(&list)?;
+    let (mut written, mut ends) = (BTreeMap::new(), 0);
+    let deadline = Instant::now() + WAIT_LIMIT;
+    while ends < partitions {
+        ensure!(Instant::now() < deadline, "{ends} of {partitions} ends");
+        match client.poll(Duration::from_millis(100)) {
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            Some(message) => {
+                let message = message?;
+                let payload = message.payload().unwrap_or_default();
+                let text = String::from_utf8_lossy(payload).into_owned();
+                *written.entry(text).or_insert(0) += 1;
+            }
+            None => {}
+        }
+    }
+    Ok(written)
+}
+
+/// Checks each answer against what was written. Returns how many were acknowledged, not sent, and unknown.
+pub(crate) fn check_answers(
+    answers: &BTreeMap<String, Sent>,
+    written: &BTreeMap<String, usize>,
+) -> anyhow::Result<[usize; 3]> {
+    let mut counts = [0; 3];
+    for (payload, sent) in answers {
+        let times = written.get(payload).copied().unwrap_or_default();
+        let (index, is_true) = match sent {
+            Sent::Acknowledged => (0, times == 1),
+            Sent::NotSent(_) => (1, times == 0),
+            Sent::Unknown(_) => (2, times <= 1),
+        };
+        counts[index] += 1;
+        ensure!(is_true, "{payload}: {sent:?}, and written {times} times");
+    }
+    println!("acknowledged, not sent, unknown: {counts:?}");
+    Ok(counts)
 }

@@ -317,3 +317,6 @@ impl CallClient for KafkaCallClient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -283,3 +283,6 @@ impl Drop for CallLoop {
         self.refuse_left(NotSent::Send(FailureClass::ClientFatal.into()));
     }
 }
+
+#[cfg(test)]
+mod tests;
