@@ -15,7 +15,7 @@ pub(crate) use replies::{
     topic_that_was_created_again_is_read,
 };
 pub(crate) use requests::{
-    answers_are_true_across_an_outage, request_that_is_refused_was_not_sent,
-    requests_arrive_as_they_were_handed_over,
+    answers_are_true_across_an_outage, no_request_is_written_twice_across_a_rolling_restart,
+    request_that_is_refused_was_not_sent, requests_arrive_as_they_were_handed_over,
 };
 pub(crate) use rights::denied_topics_are_reported_until_they_are_allowed;

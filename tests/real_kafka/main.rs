@@ -278,6 +278,10 @@ const CALL_CLIENTS: &[Scenario] = &[
         call_clients::answers_are_true_across_an_outage,
     ),
     (
+        "no request is written twice across a rolling restart",
+        call_clients::no_request_is_written_twice_across_a_rolling_restart,
+    ),
+    (
         "denied topics are reported until they are allowed",
         call_clients::denied_topics_are_reported_until_they_are_allowed,
     ),

@@ -16,6 +16,7 @@ use livebus_tokio::TokioRuntime;
 
 mod attacks;
 mod building;
+mod call_faults;
 mod calls;
 mod discards;
 mod embedded;
@@ -73,6 +74,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a call is replied", calls::call_is_replied::<R>),
         case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
         case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
+        case("a function that takes too long is an error for its caller", calls::function_that_takes_too_long_is_an_error_for_its_caller::<R>),
+        case("a refusal says never only after a commit", calls::refusal_says_never_only_after_a_commit::<R>),
         case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
         case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),
         case("each fault of a send has a true outcome", calls::each_send_fault_has_a_true_outcome::<R>),
@@ -85,6 +88,15 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("foreign and duplicate replies do no harm", calls::foreign_and_duplicate_replies_do_no_harm::<R>),
         case("a record that is no request is skipped", calls::record_that_is_no_request_is_skipped::<R>),
         case("callers that cannot be right are refused", calls::callers_that_cannot_be_right_are_refused::<R>),
+
+        case("one-way calls leave nothing behind", call_faults::one_way_calls_leave_nothing_behind::<R>),
+        case("a failed send ends its call at once", call_faults::failed_send_ends_its_call_at_once::<R>),
+        case("a shutdown is no success", call_faults::shutdown_is_no_success::<R>),
+        case("duplicate replies block nothing", call_faults::duplicate_replies_block_nothing::<R>),
+        case("a reply to a call that is over is dropped", call_faults::reply_to_a_call_that_is_over_is_dropped::<R>),
+        case("requests run within their concurrency", call_faults::requests_run_within_their_concurrency::<R>),
+        case("a panic of a function ends one request", call_faults::panic_of_a_function_ends_one_request::<R>),
+        case("requests with one key run in their order", call_faults::requests_with_one_key_run_in_their_order::<R>),
 
         case("a hanging registration keeps its client", discards::hanging_registration_keeps_its_client::<R>),
         case("a hanging registration does not fail the service", discards::hanging_registration_does_not_fail_the_service::<R>),

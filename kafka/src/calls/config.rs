@@ -46,7 +46,10 @@ const OWNED: [(&str, &str); 28] = [
     ("group.instance.id", NO_GROUP),
     ("group.protocol", NO_GROUP),
     ("group.remote.assignor", NO_GROUP),
-    ("max.in.flight", "librdkafka must not write a request twice"),
+    (
+        "max.in.flight.requests.per.connection",
+        "librdkafka must not write a request twice",
+    ),
     ("offset.store.method", NO_POSITION),
     ("partition.assignment.strategy", NO_GROUP),
     (
@@ -63,7 +66,7 @@ const OWNED: [(&str, &str); 28] = [
     ),
     (
         "retries",
-        "a request that is written once more is an attempt of an idempotent call",
+        "a request is repeated only as an attempt of an idempotent call",
     ),
     ("retry.backoff.max.ms", ATTEMPTS),
     ("retry.backoff.ms", ATTEMPTS),
@@ -75,7 +78,7 @@ const OWNED: [(&str, &str); 28] = [
 const NO_POSITION: &str =
     "replies are read where livebus assigns them, and no position is committed";
 const NO_GROUP: &str = "a caller is a member of no group: its reply partitions are assigned";
-const ATTEMPTS: &str = "it shows whether a refusal is about the first attempt to write a request";
+const ATTEMPTS: &str = "it shows whether a refusal is about the first write of a request";
 
 /// Properties that only one kind of client has, or that contradict what livebus needs.
 const OF_DATA: [&str; 2] = ["transactional.id", "enable.gapless.guarantee"];
@@ -125,7 +128,7 @@ pub(super) fn request_config(kafka: &KafkaConfig, replies: &ReplySubscription) -
     client
         // Without it a broker that gives its partition away makes librdkafka write a request that it may have written.
         .set("enable.idempotence", "true")
-        .set("max.in.flight", "5")
+        .set("max.in.flight.requests.per.connection", "5")
         .set("queuing.strategy", "fifo")
         .set("retries", "2147483647")
         .set("retry.backoff.ms", backoff.to_string())

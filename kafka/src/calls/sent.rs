@@ -1,9 +1,9 @@
 //! What a delivery report says about a request. The table is that of decision 0066.
 //!
-//! librdkafka writes a record again after an attempt whose answer was lost, and reports only the answer to the last attempt. So the answer
-//! of a broker that refuses a record proves nothing, unless it is known to be the answer to the first attempt. A further attempt comes
-//! after a back-off of at least four fifths of `retry.backoff.ms`, which livebus sets: a report that comes much sooner is about the first
-//! one. And a record that was never given to a partition had no attempt at all.
+//! librdkafka writes a record again after the answer to a write was lost, and reports only the answer to the last write. So the answer of a
+//! broker that refuses a record proves nothing, unless it is known to be the answer to the first write. The next write comes after a back-off
+//! of at least four fifths of `retry.backoff.ms`, which livebus sets: a report that comes much sooner is about the first one. And a record
+//! that was never given to a partition was never written.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::error_class::failure;
 
-/// The time from an attempt that failed to the next one, less at most a fifth: `retry.backoff.ms` of the producer.
+/// The time from a write that failed to the next one, less at most a fifth: `retry.backoff.ms` of the producer.
 pub(super) const RETRY_BACKOFF: Duration = Duration::from_millis(200);
 
-/// A report that comes within this time after the record was handed over is about its first attempt.
-pub(super) const FIRST_ATTEMPT: Duration = Duration::from_millis(100);
+/// A report that comes within this time after the record was handed over is about its first write.
+pub(super) const FIRST_WRITE: Duration = Duration::from_millis(100);
 
 /// The partition of a record that was given to none.
 const UNASSIGNED: i32 = -1;
 
-/// What librdkafka did with a record that it did not deliver.
+/// What the error of a delivery says about the last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    /// The attempt that is reported was not written, or a broker has refused it before it wrote anything.
-    NotWritten,
-    /// It may have been written.
+enum LastWrite {
+    /// It did not begin, or a broker has refused it before it appended anything.
+    Refused,
+    /// A broker may have appended the record.
     Maybe,
 }
 
@@ -38,18 +38,18 @@ pub(super) fn of_failed_delivery(error: &KafkaError, partition: i32, after: Dura
         return Sent::NotSent(failed);
     }
     let code = error.rdkafka_error_code();
-    match code.map_or(Attempt::Maybe, attempt) {
-        Attempt::NotWritten if after < FIRST_ATTEMPT => Sent::NotSent(failed),
-        Attempt::NotWritten | Attempt::Maybe => Sent::Unknown(failed),
+    match code.map_or(LastWrite::Maybe, last_write) {
+        LastWrite::Refused if after < FIRST_WRITE => Sent::NotSent(failed),
+        LastWrite::Refused | LastWrite::Maybe => Sent::Unknown(failed),
     }
 }
 
-/// Returns what an error says about the attempt that it ends. What is not known to refuse may have written.
+/// Returns what an error says about the last write. What is not known to be a refusal is none.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the codes that prove something are a list, and all others prove nothing"
 )]
-const fn attempt(code: RDKafkaErrorCode) -> Attempt {
+const fn last_write(code: RDKafkaErrorCode) -> LastWrite {
     use RDKafkaErrorCode as Code;
 
     match code {
@@ -71,8 +71,8 @@ const fn attempt(code: RDKafkaErrorCode) -> Attempt {
         | Code::PolicyViolation
         | Code::UnsupportedCompressionType
         | Code::InvalidRecord
-        | Code::InvalidDifferentRecord => Attempt::NotWritten,
-        _ => Attempt::Maybe,
+        | Code::InvalidDifferentRecord => LastWrite::Refused,
+        _ => LastWrite::Maybe,
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_of_the_first_attempt_is_not_sent() {
+    fn only_a_refusal_of_the_first_write_is_not_sent() {
         // The numbers of librdkafka and Kafka, as decision 0066 lists them.
         let refusals = [
             -190, -188, -152, -138, 4, 10, 17, 18, 21, 29, 31, 32, 35, 43, 44, 76, 87,
@@ -102,20 +102,20 @@ mod tests {
         for code in every_code() {
             let expected = refusals.contains(&(code as i32));
             assert_eq!(is_not_sent(code, 0, SOON), expected, "{code:?}");
-            assert!(!is_not_sent(code, 0, FIRST_ATTEMPT), "{code:?}");
+            assert!(!is_not_sent(code, 0, FIRST_WRITE), "{code:?}");
         }
     }
 
     #[test]
-    fn a_record_without_a_partition_had_no_attempt() {
+    fn a_record_without_a_partition_was_not_written() {
         for code in every_code() {
             assert!(is_not_sent(code, UNASSIGNED, Duration::MAX), "{code:?}");
         }
     }
 
     #[test]
-    fn a_further_attempt_is_later_than_the_limit() {
-        assert!(FIRST_ATTEMPT < RETRY_BACKOFF * 4 / 5);
+    fn the_second_write_is_later_than_the_limit() {
+        assert!(FIRST_WRITE < RETRY_BACKOFF * 4 / 5);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A caller without the loop of a runner.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use livebus_core::calls::{AssignmentId, CallId, Sent};
 use livebus_core::{Config, Failure, Settings};
 use livebus_kafka::KafkaBus;
@@ -14,9 +15,12 @@ use livebus_runner::calls::{
 use livebus_runner::handlers::{Polled, Record, Wake};
 use livebus_tests::WAIT_LIMIT;
 use livebus_tokio::TokioRuntime;
+use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::handlers::kafka;
 
@@ -94,9 +98,11 @@ impl Caller {
         let wanted = AssignmentId::from_number(self.assignments);
         let deadline = Instant::now() + within;
         self.client().assign_replies(wanted, deadline);
-        let answer = self.wait(within + Duration::from_millis(200), |input| match input {
-            CallInput::RepliesAssigned { id, result } if *id == wanted => Some(*result),
-            _ => None,
+        let answer = self.wait(within + Duration::from_millis(200), |input| {
+            let CallInput::RepliesAssigned { id, result } = input else {
+                return None;
+            };
+            (*id == wanted).then_some(*result)
         });
         answer.context("the assignment was not answered by its deadline")
     }
@@ -119,16 +125,24 @@ impl Caller {
         call
     }
 
+    /// Sends a record whose fate is not reported.
+    pub(crate) fn send_unanswered(&mut self, record: OutgoingRecord) {
+        self.client().send_unanswered(record);
+    }
+
     /// Waits for the answer to a send.
     pub(crate) fn answer(&mut self, wanted: CallId) -> anyhow::Result<(Sent, Option<i32>)> {
-        self.wait(WAIT_LIMIT, |input| match input {
-            CallInput::SendAnswered {
+        self.wait(WAIT_LIMIT, |input| {
+            let CallInput::SendAnswered {
                 call,
                 attempt: 1,
                 result,
                 partition,
-            } if *call == wanted => Some((*result, *partition)),
-            _ => None,
+            } = input
+            else {
+                return None;
+            };
+            (*call == wanted).then_some((*result, *partition))
         })
         .with_context(|| format!("no answer to {wanted:?}"))
     }
@@ -145,21 +159,28 @@ impl Caller {
     pub(crate) fn wait<T>(
         &mut self,
         within: Duration,
-        mut pick: impl FnMut(&CallInput) -> Option<T>,
+        pick: impl Fn(&CallInput) -> Option<T>,
     ) -> anyhow::Result<T> {
+        let (index, picked) = self.find(within, pick)?;
+        self.inputs.remove(index);
+        Ok(picked)
+    }
+
+    /// Waits for an input, and leaves it. Returns its index too.
+    fn find<T>(
+        &mut self,
+        within: Duration,
+        pick: impl Fn(&CallInput) -> Option<T>,
+    ) -> anyhow::Result<(usize, T)> {
         let deadline = Instant::now() + within;
         loop {
             let polled = self.poll();
-            for (index, input) in self.inputs.iter().enumerate() {
-                if let Some(picked) = pick(input) {
-                    self.inputs.remove(index);
-                    return Ok(picked);
-                }
+            let mut all = self.inputs.iter().enumerate();
+            if let Some(found) = all.find_map(|(index, it)| Some((index, pick(it)?))) {
+                return Ok(found);
             }
             let now = Instant::now();
-            if now >= deadline {
-                bail!("not within {within:?}: {:?}", self.inputs);
-            }
+            ensure!(now < deadline, "not within {within:?}: {:?}", self.inputs);
             match polled {
                 Polled::More => {}
                 Polled::Idle(until) => {
@@ -176,9 +197,10 @@ impl Caller {
     pub(crate) fn take_records(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
         for input in std::mem::take(&mut self.inputs) {
-            match input {
-                CallInput::Fetched(batch) => records.extend(all(batch)),
-                other => self.inputs.push(other),
+            if let CallInput::Fetched(batch) = input {
+                records.extend(all(batch));
+            } else {
+                self.inputs.push(input);
             }
         }
         records
@@ -192,41 +214,20 @@ impl Caller {
             let left = deadline.saturating_duration_since(Instant::now());
             let is_fetched =
                 |input: &CallInput| matches!(input, CallInput::Fetched(_)).then_some(());
-            self.wait_and_keep(left, is_fetched)
+            self.find(left, is_fetched)
                 .with_context(|| format!("{} of {count} records", records.len()))?;
             records.extend(self.take_records());
         }
         Ok(records)
     }
 
-    /// Waits for an input, and leaves it.
-    fn wait_and_keep(
-        &mut self,
-        within: Duration,
-        has: impl Fn(&CallInput) -> Option<()>,
-    ) -> anyhow::Result<()> {
-        let deadline = Instant::now() + within;
-        loop {
-            let polled = self.poll();
-            if self.inputs.iter().any(|input| has(input).is_some()) {
-                return Ok(());
-            }
-            let now = Instant::now();
-            ensure!(now < deadline, "not within {within:?}: {:?}", self.inputs);
-            if let Polled::Idle(until) = polled {
-                let until = until.map_or(deadline, |until| until.min(deadline));
-                let _ = self
-                    .woken
-                    .recv_timeout(until.saturating_duration_since(now));
-            }
-        }
-    }
-
     /// Waits until it is reported that replies cannot be read.
     pub(crate) fn unreachable(&mut self, within: Duration) -> anyhow::Result<Failure> {
-        self.wait(within, |input| match input {
-            CallInput::RepliesUnreachable(failure) => Some(*failure),
-            _ => None,
+        self.wait(within, |input| {
+            let CallInput::RepliesUnreachable(failure) = input else {
+                return None;
+            };
+            Some(*failure)
         })
     }
 
@@ -275,9 +276,9 @@ pub(crate) fn request(topic: &str, payload: &[u8]) -> OutgoingRecord {
 }
 
 /// Writes records to one partition, as callees do.
-pub(crate) struct Callee(BaseProducer);
+pub(crate) struct ReplyWriter(BaseProducer);
 
-impl Callee {
+impl ReplyWriter {
     pub(crate) fn new(servers: &str) -> anyhow::Result<Self> {
         let mut config = ClientConfig::new();
         config
@@ -315,4 +316,58 @@ pub(crate) fn records(servers: &str, topic: &str) -> anyhow::Result<usize> {
         .create()?;
     let (low, high) = client.fetch_watermarks(topic, 0, WAIT_LIMIT)?;
     Ok(usize::try_from(high - low)?)
+}
+
+/// Returns how often each payload is in the partitions of a topic.
+pub(crate) fn written(
+    servers: &str,
+    topic: &str,
+    partitions: i32,
+) -> anyhow::Result<BTreeMap<String, usize>> {
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "reader")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    client.assign(&list)?;
+    let (mut written, mut ends) = (BTreeMap::new(), 0);
+    let deadline = Instant::now() + WAIT_LIMIT;
+    while ends < partitions {
+        ensure!(Instant::now() < deadline, "{ends} of {partitions} ends");
+        match client.poll(Duration::from_millis(100)) {
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
+            Some(message) => {
+                let message = message?;
+                let payload = message.payload().unwrap_or_default();
+                let text = String::from_utf8_lossy(payload).into_owned();
+                *written.entry(text).or_insert(0) += 1;
+            }
+            None => {}
+        }
+    }
+    Ok(written)
+}
+
+/// Checks each answer against what was written. Returns how many were acknowledged, not sent, and unknown.
+pub(crate) fn check_answers(
+    answers: &BTreeMap<String, Sent>,
+    written: &BTreeMap<String, usize>,
+) -> anyhow::Result<[usize; 3]> {
+    let mut counts = [0; 3];
+    for (payload, sent) in answers {
+        let times = written.get(payload).copied().unwrap_or_default();
+        let (index, is_true) = match sent {
+            Sent::Acknowledged => (0, times == 1),
+            Sent::NotSent(_) => (1, times == 0),
+            Sent::Unknown(_) => (2, times <= 1),
+        };
+        counts[index] += 1;
+        ensure!(is_true, "{payload}: {sent:?}, and written {times} times");
+    }
+    println!("acknowledged, not sent, unknown: {counts:?}");
+    Ok(counts)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
 use livebus_core::dispatch::{Order, RecordFailure, Settings};
 use livebus_readiness::CalleeProgress;
@@ -18,7 +19,7 @@ use livebus_readiness::CalleeProgress;
 use crate::calls::call_handler::log::CallLog;
 use crate::calls::call_handler::replying::{Outside, Replying};
 use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
-use crate::calls::call_handler::running::{Ended, Running, text_of};
+use crate::calls::call_handler::running::{Ended, Refused, Running, text_of};
 use crate::calls::call_handler::state::{Held, State};
 use crate::calls::call_handler::turns::{Lane, Turns};
 use crate::calls::client::OutgoingRecord;
@@ -32,6 +33,8 @@ pub(crate) struct Answering {
     wire: Arc<dyn Wire>,
     methods: Vec<String>,
     default_deadline: Duration,
+    /// How long a function may run, whatever its caller allows.
+    max_run: Option<Duration>,
     order: Order,
     hashes: RandomState,
     turns: Turns,
@@ -51,6 +54,12 @@ impl Answering {
     /// The code of the error that a caller receives when the function has panicked.
     const PANICKED: i32 = -1;
 
+    /// The code of the error that a caller receives when the function took longer than any may.
+    const TIMED_OUT: i32 = -2;
+
+    /// How long a refusal waits for the commit after which it is known that the request will not run.
+    const MAX_WAIT_FOR_COMMIT: Duration = Duration::from_secs(1);
+
     /// The interval at which the end of runs is looked for while the handler closes.
     const CLOSE_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -67,6 +76,7 @@ impl Answering {
             wire,
             methods,
             default_deadline,
+            max_run: settings.record_timeout,
             order: settings.order,
             hashes: RandomState::new(),
             turns: Turns::new(settings.limits.runs),
@@ -112,7 +122,7 @@ impl Answering {
         while self.turns.unfinished() > 0 && self.replying.now() < deadline {
             thread::sleep(Self::CLOSE_INTERVAL);
         }
-        self.replying.flush(deadline);
+        self.replying.close(deadline);
     }
 
     /// Answers the request of a record.
@@ -165,7 +175,7 @@ impl Answering {
 
     /// Does what was decided about a request.
     async fn conclude<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         decision: Decision,
         cancelled: Option<oneshot::Receiver<()>>,
@@ -184,13 +194,14 @@ impl Answering {
             ) => return self.run(work, deadline, never_began, cancelled).await,
             (Decision::TooLate { age, never_began }, _) => {
                 self.log.too_old_request(&work.request.record, age);
-                let reply = Reply::Refused {
+                // Its caller waits no longer, but for clocks that differ.
+                let deadline = self.replying.now() + Self::MAX_WAIT_FOR_COMMIT;
+                let refused = Refused {
                     refusal: Refusal::TooLate,
                     never_began,
                     age,
                 };
-                // Its caller waits no longer, but for clocks that differ.
-                self.reply(&work.request, reply, self.replying.now()).await;
+                self.refuse(work.id, work.request, refused, deadline).await;
             }
             (Decision::Replay(old), _) => {
                 let reply = self.state().old_reply(old);
@@ -256,7 +267,7 @@ impl Answering {
     }
 
     async fn run<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         deadline: Instant,
         never_began: bool,
@@ -277,27 +288,39 @@ impl Answering {
             id,
             reply: None,
         };
-        let refused = |refusal| Reply::Refused {
+        let refused = |refusal| Refused {
             refusal,
             never_began,
             age: Duration::ZERO,
         };
         if !self.has_method(&request.incoming) {
-            self.reply(&request, refused(Refusal::Unsupported), deadline)
-                .await;
+            drop(running);
+            let refused = refused(Refusal::Unsupported);
+            self.refuse(id, request, refused, deadline).await;
             return Ok(());
         }
-        let cx = CallContext { deadline, run };
+        let until = self.max_run.map(|max| self.replying.now() + max);
+        let until = until.map_or(deadline, |until| until.min(deadline));
+        let cx = CallContext {
+            deadline: until,
+            run,
+        };
         let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
         let ended = match called {
-            Ok(future) => self.finish(future, deadline, cancelled).await,
+            Ok(future) => self.finish(future, until, cancelled).await,
             Err(panic) => Ended::Panicked(text_of(&*panic)),
+        };
+        let ended = if matches!(ended, Ended::TooLate) && until < deadline {
+            Ended::TimedOut
+        } else {
+            ended
         };
         let (reply, result) = match ended {
             Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
             Ended::Returned(Err(NotReplied::Failed(error))) => (Reply::Failed(error), Ok(())),
             Ended::Returned(Err(NotReplied::Refused(refusal))) => {
-                self.reply(&request, refused(refusal), deadline).await;
+                drop(running);
+                self.refuse(id, request, refused(refusal), deadline).await;
                 return Ok(());
             }
             Ended::Panicked(text) => {
@@ -306,6 +329,15 @@ impl Answering {
                     reason: "the callee panicked".to_owned(),
                 };
                 let failed = Failed::new(RecordFailure::Panicked, text);
+                (Reply::Failed(error), Err(failed))
+            }
+            Ended::TimedOut => {
+                let reason = "the function took longer than `record_timeout`";
+                let error = ApplicationError {
+                    code: Self::TIMED_OUT,
+                    reason: reason.to_owned(),
+                };
+                let failed = Failed::new(RecordFailure::TimedOut, reason);
                 (Reply::Failed(error), Err(failed))
             }
             Ended::Cancelled => return Ok(()),
@@ -358,6 +390,35 @@ impl Answering {
         .await
     }
 
+    /// Refuses a request. That no run of it began is said only once the group has a position above it: until then another member may have the
+    /// partition already, or may get it and run the request.
+    async fn refuse(
+        self: &Arc<Self>,
+        id: RequestId,
+        request: Request,
+        refused: Refused,
+        deadline: Instant,
+    ) {
+        let (true, Some(outside)) = (refused.never_began, self.replying.outside()) else {
+            return self.reply(&request, refused.into_reply(), deadline).await;
+        };
+        let committed = self.state().position_above(id);
+        let left = deadline.saturating_duration_since(self.replying.now());
+        let timeout = (outside.sleep)(left.min(Self::MAX_WAIT_FOR_COMMIT));
+        let this = Arc::clone(self);
+        outside.spawn.spawn(Box::pin(async move {
+            let never_began = match select(committed, timeout).await {
+                Either::Left((committed, _)) => committed.is_ok(),
+                Either::Right(_) => false,
+            };
+            let refused = Refused {
+                never_began,
+                ..refused
+            };
+            this.reply(&request, refused.into_reply(), deadline).await;
+        }));
+    }
+
     /// Sends a reply, if the request wants one.
     async fn reply(&self, request: &Request, reply: Reply, deadline: Instant) {
         let Some(address) = &request.incoming.reply_to else {
@@ -382,7 +443,7 @@ impl Answering {
         let record = OutgoingRecord {
             topic: Arc::clone(&address.topic),
             partition: address.partition,
-            key: request.record.key().map(<[u8]>::to_vec),
+            key: None,
             payload: written.payload,
             headers: written.headers,
             timestamp,

@@ -35,8 +35,19 @@ pub(crate) struct Outside {
 /// Sends the replies of one call handler.
 pub(super) struct Replying {
     outside: OnceLock<Outside>,
-    client: Mutex<Option<Arc<dyn ReplyClient>>>,
+    client: Mutex<Slot>,
     failures: Arc<Failures>,
+}
+
+/// The client of the replies.
+#[derive(Default)]
+enum Slot {
+    /// It is made for the first reply.
+    #[default]
+    Empty,
+    Made(Arc<dyn ReplyClient>),
+    /// The handler has stopped.
+    Closed,
 }
 
 /// Replies that did not arrive.
@@ -53,7 +64,7 @@ impl Replying {
     pub(super) fn new(log: CallLog) -> Self {
         Self {
             outside: OnceLock::new(),
-            client: Mutex::new(None),
+            client: Mutex::default(),
             failures: Arc::new(Failures {
                 count: AtomicU64::new(0),
                 log,
@@ -92,11 +103,12 @@ impl Replying {
         }
     }
 
-    /// Waits until everything that was handed over has arrived, or failed.
-    pub(super) fn flush(&self, deadline: Instant) {
-        let client = lock(&self.client).take();
-        if let Some(client) = client {
-            client.flush(deadline);
+    /// Takes no more replies, and waits until everything that was handed over has arrived, or failed; at most until the deadline.
+    pub(super) fn close(&self, deadline: Instant) {
+        let closed = std::mem::replace(&mut *lock(&self.client), Slot::Closed);
+        match closed {
+            Slot::Made(client) => client.flush(deadline),
+            Slot::Empty | Slot::Closed => {}
         }
     }
 
@@ -110,16 +122,18 @@ impl Replying {
     }
 
     fn client(&self) -> Result<Arc<dyn ReplyClient>, Failure> {
-        let mut client = lock(&self.client);
-        if let Some(client) = &*client {
-            return Ok(Arc::clone(client));
+        let mut slot = lock(&self.client);
+        match &*slot {
+            Slot::Made(client) => return Ok(Arc::clone(client)),
+            Slot::Closed => return Err(FailureClass::ClientFatal.into()),
+            Slot::Empty => {}
         }
         let outside = self.outside.get().ok_or(FailureClass::ClientFatal)?;
         let failures = Arc::clone(&self.failures);
         let clock = outside.clock.clone();
         let on_failure: OnFailure = Arc::new(move |failure| failures.add(clock.now(), failure));
         let made = self.failures.log.in_span(|| (outside.open)(on_failure))?;
-        *client = Some(Arc::clone(&made));
+        *slot = Slot::Made(Arc::clone(&made));
         Ok(made)
     }
 }

@@ -335,3 +335,6 @@ impl Drop for CallLoop {
         self.show_end();
     }
 }
+
+#[cfg(test)]
+mod tests;
