@@ -8,6 +8,7 @@ use futures::future::join_all;
 use futures::{FutureExt as _, StreamExt as _};
 use livebus_core::Settings;
 use livebus_core::calls::{Execution, NotSent, Refusal, Settings as CallSettings, Unknown};
+use livebus_core::dispatch::Settings as DispatchSettings;
 use livebus_core::{Cause, FailureClass, Status};
 use livebus_runner::calls::{
     ApplicationError, CallError, CallHandler, Caller, NotReplied, RunnableCallHandler,
@@ -196,6 +197,55 @@ pub(crate) async fn errors_of_the_application_and_panics_reach_the_caller<R: Ful
         3,
         "an unknown method does not run"
     );
+}
+
+pub(crate) async fn function_that_takes_too_long_is_an_error_for_its_caller<R: FullRunner>() {
+    let (cluster, caller) = (cluster(), caller());
+    let settings = DispatchSettings {
+        record_timeout: Some(Duration::from_millis(20)),
+        ..DispatchSettings::default()
+    };
+    let handler = handler().settings(settings).run(|_, _| async {
+        futures::future::pending::<()>().await;
+        Ok(Vec::new())
+    });
+    let _callee = serve::<R>(&cluster, handler).await;
+    let _caller = call_with::<R>(&cluster, &caller).await;
+    let error = ends::<R>(caller.call("stock", "7", "abc"))
+        .await
+        .expect_err("it is pending");
+    assert!(
+        matches!(&error, CallError::Failed(error) if error.code == -2),
+        "{error:?}"
+    );
+}
+
+pub(crate) async fn refusal_says_never_only_after_a_commit<R: FullRunner>() {
+    let cluster = cluster();
+    cluster.create_topic("stock", 1);
+    let caller = caller();
+    // One request may have been begun before, and the next ones not.
+    let mut settings = DispatchSettings::default();
+    settings.limits.unacknowledged = 1;
+    settings.limits.runs = 1;
+    let handler = handler().settings(settings);
+    let handler = handler.run(|_, _| async { Err(Refusal::Overloaded.into()) });
+    let _callee = serve::<R>(&cluster, handler).await;
+    let _caller = call_with::<R>(&cluster, &caller).await;
+    let call = || ends::<R>(caller.call("stock", "7", "abc"));
+    let maybe = CallError::SentUnknown(Unknown::Refused(Refusal::Overloaded));
+    let first = call().await.expect_err("it is refused");
+    assert_eq!(first, maybe, "an earlier owner may have run it");
+    eventually::<R>("its commit", || {
+        cluster.position("stock", "stock", 0) == Some(1)
+    })
+    .await;
+    let second = call().await.expect_err("it is refused");
+    assert_eq!(second, CallError::Refused(Refusal::Overloaded));
+    assert_eq!(cluster.position("stock", "stock", 0), Some(2));
+    cluster.set_may_commit(false);
+    let third = call().await.expect_err("it is refused");
+    assert_eq!(third, maybe, "a later owner may run it");
 }
 
 pub(crate) async fn calls_fail_at_once_while_the_bus_cannot_be_used<R: FullRunner>() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::FutureExt as _;
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
 use livebus_core::dispatch::{Order, RecordFailure, Settings};
 
@@ -30,6 +31,8 @@ pub(crate) struct Answering {
     wire: Arc<dyn Wire>,
     methods: Vec<String>,
     default_deadline: Duration,
+    /// How long a function may run, whatever its caller allows.
+    max_run: Option<Duration>,
     order: Order,
     hashes: RandomState,
     turns: Turns,
@@ -44,10 +47,35 @@ struct Work<F> {
     function: Arc<F>,
 }
 
+/// Why a request is not run.
+struct Refused {
+    refusal: Refusal,
+    /// Whether no earlier run of it began.
+    never_began: bool,
+    age: Duration,
+}
+
+impl Refused {
+    fn into_reply(self) -> Reply {
+        let Self {
+            refusal,
+            never_began,
+            age,
+        } = self;
+        Reply::Refused {
+            refusal,
+            never_began,
+            age,
+        }
+    }
+}
+
 /// How a function ended.
 enum Ended {
     Returned(Result<Vec<u8>, NotReplied>),
     Panicked(String),
+    /// It took longer than any function may.
+    TimedOut,
     /// Its caller has cancelled the call.
     Cancelled,
     /// Its caller does not wait any more.
@@ -57,6 +85,12 @@ enum Ended {
 impl Answering {
     /// The code of the error that a caller receives when the function has panicked.
     const PANICKED: i32 = -1;
+
+    /// The code of the error that a caller receives when the function took longer than any may.
+    const TIMED_OUT: i32 = -2;
+
+    /// How long a refusal waits for the commit after which it is known that the request will not run.
+    const MAX_WAIT_FOR_COMMIT: Duration = Duration::from_secs(1);
 
     /// The interval at which the end of runs is looked for while the handler closes.
     const CLOSE_INTERVAL: Duration = Duration::from_millis(5);
@@ -73,6 +107,7 @@ impl Answering {
             wire,
             methods,
             default_deadline,
+            max_run: settings.record_timeout,
             order: settings.order,
             hashes: RandomState::new(),
             turns: Turns::new(settings.limits.runs),
@@ -102,7 +137,7 @@ impl Answering {
         while self.turns.unfinished() > 0 && self.replying.now() < deadline {
             thread::sleep(Self::CLOSE_INTERVAL);
         }
-        self.replying.flush(deadline);
+        self.replying.close(deadline);
     }
 
     /// Answers the request of a record.
@@ -151,7 +186,7 @@ impl Answering {
 
     /// Does what was decided about a request.
     async fn conclude<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         decision: Decision,
         cancelled: Option<oneshot::Receiver<()>>,
@@ -176,13 +211,14 @@ impl Answering {
                     age_ms = age.as_millis(),
                     "a request is too old"
                 );
-                let reply = Reply::Refused {
+                // Its caller waits no longer, but for clocks that differ.
+                let deadline = self.replying.now() + Self::MAX_WAIT_FOR_COMMIT;
+                let refused = Refused {
                     refusal: Refusal::TooLate,
                     never_began,
                     age,
                 };
-                // Its caller waits no longer, but for clocks that differ.
-                self.reply(&work.request, reply, self.replying.now()).await;
+                self.refuse(work.id, work.request, refused, deadline).await;
             }
             (Decision::Replay(old), _) => {
                 let reply = self.state().old_reply(old);
@@ -255,7 +291,7 @@ impl Answering {
     }
 
     async fn run<F, T>(
-        &self,
+        self: &Arc<Self>,
         work: Work<F>,
         deadline: Instant,
         never_began: bool,
@@ -276,27 +312,39 @@ impl Answering {
             id,
             reply: None,
         };
-        let refused = |refusal| Reply::Refused {
+        let refused = |refusal| Refused {
             refusal,
             never_began,
             age: Duration::ZERO,
         };
         if !self.has_method(&request.incoming) {
-            self.reply(&request, refused(Refusal::Unsupported), deadline)
-                .await;
+            drop(running);
+            let refused = refused(Refusal::Unsupported);
+            self.refuse(id, request, refused, deadline).await;
             return Ok(());
         }
-        let cx = CallContext { deadline, run };
+        let until = self.max_run.map(|max| self.replying.now() + max);
+        let until = until.map_or(deadline, |until| until.min(deadline));
+        let cx = CallContext {
+            deadline: until,
+            run,
+        };
         let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
         let ended = match called {
-            Ok(future) => self.finish(future, deadline, cancelled).await,
+            Ok(future) => self.finish(future, until, cancelled).await,
             Err(panic) => Ended::Panicked(text_of(&*panic)),
+        };
+        let ended = if matches!(ended, Ended::TooLate) && until < deadline {
+            Ended::TimedOut
+        } else {
+            ended
         };
         let (reply, result) = match ended {
             Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
             Ended::Returned(Err(NotReplied::Failed(error))) => (Reply::Failed(error), Ok(())),
             Ended::Returned(Err(NotReplied::Refused(refusal))) => {
-                self.reply(&request, refused(refusal), deadline).await;
+                drop(running);
+                self.refuse(id, request, refused(refusal), deadline).await;
                 return Ok(());
             }
             Ended::Panicked(text) => {
@@ -305,6 +353,15 @@ impl Answering {
                     reason: "the callee panicked".to_owned(),
                 };
                 let failed = Failed::new(RecordFailure::Panicked, text);
+                (Reply::Failed(error), Err(failed))
+            }
+            Ended::TimedOut => {
+                let reason = "the function took longer than `record_timeout`";
+                let error = ApplicationError {
+                    code: Self::TIMED_OUT,
+                    reason: reason.to_owned(),
+                };
+                let failed = Failed::new(RecordFailure::TimedOut, reason);
                 (Reply::Failed(error), Err(failed))
             }
             Ended::Cancelled => return Ok(()),
@@ -355,6 +412,35 @@ impl Answering {
             timeout.poll_unpin(cx).map(|()| Ended::TooLate)
         })
         .await
+    }
+
+    /// Refuses a request. That no run of it began is said only once the group has a position above it: until then another member may have the
+    /// partition already, or may get it and run the request.
+    async fn refuse(
+        self: &Arc<Self>,
+        id: RequestId,
+        request: Request,
+        refused: Refused,
+        deadline: Instant,
+    ) {
+        let (true, Some(outside)) = (refused.never_began, self.replying.outside()) else {
+            return self.reply(&request, refused.into_reply(), deadline).await;
+        };
+        let committed = self.state().position_above(id);
+        let left = deadline.saturating_duration_since(self.replying.now());
+        let timeout = (outside.sleep)(left.min(Self::MAX_WAIT_FOR_COMMIT));
+        let this = Arc::clone(self);
+        outside.spawn.spawn(Box::pin(async move {
+            let never_began = match select(committed, timeout).await {
+                Either::Left((committed, _)) => committed.is_ok(),
+                Either::Right(_) => false,
+            };
+            let refused = Refused {
+                never_began,
+                ..refused
+            };
+            this.reply(&request, refused.into_reply(), deadline).await;
+        }));
     }
 
     /// Sends a reply, if the request wants one.

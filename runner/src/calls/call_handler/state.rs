@@ -27,8 +27,12 @@ pub(super) struct State {
     held: HashMap<RequestId, Held>,
     /// What cancels requests that run.
     running: HashMap<RequestId, oneshot::Sender<()>>,
-    /// What tells requests that wait for a commit of their position.
+    /// What tells requests that run after a commit of their position.
     committing: HashMap<RequestId, oneshot::Sender<()>>,
+    /// What tells refusals that the group has a position above their requests.
+    refused: HashMap<RequestId, oneshot::Sender<()>>,
+    /// The positions that the group has, of each assignment.
+    positions: HashMap<(PartitionId, Generation), i64>,
     /// The replies that are kept for idempotency keys.
     replies: HashMap<RequestId, Arc<Reply>>,
 }
@@ -40,12 +44,15 @@ impl State {
             held: HashMap::new(),
             running: HashMap::new(),
             committing: HashMap::new(),
+            refused: HashMap::new(),
+            positions: HashMap::new(),
             replies: HashMap::new(),
         }
     }
 
     pub(super) fn assigned(&mut self, partition: PartitionId, generation: Generation) {
         self.callee.assigned(partition, generation);
+        self.positions.insert((partition, generation), i64::MIN);
     }
 
     pub(super) fn ended(&mut self, partition: PartitionId, generation: Generation) {
@@ -53,6 +60,8 @@ impl State {
         let stays = |id: &RequestId| id.partition != partition || id.generation != generation;
         self.held.retain(|id, _| stays(id));
         self.committing.retain(|id, _| stays(id));
+        self.refused.retain(|id, _| stays(id));
+        self.positions.remove(&(partition, generation));
         self.replies.retain(|id, _| stays(id));
     }
 
@@ -124,13 +133,33 @@ impl State {
         position: i64,
     ) {
         self.callee.committed(partition, generation, position);
+        if let Some(known) = self.positions.get_mut(&(partition, generation)) {
+            *known = position;
+        }
         let is_below = |id: &RequestId| {
             id.partition == partition && id.generation == generation && id.offset < position
         };
-        let below = self.committing.extract_if(|id, _| is_below(id));
-        for (_, committed) in below {
-            let _ = committed.send(());
+        for waiting in [&mut self.committing, &mut self.refused] {
+            for (_, committed) in waiting.extract_if(|id, _| is_below(id)) {
+                // It may not wait any more.
+                let _ = committed.send(());
+            }
         }
+    }
+
+    /// Resolves when the group has a position above a request: no other member will run it. Without one, the assignment has ended first.
+    pub(super) fn position_above(&mut self, id: RequestId) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        match self.positions.get(&(id.partition, id.generation)) {
+            Some(position) if *position > id.offset => {
+                let _ = sender.send(());
+            }
+            Some(_) => {
+                self.refused.insert(id, sender);
+            }
+            None => {}
+        }
+        receiver
     }
 
     /// A run is over, with the reply if there is one.

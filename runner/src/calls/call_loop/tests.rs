@@ -254,7 +254,7 @@ fn sends_of_lost_clients_are_unknown_and_others_are_made_after_a_while() {
         ended(&mut refused),
         CallError::NotSent(NotSent::Replies(failure))
     );
-    bench.now += CallLoop::REOPEN_FIRST - Duration::from_millis(1);
+    bench.now += CallLoop::REOPEN_FIRST / 2;
     bench.turn();
     assert_eq!(lock(&bench.shared).opened, 1);
     for _ in 0..100 {
