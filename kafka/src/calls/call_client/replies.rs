@@ -195,7 +195,12 @@ impl KafkaCallClient {
             }
         }
         let result = result.as_ref().map(|_| ()).map_err(|failure| *failure);
+        let was_failing = self.leaders.failing().is_some();
         self.leaders.on_answer(&numbers, result, took, now);
+        if !was_failing && self.leaders.failing().is_some() {
+            // Then the first fetch that works reports records, or the end of the partition, before the next look-up is over.
+            self.assign_again();
+        }
     }
 
     fn assign_again(&self) {
