@@ -54,7 +54,7 @@ pub(super) struct Delivery<T> {
 /// What the producer reports, from any thread.
 pub(super) struct Reports<T> {
     pub(super) on_delivery: Box<dyn Fn(Delivery<T>) + Send + Sync>,
-    /// The client itself may have failed: see [`RecordProducer::fatal_failure`].
+    /// The client itself may have failed: see [`RecordProducer::take_error`].
     pub(super) on_error: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -65,6 +65,7 @@ pub(super) struct SendContext<T> {
     tokens: Tokens,
     link: Arc<Link>,
     reports: Reports<T>,
+    has_error: AtomicBool,
 }
 
 /// Who sends.
@@ -97,6 +98,7 @@ impl<T: Tag> RecordProducer<T> {
             tokens,
             link,
             reports,
+            has_error: AtomicBool::new(false),
         };
         let made = config.create_with_context(context);
         let producer: BaseProducer<_> = made.map_err(|error| {
@@ -140,6 +142,12 @@ impl<T: Tag> RecordProducer<T> {
         sent.key = record.key.as_deref();
         sent.partition = record.partition;
         self.producer.send(sent).map_err(|(error, _)| error)
+    }
+
+    /// Returns whether the client has reported an error since the last call.
+    pub(super) fn take_error(&self) -> bool {
+        let has_error = &self.producer.context().has_error;
+        has_error.swap(false, Ordering::AcqRel)
     }
 
     /// Returns the failure after which no record is sent any more.
@@ -199,6 +207,7 @@ impl<T: Tag> ClientContext for SendContext<T> {
     fn error(&self, error: KafkaError, reason: &str) {
         self.link.on_error(&error, reason);
         tracing::debug!(target: "librdkafka", owner = ?self.owner, %error, reason);
+        self.has_error.store(true, Ordering::Release);
         (self.reports.on_error)();
     }
 }
