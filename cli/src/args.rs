@@ -8,12 +8,14 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod bus;
+mod call_policy;
 mod check;
 pub(crate) mod help;
 mod timing;
 mod values;
 
 pub(crate) use bus::BusArgs;
+pub(crate) use call_policy::CallPolicyArgs;
 pub(crate) use check::{CheckArgs, CheckedArgs, CheckedFormat, WaitArgs, WantedVerdict};
 pub(crate) use timing::{EndArgs, RuleArgs};
 
@@ -229,6 +231,9 @@ pub(crate) struct ReplayArgs {
 
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+
+    #[command(flatten)]
+    pub(crate) call_policy: CallPolicyArgs,
 }
 
 /// Another policy for the recording of a request handler.

@@ -1,5 +1,6 @@
 //! `livebus replay`: prints the timeline of a recording, and checks that the supervisor returns the same actions again.
 
+mod caller;
 mod handler;
 
 use std::fs::{self, File};
@@ -10,7 +11,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use livebus_core::{Action, Status};
 use livebus_readiness::StatusChange;
-use livebus_recording::{Content, Difference, End, Line, Outcome, Replay, Summary, dispatch};
+use livebus_recording::{
+    Content, Difference, End, Line, Outcome, Replay, Summary, calls, dispatch,
+};
 use livebus_runner::Entry;
 use serde::Serialize;
 use serde_json::Value;
@@ -34,15 +37,14 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         .context(UsageError)?;
     let mut source = BufReader::new(file);
     // A source that cannot be read is reported below.
-    if dispatch::is_recording(&mut source).unwrap_or(false) {
+    let is_of_handler = dispatch::is_recording(&mut source).unwrap_or(false);
+    let is_of_caller = calls::is_recording(&mut source).unwrap_or(false);
+    check_policies(args, is_of_handler, is_of_caller)?;
+    if is_of_handler {
         return handler::replay(args, source);
     }
-    if args.policy.is_given() {
-        let error = anyhow::anyhow!(
-            "{}: another policy is for the recording of a request handler, and this is not one: leave --then, --retries, --order and --at-once out",
-            named()
-        );
-        return Err(error.context(UsageError));
+    if is_of_caller {
+        return caller::replay(args, source);
     }
     let replay = Replay::new(source)
         .with_context(named)
@@ -71,6 +73,29 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Outcome::Same(_) => ExitCode::SUCCESS,
         Outcome::Different(_) => ExitCode::from(EXIT_DIFFERENT),
     })
+}
+
+/// Checks that another policy is for the kind of recording that the file is.
+fn check_policies(
+    args: &ReplayArgs,
+    is_of_handler: bool,
+    is_of_caller: bool,
+) -> anyhow::Result<()> {
+    let (kind, options) = if args.policy.is_given() && !is_of_handler {
+        let options = "--then, --retries, --order and --at-once";
+        ("a request handler", options)
+    } else if args.call_policy.is_given() && !is_of_caller {
+        let options =
+            "--max-calls, --max-bytes, --attempts, --attempt-timeout, --min-time and --max-time";
+        ("a caller", options)
+    } else {
+        return Ok(());
+    };
+    let error = anyhow::anyhow!(
+        "{}: this policy is for the recording of {kind}, and this is not one: leave {options} out",
+        shown_path(&args.file)
+    );
+    Err(error.context(UsageError))
 }
 
 /// Checks that the picture does not overwrite the recording.

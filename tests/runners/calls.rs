@@ -199,6 +199,27 @@ pub(crate) async fn errors_of_the_application_and_panics_reach_the_caller<R: Ful
     );
 }
 
+pub(crate) async fn function_that_takes_too_long_is_an_error_for_its_caller<R: FullRunner>() {
+    let (cluster, caller) = (cluster(), caller());
+    let settings = DispatchSettings {
+        record_timeout: Some(Duration::from_millis(20)),
+        ..DispatchSettings::default()
+    };
+    let handler = handler().settings(settings).run(|_, _| async {
+        futures::future::pending::<()>().await;
+        Ok(Vec::new())
+    });
+    let _callee = serve::<R>(&cluster, handler).await;
+    let _caller = call_with::<R>(&cluster, &caller).await;
+    let error = ends::<R>(caller.call("stock", "7", "abc"))
+        .await
+        .expect_err("it is pending");
+    assert!(
+        matches!(&error, CallError::Failed(error) if error.code == -2),
+        "{error:?}"
+    );
+}
+
 pub(crate) async fn refusal_says_never_only_after_a_commit<R: FullRunner>() {
     let cluster = cluster();
     cluster.create_topic("stock", 1);

@@ -73,6 +73,7 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("a call is replied", calls::call_is_replied::<R>),
         case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
         case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
+        case("a function that takes too long is an error for its caller", calls::function_that_takes_too_long_is_an_error_for_its_caller::<R>),
         case("a refusal says never only after a commit", calls::refusal_says_never_only_after_a_commit::<R>),
         case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
         case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),

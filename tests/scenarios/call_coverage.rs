@@ -52,7 +52,7 @@ pub(crate) fn trials(scenarios: &[CallScenario]) -> Vec<Trial> {
         Trial::test("every rule of calls is named by a scenario", move || {
             let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/calls-rules.md");
             let text = fs::read_to_string(page)?;
-            // The callee has unit tests.
+            // The callee has scenarios of its own.
             let caller = text.split("\n## The callee\n").next().unwrap_or_default();
             same("rule", &rules_of(caller), &named)
         }),

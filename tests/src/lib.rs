@@ -6,6 +6,7 @@ use std::time::Duration;
 pub mod apache_kafka;
 pub mod attack;
 pub mod call_scenarios;
+pub mod callee_scenarios;
 pub mod child_process;
 pub mod conformance;
 pub mod cost;

@@ -8,7 +8,7 @@ use crate::any::{is, pack, unpack_field};
 use crate::error::{VolthaError, shown};
 use crate::messages::{Any, Error, ErrorCode, InterContainerResponseBody, RefusalKind, Refused};
 
-/// The longest reason that is written.
+/// The longest reason that is written, and that is kept of what is read.
 const MAX_REASON_BYTES: usize = 4096;
 
 /// Writes the body. `method` is what the request called.
@@ -136,7 +136,7 @@ pub(crate) fn decode(body: InterContainerResponseBody) -> Result<ReadReply, Volt
     }
     Ok(ReadReply::Failed(ApplicationError {
         code: error.code,
-        reason: error.reason,
+        reason: cut(error.reason),
     }))
 }
 

@@ -227,6 +227,10 @@ pub(crate) const REPLAY: Appendix = Appendix {
             "What another policy would have done with the same records",
             "livebus replay bus.orders.jsonl --then skip --retries 5",
         ),
+        (
+            "The calls of the caller `billing`, if each had more time",
+            "livebus replay bus.billing.jsonl --min-time 5s",
+        ),
     ],
     exit_codes: &[
         ("0", "the same"),

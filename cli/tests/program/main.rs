@@ -7,6 +7,7 @@ mod environment;
 mod livebus;
 mod output;
 mod replay;
+mod replay_caller;
 mod replay_handler;
 mod secrets;
 mod systemd;

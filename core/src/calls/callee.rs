@@ -24,7 +24,7 @@ pub use settings::{CalleeConfig, CalleeSettings};
 pub struct Callee {
     config: CalleeConfig,
     partitions: BTreeMap<PartitionId, (Generation, Partition)>,
-    counters: CalleeCounters,
+    pub(super) counters: CalleeCounters,
 }
 
 /// What a callee counted.
@@ -151,7 +151,8 @@ impl Callee {
         }
     }
 
-    /// A request has run. If `is_replied`, its reply is kept for its idempotency key. Returns the request whose reply is not kept any more.
+    /// A request has run. If `is_replied`, its reply is kept for its idempotency key. Returns the request whose reply is not kept, or not
+    /// any more.
     pub fn ran(&mut self, id: RequestId, is_replied: bool) -> Option<RequestId> {
         let max = self.config.settings().old_replies;
         let Some(partition) = current(&mut self.partitions, id) else {
@@ -159,6 +160,10 @@ impl Callee {
             return Some(id);
         };
         let dropped = partition.ran(id.offset, is_replied, max);
+        let dropped = dropped.unwrap_or_else(|of_unknown| {
+            self.counters.stale += 1;
+            of_unknown
+        });
         dropped.map(|offset| RequestId { offset, ..id })
     }
 

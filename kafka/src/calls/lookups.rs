@@ -69,8 +69,6 @@ pub(super) enum Answer {
         result: Sent,
         partition: Option<i32>,
     },
-    /// A client may have failed.
-    ClientError,
 }
 
 /// The partitions to assign.

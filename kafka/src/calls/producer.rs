@@ -58,7 +58,7 @@ pub(super) struct Delivery<T> {
 /// What the producer reports, from any thread.
 pub(super) struct Reports<T> {
     pub(super) on_delivery: Box<dyn Fn(Delivery<T>) + Send + Sync>,
-    /// The client itself may have failed: see [`RecordProducer::fatal_failure`].
+    /// The client itself may have failed: see [`RecordProducer::take_error`].
     pub(super) on_error: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -71,6 +71,7 @@ pub(super) struct SendContext<T> {
     reports: Reports<T>,
     /// How many callbacks there were: one poll takes the reports of one answer, though more may be there.
     calls: AtomicU64,
+    has_error: AtomicBool,
 }
 
 /// Who sends.
@@ -104,6 +105,7 @@ impl<T: Tag> RecordProducer<T> {
             link,
             reports,
             calls: AtomicU64::new(0),
+            has_error: AtomicBool::new(false),
         };
         let made = config.create_with_context(context);
         let producer: BaseProducer<_> = made.map_err(|error| {
@@ -149,6 +151,12 @@ impl<T: Tag> RecordProducer<T> {
         sent.key = record.key.as_deref();
         sent.partition = record.partition;
         self.producer.send(sent).map_err(|(error, _)| error)
+    }
+
+    /// Returns whether the client has reported an error since the last call.
+    pub(super) fn take_error(&self) -> bool {
+        let has_error = &self.producer.context().has_error;
+        has_error.swap(false, Ordering::AcqRel)
     }
 
     /// Returns the failure after which no record is sent any more.
@@ -230,6 +238,7 @@ impl<T: Tag> ClientContext for SendContext<T> {
         self.called();
         self.link.on_error(&error, reason);
         tracing::debug!(target: "librdkafka", owner = ?self.owner, %error, reason);
+        self.has_error.store(true, Ordering::Release);
         (self.reports.on_error)();
     }
 }

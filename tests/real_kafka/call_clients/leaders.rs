@@ -11,7 +11,7 @@ use livebus_tests::apache_kafka::{
     BrokerSession, ClusterOptions, Controllers, KafkaCluster, Replicas,
 };
 
-use super::support::{Callee, Caller, request, text};
+use super::support::{Caller, ReplyWriter, request, text};
 use crate::context::{Context, START_LIMIT};
 
 /// For a thread that is late on a busy machine.
@@ -40,8 +40,8 @@ pub(crate) fn dead_leader_of_replies_is_reported_within_the_bound(
     replies.partitions = ReplyPartitions::One(1);
     let mut caller = Caller::open(&servers, replies)?;
     caller.assign()?;
-    let callee = Callee::new(&servers)?;
-    callee.reply("replies", 1, "first")?;
+    let answering = ReplyWriter::new(&servers)?;
+    answering.reply("replies", 1, "first")?;
     caller.fetch(1)?;
     for (number, way) in ["killed", "stopped", "terminated"].into_iter().enumerate() {
         let began = Instant::now();
@@ -76,9 +76,9 @@ pub(crate) fn dead_leader_of_replies_is_reported_within_the_bound(
         let back = Instant::now();
         caller.reachable()?;
         println!("{way}: reachable {:?} later", back.elapsed());
-        let callee = Callee::new(&servers)?;
+        let answering = ReplyWriter::new(&servers)?;
         let payload = format!("after {number}");
-        callee.reply("replies", 1, &payload)?;
+        answering.reply("replies", 1, &payload)?;
         let records = caller.fetch(1)?;
         ensure!(text(&records[0]) == payload, "{way}: {}", text(&records[0]));
         caller.forget();

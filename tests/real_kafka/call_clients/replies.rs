@@ -11,7 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 
-use super::support::{ASSIGN, Callee, Caller, text};
+use super::support::{ASSIGN, Caller, ReplyWriter, text};
 use crate::context::Context;
 
 pub(crate) fn reply_after_the_assignment_is_fetched(context: &Context) -> anyhow::Result<()> {
@@ -20,17 +20,17 @@ pub(crate) fn reply_after_the_assignment_is_fetched(context: &Context) -> anyhow
     let node = context.shared_node()?;
     let (servers, topic) = (node.bootstrap_servers(), "calls-after");
     node.create_topic(topic, 3)?;
-    let callee = Callee::new(&servers)?;
+    let answering = ReplyWriter::new(&servers)?;
     let mut chosen = std::collections::BTreeSet::new();
     for instance in 0..CALLERS {
         for partition in 0..3 {
-            callee.reply(topic, partition, "before")?;
+            answering.reply(topic, partition, "before")?;
         }
         let replies = ReplySubscription::new("after", instance, topic);
         let mut caller = Caller::open(&servers, replies)?;
         let partition = caller.assign_one()?;
         // At once: a position that is resolved later would be behind it.
-        callee.reply(topic, partition, &instance.to_string())?;
+        answering.reply(topic, partition, &instance.to_string())?;
         let records = caller.fetch(1)?;
         let texts: Vec<_> = records.iter().map(text).collect();
         ensure!(texts == [instance.to_string()], "{texts:?}");
@@ -56,12 +56,12 @@ pub(crate) fn nothing_is_missed_across_assignments_and_clients(
     let mut caller = Caller::open(&servers, replies)?;
     let partition = caller.assign_one()?;
     let is_over = AtomicBool::new(false);
-    let callee = Callee::new(&servers)?;
+    let answering = ReplyWriter::new(&servers)?;
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let mut number = 0_u32;
             while !is_over.load(Ordering::Relaxed) {
-                callee.reply(topic, partition, &number.to_string())?;
+                answering.reply(topic, partition, &number.to_string())?;
                 number += 1;
             }
             anyhow::Ok(number)
@@ -124,9 +124,9 @@ pub(crate) fn added_partitions_are_read_from_their_start(context: &Context) -> a
     replies.partitions = ReplyPartitions::All;
     let mut caller = Caller::open(&servers, replies)?;
     ensure!(caller.assign()?.is_none(), "replies may arrive at any");
-    let callee = Callee::new(&servers)?;
+    let answering = ReplyWriter::new(&servers)?;
     for partition in 0..2 {
-        callee.reply(topic, partition, "known")?;
+        answering.reply(topic, partition, "known")?;
     }
     caller.fetch(2)?;
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
@@ -136,7 +136,7 @@ pub(crate) fn added_partitions_are_read_from_their_start(context: &Context) -> a
     let more = admin.create_partitions([&three], &AdminOptions::new());
     futures::executor::block_on(more)?;
     // Before the caller knows of it.
-    Callee::new(&servers)?.reply(topic, 2, "added")?;
+    ReplyWriter::new(&servers)?.reply(topic, 2, "added")?;
     let records = caller.fetch(1)?;
     ensure!(records[0].partition() == 2 && text(&records[0]) == "added");
     caller.check_quiet()
@@ -149,9 +149,9 @@ pub(crate) fn topic_that_was_created_again_is_read(context: &Context) -> anyhow:
     let replies = ReplySubscription::new("again", 1, topic);
     let mut caller = Caller::open(&servers, replies)?;
     caller.assign_one()?;
-    let callee = Callee::new(&servers)?;
+    let answering = ReplyWriter::new(&servers)?;
     for number in 0..10 {
-        callee.reply(topic, 0, &number.to_string())?;
+        answering.reply(topic, 0, &number.to_string())?;
     }
     caller.fetch(10)?;
     node.delete_topic(topic)?;
@@ -159,8 +159,8 @@ pub(crate) fn topic_that_was_created_again_is_read(context: &Context) -> anyhow:
     ensure!(failure.class == FailureClass::TopicMissing, "{failure}");
     node.create_topic(topic, 1)?;
     // At an offset below those before.
-    let callee = Callee::new(&servers)?;
-    callee.reply(topic, 0, "new")?;
+    let answering = ReplyWriter::new(&servers)?;
+    answering.reply(topic, 0, "new")?;
     let began = Instant::now();
     let records = caller.fetch(1)?;
     ensure!(text(&records[0]) == "new");

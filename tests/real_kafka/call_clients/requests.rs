@@ -41,8 +41,10 @@ pub(crate) fn requests_arrive_as_they_were_handed_over(context: &Context) -> any
     for number in 0..100 {
         caller.send(request(topic, format!("{number}").as_bytes()));
     }
+    caller.send_unanswered(request(topic, b"unanswered"));
     caller.close(Duration::from_secs(10));
-    read(&servers, topic, 101).context("the queued requests")?;
+    let records = read(&servers, topic, 102).context("the queued requests")?;
+    ensure!(records[101].payload() == Some(b"unanswered".as_slice()));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use livebus_core::calls::Sent;
 use livebus_runner::calls::{CallBus as _, ReplySubscription};
 use livebus_tests::apache_kafka::{NodeOptions, TopicOperation, authorizer_properties};
 
-use super::support::{Callee, Caller, request};
+use super::support::{Caller, ReplyWriter, request};
 use crate::context::Context;
 
 pub(crate) fn denied_topics_are_reported_until_they_are_allowed(
@@ -29,9 +29,9 @@ pub(crate) fn denied_topics_are_reported_until_they_are_allowed(
     // The first rule for a topic denies everything else.
     node.allow("replies", TopicOperation::Write)?;
     node.allow("requests", TopicOperation::Read)?;
-    let callee = Callee::new(&servers)?;
+    let answering = ReplyWriter::new(&servers)?;
     // A fetch that waits at the broker is answered for this.
-    callee.reply("replies", 0, "unread")?;
+    answering.reply("replies", 0, "unread")?;
     let failure = caller.unreachable(Duration::from_secs(20))?;
     ensure!(failure.class == FailureClass::Authorization, "{failure}");
     let remedy = caller.bus().explain_caller(failure).remedy;
@@ -51,7 +51,7 @@ pub(crate) fn denied_topics_are_reported_until_they_are_allowed(
     node.allow("replies", TopicOperation::Read)?;
     node.allow("requests", TopicOperation::Write)?;
     caller.reachable()?;
-    callee.reply("replies", 0, "read")?;
+    answering.reply("replies", 0, "read")?;
     let mut seen = caller.fetch(1)?;
     while seen.len() < 2 {
         seen.extend(caller.fetch(1)?);

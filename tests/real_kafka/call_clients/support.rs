@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use livebus_core::calls::{AssignmentId, CallId, Sent};
 use livebus_core::{Config, Failure, Settings};
 use livebus_kafka::KafkaBus;
@@ -125,6 +125,11 @@ impl Caller {
         call
     }
 
+    /// Sends a record whose fate is not reported.
+    pub(crate) fn send_unanswered(&mut self, record: OutgoingRecord) {
+        self.client().send_unanswered(record);
+    }
+
     /// Waits for the answer to a send.
     pub(crate) fn answer(&mut self, wanted: CallId) -> anyhow::Result<(Sent, Option<i32>)> {
         self.wait(WAIT_LIMIT, |input| {
@@ -154,21 +159,28 @@ impl Caller {
     pub(crate) fn wait<T>(
         &mut self,
         within: Duration,
-        mut pick: impl FnMut(&CallInput) -> Option<T>,
+        pick: impl Fn(&CallInput) -> Option<T>,
     ) -> anyhow::Result<T> {
+        let (index, picked) = self.find(within, pick)?;
+        self.inputs.remove(index);
+        Ok(picked)
+    }
+
+    /// Waits for an input, and leaves it. Returns its index too.
+    fn find<T>(
+        &mut self,
+        within: Duration,
+        pick: impl Fn(&CallInput) -> Option<T>,
+    ) -> anyhow::Result<(usize, T)> {
         let deadline = Instant::now() + within;
         loop {
             let polled = self.poll();
-            for (index, input) in self.inputs.iter().enumerate() {
-                if let Some(picked) = pick(input) {
-                    self.inputs.remove(index);
-                    return Ok(picked);
-                }
+            let mut all = self.inputs.iter().enumerate();
+            if let Some(found) = all.find_map(|(index, it)| Some((index, pick(it)?))) {
+                return Ok(found);
             }
             let now = Instant::now();
-            if now >= deadline {
-                bail!("not within {within:?}: {:?}", self.inputs);
-            }
+            ensure!(now < deadline, "not within {within:?}: {:?}", self.inputs);
             match polled {
                 Polled::More => {}
                 Polled::Idle(until) => {
@@ -185,9 +197,10 @@ impl Caller {
     pub(crate) fn take_records(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
         for input in std::mem::take(&mut self.inputs) {
-            match input {
-                CallInput::Fetched(batch) => records.extend(all(batch)),
-                other => self.inputs.push(other),
+            if let CallInput::Fetched(batch) = input {
+                records.extend(all(batch));
+            } else {
+                self.inputs.push(input);
             }
         }
         records
@@ -201,34 +214,11 @@ impl Caller {
             let left = deadline.saturating_duration_since(Instant::now());
             let is_fetched =
                 |input: &CallInput| matches!(input, CallInput::Fetched(_)).then_some(());
-            self.wait_and_keep(left, is_fetched)
+            self.find(left, is_fetched)
                 .with_context(|| format!("{} of {count} records", records.len()))?;
             records.extend(self.take_records());
         }
         Ok(records)
-    }
-
-    /// Waits for an input, and leaves it.
-    fn wait_and_keep(
-        &mut self,
-        within: Duration,
-        has: impl Fn(&CallInput) -> Option<()>,
-    ) -> anyhow::Result<()> {
-        let deadline = Instant::now() + within;
-        loop {
-            let polled = self.poll();
-            if self.inputs.iter().any(|input| has(input).is_some()) {
-                return Ok(());
-            }
-            let now = Instant::now();
-            ensure!(now < deadline, "not within {within:?}: {:?}", self.inputs);
-            if let Polled::Idle(until) = polled {
-                let until = until.map_or(deadline, |until| until.min(deadline));
-                let _ = self
-                    .woken
-                    .recv_timeout(until.saturating_duration_since(now));
-            }
-        }
     }
 
     /// Waits until it is reported that replies cannot be read.
@@ -286,9 +276,9 @@ pub(crate) fn request(topic: &str, payload: &[u8]) -> OutgoingRecord {
 }
 
 /// Writes records to one partition, as callees do.
-pub(crate) struct Callee(BaseProducer);
+pub(crate) struct ReplyWriter(BaseProducer);
 
-impl Callee {
+impl ReplyWriter {
     pub(crate) fn new(servers: &str) -> anyhow::Result<Self> {
         let mut config = ClientConfig::new();
         config

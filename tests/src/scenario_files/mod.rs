@@ -1,7 +1,8 @@
 //! What all scenario files have in common: the lines of a script, the expected results, and the error of an invalid file.
 //!
 //! Scenarios of the supervisor are in [`conformance`](crate::conformance), those of the dispatcher in
-//! [`dispatch_scenarios`](crate::dispatch_scenarios), those of calls in [`call_scenarios`](crate::call_scenarios).
+//! [`dispatch_scenarios`](crate::dispatch_scenarios), those of calls in [`call_scenarios`](crate::call_scenarios) and
+//! [`callee_scenarios`](crate::callee_scenarios).
 
 mod diff;
 mod error;

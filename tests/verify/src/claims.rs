@@ -1,4 +1,4 @@
-//! Lists of claims: a name, an id and a sentence for each.
+//! Lists of claims: a name, an id and a sentence for each; and of the situations in which they mean something.
 
 /// Declares the claims about one machine.
 macro_rules! claims {
@@ -40,4 +40,51 @@ macro_rules! claims {
     };
 }
 
-pub(crate) use claims;
+/// Declares the situations of the checkers of one machine, and the set of those that were reached.
+macro_rules! situations {
+    ($($name:ident $sentence:literal)*) => {
+        /// A situation in which a claim means something. A search that reaches none proves nothing.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Situation {
+            $(#[doc = $sentence] $name,)*
+        }
+
+        impl Situation {
+            /// Every situation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+
+        /// The situations that were reached.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct Coverage(u64);
+
+        impl Coverage {
+            /// Notes a situation.
+            pub const fn note(&mut self, situation: Situation) {
+                self.0 |= 1 << situation as u64;
+            }
+
+            /// Notes a situation, if it is one.
+            pub const fn note_if(&mut self, is: bool, situation: Situation) {
+                if is {
+                    self.note(situation);
+                }
+            }
+
+            /// Adds what another search reached.
+            pub const fn merge(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+
+            /// Returns the situations that were not reached.
+            #[must_use]
+            pub fn missing(self) -> Vec<Situation> {
+                let all = Situation::ALL.iter().copied();
+                all.filter(|situation| self.0 & 1 << *situation as u64 == 0)
+                    .collect()
+            }
+        }
+    };
+}
+
+pub(crate) use {claims, situations};

@@ -3,6 +3,7 @@
 //! `tests/verify/README.md` explains how they fit together. `docs/verification.md` lists the claims, the checkers, their latest
 //! results and their commands.
 
+pub mod callee;
 pub mod calls;
 pub mod differential;
 pub mod dispatch;

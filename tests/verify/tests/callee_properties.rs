@@ -7,6 +7,8 @@ use livebus_core::calls::{
     Arrival, CallId, Callee, CalleeConfig, CalleeSettings, Correlation, Decision, RequestId,
 };
 use livebus_core::dispatch::{Generation, PartitionId};
+use livebus_verify::callee::differential::compare_steps;
+use livebus_verify::callee::simulation::simulate_steps;
 use livebus_verify::calls::environment::EPOCH;
 use livebus_verify::calls::settings::IDENTITY;
 use livebus_verify::rng::Rng;
@@ -186,5 +188,23 @@ proptest! {
             prop_assert_eq!(held.iter().copied().collect::<Vec<_>>(), wanted.keys().copied().collect::<Vec<_>>());
             prop_assert!(held.len() <= settings.old_replies as usize);
         }
+    }
+
+    /// C1 to C10 at every step, with several owners. In the end nothing is left.
+    #[test]
+    fn claims_hold_with_several_owners_and_nothing_is_left(settings in settings(), numbers in vec(any::<u64>(), 0..400)) {
+        // An owner that may begin nothing would fetch nothing.
+        let max_duplicates = settings.max_duplicates.max(1);
+        let config = CalleeConfig::new(CalleeSettings { max_duplicates, ..settings }).expect("the settings are valid");
+        simulate_steps(&config, &numbers)
+            .map_err(|failed| TestCaseError::fail(failed.to_string()))?;
+    }
+
+    /// Every answer and every count.
+    #[test]
+    fn core_and_reference_model_do_the_same(settings in settings(), numbers in vec(any::<u64>(), 0..200)) {
+        let config = CalleeConfig::new(settings).expect("the settings are valid");
+        compare_steps(&config, &numbers)
+            .map_err(|difference| TestCaseError::fail(difference.to_string()))?;
     }
 }

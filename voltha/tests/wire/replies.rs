@@ -147,6 +147,18 @@ fn a_reason_that_is_too_long_is_cut_between_characters() {
     assert_eq!(error.reason.len(), 4_095);
 }
 
+#[test]
+fn a_foreign_reason_that_is_too_long_is_cut() {
+    let error = Error {
+        reason: "r".repeat(5_000),
+        ..Error::default()
+    };
+    let Ok(ReadReply::Failed(error)) = read(&failure(&error)) else {
+        panic!("it failed");
+    };
+    assert_eq!(error.reason.len(), 4_096);
+}
+
 fn body_of(payload: &[u8]) -> InterContainerResponseBody {
     let message = InterContainerMessage::decode(payload).expect("it was written");
     let header = message.header.expect("it has one");

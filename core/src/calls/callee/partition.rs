@@ -192,16 +192,32 @@ impl Partition {
         }
     }
 
-    /// Ends a run. Returns the offset of the request whose reply is not kept, or not any more.
-    pub(super) fn ran(&mut self, offset: i64, is_replied: bool, max: u32) -> Option<i64> {
-        let held = self.forget(offset);
-        let key = held.and_then(|held| held.arrival.key);
-        let Some(key) = key.filter(|_| is_replied && max > 0) else {
-            return Some(offset);
+    /// Ends a run. Returns the offset of the request whose reply is not kept, or not any more; as an error for a request that is not known.
+    pub(super) fn ran(
+        &mut self,
+        offset: i64,
+        is_replied: bool,
+        max: u32,
+    ) -> Result<Option<i64>, Option<i64>> {
+        let Some(held) = self.forget(offset) else {
+            let is_kept = self.by_key.values().any(|of| *of == offset);
+            return Err((!is_kept).then_some(offset));
         };
+        let Some(key) = held.arrival.key else {
+            return Ok(Some(offset));
+        };
+        if is_replied && max > 0 {
+            return Ok(self.keep(key, offset, max));
+        }
+        let is_kept = self.by_key.get(&key) == Some(&offset);
+        Ok((!is_kept).then_some(offset))
+    }
+
+    /// Keeps a reply. Returns the offset of the one that is not kept any more.
+    fn keep(&mut self, key: u64, offset: i64, max: u32) -> Option<i64> {
         // Two requests with one key may have run at once: the newer reply is kept.
         if let Some(older) = self.by_key.insert(key, offset) {
-            return Some(older);
+            return Some(older).filter(|older| *older != offset);
         }
         self.replies.push_back(key);
         let is_full = u64::try_from(self.replies.len()).is_ok_and(|len| len > u64::from(max));

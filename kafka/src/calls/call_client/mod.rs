@@ -140,7 +140,6 @@ impl KafkaCallClient {
                 result,
                 partition,
             }),
-            Answer::ClientError => self.check_fatal(inputs),
             Answer::Found { id, result, took } => {
                 if self.assigning.is_some_and(|it| it.id == id) {
                     self.assigning = None;
@@ -217,7 +216,7 @@ fn reports(answers: &Answers<Answer>) -> Reports<Tag> {
                 partition: (partition >= 0).then_some(partition),
             });
         }),
-        on_error: Box::new(move || errors.send(Answer::ClientError)),
+        on_error: Box::new(move || errors.wake()),
     }
 }
 
@@ -227,7 +226,8 @@ impl CallClient for KafkaCallClient {
             self.on_answer(answer, now, inputs);
         }
         let is_drained = self.drain(now, inputs);
-        if self.client.context().take_error() {
+        // Both, so that neither is left over.
+        if self.client.context().take_error() | self.requests.take_error() {
             self.check_fatal(inputs);
         }
         if let Some(late) = self.assigning.take_if(|it| it.deadline <= now) {

@@ -31,6 +31,8 @@ pub(crate) struct Answering {
     wire: Arc<dyn Wire>,
     methods: Vec<String>,
     default_deadline: Duration,
+    /// How long a function may run, whatever its caller allows.
+    max_run: Option<Duration>,
     order: Order,
     hashes: RandomState,
     turns: Turns,
@@ -72,6 +74,8 @@ impl Refused {
 enum Ended {
     Returned(Result<Vec<u8>, NotReplied>),
     Panicked(String),
+    /// It took longer than any function may.
+    TimedOut,
     /// Its caller has cancelled the call.
     Cancelled,
     /// Its caller does not wait any more.
@@ -81,6 +85,9 @@ enum Ended {
 impl Answering {
     /// The code of the error that a caller receives when the function has panicked.
     const PANICKED: i32 = -1;
+
+    /// The code of the error that a caller receives when the function took longer than any may.
+    const TIMED_OUT: i32 = -2;
 
     /// How long a refusal waits for the commit after which it is known that the request will not run.
     const MAX_WAIT_FOR_COMMIT: Duration = Duration::from_secs(1);
@@ -100,6 +107,7 @@ impl Answering {
             wire,
             methods,
             default_deadline,
+            max_run: settings.record_timeout,
             order: settings.order,
             hashes: RandomState::new(),
             turns: Turns::new(settings.limits.runs),
@@ -129,7 +137,7 @@ impl Answering {
         while self.turns.unfinished() > 0 && self.replying.now() < deadline {
             thread::sleep(Self::CLOSE_INTERVAL);
         }
-        self.replying.flush(deadline);
+        self.replying.close(deadline);
     }
 
     /// Answers the request of a record.
@@ -315,11 +323,21 @@ impl Answering {
             self.refuse(id, request, refused, deadline).await;
             return Ok(());
         }
-        let cx = CallContext { deadline, run };
+        let until = self.max_run.map(|max| self.replying.now() + max);
+        let until = until.map_or(deadline, |until| until.min(deadline));
+        let cx = CallContext {
+            deadline: until,
+            run,
+        };
         let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
         let ended = match called {
-            Ok(future) => self.finish(future, deadline, cancelled).await,
+            Ok(future) => self.finish(future, until, cancelled).await,
             Err(panic) => Ended::Panicked(text_of(&*panic)),
+        };
+        let ended = if matches!(ended, Ended::TooLate) && until < deadline {
+            Ended::TimedOut
+        } else {
+            ended
         };
         let (reply, result) = match ended {
             Ended::Returned(Ok(payload)) => (Reply::Done(payload), Ok(())),
@@ -335,6 +353,15 @@ impl Answering {
                     reason: "the callee panicked".to_owned(),
                 };
                 let failed = Failed::new(RecordFailure::Panicked, text);
+                (Reply::Failed(error), Err(failed))
+            }
+            Ended::TimedOut => {
+                let reason = "the function took longer than `record_timeout`";
+                let error = ApplicationError {
+                    code: Self::TIMED_OUT,
+                    reason: reason.to_owned(),
+                };
+                let failed = Failed::new(RecordFailure::TimedOut, reason);
                 (Reply::Failed(error), Err(failed))
             }
             Ended::Cancelled => return Ok(()),

@@ -164,7 +164,7 @@ impl CallHandler {
     }
 
     /// Replaces all limits and timings of the dispatcher. What follows a failure is not one of them: the caller learns of it, and the request
-    /// is over.
+    /// is over. `record_timeout` bounds each run, whatever deadline its caller has set: the caller receives the code -2.
     pub fn settings(self, settings: Settings) -> Self {
         self.with(|handler| handler.settings(settings))
     }
@@ -193,10 +193,12 @@ impl CallHandler {
             },
             ..settings
         };
-        let handler = self
-            .handler
-            .settings(settings.clone())
-            .on_failure(never_again);
+        let of_dispatcher = Settings {
+            // The callee ends functions itself, and replies.
+            record_timeout: None,
+            ..settings.clone()
+        };
+        let handler = self.handler.settings(of_dispatcher).on_failure(never_again);
         let callee = callee_config(&self.callee, &settings).map(|config| {
             Arc::new(Answering::new(
                 config,

@@ -35,8 +35,19 @@ pub(crate) struct Outside {
 #[derive(Default)]
 pub(super) struct Replying {
     outside: OnceLock<Outside>,
-    client: Mutex<Option<Arc<dyn ReplyClient>>>,
+    client: Mutex<Slot>,
     failures: Arc<Failures>,
+}
+
+/// The client of the replies.
+#[derive(Default)]
+enum Slot {
+    /// It is made for the first reply.
+    #[default]
+    Empty,
+    Made(Arc<dyn ReplyClient>),
+    /// The handler has stopped.
+    Closed,
 }
 
 /// Replies that did not arrive.
@@ -79,11 +90,12 @@ impl Replying {
         }
     }
 
-    /// Waits until everything that was handed over has arrived, or failed.
-    pub(super) fn flush(&self, deadline: Instant) {
-        let client = lock(&self.client).take();
-        if let Some(client) = client {
-            client.flush(deadline);
+    /// Takes no more replies, and waits until everything that was handed over has arrived, or failed; at most until the deadline.
+    pub(super) fn close(&self, deadline: Instant) {
+        let closed = std::mem::replace(&mut *lock(&self.client), Slot::Closed);
+        match closed {
+            Slot::Made(client) => client.flush(deadline),
+            Slot::Empty | Slot::Closed => {}
         }
     }
 
@@ -92,14 +104,16 @@ impl Replying {
     }
 
     fn client(&self) -> Result<Arc<dyn ReplyClient>, Failure> {
-        let mut client = lock(&self.client);
-        if let Some(client) = &*client {
-            return Ok(Arc::clone(client));
+        let mut slot = lock(&self.client);
+        match &*slot {
+            Slot::Made(client) => return Ok(Arc::clone(client)),
+            Slot::Closed => return Err(FailureClass::ClientFatal.into()),
+            Slot::Empty => {}
         }
         let outside = self.outside.get().ok_or(FailureClass::ClientFatal)?;
         let failures = Arc::clone(&self.failures);
         let made = (outside.open)(Arc::new(move |failure| failures.add(failure)))?;
-        *client = Some(Arc::clone(&made));
+        *slot = Slot::Made(Arc::clone(&made));
         Ok(made)
     }
 }

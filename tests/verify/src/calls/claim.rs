@@ -1,6 +1,6 @@
 //! The claims about every `Calls`, one name for each, and the situations that a complete search must have reached.
 
-use crate::claims::claims;
+use crate::claims::{claims, situations};
 
 claims! {
     /// One claim about every `Calls`.
@@ -21,21 +21,6 @@ claims! {
     NothingLeaks "K14" "What is held is what is in flight: calls, bytes and timers."
     ShutdownEnds "K15" "A shutdown ends every call within its bound, then reports once that it stopped."
     DeadlinesAreKept "K16" "Once all actions are polled the timeout is strictly later than now, and not after any deadline; an early call changes nothing."
-}
-
-macro_rules! situations {
-    ($($name:ident $sentence:literal)*) => {
-        /// A situation in which a claim means something. A search that reaches none proves nothing.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Situation {
-            $(#[doc = $sentence] $name,)*
-        }
-
-        impl Situation {
-            /// Every situation.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-        }
-    };
 }
 
 situations! {
@@ -71,35 +56,4 @@ situations! {
     StoppedEarly "The shutdown ends before its bound."
     StoppedByBound "The shutdown ends at its bound."
     CalledAfterStop "A call comes after the stop."
-}
-
-/// The situations that were reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Coverage(u64);
-
-impl Coverage {
-    /// Notes a situation.
-    pub const fn note(&mut self, situation: Situation) {
-        self.0 |= 1 << situation as u64;
-    }
-
-    /// Notes a situation, if it is one.
-    pub const fn note_if(&mut self, is: bool, situation: Situation) {
-        if is {
-            self.note(situation);
-        }
-    }
-
-    /// Adds what another search reached.
-    pub const fn merge(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    /// Returns the situations that were not reached.
-    #[must_use]
-    pub fn missing(self) -> Vec<Situation> {
-        let all = Situation::ALL.iter().copied();
-        all.filter(|situation| self.0 & 1 << *situation as u64 == 0)
-            .collect()
-    }
 }

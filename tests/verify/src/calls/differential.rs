@@ -105,7 +105,7 @@ pub fn compare_steps(
             }));
         }
         kinds.extend(actions.iter().map(|action| script.follow(action)));
-        core = restored(config, core);
+        core = restored(config, &core);
     }
     Ok(kinds)
 }
@@ -115,11 +115,11 @@ pub fn compare_steps(
 /// # Panics
 ///
 /// If it differs.
-fn restored(config: &Config, core: Calls) -> Calls {
+fn restored(config: &Config, core: &Calls) -> Calls {
     let words = core.snapshot(*EPOCH);
     let restored = Calls::restore(config.clone(), *EPOCH, &words);
     match restored {
-        Some(restored) if restored == core => restored,
+        Some(restored) if restored == *core => restored,
         Some(_) | None => panic!("{core:?} was restored as {restored:?}"),
     }
 }
