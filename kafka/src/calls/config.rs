@@ -83,6 +83,10 @@ const ATTEMPTS: &str = "it shows whether a refusal is about the first write of a
 /// Properties that only one kind of client has, or that contradict what livebus needs.
 const OF_DATA: [&str; 2] = ["transactional.id", "enable.gapless.guarantee"];
 
+/// How many produce requests a connection has at a broker: what comes while one is there goes together with the next. A broker handles those of
+/// a connection one after the other, so more of them would save part of a round trip and no more.
+const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
+
 /// How long a consumer waits for records at a broker, in milliseconds: librdkafka's default.
 const FETCH_WAIT: &str = "500";
 
@@ -128,7 +132,7 @@ pub(super) fn request_config(kafka: &KafkaConfig, replies: &ReplySubscription) -
     client
         // Without it a broker that gives its partition away makes librdkafka write a request that it may have written.
         .set("enable.idempotence", "true")
-        .set("max.in.flight.requests.per.connection", "5")
+        .set(IN_FLIGHT, "1")
         .set("queuing.strategy", "fifo")
         .set("retries", "2147483647")
         .set("retry.backoff.ms", backoff.to_string())
@@ -142,6 +146,9 @@ pub(super) fn request_config(kafka: &KafkaConfig, replies: &ReplySubscription) -
 pub(super) fn reply_config(kafka: &KafkaConfig, subscription: &Subscription) -> ClientConfig {
     let mut client = sending(&properties(kafka, &subscription.properties));
     client.set("enable.idempotence", "false");
+    if client.get(IN_FLIGHT).is_none() {
+        client.set(IN_FLIGHT, "1");
+    }
     client
 }
 
@@ -329,5 +336,22 @@ mod tests {
         let requests = request_config(&kafka(&[]), &caller("replies", &[]));
         assert_eq!(requests.get("linger.ms"), Some("0"));
         assert_eq!(requests.get("queue.buffering.max.kbytes"), Some("131072"));
+    }
+
+    #[test]
+    fn one_produce_request_is_at_a_broker_unless_a_handler_says_otherwise() {
+        let requests = request_config(&kafka(&[]), &caller("replies", &[]));
+        assert_eq!(requests.get(IN_FLIGHT), Some("1"));
+        let handler = || RequestHandler::new("a").topics(["a"]).group("g");
+        let in_flight = |handler: RequestHandler| {
+            let runnable: RunnableHandler = handler.run(|_, _| async { Ok(()) });
+            let subscription = runnable.subscription().expect("it is valid");
+            let replying = reply_config(&kafka(&[]), &subscription);
+            BaseProducer::from_config(&replying).expect("it is valid");
+            replying.get(IN_FLIGHT).map(str::to_owned)
+        };
+        assert_eq!(in_flight(handler()).as_deref(), Some("1"));
+        let more = handler().property("max.in.flight", "7");
+        assert_eq!(in_flight(more).as_deref(), Some("7"));
     }
 }

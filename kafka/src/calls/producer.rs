@@ -1,9 +1,9 @@
-//! A producer whose deliveries are reported at once, from a thread of its own.
+//! A producer whose deliveries are reported soon, from a thread of its own.
 
 use std::error::Error;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -27,6 +27,10 @@ use crate::own_clients::Link;
 ///
 /// With a fraction of a millisecond rdkafka's `poll` does not spin through the rest of the last one.
 const POLL: Duration = Duration::from_micros(1_000_050);
+
+/// How long the thread that polls lets further reports gather after the first. Each time that it wakes costs as much as a send; while many
+/// records are sent, it wakes once for all reports of this time.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How often it is looked whether everything is delivered.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(5);
@@ -65,6 +69,8 @@ pub(super) struct SendContext<T> {
     tokens: Tokens,
     link: Arc<Link>,
     reports: Reports<T>,
+    /// How many callbacks there were: one poll takes the reports of one answer, though more may be there.
+    calls: AtomicU64,
     has_error: AtomicBool,
 }
 
@@ -98,6 +104,7 @@ impl<T: Tag> RecordProducer<T> {
             tokens,
             link,
             reports,
+            calls: AtomicU64::new(0),
             has_error: AtomicBool::new(false),
         };
         let made = config.create_with_context(context);
@@ -112,6 +119,8 @@ impl<T: Tag> RecordProducer<T> {
         let started = thread.spawn(move || {
             while !stop.load(Ordering::Acquire) {
                 polled.poll(POLL);
+                thread::sleep(GATHER);
+                poll_all(&polled);
             }
         });
         if let Err(error) = started {
@@ -175,6 +184,18 @@ impl<T: Tag> Drop for RecordProducer<T> {
     }
 }
 
+/// Takes all reports that are there.
+fn poll_all<T: Tag>(producer: &BaseProducer<SendContext<T>>) {
+    let calls = || producer.context().calls.load(Ordering::Relaxed);
+    loop {
+        let before = calls();
+        producer.poll(Duration::ZERO);
+        if calls() == before {
+            return;
+        }
+    }
+}
+
 /// Returns the failure after which a client cannot be used any more.
 pub(super) fn fatal_failure<C: ClientContext>(
     client: &rdkafka::client::Client<C>,
@@ -184,14 +205,22 @@ pub(super) fn fatal_failure<C: ClientContext>(
     Some(Failure::with_code(classify(code), code as i32))
 }
 
+impl<T> SendContext<T> {
+    fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl<T: Tag> ClientContext for SendContext<T> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.called();
         self.tokens.make(config)
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.called();
         let owner = &self.owner;
         if is_notable(level) {
             tracing::debug!(target: "librdkafka", ?owner, facility, message);
@@ -201,10 +230,12 @@ impl<T: Tag> ClientContext for SendContext<T> {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
+        self.called();
         self.link.on_statistics(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.called();
         self.link.on_error(&error, reason);
         tracing::debug!(target: "librdkafka", owner = ?self.owner, %error, reason);
         self.has_error.store(true, Ordering::Release);
@@ -216,6 +247,7 @@ impl<T: Tag> ProducerContext for SendContext<T> {
     type DeliveryOpaque = Box<T>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: Box<T>) {
+        self.called();
         self.link.on_delivery(result);
         let (message, result) = match result {
             Ok(message) => (message, Ok(())),
