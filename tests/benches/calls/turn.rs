@@ -56,7 +56,7 @@ impl Process {
         Ok(Self {
             lines: process.lines()?,
             errors: process.errors()?,
-            process,
+            child: process,
         })
     }
 
