@@ -140,7 +140,7 @@ pub fn models() -> Vec<Model> {
                 assignments: 1,
                 ..Budget::default()
             },
-            0,
+            314,
         ),
         model(
             "attempts and old replies",
