@@ -88,6 +88,10 @@ bench-flip:
 grpc-peers:
     cargo bench -p livebus-tests --bench grpc_peers
 
+# The original library of VOLTHA and livebus call each other, on Kafka 3.9.1 through a kill; needs Go.
+voltha-interop:
+    cargo bench -p livebus-tests --bench voltha_interop
+
 # A request handler beside other consumers, on a real Kafka; needs Maven and Go.
 bench-peers:
     cargo bench -p livebus-tests --bench peers -- --records 10000000 --pairs 5

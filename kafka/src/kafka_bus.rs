@@ -10,6 +10,7 @@ use futures::future::{Either, select};
 use livebus_core::{ClientId, Config, Failure, FailureClass, FailureKind};
 use livebus_runner::{Bus, Detail, Explanation, IntoBus, Leaders, Observations, Runtime};
 
+use crate::calls::CallerPositions;
 use crate::cluster_guard::ClusterGuard;
 use crate::config::{KafkaConfig, LivenessBy};
 use crate::connection::Connection;
@@ -33,6 +34,7 @@ pub struct KafkaBus<R> {
     cluster: Arc<ClusterGuard>,
     needed: Arc<NeededTopics>,
     client: Mutex<Slot>,
+    caller_positions: CallerPositions,
     _claim: Option<Claim>,
     runtime: PhantomData<fn() -> R>,
 }
@@ -92,6 +94,7 @@ impl<R: Runtime> KafkaBus<R> {
             cluster: Arc::new(cluster),
             needed: Arc::new(needed),
             client: Mutex::default(),
+            caller_positions: CallerPositions::default(),
             _claim: claim,
             runtime: PhantomData,
         }
@@ -146,6 +149,10 @@ impl<R: Runtime> KafkaBus<R> {
 
     pub(crate) const fn config(&self) -> &KafkaConfig {
         &self.kafka
+    }
+
+    pub(crate) const fn caller_positions(&self) -> &CallerPositions {
+        &self.caller_positions
     }
 
     pub(crate) fn connection(&self) -> Option<Arc<Connection>> {

@@ -5,6 +5,7 @@
 //! - [`KafkaConfig`] has the address of the bus and the kind of liveness message; [`Properties`] and [`BootstrapServers`] are
 //!   parsed once, with errors that name the remedy.
 //! - [`OwnClients`] makes the service's own clients, so that their traffic is evidence.
+//! - [`CallBus`](livebus_runner::calls::CallBus) is implemented for it: requests and replies.
 //! - [`failure`] maps librdkafka's errors to the classes that decide; [`remedy()`] returns what a person can do about each.
 //! - [`EmbeddedCluster`] is a Kafka in the process, with faults on purpose.
 //!
@@ -32,6 +33,8 @@ mod advertised;
 mod ballot;
 mod blocking;
 mod bootstrap_check;
+mod call_thread;
+mod calls;
 mod cluster_guard;
 mod cluster_identity;
 mod config;
@@ -61,6 +64,7 @@ mod own_clients;
 mod poll;
 mod properties;
 mod reason;
+mod record_copy;
 mod remedy;
 mod round;
 mod signals;
@@ -69,6 +73,7 @@ mod statistics;
 mod symptom;
 mod topic_inquiry;
 
+pub use calls::REPLIES_UNREACHABLE_BOUND;
 pub use cluster_identity::ClusterPolicy;
 pub use config::{KafkaConfig, LivenessBy};
 pub use embedded::{EmbeddedCluster, EmbeddedError};

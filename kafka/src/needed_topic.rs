@@ -120,7 +120,7 @@ const fn is_allowed(c: char) -> bool {
 }
 
 /// Returns whether a topic can have this name, by Kafka's own rule.
-fn is_topic_name(text: &str) -> bool {
+pub(crate) fn is_topic_name(text: &str) -> bool {
     (1..=249).contains(&text.len()) && text.chars().all(is_allowed) && text != "." && text != ".."
 }
 

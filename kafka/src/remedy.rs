@@ -27,6 +27,18 @@ pub(crate) fn handler_remedy(failure: Failure) -> &'static str {
     remedy(failure)
 }
 
+/// As [`remedy`], for a failure of a caller, which writes requests and reads replies.
+pub(crate) fn caller_remedy(failure: Failure) -> &'static str {
+    let is_group = failure.code == Some(RDKafkaErrorCode::GroupAuthorizationFailed as i32);
+    if failure.class == FailureClass::Authorization && !is_group {
+        return "allow this user to read the reply topic (ACLs `Read` and `Describe`), and to write to the request topic (ACLs `Write` and `Describe`)";
+    }
+    if failure.class == FailureClass::TopicMissing {
+        return "create the reply topic and the request topic, or allow this user to see them (ACL `Describe`): a caller creates none; a reply partition that is chosen by its number must exist";
+    }
+    remedy(failure)
+}
+
 fn of_class(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Unreachable => {

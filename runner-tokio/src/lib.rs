@@ -23,8 +23,9 @@
 //! ```
 //!
 //! The types are in these modules: [`core`] has the settings, the status and its causes, [`readiness`] the reporters and the
-//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `grpc` the health service and the gate, `recording` recordings and their replay, [`handlers`] the
-//! request handlers, [`runner`] the interface traits that a bus or a runner of your own implements. What depends on the runtime is here:
+//! readers, `kafka` the bus, `endpoints` the HTTP server and its limits, `grpc` the health service and the gate, `recording` recordings and their replay, `voltha`
+//! the wire of VOLTHA, [`handlers`] the
+//! request handlers, [`calls`] requests and replies, [`runner`] the interface traits that a bus or a runner of your own implements. What depends on the runtime is here:
 //! the loop (`run.rs`), the spawning (`execute.rs`), the connections of the probes (`listener.rs`), and what a bus and the loop need of a runtime (`runtime.rs`).
 //!
 //! A builder must be started inside a tokio runtime with its time and IO enabled; either scheduler will do.
@@ -46,7 +47,9 @@ pub use livebus_readiness as readiness;
 #[cfg(feature = "recording")]
 pub use livebus_recording as recording;
 pub use livebus_runner as runner;
-pub use livebus_runner::handlers;
+pub use livebus_runner::{calls, handlers};
+#[cfg(feature = "voltha")]
+pub use livebus_voltha as voltha;
 pub use runtime::TokioRuntime;
 
 /// Builds the supervision of one bus on tokio.

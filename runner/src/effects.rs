@@ -16,7 +16,7 @@ use livebus_core::{
 
 use crate::bus::Bus;
 use crate::check::Check;
-use crate::handlers::RequestHandlers;
+use crate::loops::Loops;
 use crate::message::Message;
 use crate::publish::Publisher;
 use crate::register::{Registered, Registrar};
@@ -36,7 +36,7 @@ pub type Operation = BoxFuture<'static, ()>;
 pub struct Effects<B: Bus> {
     bus: Arc<B>,
     handlers: Vec<Registrar>,
-    request_handlers: RequestHandlers,
+    loops: Loops,
     publisher: Publisher,
     /// Each sender of the channel has a capacity of one message: each operation has a sender, and sends one.
     answers: Sender<Message>,
@@ -47,7 +47,7 @@ impl<B: Bus> Effects<B> {
     pub(crate) fn new(
         bus: Arc<B>,
         handlers: Vec<Registrar>,
-        request_handlers: RequestHandlers,
+        loops: Loops,
         publisher: Publisher,
         answers: Sender<Message>,
         time: Arc<dyn Time>,
@@ -55,7 +55,7 @@ impl<B: Bus> Effects<B> {
         Self {
             bus,
             handlers,
-            request_handlers,
+            loops,
             publisher,
             answers,
             time,
@@ -82,7 +82,7 @@ impl<B: Bus> Effects<B> {
     #[must_use = "an operation is to be spawned"]
     pub fn send_liveness(&self, id: LivenessId, deadline: Instant) -> Operation {
         let bus = Arc::clone(&self.bus);
-        let on_live = self.request_handlers.on_live();
+        let on_live = self.loops.on_live();
         let check = Check::begin(self.publisher.activity(), &self.time, deadline);
         let send = async move {
             let result = bus.send_liveness(deadline).await;
@@ -155,12 +155,12 @@ impl<B: Bus> Effects<B> {
         &self,
         deadline: Instant,
     ) -> impl Future<Output = Result<(), Failure>> + Send + use<B> {
-        self.request_handlers.begin_shutdown();
+        self.loops.begin_shutdown();
         let left = deadline.saturating_duration_since(self.time.now());
-        let waiting = (!self.request_handlers.is_empty()).then(|| {
+        let waiting = (!self.loops.is_empty()).then(|| {
             let mut timer = self.time.timer();
             timer.set(Some(self.time.now() + left * 9 / 10));
-            (self.request_handlers.ended(), timer)
+            (self.loops.ended(), timer)
         });
         async move {
             let Some((ended, mut timer)) = waiting else {
@@ -177,14 +177,14 @@ impl<B: Bus> Effects<B> {
     /// Executes [`Action::DiscardClient`](livebus_core::Action::DiscardClient), once the task of its start was cancelled. The
     /// task may still be running on another thread; a [`Bus`] must expect that.
     pub fn discard_client(&self, client: ClientId) {
-        self.request_handlers.discard();
+        self.loops.discard();
         self.unregister();
         self.bus.discard_client(client);
     }
 
     /// Executes [`Action::SetStatus`](livebus_core::Action::SetStatus).
     pub fn set_status(&self, report: Report) {
-        self.request_handlers.on_report(&report);
+        self.loops.on_report(&report);
         self.publisher.set_status(self.time.now(), report);
     }
 

@@ -6,32 +6,38 @@ use livebus_core::{Config, Failure, FailureClass, Handler};
 use livebus_readiness::{Detail, Explain, Explanation, HandlerState, Leaders};
 
 use crate::bus::Bus;
-use crate::handlers::RequestHandlers;
+use crate::loops::{Kind, Loops};
 use crate::register::{Registered, Registrar};
 
 /// Explains failures with a bus while that exists, and those of a handler with what the handler reports; shows the handlers. The readiness
 /// may outlive all of them.
 pub(crate) struct Explainer<B> {
     bus: Weak<B>,
-    reasons: Box<dyn Fn(FailureClass) -> Option<String> + Send + Sync>,
-    explain_handler: fn(&B, Failure) -> Explanation,
+    reasons: Box<dyn Fn(FailureClass) -> Option<(Kind, String)> + Send + Sync>,
+    explainers: Explainers<B>,
     handlers: Vec<(Handler, Registered)>,
 }
 
+/// How a bus explains failures.
+pub(crate) struct Explainers<B> {
+    pub(crate) of_handler: fn(&B, Failure) -> Explanation,
+    pub(crate) of_caller: fn(&B, Failure) -> Explanation,
+}
+
 impl<B: Bus> Explainer<B> {
-    /// Explains with `bus`, failures of `request_handlers` by `explain_handler`. `registrars` are those of the handlers of `config`.
+    /// Explains with `bus`, failures of `loops` by `explainers`. `registrars` are those of the handlers of `config`.
     pub(crate) fn new(
         bus: &Arc<B>,
-        explain_handler: fn(&B, Failure) -> Explanation,
+        explainers: Explainers<B>,
         config: &Config,
         registrars: &[Registrar],
-        request_handlers: &RequestHandlers,
+        loops: &Loops,
     ) -> Self {
         let registered = registrars.iter().map(|it| it.registered.clone());
         Self {
             bus: Arc::downgrade(bus),
-            reasons: Box::new(request_handlers.reasons()),
-            explain_handler,
+            reasons: Box::new(loops.reasons()),
+            explainers,
             handlers: config.handlers().iter().cloned().zip(registered).collect(),
         }
     }
@@ -40,10 +46,14 @@ impl<B: Bus> Explainer<B> {
 impl<B: Bus> Explain for Explainer<B> {
     fn explain(&self, failure: Failure) -> Explanation {
         let bus = self.bus.upgrade();
-        let Some(reason) = (self.reasons)(failure.class) else {
+        let Some((kind, reason)) = (self.reasons)(failure.class) else {
             return bus.map_or_else(Explanation::default, |bus| bus.explain(failure));
         };
-        let explain = |bus: Arc<B>| (self.explain_handler)(&bus, failure);
+        let explain = match kind {
+            Kind::Handler => self.explainers.of_handler,
+            Kind::Caller => self.explainers.of_caller,
+        };
+        let explain = |bus: Arc<B>| explain(&bus, failure);
         Explanation {
             reason: Some(reason),
             ..bus.map_or_else(Explanation::default, explain)

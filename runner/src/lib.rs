@@ -25,6 +25,8 @@ mod explainer;
 mod handle;
 pub mod handlers;
 mod lock;
+mod log_limit;
+mod loops;
 mod message;
 mod observations;
 mod observer;

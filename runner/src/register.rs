@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use livebus_core::{Failure, Handler};
 use livebus_readiness::HandlerState;
 
-use crate::handlers::Registration;
+use crate::loops::Registration;
 
 /// Registers one request handler with the client of the bus; called after each start, and again while it fails.
 pub(crate) type Register =
@@ -38,7 +38,9 @@ impl Registered {
                 state.is_registered = registration.is_registered();
                 state.failure = registration.health.failure();
                 state.progress = registration.progress();
-                state.counters = Some(registration.counters());
+                state.counters = registration.counters();
+                state.calls = registration.calls.newest();
+                state.callee = registration.callee.newest();
             }
             Self::ByAnswer(is_registered) => {
                 state.is_registered = is_registered.load(Ordering::Relaxed);

@@ -39,7 +39,8 @@ pub(crate) use poisoned::{
 };
 pub(crate) use recorded::recording_replays_to_the_byte_and_tells_of_another_policy;
 pub(crate) use rights::denied_handler_is_the_cause_until_it_is_allowed;
-use support::{Handled, committed, kafka, produce, records};
+use support::{Handled, committed, produce, records};
+pub(crate) use support::{header, kafka, read, wait_until};
 pub(crate) use topics::{
     added_partitions_and_matching_topics_are_read_from_the_start,
     broadcast_is_read_by_every_instance_and_follows_partitions,

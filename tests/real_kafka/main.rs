@@ -22,6 +22,7 @@ use livebus_tests::host::Host;
 use livebus_tests::is_enabled;
 
 mod advertised;
+mod call_clients;
 mod causes;
 mod context;
 mod handlers;
@@ -242,6 +243,62 @@ const HANDLERS: &[Scenario] = &[
     ),
 ];
 
+/// The clients of a caller, which need no runtime.
+const CALL_CLIENTS: &[Scenario] = &[
+    (
+        "a reply that is written right after the assignment is fetched",
+        call_clients::reply_after_the_assignment_is_fetched,
+    ),
+    (
+        "no reply is missed, or fetched twice, across assignments and clients",
+        call_clients::nothing_is_missed_across_assignments_and_clients,
+    ),
+    (
+        "a missing topic or partition is the answer before the deadline",
+        call_clients::missing_topic_is_the_answer_before_the_deadline,
+    ),
+    (
+        "partitions that are added are read from their start",
+        call_clients::added_partitions_are_read_from_their_start,
+    ),
+    (
+        "a reply topic that was created again is read",
+        call_clients::topic_that_was_created_again_is_read,
+    ),
+    (
+        "requests arrive as they were handed over, also those queued at the close",
+        call_clients::requests_arrive_as_they_were_handed_over,
+    ),
+    (
+        "a request that is refused was not sent",
+        call_clients::request_that_is_refused_was_not_sent,
+    ),
+    (
+        "answers about requests are true across an outage",
+        call_clients::answers_are_true_across_an_outage,
+    ),
+    (
+        "no request is written twice across a rolling restart",
+        call_clients::no_request_is_written_twice_across_a_rolling_restart,
+    ),
+    (
+        "denied topics are reported until they are allowed",
+        call_clients::denied_topics_are_reported_until_they_are_allowed,
+    ),
+    (
+        "a hung or dead broker does not hold the close",
+        call_clients::hung_or_dead_broker_does_not_hold_the_close,
+    ),
+    (
+        "replies of a handler are sent, and failures reported",
+        call_clients::replies_of_a_handler_are_sent,
+    ),
+    (
+        "a dead leader of replies is reported within the bound, and its return",
+        call_clients::dead_leader_of_replies_is_reported_within_the_bound,
+    ),
+];
+
 /// Situations of a bus, each on one runtime: half of them on tokio, half on async-std.
 const SITUATIONS: &[Scenario] = &[
     (
@@ -382,6 +439,14 @@ fn main() -> ExitCode {
             let context = context("", hosts);
             trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
         }
+    }
+    for &(sentence, scenario) in CALL_CLIENTS {
+        let context = context("", &[]);
+        trials.push(trial(
+            format!("call clients: {sentence}"),
+            scenario,
+            context,
+        ));
     }
     let hosts = [Host::TOKIO, Host::ASYNC_STD].into_iter().cycle();
     for (&(sentence, scenario), hosts) in SITUATIONS.iter().zip(hosts) {

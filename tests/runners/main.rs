@@ -1,7 +1,7 @@
 //! Runs the same cases on every runner: `cargo test -p livebus-tests --test runners [-- part of a name]`.
 //!
 //! Of these files only this one names a runtime, in its imports and at its end. To add a case, write `pub(crate) async fn name<R: FullRunner>()` in a
-//! file beside this one, and a line with its sentence in [`cases`].
+//! file beside this one, and a line with its sentence in [`cases`] or [`call_cases`].
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -16,6 +16,8 @@ use livebus_tokio::TokioRuntime;
 
 mod attacks;
 mod building;
+mod call_faults;
+mod calls;
 mod discards;
 mod embedded;
 mod ending;
@@ -34,6 +36,7 @@ mod probes;
 mod recorded;
 mod responses;
 mod scripted_bus;
+mod shown_calls;
 mod statusz;
 mod systemd;
 mod timers;
@@ -45,6 +48,37 @@ type Case = (
     &'static str,
     Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>,
 );
+
+#[rustfmt::skip]
+fn call_cases<R: FullRunner>() -> Vec<Case> {
+    vec![
+        case("a call is replied", calls::call_is_replied::<R>),
+        case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
+        case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
+        case("a function that takes too long is an error for its caller", calls::function_that_takes_too_long_is_an_error_for_its_caller::<R>),
+        case("a refusal says never only after a commit", calls::refusal_says_never_only_after_a_commit::<R>),
+        case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
+        case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),
+        case("each fault of a send has a true outcome", calls::each_send_fault_has_a_true_outcome::<R>),
+        case("an idempotent call is sent again, and runs once", calls::idempotent_call_is_sent_again_and_runs_once::<R>),
+        case("a dropped call is cancelled at the callee", calls::dropped_call_is_cancelled_at_the_callee::<R>),
+        case("a request that is too old is refused with its age", calls::request_that_is_too_old_is_refused_with_its_age::<R>),
+        case("with at_most_once a request runs after its commit", calls::at_most_once_runs_after_the_commit::<R>),
+        case("calls over the limit are refused with a hint", calls::calls_over_the_limit_are_refused_with_a_hint::<R>),
+        case("a shutdown ends every call within its bound", calls::shutdown_ends_every_call_within_its_bound::<R>),
+        case("foreign and duplicate replies do no harm", calls::foreign_and_duplicate_replies_do_no_harm::<R>),
+        case("a record that is no request is skipped", calls::record_that_is_no_request_is_skipped::<R>),
+        case("callers that cannot be right are refused", calls::callers_that_cannot_be_right_are_refused::<R>),
+        case("one-way calls leave nothing behind", call_faults::one_way_calls_leave_nothing_behind::<R>),
+        case("a failed send ends its call at once", call_faults::failed_send_ends_its_call_at_once::<R>),
+        case("a shutdown is no success", call_faults::shutdown_is_no_success::<R>),
+        case("duplicate replies block nothing", call_faults::duplicate_replies_block_nothing::<R>),
+        case("a reply to a call that is over is dropped", call_faults::reply_to_a_call_that_is_over_is_dropped::<R>),
+        case("requests run within their concurrency", call_faults::requests_run_within_their_concurrency::<R>),
+        case("a panic of a function ends one request", call_faults::panic_of_a_function_ends_one_request::<R>),
+        case("requests with one key run in their order", call_faults::requests_with_one_key_run_in_their_order::<R>),
+    ]
+}
 
 #[rustfmt::skip]
 fn cases<R: FullRunner>() -> Vec<Case> {
@@ -97,6 +131,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("the loops of all buses of a process are in livez", statusz::loops_of_all_buses_are_in_livez::<R>),
         case("statusz shows what a handler has done and what waits, as its document says", statusz::statusz_shows_what_a_handler_has_done_and_what_waits::<R>),
         case("the paths of VOLTHA are served only when they are asked for", statusz::paths_of_voltha_are_served_only_when_asked_for::<R>),
+        case("metrics follow the calls of a caller, and stay after its end", shown_calls::metrics_follow_the_calls_and_stay_after_the_end::<R>),
+        case("statusz and the log name the caller and the call handler", shown_calls::statusz_and_the_log_name_the_caller_and_the_handler::<R>),
         case("the format of the metrics is the one that the client accepts", metrics::format_is_the_one_that_the_client_accepts::<R>),
         case("each service of a process has its own series", metrics::each_service_of_a_process_has_its_own_series::<R>),
         case("HEAD has no body, and only GET and HEAD are allowed", probes::head_has_no_body_and_only_get_and_head_are_allowed::<R>),
@@ -140,11 +176,17 @@ fn cases<R: FullRunner>() -> Vec<Case> {
     ]
 }
 
-fn promtool_case<R: FullRunner>() -> Case {
-    case(
-        "promtool accepts the metrics",
-        metrics::promtool_accepts_the_metrics::<R>,
-    )
+fn promtool_cases<R: FullRunner>() -> Vec<Case> {
+    vec![
+        case(
+            "promtool accepts the metrics",
+            metrics::promtool_accepts_the_metrics::<R>,
+        ),
+        case(
+            "promtool accepts the metrics of calls",
+            shown_calls::promtool_accepts_the_metrics_of_calls::<R>,
+        ),
+    ]
 }
 
 fn case<F: Future<Output = ()> + 'static>(
@@ -164,11 +206,15 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for &host in Host::TOKIO {
         trials.extend(trials_on(host, cases::<TokioRuntime>()));
-        trials.push(promtool_trial(host, promtool_case::<TokioRuntime>()));
+        trials.extend(trials_on(host, call_cases::<TokioRuntime>()));
+        let of_promtool = promtool_cases::<TokioRuntime>().into_iter();
+        trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }
     for &host in Host::ASYNC_STD {
         trials.extend(trials_on(host, cases::<AsyncStdRuntime>()));
-        trials.push(promtool_trial(host, promtool_case::<AsyncStdRuntime>()));
+        trials.extend(trials_on(host, call_cases::<AsyncStdRuntime>()));
+        let of_promtool = promtool_cases::<AsyncStdRuntime>().into_iter();
+        trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

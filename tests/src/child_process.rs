@@ -1,7 +1,7 @@
 //! A program that runs beside the test and does not outlive it.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -27,6 +27,19 @@ impl ChildProcess {
     ///
     /// When it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_with(program, arguments, Stdio::null)
+    }
+
+    /// As [`start`](Self::start), for a program that reads lines: see [`write_line`](Self::write_line).
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_with_input(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_with(program, arguments, Stdio::piped)
+    }
+
+    fn start_with(program: &Path, arguments: &[&str], input: fn() -> Stdio) -> io::Result<Self> {
         let piped = |mut command: Command| {
             for (name, _) in env::vars_os() {
                 if name.to_string_lossy().starts_with("LIVEBUS_") {
@@ -35,7 +48,7 @@ impl ChildProcess {
             }
             command
                 .args(arguments)
-                .stdin(Stdio::null())
+                .stdin(input())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()
@@ -65,6 +78,17 @@ impl ChildProcess {
     /// When no thread can be started to read them.
     pub fn errors(&mut self) -> anyhow::Result<Receiver<String>> {
         lines_of(self.0.stderr.take())
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    ///
+    /// When it was not started with an input, or reads no more.
+    pub fn write_line(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.0.stdin.as_mut().context("it has no input")?;
+        writeln!(input, "{line}")?;
+        Ok(input.flush()?)
     }
 
     /// Returns the process id.

@@ -17,6 +17,7 @@ pub mod host;
 pub mod http;
 pub mod kafka_supervision;
 pub mod label;
+pub mod memory_bus;
 pub mod pages;
 pub mod program;
 pub mod promtool;

@@ -21,6 +21,7 @@ on_each_runtime![
     a_bus_that_never_answers_does_not_prevent_its_end,
     no_other_runtime_is_started,
     every_path_that_is_named_is_served,
+    metrics_agree_with_the_line_that_says_running,
 ];
 
 #[test]
@@ -199,6 +200,26 @@ fn every_path_that_is_named_is_served(runtime: &str) {
         }
         let one = get(address, "/readyz/message-bus");
         assert!(one.starts_with("HTTP/1.1 200 "), "{one}");
+    }
+}
+
+fn metrics_agree_with_the_line_that_says_running(runtime: &str) {
+    let mut watch = Watch::start(&["--runtime", runtime, "--http", "0"]);
+    let address = watch.probes();
+    watch.until("Running");
+    let metrics = get(&address, "/metrics");
+    let service = "livebus_service=\"message-bus\"";
+    for line in [
+        "livebus_ready 1".to_owned(),
+        format!("livebus_status{{{service},status=\"Running\"}} 1"),
+        format!("livebus_start_attempts_total{{{service}}} 1"),
+        format!("livebus_leaders_asked{{{service}}} 1"),
+        format!("livebus_leaders_answered{{{service}}} 1"),
+    ] {
+        assert!(
+            metrics.lines().any(|shown| shown == line),
+            "{line}: {metrics}"
+        );
     }
 }
 

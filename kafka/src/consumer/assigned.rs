@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use livebus_core::dispatch::{Generation, PartitionId};
-use livebus_runner::handlers::{Batch, BatchMemory, Header, Input, Numbered};
+use livebus_runner::handlers::{Batch, BatchMemory, Input, Numbered};
 use rdkafka::Message as _;
-use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 
 use crate::consumer::answers::PartitionRange;
 use crate::consumer::context::TopicPartition;
+use crate::record_copy::copy;
 
 /// The partitions that are assigned.
 #[derive(Debug, Default)]
@@ -131,32 +132,9 @@ impl Assigned {
                 none.insert(Batch::with_memory(topic, number, &self.memory))
             }
         };
-        let before = batch.bytes_held();
-        let headers = if with_headers {
-            message.headers()
-        } else {
-            None
-        };
-        let count = headers.map_or(0, rdkafka::message::Headers::count);
-        let headers = (0..count).filter_map(|index| {
-            let header = headers?.try_get(index)?;
-            Some(Header {
-                name: header.key,
-                value: header.value,
-            })
-        });
-        let timestamp = message.timestamp().to_millis();
-        let is_added = batch.push(
-            message.offset(),
-            timestamp,
-            message.key(),
-            message.payload(),
-            headers,
-        );
-        // A batch is taken long before it has 4 GiB.
-        debug_assert!(is_added, "the batch is full");
+        let bytes = copy(batch, message, with_headers);
         partition.next_offset = message.offset() + 1;
-        Some(batch.bytes_held() - before)
+        Some(bytes)
     }
 
     /// Returns the partition of a record. Comparing addresses is cheaper than comparing names.

@@ -61,6 +61,11 @@ impl FetchCheck {
         }
     }
 
+    /// Returns the failure, until all partitions were fetched again.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.0.as_ref().map(|failing| failing.failure)
+    }
+
     /// Returns when a check is to begin; `None` while all partitions can be fetched.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.as_ref().map(|failing| failing.next)

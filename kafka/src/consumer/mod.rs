@@ -27,7 +27,10 @@ use livebus_runner::{Bus as _, Explanation, Runtime};
 
 use crate::kafka_bus::KafkaBus;
 use crate::remedy::handler_remedy;
+pub(crate) use context::TopicPartition;
+pub(crate) use fetch_check::FetchCheck;
 use kafka_consumer::KafkaConsumer;
+pub(crate) use lookups::list;
 
 impl<R: Runtime> ConsumerBus for KafkaBus<R> {
     fn check_subscriptions(&self, subscriptions: &[&Subscription]) -> Result<(), String> {

@@ -125,7 +125,7 @@ impl Link {
     }
 
     /// A delivery of a producer with callbacks.
-    pub(super) fn on_delivery(&self, result: &DeliveryResult<'_>) {
+    pub(crate) fn on_delivery(&self, result: &DeliveryResult<'_>) {
         match result {
             Ok(message) => {
                 self.on_acknowledged(message.offset(), self.answered());

@@ -12,10 +12,10 @@ use livebus_readiness::Explanation;
 
 use crate::bus::Bus;
 use crate::handlers::batch::Batch;
-use crate::handlers::mailbox::Wake;
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
 use crate::handlers::record::Record;
 use crate::handlers::subscription::Subscription;
+use crate::loops::Wake;
 
 /// A bus whose request handlers livebus can drive: see [`RequestHandler`](crate::handlers::RequestHandler).
 pub trait ConsumerBus: Bus {

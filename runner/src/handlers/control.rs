@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use livebus_core::dispatch::{Generation, PartitionId};
+
 use crate::lock::lock;
 
 /// What a function knows of the call beside its record. Cheap to clone.
@@ -13,6 +15,7 @@ use crate::lock::lock;
 pub struct Context {
     pub(crate) attempt: u32,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) assignment: (PartitionId, Generation),
     pub(crate) run: Arc<RunControl>,
 }
 
@@ -107,6 +110,7 @@ mod tests {
         let cx = Context {
             attempt: 1,
             timeout: None,
+            assignment: (PartitionId(0), Generation(1)),
             run: Arc::clone(&run),
         };
         assert!(!cx.is_cancelled() && cx.cancelled().now_or_never().is_none());
@@ -126,6 +130,7 @@ mod tests {
         let cx = Context {
             attempt: 1,
             timeout: Some(Duration::from_secs(10)),
+            assignment: (PartitionId(0), Generation(1)),
             run: Arc::clone(&run),
         };
         assert!(cx.deadline() > Some(Instant::now() + Duration::from_secs(5)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::handlers::clock::Clock;
+use crate::loops::Clock;
 use crate::runtime::Spawn;
 
 /// What a handler takes from the outside: where its functions run, its clock, and when it began.

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use livebus_core::dispatch::{RecordFailure, RunEnd, RunId};
+use livebus_core::dispatch::{Generation, PartitionId, RecordFailure, RunEnd, RunId};
 
-use crate::handlers::clock::Clock;
 use crate::handlers::control::{Context, RunControl};
 use crate::handlers::failed::Failed;
 use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::record::Record;
 use crate::handlers::store::Slice;
+use crate::loops::Clock;
 
 /// How long a run keeps a thread of the runtime without waiting.
 const TIME_SLICE: Duration = Duration::from_millis(10);
@@ -29,6 +29,7 @@ pub(crate) struct Work {
     /// The records, in the order in which they run.
     pub(crate) slices: Vec<Slice>,
     pub(crate) attempt: u32,
+    pub(crate) assignment: (PartitionId, Generation),
     pub(crate) timeout: Option<Duration>,
     pub(crate) control: Arc<RunControl>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -116,6 +117,7 @@ struct Run {
     slices: std::vec::IntoIter<Slice>,
     current: Option<Slice>,
     attempt: u32,
+    assignment: (PartitionId, Generation),
     timeout: Option<Duration>,
     control: Arc<RunControl>,
     mailbox: Arc<Mailbox>,
@@ -143,6 +145,7 @@ impl Run {
             current: slices.next(),
             slices,
             attempt: work.attempt,
+            assignment: work.assignment,
             timeout: work.timeout,
             control: work.control,
             mailbox: work.mailbox,
@@ -190,6 +193,7 @@ impl Run {
         let cx = Context {
             attempt,
             timeout: self.timeout,
+            assignment: self.assignment,
             run: Arc::clone(&self.control),
         };
         Some((record, cx))

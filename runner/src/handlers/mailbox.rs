@@ -1,35 +1,12 @@
 //! What other threads send to the loop of a handler.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use livebus_core::dispatch::{RunEnd, RunId};
 
 use crate::handlers::failed::Failed;
 use crate::lock::lock;
-
-/// Wakes the loop of a handler, from any thread. Costs nothing while the loop is awake.
-#[derive(Clone)]
-pub struct Wake(Arc<dyn Fn() + Send + Sync>);
-
-impl Wake {
-    /// Returns what calls `wake`.
-    #[must_use]
-    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(wake))
-    }
-
-    /// Lets the loop look at everything again, soon.
-    pub fn wake(&self) {
-        (self.0)();
-    }
-}
-
-impl fmt::Debug for Wake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wake").finish_non_exhaustive()
-    }
-}
+use crate::loops::{Command, Commands, Wake};
 
 /// A message to the loop of a handler.
 #[derive(Debug)]
@@ -42,16 +19,8 @@ pub(crate) enum LoopMessage {
         end: RunEnd,
         failed: Option<Failed>,
     },
-    /// Consume, unless it does already.
-    Open,
-    /// The client of the bus was discarded: stop consuming.
-    Discard,
-    /// Whether the bus can be used.
-    BusUsable(bool),
-    /// Stop in order.
-    Shutdown,
-    /// Stop at once.
-    Close,
+    /// From the supervision.
+    Command(Command),
 }
 
 /// The messages that the loop has not taken yet.
@@ -86,5 +55,11 @@ impl Mailbox {
 
     pub(crate) const fn wake(&self) -> &Wake {
         &self.wake
+    }
+}
+
+impl Commands for Mailbox {
+    fn command(&self, command: Command) {
+        self.send(LoopMessage::Command(command));
     }
 }

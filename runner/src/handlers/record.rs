@@ -77,8 +77,18 @@ impl Record {
 }
 
 impl Batch {
-    /// Returns one of its records.
-    pub(crate) fn record(self: &Arc<Self>, index: usize) -> Record {
+    /// Returns one of its records, in the order in which they were added.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many records.
+    #[must_use]
+    pub fn record(self: &Arc<Self>, index: usize) -> Record {
+        assert!(
+            index < self.len(),
+            "record {index} of a batch of {}",
+            self.len()
+        );
         Record {
             batch: Arc::clone(self),
             index,

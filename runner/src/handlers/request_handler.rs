@@ -11,6 +11,7 @@ use livebus_core::dispatch::{Config, Delivery, FailurePolicy, Order, Settings, T
 use crate::handlers::control::Context;
 use crate::handlers::failed::Failed;
 use crate::handlers::function::{AsyncFunction, BlockingFunction, Function, HandleRecord};
+use crate::handlers::intake::Intake;
 use crate::handlers::record::Record;
 use crate::handlers::subscription::{Begin, HandlerError, Subscription, Topics};
 
@@ -66,6 +67,7 @@ enum Source {
 pub struct RunnableHandler {
     handler: RequestHandler,
     function: Box<dyn Function>,
+    intake: Option<Arc<dyn Intake>>,
 }
 
 /// A request handler that was checked.
@@ -73,6 +75,7 @@ pub(crate) struct Spec {
     pub(crate) subscription: Subscription,
     pub(crate) config: Config,
     pub(crate) function: Box<dyn Function>,
+    pub(crate) intake: Option<Arc<dyn Intake>>,
 }
 
 impl Spec {
@@ -277,6 +280,7 @@ impl RequestHandler {
         RunnableHandler {
             handler: self,
             function: Box::new(function),
+            intake: None,
         }
     }
 
@@ -296,6 +300,14 @@ impl RequestHandler {
 }
 
 impl RunnableHandler {
+    /// Lets `intake` look at the records before they run.
+    pub(crate) fn with_intake(self, intake: Arc<dyn Intake>) -> Self {
+        Self {
+            intake: Some(intake),
+            ..self
+        }
+    }
+
     pub(crate) fn supervised(&self) -> Handler {
         Handler {
             name: self.handler.name.clone(),
@@ -319,6 +331,7 @@ impl RunnableHandler {
             subscription,
             config,
             function: self.function,
+            intake: self.intake,
         })
     }
 

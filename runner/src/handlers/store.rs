@@ -57,6 +57,12 @@ impl Store {
         }
     }
 
+    /// Returns the assignments.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = (PartitionId, Generation)> {
+        let all = self.partitions.iter();
+        all.map(|(id, partition)| (*id, partition.generation))
+    }
+
     /// Ends all assignments. Returns for each partition the offset from which on no record is left out that has no final verdict; some
     /// after it may have theirs.
     pub(crate) fn clear(&mut self) -> Vec<(PartitionId, i64)> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-use super::install::class_archive;
+use super::install::{KafkaVersion, class_archive};
 use super::node::{KafkaNode, NodeOptions};
 
 /// Makes the archive, unless there is one: starts a node once, and stops it, in some seconds. Nodes that start later use it; those of another
@@ -15,7 +15,7 @@ use super::node::{KafkaNode, NodeOptions};
 ///
 /// When the node cannot be prepared, or does not answer, or end, `within` that time.
 pub fn archive_classes(within: Duration) -> anyhow::Result<()> {
-    let archive = class_archive();
+    let archive = class_archive(KafkaVersion::Newest);
     if archive.is_file() {
         return Ok(());
     }

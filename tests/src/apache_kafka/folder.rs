@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use super::install::kafka_home;
+use super::install::{KafkaVersion, kafka_home};
 
 /// A folder for one node, removed when dropped.
 ///
@@ -58,10 +58,10 @@ struct Nodes {
 
 impl Nodes {
     fn lock() -> anyhow::Result<Self> {
-        let folder = kafka_home().join("nodes");
+        let folder = kafka_home(KafkaVersion::Newest).join("nodes");
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
-        let locked = File::create(kafka_home().join("nodes.lock"))?;
+        let locked = File::create(kafka_home(KafkaVersion::Newest).join("nodes.lock"))?;
         locked.lock().context("cannot lock the folder of nodes")?;
         Ok(Self {
             folder,

@@ -10,10 +10,28 @@ use tempfile::TempDir;
 
 use super::process::bound_to_this_process;
 
-/// The Apache Kafka version of `tests/kafka/pom.xml`: a new version gets a new folder.
-const KAFKA_VERSION: &str = "4.1.1";
+/// A version of Apache Kafka. Each has a folder of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KafkaVersion {
+    /// 4.1.1, as `tests/kafka/pom.xml` has it.
+    #[default]
+    Newest,
+    /// 3.9.1: the last one that answers clients that were made for Kafka 1.0.
+    BeforeKafka4,
+}
 
-/// The oldest Java that a broker of [`KAFKA_VERSION`] runs on.
+impl KafkaVersion {
+    /// Returns its number.
+    #[must_use]
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::Newest => "4.1.1",
+            Self::BeforeKafka4 => "3.9.1",
+        }
+    }
+}
+
+/// The oldest Java that a broker of [`KafkaVersion::Newest`] runs on.
 const MIN_JAVA: u32 = 17;
 
 /// Checks whether a [`KafkaNode`](super::KafkaNode) can be started on this machine.
@@ -39,7 +57,7 @@ pub fn availability() -> Result<(), String> {
         ));
     }
 
-    if libraries().is_dir() {
+    if libraries(KafkaVersion::Newest).is_dir() {
         return Ok(());
     }
     let maven = Command::new("mvn")
@@ -64,13 +82,13 @@ pub fn availability() -> Result<(), String> {
 /// # Errors
 ///
 /// When the target folder cannot be written, or Maven fails; then with the last lines that it wrote.
-pub fn install() -> anyhow::Result<PathBuf> {
-    let libraries = libraries();
+pub fn install(version: KafkaVersion) -> anyhow::Result<PathBuf> {
+    let libraries = libraries(version);
     if libraries.is_dir() {
         return Ok(libraries);
     }
 
-    let home = kafka_home();
+    let home = kafka_home(version);
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
     let lock = File::create(home.join("install.lock"))?;
     lock.lock().context("cannot lock the installation")?;
@@ -80,7 +98,7 @@ pub fn install() -> anyhow::Result<PathBuf> {
 
     remove_unfinished(&home)?;
     let unfinished = TempDir::with_prefix_in(UNFINISHED, &home)?;
-    copy_dependencies(unfinished.path())?;
+    copy_dependencies(version, unfinished.path())?;
     fs::rename(unfinished.path(), &libraries)
         .with_context(|| format!("cannot move the jars to {}", libraries.display()))?;
     drop(unfinished.keep()); // The folder has moved, so there is nothing to remove.
@@ -102,7 +120,7 @@ fn remove_unfinished(home: &Path) -> anyhow::Result<()> {
 }
 
 /// Copies the jars that `tests/kafka/pom.xml` names into `folder`, with Maven.
-fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
+fn copy_dependencies(version: KafkaVersion, folder: &Path) -> anyhow::Result<()> {
     let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/pom.xml");
     let mut output_directory = std::ffi::OsString::from("-DoutputDirectory=");
     output_directory.push(folder);
@@ -111,6 +129,7 @@ fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
     maven.args(["-q", "-B", "-f"]).arg(pom);
     maven
         .arg("dependency:copy-dependencies")
+        .arg(format!("-Dkafka.version={}", version.number()))
         .arg(output_directory);
     let output = maven
         .stdin(Stdio::null())
@@ -119,7 +138,8 @@ fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
     let text = [output.stdout, output.stderr].concat();
     ensure!(
         output.status.success(),
-        "Maven could not fetch Apache Kafka {KAFKA_VERSION} ({}):\n{}",
+        "Maven could not fetch Apache Kafka {} ({}):\n{}",
+        version.number(),
         output.status,
         super::process::tail(&String::from_utf8_lossy(&text)),
     );
@@ -127,18 +147,18 @@ fn copy_dependencies(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the folder of Kafka's jars, which exists only when it is complete.
-fn libraries() -> PathBuf {
-    kafka_home().join("libs")
+fn libraries(version: KafkaVersion) -> PathBuf {
+    kafka_home(version).join("libs")
 }
 
 /// Returns the path of the archive of the classes that a node loads, which exists only when it is complete.
-pub(super) fn class_archive() -> PathBuf {
-    kafka_home().join("classes.jsa")
+pub(super) fn class_archive(version: KafkaVersion) -> PathBuf {
+    kafka_home(version).join("classes.jsa")
 }
 
 /// Returns the folder that this module and its siblings may write to, for this version of Kafka.
-pub(super) fn kafka_home() -> PathBuf {
-    target_folder().join(format!("kafka-{KAFKA_VERSION}"))
+pub(super) fn kafka_home(version: KafkaVersion) -> PathBuf {
+    target_folder().join(format!("kafka-{}", version.number()))
 }
 
 /// Returns cargo's target folder, found from the path of this executable, which was built into it. Cargo marks the folder with

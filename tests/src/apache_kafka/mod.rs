@@ -40,6 +40,6 @@ pub use class_archive::archive_classes;
 pub use client::{IndependentClient, Replicas};
 pub use cluster::{ClusterOptions, Controllers, KafkaCluster};
 pub use folder::sweep;
-pub use install::{availability, install, target_folder};
+pub use install::{KafkaVersion, availability, install, target_folder};
 pub use node::{BrokerSession, CLUSTER_ID, KafkaNode, NodeOptions, Outside};
 pub use process::is_running;

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::acl::{TopicOperation, allow};
 use super::client::IndependentClient;
 use super::folder::NodeFolder;
-use super::install::{class_archive, install};
+use super::install::{KafkaVersion, class_archive, install};
 use super::ports::PortClaim;
 use super::process::{Process, bound_to_this_process, tail};
 
@@ -34,6 +34,8 @@ pub struct NodeOptions {
     pub cluster_id: Option<&'static str>,
     /// A second listener for clients.
     pub outside: Option<Outside>,
+    /// The version of Apache Kafka; by default the newest.
+    pub version: KafkaVersion,
     /// Further lines of `server.properties`: name and value. They override those of the harness.
     pub properties: Vec<(String, String)>,
 }
@@ -82,6 +84,7 @@ pub struct KafkaNode {
     folder: NodeFolder,
     place: Place,
     libraries: PathBuf,
+    version: KafkaVersion,
 }
 
 /// What a node is in its cluster.
@@ -139,7 +142,7 @@ impl KafkaNode {
 
     /// Prepares a node of a cluster.
     pub(super) fn at(place: Place, options: &NodeOptions) -> anyhow::Result<Self> {
-        let libraries = install()?;
+        let libraries = install(options.version)?;
         let folder = NodeFolder::new()?;
         let properties = server_properties(options, folder.path(), &place);
         fs::write(folder.path().join(PROPERTIES), properties)?;
@@ -149,6 +152,7 @@ impl KafkaNode {
             folder,
             place,
             libraries,
+            version: options.version,
         };
         let arguments = [
             "kafka.tools.StorageTool",
@@ -176,7 +180,7 @@ impl KafkaNode {
     ///
     /// When it runs already, or Java cannot be started.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        let archive = class_archive();
+        let archive = class_archive(self.version);
         let option = format!("-XX:SharedArchiveFile={}", archive.display());
         self.start_with(archive.is_file().then_some(option).as_slice())
     }

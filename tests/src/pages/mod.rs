@@ -5,7 +5,8 @@
 //! - `console`: each line that begins with `$ ` is a command for bash, run in the clone (a `cd` lasts until the block ends). It
 //!   must succeed. The lines below it are expected: each must appear in its output, in this order. `...` in an expected line
 //!   stands for any text, alone on a line for any lines. A command that ends with ` &` runs in the background: the next command
-//!   runs when the expected lines have appeared, and what still runs at the end of the block receives SIGTERM.
+//!   runs when the expected lines have appeared, so there must be one; and what still runs at the end of the block receives
+//!   SIGTERM. What cargo prints before the program of `cargo run` begins is not its output.
 //! - `toml`: a `Cargo.toml`, whole or from `[dependencies]` on. Each `rust` block below it, up to the next `toml` block, is a
 //!   package with that manifest and this one source file. It is beside the clone, in a folder with the package's name, and must
 //!   build without a warning.

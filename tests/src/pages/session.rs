@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::console::{Command, first_missing};
+use super::console::Command;
 use crate::apache_kafka::is_running;
 
 /// The maximum time of a command. The slowest builds the program with link-time optimization.
@@ -126,7 +126,7 @@ impl Session {
             command.text,
             tail(&text)
         );
-        if let Some(missing) = first_missing(&command.expected, &text) {
+        if let Some(missing) = command.first_missing(&text) {
             bail!(
                 "the output of `{}` lacks {missing:?}:\n{}",
                 command.text,
@@ -195,7 +195,7 @@ fn wait_for(
         // Checked first, so that everything that it wrote before it ended is read below.
         let has_ended = !is_running(process);
         let so_far = read_output()?;
-        let Some(missing) = first_missing(&command.expected, &so_far) else {
+        let Some(missing) = command.first_missing(&so_far) else {
             return Ok(());
         };
         let end = if has_ended {

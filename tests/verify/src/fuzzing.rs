@@ -11,13 +11,17 @@ pub mod corpus;
 
 mod bytes;
 mod events;
+mod headers;
 mod lines;
 mod recording;
 mod script;
 mod settings;
 mod snapshot;
+mod voltha;
 
 pub use events::{events, events_observed};
+pub use headers::headers;
 pub use lines::lines;
 pub use recording::recording;
 pub use snapshot::snapshot;
+pub use voltha::voltha;

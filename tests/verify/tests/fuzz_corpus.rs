@@ -78,6 +78,16 @@ fn lines_passes_on_its_pack_and_regressions() {
     replay_all(Target::Lines);
 }
 
+#[test]
+fn headers_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Headers);
+}
+
+#[test]
+fn voltha_passes_on_its_pack_and_regressions() {
+    replay_all(Target::Voltha);
+}
+
 /// If a change of the core or of the target gives the bytes another meaning, the inputs still pass, but may test nothing.
 #[test]
 fn events_pack_reaches_every_phase_action_and_cause() {

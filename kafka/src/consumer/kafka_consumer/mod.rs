@@ -18,8 +18,9 @@ use livebus_runner::handlers::{
 use rdkafka::ClientConfig;
 use rdkafka::consumer::Consumer as _;
 
+use crate::call_thread::CallThread;
 use crate::config::KafkaConfig;
-use crate::consumer::answers::{Answer, Answers, CallThread};
+use crate::consumer::answers::{Answer, Answers};
 use crate::consumer::assigned::Assigned;
 use crate::consumer::assigning::answer;
 use crate::consumer::commit_calls::CommitCall;

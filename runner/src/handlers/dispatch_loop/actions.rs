@@ -26,6 +26,9 @@ impl HandlerLoop {
                 deadline,
             } => {
                 if let Some(consumer) = &mut self.consumer {
+                    if self.spec.intake.is_some() {
+                        self.committing = Some((id, positions.clone()));
+                    }
                     consumer.commit(id, positions, deadline);
                 } else {
                     let acknowledged = &[];
@@ -88,7 +91,7 @@ impl HandlerLoop {
                 generation,
                 duplicates,
             } => {
-                self.store.end(partition, generation);
+                self.end_assignment(partition, generation);
                 let at = self.names.get(&partition);
                 tracing::info!(
                     topic = at.map(|it| &*it.topic),
@@ -129,6 +132,7 @@ impl HandlerLoop {
             id: run.id,
             slices,
             attempt: run.attempt,
+            assignment: (run.partition, run.generation),
             timeout: self.spec.config.settings().record_timeout,
             control,
             mailbox: Arc::clone(&self.mailbox),

@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use livebus_core::Failure;
 use livebus_core::dispatch::{
-    DoneRecord, Event, Generation, Order, PartitionId, RunEnd, RunId, Start,
+    CommitId, DoneRecord, Event, Generation, Order, PartitionId, RunEnd, RunId, Start,
 };
 
 use super::{HandlerLoop, length_of, offset_of, one_of};
 use crate::handlers::batch::Batch;
 use crate::handlers::consumer::Input;
 use crate::handlers::failed::Failed;
-use crate::handlers::health_reports::Source;
 use crate::handlers::mailbox::LoopMessage;
 use crate::handlers::numbers::Numbered;
+use crate::loops::{Command, Source};
 
 impl HandlerLoop {
     /// Returns whether the loop is to end at once.
@@ -23,27 +23,36 @@ impl HandlerLoop {
         match message {
             LoopMessage::Pending { run, done } => self.on_pending(now, run, done),
             LoopMessage::Ended { run, end, failed } => self.on_ended(now, run, end, failed),
-            LoopMessage::Open => {
+            LoopMessage::Command(command) => return self.on_command(now, command),
+        }
+        false
+    }
+
+    /// Returns whether the loop is to end at once.
+    fn on_command(&mut self, now: Instant, command: Command) -> bool {
+        match command {
+            Command::Open => {
                 if self.consumer.is_none() && self.open_at.is_none() && self.stop_deadline.is_none()
                 {
                     self.open_at = Some(now);
                 }
             }
-            LoopMessage::Discard => {
+            Command::Discard => {
                 self.lose_consumer(now);
                 self.open_at = None;
                 self.losses = 0;
             }
-            LoopMessage::BusUsable(usable) => {
-                self.dispatcher.handle_event(now, Event::BusUsable(usable));
+            Command::Bus(usable) => {
+                let usable = Event::BusUsable(usable.is_ok());
+                self.dispatcher.handle_event(now, usable);
             }
-            LoopMessage::Shutdown => {
+            Command::Shutdown => {
                 let deadline = now + self.dispatcher.dispatcher().config().shutdown_bound();
                 self.stop_deadline.get_or_insert(deadline);
                 self.open_at = None;
                 self.dispatcher.handle_event(now, Event::Shutdown);
             }
-            LoopMessage::Close => return true,
+            Command::Close => return true,
         }
         false
     }
@@ -78,15 +87,17 @@ impl HandlerLoop {
             }
             if let (Some(failed), Some(offset)) = (failed, offset_of(&run.slices, done)) {
                 let at = self.names.get(&partition);
-                tracing::warn!(
-                    topic = at.map(|it| &*it.topic),
-                    partition = at.map(|it| it.number),
-                    offset,
-                    attempt = if done == 0 { run.attempt } else { 1 },
-                    class = ?failed.class,
-                    reason = failed.text,
-                    "a record failed"
-                );
+                if !failed.is_logged {
+                    tracing::warn!(
+                        topic = at.map(|it| &*it.topic),
+                        partition = at.map(|it| it.number),
+                        offset,
+                        attempt = if done == 0 { run.attempt } else { 1 },
+                        class = ?failed.class,
+                        reason = failed.text,
+                        "a record failed"
+                    );
+                }
                 self.store.fail(partition, generation, offset, failed.text);
             }
         }
@@ -146,7 +157,7 @@ impl HandlerLoop {
                 partition,
                 generation,
             } => {
-                self.store.end(partition, generation);
+                self.end_assignment(partition, generation);
                 self.dispatcher.handle_event(
                     now,
                     Event::Lost {
@@ -163,6 +174,7 @@ impl HandlerLoop {
                         Err(failure) => self.log_commit_failed(partition, failure),
                     }
                 }
+                self.on_committed(id, &acknowledged);
                 let acknowledged = &acknowledged;
                 self.dispatcher
                     .handle_event(now, Event::CommitAnswered { id, acknowledged });
@@ -190,6 +202,30 @@ impl HandlerLoop {
         }
     }
 
+    /// Ends the records of an assignment.
+    pub(super) fn end_assignment(&mut self, partition: PartitionId, generation: Generation) {
+        self.store.end(partition, generation);
+        if let Some(intake) = &self.spec.intake {
+            intake.ended(partition, generation);
+        }
+    }
+
+    /// The group has the positions of a commit for these partitions.
+    fn on_committed(&mut self, id: CommitId, acknowledged: &[PartitionId]) {
+        let (Some(intake), Some((_, positions))) = (
+            &self.spec.intake,
+            self.committing.take_if(|(newest, _)| *newest == id),
+        ) else {
+            return;
+        };
+        for position in positions {
+            if acknowledged.contains(&position.partition) {
+                let (partition, generation) = (position.partition, position.generation);
+                intake.committed(partition, generation, position.offset);
+            }
+        }
+    }
+
     /// Takes that something failed. It is shown while the consumer has not joined its group: until then, nothing is handled.
     pub(super) fn on_failed(&mut self, failure: Failure) {
         if !self.registration.is_registered() {
@@ -209,6 +245,9 @@ impl HandlerLoop {
         let Some(first) = self.store.push(partition, generation, &batch) else {
             return;
         };
+        if let Some(intake) = &self.spec.intake {
+            intake.fetched(now, partition, generation, &batch, first);
+        }
         // A recording has them in any case: a replay with an order by key needs them.
         let is_keyed =
             self.spec.config.settings().order == Order::Key || self.dispatcher.is_observed();
@@ -241,6 +280,9 @@ impl HandlerLoop {
         self.dispatcher
             .name(partition, &assigned.topic, assigned.number);
         self.names.insert(partition, assigned);
+        if let Some(intake) = &self.spec.intake {
+            intake.assigned(partition, generation);
+        }
         self.dispatcher.handle_event(
             now,
             Event::Assigned {

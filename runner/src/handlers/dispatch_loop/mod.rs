@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use livebus_core::Failure;
 use livebus_core::dispatch::{
-    Counters, Delivery, Dispatcher, Event, Generation, Health, Pace, PartitionId, RunId,
+    CommitId, Counters, Delivery, Dispatcher, Event, Generation, Health, Pace, PartitionId,
+    Position, RunId,
 };
 
 use crate::handlers::consumer::{Consumer, Input, Polled};
@@ -22,9 +23,9 @@ use crate::handlers::control::RunControl;
 use crate::handlers::environment::Environment;
 use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
-use crate::handlers::registration::Registration;
 use crate::handlers::request_handler::Spec;
 use crate::handlers::store::{Slice, Store};
+use crate::loops::{Kind, Loop, NewLoop, Registration, Turn, Wake};
 use crate::observer::{DispatchObserver, ObservedDispatcher};
 use shown::Shown;
 
@@ -55,21 +56,12 @@ pub(crate) struct HandlerLoop {
     /// When the shutdown must have ended.
     stop_deadline: Option<Instant>,
     shown: Shown,
+    /// The newest commit, if an intake looks at its positions.
+    committing: Option<(CommitId, Vec<Position>)>,
     // Used again in each turn.
     messages: Vec<LoopMessage>,
     inputs: Vec<Input>,
     records: Vec<livebus_core::dispatch::Record>,
-}
-
-/// What comes after a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// More is there already.
-    Again,
-    /// Nothing, until this instant or a wake-up.
-    Wait(Option<Instant>),
-    /// The loop is over.
-    Ended,
 }
 
 /// A run that has not ended.
@@ -119,9 +111,58 @@ impl HandlerLoop {
             names: HashMap::new(),
             stop_deadline: None,
             shown: Shown::default(),
+            committing: None,
             messages: Vec::new(),
             inputs: Vec::new(),
             records: Vec::new(),
+        }
+    }
+}
+
+// How it is started.
+impl HandlerLoop {
+    /// Returns the loop of a handler, which waits until it is registered for the first time.
+    pub(crate) fn prepare(
+        service: &str,
+        spec: Spec,
+        open: impl FnOnce(PartitionNumbers, Wake) -> Open,
+        environment: Environment,
+        observers: Vec<Box<dyn DispatchObserver>>,
+    ) -> NewLoop<Self> {
+        let thread = Arc::default();
+        let mailbox = Arc::new(Mailbox::new(Wake::of_thread(&thread)));
+        let registration = Arc::<Registration>::default();
+        registration.count(Counters::default());
+        let handler = spec.subscription.handler.clone();
+        let log_fields = tracing::error_span!("request_handler", handler, service);
+        if let Some(intake) = &spec.intake {
+            intake.log_in(&log_fields);
+            let intake = Arc::clone(intake);
+            registration
+                .callee
+                .show(Arc::new(move || intake.progress()));
+        }
+        let numbers = PartitionNumbers::default();
+        let (clock, began) = (environment.clock.clone(), environment.began);
+        let this = Self::new(
+            spec,
+            open(numbers.clone(), mailbox.wake().clone()),
+            environment,
+            Arc::clone(&mailbox),
+            Arc::clone(&registration),
+            numbers,
+            observers,
+        );
+        NewLoop {
+            this,
+            kind: Kind::Handler,
+            name: handler,
+            commands: mailbox,
+            registration,
+            thread,
+            clock,
+            began,
+            log_fields,
         }
     }
 }
@@ -132,19 +173,17 @@ impl HandlerLoop {
         self.dispatcher.dispatcher().health()
     }
 
-    pub(crate) const fn stop_deadline(&self) -> Option<Instant> {
-        self.stop_deadline
-    }
-
     pub(crate) const fn counters(&self) -> Counters {
         *self.dispatcher.dispatcher().counters()
     }
 }
 
-// A turn.
-impl HandlerLoop {
-    /// Does everything that can be done now.
-    pub(crate) fn turn(&mut self, now: Instant) -> Turn {
+impl Loop for HandlerLoop {
+    fn begin(&mut self) {
+        self.log_bounds();
+    }
+
+    fn turn(&mut self, now: Instant) -> Turn {
         let mut messages = std::mem::take(&mut self.messages);
         self.mailbox.take(&mut messages);
         let mut is_closed = false;
@@ -179,6 +218,21 @@ impl HandlerLoop {
         }
     }
 
+    fn show_progress(&mut self, now: Instant) -> Option<Instant> {
+        self.show(now)
+    }
+
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.stop_deadline
+    }
+
+    fn end(&mut self) {
+        self.end_progress();
+    }
+}
+
+// Parts of a turn.
+impl HandlerLoop {
     fn poll_consumer(&mut self, now: Instant) -> Polled {
         let Some(consumer) = &mut self.consumer else {
             return Polled::Idle(None);
@@ -229,6 +283,11 @@ impl HandlerLoop {
             consumer.close(now);
         }
         self.dispatcher.handle_event(now, Event::ClientLost);
+        if let Some(intake) = &self.spec.intake {
+            for (partition, generation) in self.store.assignments() {
+                intake.ended(partition, generation);
+            }
+        }
         let resume = self.store.clear();
         if self.spec.config.settings().delivery == Delivery::Broadcast {
             self.numbers.resume_at(resume);
@@ -242,6 +301,9 @@ impl HandlerLoop {
         }
         if let Some(consumer) = self.consumer.take() {
             consumer.close(deadline.max(now));
+        }
+        if let Some(intake) = &self.spec.intake {
+            intake.close(deadline);
         }
         tracing::debug!("the handler has stopped");
     }

@@ -1,19 +1,17 @@
 //! What a person is shown of the work: what waits, what is done, and the lag.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::dispatch::Progress;
 use livebus_readiness::{HandlerProgress, HeldRecord};
 
 use super::HandlerLoop;
-
-/// The minimum time between two updates of what is shown.
-const SHOW_INTERVAL: Duration = Duration::from_millis(100);
+use crate::loops::SHOW_INTERVAL;
 
 impl HandlerLoop {
     /// Shows the progress, unless it was shown a moment ago. Returns when to call this again; `None` when everything is shown.
-    pub(crate) fn show_progress(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn show(&mut self, now: Instant) -> Option<Instant> {
         if let Some(next) = self.shown.next.filter(|next| now < *next) {
             return Some(next);
         }
@@ -25,11 +23,12 @@ impl HandlerLoop {
     }
 
     /// Shows that the handler has ended.
-    pub(crate) fn end_progress(&self) {
+    pub(super) fn end_progress(&self) {
         self.registration.reset();
         let counters = self.dispatcher.dispatcher().counters();
         self.registration.count(*counters);
         self.registration.show(None);
+        self.registration.callee.keep();
     }
 
     fn progress(&self) -> HandlerProgress {

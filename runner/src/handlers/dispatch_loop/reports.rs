@@ -4,11 +4,11 @@ use livebus_core::dispatch::{Delivery, Health, PartitionId, RecordFailure};
 use livebus_core::{Failure, FailureClass};
 
 use super::HandlerLoop;
-use crate::handlers::health_reports::Source;
+use crate::loops::Source;
 
 impl HandlerLoop {
     /// Logs the bounds that follow from the configuration.
-    pub(crate) fn log_bounds(&self) {
+    pub(super) fn log_bounds(&self) {
         let config = self.dispatcher.dispatcher().config();
         let subscription = &self.spec.subscription;
         let max_duplicates = match config.settings().delivery {

@@ -6,16 +6,17 @@ use std::sync::Mutex;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use livebus_core::FailureClass;
 use livebus_core::dispatch::{CommitId, Order, Position, Room, Start, Then};
+use livebus_core::{Cause, FailureClass};
 
 use super::*;
 use crate::handlers::batch::Batch;
-use crate::handlers::clock::Clock;
 use crate::handlers::consumer::DeadLetter;
-use crate::handlers::mailbox::{LoopMessage, Wake};
+use crate::handlers::mailbox::LoopMessage;
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
 use crate::handlers::{Context, Failed, Record, RequestHandler};
+use crate::loops::Clock;
+use crate::loops::Command;
 use crate::runtime::Spawn;
 
 /// What the loop asked the consumer for.
@@ -160,8 +161,8 @@ impl Bench {
             now,
             seen,
         };
-        bench.send(LoopMessage::BusUsable(true));
-        bench.send(LoopMessage::Open);
+        bench.send(LoopMessage::Command(Command::Bus(Ok(()))));
+        bench.send(LoopMessage::Command(Command::Open));
         bench
     }
 
@@ -256,10 +257,10 @@ fn records_run_and_their_position_is_committed() {
 fn nothing_runs_while_the_bus_cannot_be_used() {
     let mut bench = Bench::new(orders(), |_, _| async { Ok(()) });
     let of = bench.assign();
-    bench.send(LoopMessage::BusUsable(false));
+    bench.send(LoopMessage::Command(Command::Bus(Err(Cause::Starved))));
     bench.fetch(&of, 0..5);
     assert_eq!(bench.seen(), [0_i64; 0]);
-    bench.send(LoopMessage::BusUsable(true));
+    bench.send(LoopMessage::Command(Command::Bus(Ok(()))));
     assert_eq!(bench.seen(), [0, 1, 2, 3, 4]);
 }
 
@@ -352,12 +353,12 @@ fn a_consumer_that_is_lost_is_made_again_after_a_back_off() {
 fn a_discarded_client_takes_the_consumer_with_it_until_the_next_registration() {
     let mut bench = Bench::new(orders(), |_, _| async { Ok(()) });
     bench.assign();
-    bench.send(LoopMessage::Discard);
+    bench.send(LoopMessage::Command(Command::Discard));
     assert!(!bench.is_registered());
     assert_eq!(bench.calls().last(), Some(&Call::Close));
     bench.advance(60_000);
     assert_eq!(bench.shared.lock().expect("no panic").opened, 1);
-    bench.send(LoopMessage::Open);
+    bench.send(LoopMessage::Command(Command::Open));
     assert_eq!(bench.shared.lock().expect("no panic").opened, 2);
 }
 
@@ -366,7 +367,10 @@ fn a_shutdown_commits_and_closes_and_a_close_only_closes() {
     let mut bench = Bench::new(orders(), |_, _| async { Ok(()) });
     let of = bench.assign();
     bench.fetch(&of, 0..3);
-    assert_eq!(bench.send(LoopMessage::Shutdown), Turn::Ended);
+    assert_eq!(
+        bench.send(LoopMessage::Command(Command::Shutdown)),
+        Turn::Ended
+    );
     let calls = bench.calls();
     assert_eq!(calls.last(), Some(&Call::Close), "{calls:?}");
     assert!(calls.contains(&Call::Commit(3)), "{calls:?}");
@@ -375,7 +379,10 @@ fn a_shutdown_commits_and_closes_and_a_close_only_closes() {
     let of = bench.assign();
     bench.fetch(&of, 0..3);
     bench.calls();
-    assert_eq!(bench.send(LoopMessage::Close), Turn::Ended);
+    assert_eq!(
+        bench.send(LoopMessage::Command(Command::Close)),
+        Turn::Ended
+    );
     assert_eq!(bench.calls(), [Call::Close]);
 }
 

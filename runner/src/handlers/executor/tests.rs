@@ -7,7 +7,7 @@ use futures::future::pending;
 
 use super::*;
 use crate::handlers::batch::Batch;
-use crate::handlers::mailbox::Wake;
+use crate::loops::Wake;
 
 const ID: RunId = RunId::from_number(7);
 
@@ -37,6 +37,7 @@ impl Bench {
         Work {
             id: ID,
             slices: vec![slice],
+            assignment: (PartitionId(0), Generation(1)),
             attempt: 3,
             timeout,
             control: Arc::clone(&self.control),
@@ -56,11 +57,7 @@ impl Bench {
                 LoopMessage::Pending { run, done } if run == ID => pending.push(done),
                 LoopMessage::Pending { .. }
                 | LoopMessage::Ended { .. }
-                | LoopMessage::Open
-                | LoopMessage::Discard
-                | LoopMessage::BusUsable(_)
-                | LoopMessage::Shutdown
-                | LoopMessage::Close => panic!("no run sends it"),
+                | LoopMessage::Command(_) => panic!("no run sends it"),
             }
         }
         (ends, pending)

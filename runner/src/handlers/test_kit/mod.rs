@@ -31,19 +31,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use livebus_core::Cause;
 use livebus_core::dispatch::{Counters, Health, Pace, Start};
 
 use crate::handlers::batch::{Batch, Header};
-use crate::handlers::clock::Clock;
 use crate::handlers::consumer::Input;
-use crate::handlers::dispatch_loop::{HandlerLoop, Turn};
+use crate::handlers::dispatch_loop::HandlerLoop;
 use crate::handlers::environment::Environment;
-use crate::handlers::mailbox::{LoopMessage, Mailbox, Wake};
+use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
-use crate::handlers::registration::Registration;
 use crate::handlers::request_handler::RunnableHandler;
 use crate::handlers::subscription::HandlerError;
 use crate::lock::lock;
+use crate::loops::Clock;
+use crate::loops::Registration;
+use crate::loops::{Command, Loop as _, Turn, Wake};
 use consumer::{Positions, Shared, TestConsumer};
 pub use record::TestRecord;
 use tasks::Tasks;
@@ -127,8 +129,10 @@ impl TestGroup {
             now,
             has_ended: false,
         };
-        member.mailbox.send(LoopMessage::BusUsable(true));
-        member.mailbox.send(LoopMessage::Open);
+        member
+            .mailbox
+            .send(LoopMessage::Command(Command::Bus(Ok(()))));
+        member.mailbox.send(LoopMessage::Command(Command::Open));
         member.turn();
         Ok(member)
     }
@@ -258,7 +262,12 @@ impl TestMember {
 
     /// Sets whether the bus can be used. No function is called while it cannot.
     pub fn set_bus_usable(&mut self, is_usable: bool) {
-        self.mailbox.send(LoopMessage::BusUsable(is_usable));
+        self.mailbox
+            .send(LoopMessage::Command(Command::Bus(if is_usable {
+                Ok(())
+            } else {
+                Err(Cause::Starved)
+            })));
         self.turn();
     }
 
@@ -285,7 +294,7 @@ impl TestMember {
 
     /// Begins the shutdown: [`has_ended`](Self::has_ended) when it is over.
     pub fn shut_down(&mut self) {
-        self.mailbox.send(LoopMessage::Shutdown);
+        self.mailbox.send(LoopMessage::Command(Command::Shutdown));
         self.turn();
     }
 }

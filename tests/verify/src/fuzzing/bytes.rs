@@ -41,6 +41,11 @@ impl<'a> Bytes<'a> {
         Bytes(part)
     }
 
+    /// Takes the next `length` bytes as they are, or fewer if fewer are left.
+    pub(super) fn slice(&mut self, length: usize) -> &'a [u8] {
+        self.part(length).0
+    }
+
     /// Reads a duration, from zero and nanoseconds to 584 years: a number of 16 bits, and the number of bits to shift it by.
     pub(super) fn duration(&mut self) -> Duration {
         let shift = self.byte() % 49;

@@ -15,6 +15,10 @@ pub enum Target {
     Recording,
     /// Events, and changes to the lines of their recording.
     Lines,
+    /// The headers of a request, a cancel record or a reply, with changes.
+    Headers,
+    /// A message of VOLTHA's wire.
+    Voltha,
 }
 
 impl Target {
@@ -26,6 +30,8 @@ impl Target {
             Self::Snapshot => "snapshot",
             Self::Recording => "recording",
             Self::Lines => "lines",
+            Self::Headers => "headers",
+            Self::Voltha => "voltha",
         }
     }
 
@@ -40,6 +46,8 @@ impl Target {
             Self::Snapshot => fuzzing::snapshot(input),
             Self::Recording => fuzzing::recording(input),
             Self::Lines => fuzzing::lines(input),
+            Self::Headers => fuzzing::headers(input),
+            Self::Voltha => fuzzing::voltha(input),
         }
     }
 

@@ -1,45 +1,52 @@
 //! Builds and starts a supervision.
 
+mod callees;
+mod callers;
+mod error;
+mod handlers;
+mod parts;
+
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use futures::FutureExt;
 use futures::channel::mpsc;
-use livebus_core::{Config, ConfigError, Failure, FailureClass, Handler, Settings, Supervisor};
-use livebus_readiness::{
-    Explanation, Heartbeat, Registry, Reporter, ReporterError, ServiceLoop, ServiceNameError,
-};
+use livebus_core::{Config, Failure, Handler, Settings, Supervisor};
+use livebus_readiness::{Heartbeat, Registry, Reporter, ServiceLoop};
 
 use crate::bus::{Bus, IntoBus};
+use crate::calls::{CallBus, Caller, RunnableCallHandler};
 use crate::cancel::cancel_on_drop;
 use crate::effects::Effects;
 use crate::explainer::Explainer;
 use crate::handle::Handle;
-use crate::handlers::{
-    Clock, Consumer, ConsumerBus, Environment, HandlerError, Open, PartitionNumbers,
-    RequestHandlers, RunnableHandler, Spec, Subscription, Wake, check_together,
-};
-use crate::observer::{DispatchObserver, ObservedSupervisor, Observer, ObserverError};
+use crate::handlers::{ConsumerBus, RunnableHandler};
+use crate::loops::Clock;
+use crate::observer::{ObservedSupervisor, Observer};
 use crate::publish::Publisher;
-use crate::register::{Register, Registered, Registrar};
+use crate::register::Register;
 use crate::runner::{Runner, Supervision};
-use crate::runtime::{Runtime, Spawn};
+use crate::runtime::Runtime;
 #[cfg(unix)]
 use crate::systemd::{Notify, Systemd, SystemdError};
 use crate::time::Time;
+use callees::Replying;
+use callers::Calling;
+use handlers::{AnyHandler, Consuming};
+use parts::Parts;
 #[cfg(feature = "http")]
 use {
     crate::serve::{Serve, ServeError},
     livebus_endpoints::Probes,
     livebus_endpoints::http::{self, Limits, Server},
+    std::io,
     std::net::{SocketAddr, TcpListener},
 };
+
+pub use error::BuildError;
 
 /// Builds the supervision of one bus, to be run by `R`.
 #[must_use = "nothing runs until it is started"]
@@ -47,9 +54,7 @@ pub struct Builder<R, B> {
     make_bus: Box<dyn FnOnce(&Config) -> B + Send>,
     settings: Settings,
     service: Service,
-    handlers: Vec<AnyHandler>,
-    /// How to consume, once there is a request handler.
-    consuming: Option<Consuming<B>>,
+    parts: Parts<B>,
     #[cfg(feature = "http")]
     http: Option<Http>,
     #[cfg(feature = "http")]
@@ -59,41 +64,6 @@ pub struct Builder<R, B> {
     observers: Vec<Box<dyn Observer>>,
     time: Option<Arc<dyn Time>>,
     runner: PhantomData<fn() -> R>,
-}
-
-/// A handler, of either kind.
-enum AnyHandler {
-    /// A registration that somebody else wrote.
-    Registration(Handler, Register),
-    Request(Box<RunnableHandler>),
-}
-
-/// A handler that was checked.
-enum Checked {
-    Registration(Register),
-    Request(Box<Spec>),
-}
-
-type Observers = Vec<Box<dyn DispatchObserver>>;
-
-/// How to consume from a bus on a runtime.
-struct Consuming<B> {
-    check: fn(&B, &[&Subscription]) -> Result<(), String>,
-    open: OpenConsumer<B>,
-    explain: fn(&B, Failure) -> Explanation,
-    spawner: fn() -> Arc<dyn Spawn>,
-}
-
-type OpenConsumer<B> =
-    fn(&B, &Subscription, &PartitionNumbers, Wake) -> Result<Box<dyn Consumer>, Failure>;
-
-impl AnyHandler {
-    fn supervised(&self) -> Handler {
-        match self {
-            Self::Registration(handler, _) => handler.clone(),
-            Self::Request(handler) => handler.supervised(),
-        }
-    }
 }
 
 /// Where the status is reported.
@@ -122,34 +92,6 @@ impl Http {
     }
 }
 
-/// The error when a supervision cannot be started as it is configured.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A setting is invalid, or the name of a handler.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The name of the service is invalid.
-    #[error(transparent)]
-    ServiceName(#[from] ServiceNameError),
-    /// The service has no free reporter.
-    #[error(transparent)]
-    Reporter(#[from] ReporterError),
-    /// The probes cannot be served.
-    #[cfg(feature = "http")]
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// A request handler is invalid.
-    #[error(transparent)]
-    Handler(#[from] HandlerError),
-    /// There is no thread for a request handler.
-    #[error("cannot start a thread for a request handler: allow the process more threads")]
-    Thread(#[source] io::Error),
-    /// An observer cannot begin: for example a recorder whose file cannot be created.
-    #[error(transparent)]
-    Observer(ObserverError),
-}
-
 impl<R: Runner, B: Bus> Builder<R, B> {
     /// The default name of the service.
     pub const DEFAULT_SERVICE: &'static str = "message-bus";
@@ -160,8 +102,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             make_bus: Box::new(|config| bus.into_bus(config)),
             settings: Settings::default(),
             service: Service::Alone(Self::DEFAULT_SERVICE.to_owned()),
-            handlers: Vec::new(),
-            consuming: None,
+            parts: Parts::new(),
             #[cfg(feature = "http")]
             http: None,
             #[cfg(feature = "http")]
@@ -205,7 +146,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         T: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let register: Register = Arc::new(move || register().boxed());
-        self.handlers
+        self.parts
+            .handlers
             .push(AnyHandler::Registration(handler, register));
         self
     }
@@ -219,12 +161,49 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         R: Runtime,
         B: ConsumerBus,
     {
-        self.handlers.push(AnyHandler::Request(Box::new(handler)));
-        self.consuming = Some(Consuming {
+        self.parts
+            .handlers
+            .push(AnyHandler::Request(Box::new(handler)));
+        self.parts.needs.consuming = Some(Consuming {
             check: B::check_subscriptions,
             open: B::open_consumer,
             explain: B::explain_handler,
             spawner: R::spawner,
+        });
+        self
+    }
+
+    /// Adds a call handler: a request handler whose function returns a reply. Its replies are sent by a client of their own, which is made for
+    /// the first of them.
+    pub fn call_handler(mut self, handler: RunnableCallHandler) -> Self
+    where
+        R: Runtime,
+        B: ConsumerBus + CallBus,
+    {
+        self.parts.needs.replying = Some(Replying {
+            open: B::open_reply_client,
+            sleep: |duration| Box::pin(R::sleep(duration)),
+            spawner: R::spawner,
+        });
+        let RunnableCallHandler { handler, callee } = handler;
+        self.parts.callees.push((handler.subscription(), callee));
+        self.request_handler(handler)
+    }
+
+    /// Adds a caller: its clients are started after each start of the client, and again with a back-off while that fails. It is registered when
+    /// its replies can be read.
+    ///
+    /// While the bus cannot be used, its calls fail at once; while its replies cannot be read, the service is NotReady, unless the caller is
+    /// [optional](crate::calls::CallerBuilder::optional). A caller can be given to one builder, once.
+    pub fn caller(mut self, caller: &Caller) -> Self
+    where
+        B: CallBus,
+    {
+        self.parts.callers.push(caller.clone());
+        self.parts.needs.calling = Some(Calling {
+            check: B::check_caller,
+            open: B::open_call_client,
+            explain: B::explain_caller,
         });
         self
     }
@@ -341,14 +320,13 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let clock = self.time.clone().map_or(Clock::Real, Clock::Replaced);
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
-        let handlers = self.handlers.iter().map(AnyHandler::supervised).collect();
         let config = Config::new(Settings {
             seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
             ..self.settings
         })?
-        .with_handlers(handlers)?;
+        .with_handlers(self.parts.supervised())?;
         let bus = Arc::new((self.make_bus)(&config));
-        let checked = check_handlers(self.handlers, self.consuming.as_ref(), &bus)?;
+        let checked = self.parts.check(&bus, &clock)?;
         let reporter = match self.service {
             Service::OneOfSeveral(reporter) => reporter,
             Service::Alone(name) => {
@@ -374,7 +352,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             let begun = observer.begin(service.name(), &config, now);
             begun.map_err(BuildError::Observer)?;
         }
-        let observed = observe_handlers(&mut observers, checked, now)?;
+        let parts = checked.observe(&mut observers, &clock, now)?;
         tracing::info!(
             service = service.name(),
             detection_bound_ms = config.detection_bound().as_millis(),
@@ -382,27 +360,18 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             shutdown_bound_ms = config.shutdown_bound().as_millis(),
             "supervising"
         );
-        for (handler, _) in &observed {
-            match handler {
-                Checked::Request(spec) => {
-                    spec.warn_when_cut_off_by(service.name(), config.shutdown_bound());
-                }
-                Checked::Registration(_) => {}
-            }
-        }
-
-        let consuming = self.consuming.as_ref();
-        let (registrations, request_handlers) =
-            start_handlers(service.name(), observed, consuming, &bus, &clock, now)?;
+        parts.warn_when_cut_off(service.name(), config.shutdown_bound());
+        let explainers = parts.explainers();
+        let (registrars, loops) = parts.start(service.name(), &bus, &clock, now)?;
         let own_loop = ServiceLoop::of_service(heartbeat.clone());
-        let loops = [own_loop].into_iter().chain(request_handlers.loops());
-        reporter.set_loops(loops.collect());
+        let service_loops = [own_loop].into_iter().chain(loops.service_loops());
+        reporter.set_loops(service_loops.collect());
         reporter.set_explainer(Arc::new(Explainer::new(
             &bus,
-            consuming.map_or(B::explain as _, |it| it.explain),
+            explainers,
             &config,
-            &registrations,
-            &request_handlers,
+            &registrars,
+            &loops,
         )));
         // Each sender has a capacity of one message.
         let (messages, inbox) = mpsc::channel(0);
@@ -412,8 +381,8 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             supervisor: ObservedSupervisor::new(supervisor, now, observers),
             effects: Effects::new(
                 Arc::clone(&bus),
-                registrations,
-                request_handlers,
+                registrars,
+                loops,
                 Publisher::new(reporter),
                 messages.clone(),
                 Arc::clone(&time),
@@ -438,95 +407,6 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             time,
         })
     }
-}
-
-fn check_handlers<B>(
-    handlers: Vec<AnyHandler>,
-    consuming: Option<&Consuming<B>>,
-    bus: &B,
-) -> Result<Vec<Checked>, HandlerError> {
-    let checked = handlers.into_iter().map(|handler| match handler {
-        AnyHandler::Registration(_, register) => Ok(Checked::Registration(register)),
-        AnyHandler::Request(handler) => {
-            handler.check().map(|spec| Checked::Request(Box::new(spec)))
-        }
-    });
-    let checked: Vec<_> = checked.collect::<Result<_, _>>()?;
-    let subscriptions = checked.iter().filter_map(|handler| match handler {
-        Checked::Registration(_) => None,
-        Checked::Request(spec) => Some(&spec.subscription),
-    });
-    let subscriptions: Vec<_> = subscriptions.collect();
-    check_together(&subscriptions)?;
-    if let Some(consuming) = consuming {
-        (consuming.check)(bus, &subscriptions).map_err(HandlerError::Rejected)?;
-    }
-    Ok(checked)
-}
-
-/// Gives each request handler its observers.
-fn observe_handlers(
-    observers: &mut [Box<dyn Observer>],
-    handlers: Vec<Checked>,
-    now: Instant,
-) -> Result<Vec<(Checked, Observers)>, BuildError> {
-    let observed = handlers.into_iter().map(|handler| {
-        let mut of_handler = Vec::new();
-        if let Checked::Request(spec) = &handler {
-            for observer in &mut *observers {
-                let begun = observer.begin_handler(&spec.subscription.handler, &spec.config, now);
-                of_handler.extend(begun.map_err(BuildError::Observer)?);
-            }
-        }
-        Ok((handler, of_handler))
-    });
-    observed.collect()
-}
-
-fn start_handlers<B: Bus>(
-    service: &str,
-    handlers: Vec<(Checked, Observers)>,
-    consuming: Option<&Consuming<B>>,
-    bus: &Arc<B>,
-    clock: &Clock,
-    now: Instant,
-) -> Result<(Vec<Registrar>, RequestHandlers), BuildError> {
-    let mut request_handlers = RequestHandlers::default();
-    let mut registrations = Vec::new();
-    for (handler, observers) in handlers {
-        let spec = match (handler, consuming) {
-            (Checked::Registration(register), _) => {
-                registrations.push(Registrar {
-                    register,
-                    registered: Registered::ByAnswer(Arc::new(AtomicBool::new(false))),
-                });
-                continue;
-            }
-            (Checked::Request(spec), Some(consuming)) => (spec, consuming),
-            // `request_handler` sets both.
-            (Checked::Request(_), None) => continue,
-        };
-        let (spec, consuming) = spec;
-        let (subscription, open) = (spec.subscription.clone(), consuming.open);
-        // The bus ends with the supervision, whatever the thread of a handler does.
-        let bus = Arc::downgrade(bus);
-        let open = move |numbers: PartitionNumbers, wake: Wake| -> Open {
-            Box::new(move || {
-                let bus = bus.upgrade().ok_or(FailureClass::ClientFatal)?;
-                open(&bus, &subscription, &numbers, wake.clone())
-            })
-        };
-        let environment = Environment {
-            spawn: (consuming.spawner)(),
-            clock: clock.clone(),
-            began: now,
-        };
-        let register = request_handlers
-            .start(service, *spec, open, environment, observers)
-            .map_err(BuildError::Thread)?;
-        registrations.push(register);
-    }
-    Ok((registrations, request_handlers))
 }
 
 /// Returns a random seed, from the randomness of the standard library's hash maps.

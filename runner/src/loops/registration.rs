@@ -6,10 +6,11 @@ use std::task::{Poll, Waker};
 
 use livebus_core::Failure;
 use livebus_core::dispatch::Counters;
-use livebus_readiness::HandlerProgress;
+use livebus_readiness::{CalleeProgress, CallerProgress, HandlerProgress};
 
-use crate::handlers::health_reports::{HealthReports, Source};
 use crate::lock::lock;
+use crate::loops::health_reports::{HealthReports, Source};
+use crate::loops::shown::Shown;
 
 /// The state of a registration, which the loop of a handler sets and the supervision waits for.
 #[derive(Default)]
@@ -19,8 +20,12 @@ pub(crate) struct Registration {
     pub(crate) health: HealthReports,
     /// What its loop shows; `None` before it has begun, and after its end.
     progress: Mutex<Option<HandlerProgress>>,
-    /// What its loop has counted.
-    counters: Mutex<Counters>,
+    /// What its loop has counted, if it counts records.
+    counters: Mutex<Option<Counters>>,
+    /// The calls of a caller.
+    pub(crate) calls: Shown<CallerProgress>,
+    /// The requests of a call handler.
+    pub(crate) callee: Shown<CalleeProgress>,
 }
 
 #[derive(Debug, Default)]
@@ -49,12 +54,12 @@ impl Registration {
         lock(&self.progress).clone()
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Option<Counters> {
         *lock(&self.counters)
     }
 
     pub(crate) fn count(&self, counters: Counters) {
-        *lock(&self.counters) = counters;
+        *lock(&self.counters) = Some(counters);
     }
 
     pub(crate) fn show(&self, progress: Option<HandlerProgress>) {
