@@ -139,7 +139,8 @@ fn draw(group: &Group, rng: &mut Rng) -> Option<Step> {
         0..=19 => Step::Write(record(group, rng)),
         20..=44 if group.can_fetch(busy) => Step::Fetch(busy),
         45..=64 => {
-            let may_begin = |it| matches!(it, Progress::Held | Progress::Pending);
+            // Also what runs: it must not begin again.
+            let may_begin = |it| it != Progress::Done;
             Step::Begin(busy, one_that(rng, may_begin)?)
         }
         65..=79 => {

@@ -130,6 +130,19 @@ pub fn models() -> Vec<Model> {
             11_466,
         ),
         model(
+            "commits that do not reach",
+            CalleeSettings {
+                max_duplicates: 3,
+                ..at_most_once.clone()
+            },
+            vec![plain(1, 9), plain(2, 9), plain(3, 9)],
+            Budget {
+                assignments: 1,
+                ..Budget::default()
+            },
+            314,
+        ),
+        model(
             "attempts and old replies",
             settings(),
             vec![

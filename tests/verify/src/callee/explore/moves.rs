@@ -54,6 +54,7 @@ impl State {
                 match progress {
                     Progress::Held | Progress::Pending => add(true, Step::Begin(index, offset)),
                     Progress::Running => {
+                        add(true, Step::Begin(index, offset));
                         add(true, Step::End(index, offset, true));
                         add(left.silent_ends > 0, Step::End(index, offset, false));
                     }
