@@ -1,6 +1,8 @@
 //! The memory as metrics, in the format that the client accepts. Nothing is counted here: each scrape reads the memory.
 
 mod accept;
+mod callees;
+mod callers;
 mod family;
 mod handlers;
 mod services;
@@ -8,7 +10,7 @@ mod services;
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
-use livebus_readiness::{Readiness, Snapshot};
+use livebus_readiness::{HandlerState, Readiness, Service, Snapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::metrics::MetricType;
@@ -16,6 +18,8 @@ use prometheus_client::registry::Registry;
 
 use crate::answer::ProbeAnswer;
 use crate::metrics::accept::Format;
+use crate::metrics::callees::CalleeSamples;
+use crate::metrics::callers::CallerSamples;
 use crate::metrics::family::{Family, Value};
 use crate::metrics::handlers::HandlerSamples;
 use crate::metrics::services::ServiceSamples;
@@ -83,9 +87,28 @@ impl Collector for Scrape {
             .iter()
             .map(|service| ServiceSamples::new(service, now, self.wall));
         services::encode(&mut encoder, &samples.collect::<Vec<_>>())?;
-        let samples = services
+        let parts = services
             .iter()
-            .flat_map(|it| HandlerSamples::of(&it.service, now));
-        handlers::encode(&mut encoder, &samples.collect::<Vec<_>>())
+            .map(|it| (&it.service, handlers_of(&it.service)));
+        let parts: Vec<_> = parts.collect();
+        let all = || parts.iter();
+        let samples = all().flat_map(|(service, it)| HandlerSamples::of(service, it, now));
+        handlers::encode(&mut encoder, &samples.collect::<Vec<_>>())?;
+        let samples = all().flat_map(|(service, it)| CalleeSamples::of(service, it));
+        callees::encode(&mut encoder, &samples.collect::<Vec<_>>())?;
+        let samples = all().flat_map(|(service, it)| CallerSamples::of(service, it, now));
+        callers::encode(&mut encoder, &samples.collect::<Vec<_>>())
     }
+}
+
+/// Returns the request handlers and the callers of `service`; of several with the same name the first, because a series that is there twice
+/// makes the whole scrape invalid.
+fn handlers_of(service: &Service) -> Vec<HandlerState> {
+    let mut all: Vec<HandlerState> = Vec::new();
+    for handler in service.handlers() {
+        if all.iter().all(|it| it.name != handler.name) {
+            all.push(handler);
+        }
+    }
+    all
 }

@@ -2,6 +2,9 @@
 //!
 //! No payload and no property of a client is in it: the memory has none.
 
+mod calls;
+mod times;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
@@ -13,6 +16,9 @@ use livebus_readiness::{
     StatusChange,
 };
 use serde::Serialize;
+
+use calls::{JsonCalls, JsonRequests};
+use times::Times;
 
 /// The maximum number of changes that are shown of each service.
 const MAX_CHANGES: usize = 50;
@@ -35,6 +41,8 @@ struct JsonService<'a> {
     cause: &'static str,
     /// The handler that the cause names.
     handler: Option<String>,
+    /// The caller that the cause names.
+    caller: Option<String>,
     failure: Option<JsonFailure>,
     warning: Option<JsonFailure>,
     /// The cause for people.
@@ -45,6 +53,7 @@ struct JsonService<'a> {
     next_check: Option<String>,
     details: BTreeMap<&'static str, String>,
     handlers: Vec<JsonHandler>,
+    callers: Vec<JsonCaller>,
     changes: Vec<JsonChange>,
 }
 
@@ -64,6 +73,16 @@ struct JsonHandler {
     registered: bool,
     failure: Option<JsonFailure>,
     progress: Option<JsonProgress>,
+    requests: Option<JsonRequests>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonCaller {
+    name: String,
+    required: bool,
+    registered: bool,
+    failure: Option<JsonFailure>,
+    calls: JsonCalls,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,29 +133,6 @@ struct JsonChange {
     attempt: u32,
 }
 
-/// Converts instants to wall-clock times: RFC 3339, UTC, milliseconds.
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    now: Instant,
-    wall: SystemTime,
-}
-
-impl Times {
-    fn show(self, at: Instant) -> String {
-        let later = at.saturating_duration_since(self.now);
-        let earlier = self.now.saturating_duration_since(at);
-        let shown = self.wall.checked_add(later);
-        let shown = shown.and_then(|shown| shown.checked_sub(earlier));
-        // A lease may end after the year 9999, beyond which there are no dates.
-        let shown = shown.unwrap_or(self.wall).min(last_date());
-        humantime::format_rfc3339_millis(shown).to_string()
-    }
-}
-
-fn last_date() -> SystemTime {
-    SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799)
-}
-
 /// Returns the body at `now`, which is `wall` by the wall clock.
 pub(crate) fn body(readiness: &Readiness, now: Instant, wall: SystemTime) -> String {
     let times = Times { now, wall };
@@ -169,9 +165,12 @@ fn of_service(observed: &ServiceSnapshot, times: Times) -> JsonService<'_> {
     } = report;
     let handlers = service.handlers();
     let named = cause.handler().and_then(|id| handlers.get(id.index()));
+    let name_of = |is_caller| {
+        let named = named.filter(|it| it.is_caller() == is_caller);
+        named.map(|it| it.name.clone())
+    };
     let failure = cause.failure();
-    let explained = |failure| service.explain(failure);
-    let explanation = failure.map_or_else(Explanation::default, explained);
+    let explained = |failure| JsonFailure::new(failure, service.explain(failure));
     let details = service.details().into_iter();
     JsonService {
         name: service.name(),
@@ -179,18 +178,24 @@ fn of_service(observed: &ServiceSnapshot, times: Times) -> JsonService<'_> {
         status: status.name(),
         since: times.show(since),
         cause: cause.name(),
-        handler: named.map(|it| it.name.clone()),
-        text: explanation.describe_cause(cause),
-        failure: failure.map(|failure| JsonFailure::new(failure, explanation)),
-        warning: warning.map(|warning| JsonFailure::new(warning, explained(warning))),
+        handler: name_of(false),
+        caller: name_of(true),
+        text: service.describe_cause(cause),
+        failure: failure.map(|failure| JsonFailure::new(failure, service.explain_cause(cause))),
+        warning: warning.map(explained),
         attempt,
         last_evidence: evidence.map(|at| times.show(at)),
         lease_until: lease.map(|at| times.show(at)),
         next_check: service.next_check().map(|at| times.show(at)),
         details: details.map(|it| (it.name, it.value)).collect(),
         changes: changes(service, times),
+        callers: handlers
+            .iter()
+            .filter_map(|it| of_caller(service, it, times))
+            .collect(),
         handlers: handlers
             .into_iter()
+            .filter(|it| !it.is_caller())
             .map(|it| of_handler(service, it, times))
             .collect(),
     }
@@ -217,21 +222,40 @@ fn of_handler(service: &Service, handler: HandlerState, times: Times) -> JsonHan
         is_registered,
         failure,
         progress,
+        callee,
         ..
     } = handler;
     JsonHandler {
         name,
         required: is_required,
         registered: is_registered,
-        failure: failure.map(|(failure, reason)| {
-            let explanation = Explanation {
-                reason: Some(reason),
-                ..service.explain(failure)
-            };
-            JsonFailure::new(failure, explanation)
-        }),
+        failure: failure.map(|failure| own_failure(service, failure)),
         progress: progress.map(|it| of_progress(it, times)),
+        requests: callee.map(JsonRequests::from),
     }
+}
+
+fn of_caller(service: &Service, caller: &HandlerState, times: Times) -> Option<JsonCaller> {
+    let calls = caller.calls.as_ref()?;
+    Some(JsonCaller {
+        name: caller.name.clone(),
+        required: caller.is_required,
+        registered: caller.is_registered,
+        failure: caller
+            .failure
+            .clone()
+            .map(|failure| own_failure(service, failure)),
+        calls: JsonCalls::new(calls, times),
+    })
+}
+
+/// Returns the failure of a handler or a caller, with its own reason.
+fn own_failure(service: &Service, (failure, reason): (Failure, String)) -> JsonFailure {
+    let explanation = Explanation {
+        reason: Some(reason),
+        ..service.explain(failure)
+    };
+    JsonFailure::new(failure, explanation)
 }
 
 fn of_progress(progress: HandlerProgress, times: Times) -> JsonProgress {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jsonschema::Validator;
+use livebus_core::calls::{CalleeCounters, Counters as CallCounters};
 use livebus_core::dispatch::Counters;
 use livebus_core::{Cause, Failure, FailureClass, HandlerId, Report, Status};
 use livebus_endpoints::Probes;
 use livebus_readiness::{
-    Detail, Explain, Explanation, HandlerProgress, HandlerState, Heartbeat, HeldRecord, Registry,
-    Reporter, ServiceLoop,
+    CalleeProgress, CallerProgress, Detail, Explain, Explanation, HandlerProgress, HandlerState,
+    Heartbeat, HeldRecord, Registry, Reporter, ServiceLoop,
 };
 use serde_json::{Value, json};
 
@@ -92,8 +93,36 @@ impl Explain for KnownBus {
         orders.progress = Some(progress);
         let stalled = "orders [2] at offset 41: the record has waited for too long";
         orders.failure = Some((FailureClass::HandlerStalled.into(), stalled.to_owned()));
-        vec![HandlerState::unregistered("audit", false), orders]
+        orders.callee = Some(requests());
+        let mut to_stock = HandlerState::unregistered("to-stock", true);
+        to_stock.calls = Some(calls(self.0));
+        let unread = "caller to-stock: the replies in replies cannot be read";
+        to_stock.failure = Some((FailureClass::NoLeader.into(), unread.to_owned()));
+        vec![HandlerState::unregistered("audit", false), to_stock, orders]
     }
+}
+
+fn requests() -> CalleeProgress {
+    let mut counters = CalleeCounters::default();
+    (counters.runs, counters.too_late) = (90, 2);
+    counters.max_age = Duration::from_millis(11_500);
+    let mut requests = CalleeProgress::default();
+    requests.requests_held = 7;
+    requests.unreadable_requests = 1;
+    requests.counters = counters;
+    requests
+}
+
+fn calls(since: Instant) -> CallerProgress {
+    let mut counters = CallCounters::default();
+    (counters.called, counters.replied, counters.expired) = (12, 5, 3);
+    let mut calls = CallerProgress::default();
+    calls.calls_in_flight = 4;
+    calls.bytes_in_flight = 300;
+    calls.oldest_call = Some(since);
+    calls.unreadable_replies = 6;
+    calls.counters = counters;
+    calls
 }
 
 /// Two services, of which the second has no reporter.
@@ -188,6 +217,30 @@ fn everything_that_is_known_of_a_service_is_shown() {
         orders["failure"]["reason"],
         "orders [2] at offset 41: the record has waited for too long"
     );
+    let requests = &orders["requests"];
+    assert_eq!(
+        (&requests["held"], &requests["unreadable"]),
+        (&json!(7), &json!(1))
+    );
+    assert_eq!(requests["counters"]["runs"], 90);
+    assert_eq!(requests["counters"]["too_late"], 2);
+    assert_eq!(requests["counters"]["max_age_seconds"], 11.5);
+    assert_eq!(audit["requests"], Value::Null);
+    let [to_stock] = &shown["callers"].as_array().expect("a list")[..] else {
+        panic!("{shown:#}");
+    };
+    assert_eq!(to_stock["name"], "to-stock");
+    assert_eq!(to_stock["required"], true);
+    assert_eq!(to_stock["failure"]["class"], "NoLeader");
+    let calls = &to_stock["calls"];
+    assert_eq!(
+        (&calls["in_flight"], &calls["bytes_in_flight"]),
+        (&json!(4), &json!(300))
+    );
+    assert_eq!(calls["oldest_since"], body["time"]);
+    assert_eq!(calls["unreadable_replies"], 6);
+    assert_eq!(calls["counters"]["called"], 12);
+    assert_eq!(calls["counters"]["expired"], 3);
     let progress = &orders["progress"];
     assert_eq!(progress["lag"], 12);
     assert_eq!(progress["counters"]["done"], 100);
@@ -202,7 +255,7 @@ fn failed_handler_is_named_and_the_last_changes_are_shown() {
     let now = Instant::now();
     let (probes, bus) = services(now);
     bus.set_explainer(Arc::new(KnownBus(now)));
-    let handler = HandlerId::from_index(1).expect("a small number");
+    let handler = HandlerId::from_index(2).expect("a small number");
     let failure = Failure::with_code(FailureClass::TopicMissing, 3);
     for _ in 0..40 {
         bus.report(now, running(now));
@@ -219,6 +272,7 @@ fn failed_handler_is_named_and_the_last_changes_are_shown() {
     let body = statusz(&probes, now + Duration::from_secs(1));
     let shown = &body["services"][0];
     assert_eq!(shown["handler"], "orders");
+    assert_eq!(shown["caller"], Value::Null);
     assert_eq!(shown["failure"]["class"], "TopicMissing");
     assert_eq!(shown["lease_until"], Value::Null);
     let changes = shown["changes"].as_array().expect("a list");
@@ -239,6 +293,37 @@ fn failed_handler_is_named_and_the_last_changes_are_shown() {
         })
     );
     assert!(newest["at"].as_str() < body["time"].as_str());
+}
+
+#[test]
+fn failed_caller_is_named_as_a_caller() {
+    let now = Instant::now();
+    let (probes, bus) = services(now);
+    bus.set_explainer(Arc::new(KnownBus(now)));
+    let caller = HandlerId::from_index(1).expect("a small number");
+    let failure = Failure::from(FailureClass::NoLeader);
+    bus.report(
+        now,
+        Report {
+            status: Status::NotReady,
+            cause: Cause::HandlerFailed(caller, failure),
+            lease: None,
+            ..running(now)
+        },
+    );
+    let body = statusz(&probes, now);
+    let shown = &body["services"][0];
+    assert_eq!(shown["caller"], "to-stock");
+    assert_eq!(shown["handler"], Value::Null);
+    let reason = "caller to-stock: the replies in replies cannot be read";
+    assert_eq!(shown["failure"]["reason"], reason);
+    let text = format!(
+        "caller to-stock does not work: NoLeader: {reason}; check that a broker runs there"
+    );
+    assert_eq!(shown["text"], text);
+    let readyz = probes.answer("/readyz", None, now);
+    let line = format!("[-]bus failed: NotReady for 0.0 s: {text}\n");
+    assert!(readyz.body.contains(&line), "{}", readyz.body);
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub trait Explain: Send + Sync + 'static {
         None
     }
 
-    /// Returns the state of each request handler, in the order of their ids. The default has none.
+    /// Returns the state of each request handler and each caller, in the order of their ids. The default has none.
     fn handlers(&self) -> Vec<HandlerState> {
         Vec::new()
     }

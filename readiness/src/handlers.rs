@@ -1,4 +1,4 @@
-//! The request handlers of a service, as its memory has them.
+//! The request handlers and the callers of a service, as its memory has them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,7 +6,9 @@ use std::time::Instant;
 use livebus_core::Failure;
 use livebus_core::dispatch::Counters;
 
-/// What is known about one request handler.
+use crate::calls::{CalleeProgress, CallerProgress};
+
+/// What is known about one request handler, or one caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandlerState {
@@ -23,6 +25,10 @@ pub struct HandlerState {
     pub progress: Option<HandlerProgress>,
     /// What was counted since it was made, also after its end; `None` for a handler that livebus does not run.
     pub counters: Option<Counters>,
+    /// What its calls are, if it is a caller; it has neither progress nor counters of records then.
+    pub calls: Option<CallerProgress>,
+    /// What became of its requests, if it is a call handler.
+    pub callee: Option<CalleeProgress>,
 }
 
 /// What a request handler has done, and what waits for it. At most a tenth of a second old.
@@ -72,6 +78,24 @@ impl HandlerState {
             failure: None,
             progress: None,
             counters: None,
+            calls: None,
+            callee: None,
+        }
+    }
+
+    /// Returns whether it is a caller.
+    #[must_use]
+    pub const fn is_caller(&self) -> bool {
+        self.calls.is_some()
+    }
+
+    /// Returns what it is, for people: `handler` or `caller`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        if self.is_caller() {
+            "caller"
+        } else {
+            "handler"
         }
     }
 }

@@ -20,6 +20,7 @@
 //! starves, probes and readers return NotReady from that instant on, within a tick of their [`Clock`], and a follower shows it
 //! [`GRACE`](Follower::GRACE) later: without the help of that code.
 
+mod calls;
 mod clock;
 mod counters;
 mod errors;
@@ -39,6 +40,7 @@ mod snapshot;
 mod status_change;
 mod subscription;
 
+pub use calls::{CalleeProgress, CallerProgress};
 pub use clock::Clock;
 pub use counters::{Activity, CheckOutcome, Durations, ServiceCounts};
 pub use errors::{ReporterError, ServiceNameError, UnknownService};

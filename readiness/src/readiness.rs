@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use livebus_core::{Failure, Report, Status};
+use livebus_core::{Cause, Failure, Report, Status};
 
 use crate::counters::ServiceCounts;
 use crate::errors::UnknownService;
@@ -179,13 +179,50 @@ impl Service {
         explainer.map_or_else(Explanation::default, |it| it.explain(failure))
     }
 
+    /// As [`explain`](Self::explain), of the failure of `cause`: with the reason of the handler or the caller that it names. Empty for a cause
+    /// without a failure.
+    #[must_use]
+    pub fn explain_cause(&self, cause: Cause) -> Explanation {
+        let Some(failure) = cause.failure() else {
+            return Explanation::default();
+        };
+        let explanation = self.explain(failure);
+        let of_named = self.named_by(cause).and_then(|it| it.failure);
+        match of_named {
+            Some((its, reason)) if its.class == failure.class => Explanation {
+                reason: Some(reason),
+                ..explanation
+            },
+            Some(_) | None => explanation,
+        }
+    }
+
+    /// Returns `cause` for people, in one line: with the name of the handler or the caller that it names, and as
+    /// [`explain_cause`](Self::explain_cause).
+    #[must_use]
+    pub fn describe_cause(&self, cause: Cause) -> String {
+        let explanation = self.explain_cause(cause);
+        match (cause.failure(), self.named_by(cause)) {
+            (Some(failure), Some(named)) => {
+                let (kind, name) = (named.kind(), named.name);
+                let failure = explanation.describe(failure);
+                format!("{kind} {name} does not work: {failure}")
+            }
+            (Some(_) | None, _) => explanation.describe_cause(cause),
+        }
+    }
+
+    /// Returns the handler or the caller that is the reason, if it is known.
+    fn named_by(&self, cause: Cause) -> Option<HandlerState> {
+        let id = cause.handler()?;
+        self.handlers().into_iter().nth(id.index())
+    }
+
     /// Returns the cause and the warning of `report` for people, in one line: with the name and the number of the code, the reason and
     /// the remedy, as far as they are [known](Self::explain). Describes a report while it is new: reasons are not kept.
     #[must_use]
     pub fn describe(&self, report: &Report) -> String {
-        let failure = report.cause.failure();
-        let explanation = failure.map_or_else(Explanation::default, |it| self.explain(it));
-        let cause = explanation.describe_cause(report.cause);
+        let cause = self.describe_cause(report.cause);
         match report.warning {
             Some(warning) => {
                 let warning = self.explain(warning).describe(warning);
@@ -223,7 +260,7 @@ impl Service {
         }
     }
 
-    /// Returns the state of each request handler of this service, in the order of their ids; empty as for [`explain`](Self::explain).
+    /// Returns the state of each request handler and each caller of this service, in the order of their ids; empty as for [`explain`](Self::explain).
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerState> {
         let explainer = self.slot().lock().explainer();
@@ -246,9 +283,7 @@ impl Service {
             return format!("{status}: its lease has run out");
         }
         let since = now.saturating_duration_since(report.since).as_secs_f64();
-        let failure = report.cause.failure();
-        let explanation = failure.map_or_else(Explanation::default, |it| self.explain(it));
-        let cause = explanation.describe_cause(report.cause);
+        let cause = self.describe_cause(report.cause);
         format!("{status} for {since:.1} s: {cause}")
     }
 

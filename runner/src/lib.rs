@@ -25,6 +25,7 @@ mod explainer;
 mod handle;
 pub mod handlers;
 mod lock;
+mod log_limit;
 mod loops;
 mod message;
 mod observations;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use livebus_core::{Report, Status};
-use livebus_readiness::{Activity, Detail, Explanation, Reporter, Service, StatusChange};
+use livebus_readiness::{Activity, Detail, Reporter, Service, StatusChange};
 
 /// Publishes the status of one supervision, and logs each change.
 pub(crate) struct Publisher {
@@ -57,8 +57,7 @@ fn log(service: &Service, change: &StatusChange) {
         ..
     } = change.report;
     let failure = cause.failure();
-    let explanation = failure.map_or_else(Explanation::default, |it| service.explain(it));
-    let text = explanation.describe_cause(cause);
+    let text = service.describe_cause(cause);
     let shown = failure.or(warning);
     let class = shown.map(|it| it.class.name());
     let code_name = shown.and_then(|it| service.explain(it).code_name);

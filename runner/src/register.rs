@@ -39,6 +39,8 @@ impl Registered {
                 state.failure = registration.health.failure();
                 state.progress = registration.progress();
                 state.counters = registration.counters();
+                state.calls = registration.calls.newest();
+                state.callee = registration.callee.newest();
             }
             Self::ByAnswer(is_registered) => {
                 state.is_registered = is_registered.load(Ordering::Relaxed);

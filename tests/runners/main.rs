@@ -36,6 +36,7 @@ mod probes;
 mod recorded;
 mod responses;
 mod scripted_bus;
+mod shown_calls;
 mod statusz;
 mod systemd;
 mod timers;
@@ -126,6 +127,8 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("the loops of all buses of a process are in livez", statusz::loops_of_all_buses_are_in_livez::<R>),
         case("statusz shows what a handler has done and what waits, as its document says", statusz::statusz_shows_what_a_handler_has_done_and_what_waits::<R>),
         case("the paths of VOLTHA are served only when they are asked for", statusz::paths_of_voltha_are_served_only_when_asked_for::<R>),
+        case("metrics follow the calls of a caller, and stay after its end", shown_calls::metrics_follow_the_calls_and_stay_after_the_end::<R>),
+        case("statusz and the log name the caller and the call handler", shown_calls::statusz_and_the_log_name_the_caller_and_the_handler::<R>),
         case("the format of the metrics is the one that the client accepts", metrics::format_is_the_one_that_the_client_accepts::<R>),
         case("each service of a process has its own series", metrics::each_service_of_a_process_has_its_own_series::<R>),
         case("HEAD has no body, and only GET and HEAD are allowed", probes::head_has_no_body_and_only_get_and_head_are_allowed::<R>),
@@ -169,11 +172,17 @@ fn cases<R: FullRunner>() -> Vec<Case> {
     ]
 }
 
-fn promtool_case<R: FullRunner>() -> Case {
-    case(
-        "promtool accepts the metrics",
-        metrics::promtool_accepts_the_metrics::<R>,
-    )
+fn promtool_cases<R: FullRunner>() -> Vec<Case> {
+    vec![
+        case(
+            "promtool accepts the metrics",
+            metrics::promtool_accepts_the_metrics::<R>,
+        ),
+        case(
+            "promtool accepts the metrics of calls",
+            shown_calls::promtool_accepts_the_metrics_of_calls::<R>,
+        ),
+    ]
 }
 
 fn case<F: Future<Output = ()> + 'static>(
@@ -193,11 +202,13 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for &host in Host::TOKIO {
         trials.extend(trials_on(host, cases::<TokioRuntime>()));
-        trials.push(promtool_trial(host, promtool_case::<TokioRuntime>()));
+        let of_promtool = promtool_cases::<TokioRuntime>().into_iter();
+        trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }
     for &host in Host::ASYNC_STD {
         trials.extend(trials_on(host, cases::<AsyncStdRuntime>()));
-        trials.push(promtool_trial(host, promtool_case::<AsyncStdRuntime>()));
+        let of_promtool = promtool_cases::<AsyncStdRuntime>().into_iter();
+        trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

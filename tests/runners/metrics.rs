@@ -21,7 +21,10 @@ use crate::waiting::{blocking, eventually, start};
 const PROMETHEUS_ACCEPTS: &str = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
      text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
-async fn scrape<R: FullRunner, B: Bus>(handle: &Handle<B>, accept: &'static str) -> Response {
+pub(crate) async fn scrape<R: FullRunner, B: Bus>(
+    handle: &Handle<B>,
+    accept: &'static str,
+) -> Response {
     let address = handle.http_address().expect("the server is started");
     let scraped = blocking::<R, _>(move || http::get_accepting(address, "/metrics", accept)).await;
     let response = scraped.unwrap_or_else(|error| panic!("{error:?}"));
@@ -31,7 +34,7 @@ async fn scrape<R: FullRunner, B: Bus>(handle: &Handle<B>, accept: &'static str)
 }
 
 /// Returns the value of a series, which is written with its labels.
-fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
+pub(crate) fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
     let values = metrics.lines().filter_map(|line| {
         let value = line.strip_prefix(series)?.strip_prefix(' ')?;
         Some(value)
@@ -43,7 +46,8 @@ fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
     value
 }
 
-async fn until<R: FullRunner, B: Bus>(
+/// Scrapes until the metrics are as they should be, and returns them.
+pub(crate) async fn until<R: FullRunner, B: Bus>(
     handle: &Handle<B>,
     condition: impl Fn(&str) -> bool,
 ) -> String {

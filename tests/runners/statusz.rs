@@ -23,7 +23,7 @@ use crate::waiting::{eventually, start};
 const OPENAPI: &str = include_str!("../../endpoints/openapi.json");
 
 /// Returns the answer of `/statusz`, which the document describes.
-async fn statusz<R: FullRunner, B: Bus>(handle: &Handle<B>) -> Value {
+pub(crate) async fn statusz<R: FullRunner, B: Bus>(handle: &Handle<B>) -> Value {
     let response = request::<R, _>(handle, "GET", "/statusz").await;
     assert_eq!(response.status, 200);
     assert_eq!(response.header("content-type"), Some("application/json"));
@@ -70,8 +70,9 @@ pub(crate) async fn loops_of_all_buses_are_in_livez<R: FullRunner>() {
     let body = statusz::<R, _>(&serving).await;
     assert_eq!(
         body["services"][1]["handlers"],
-        json!([{"name": "never", "required": false, "registered": false, "failure": null, "progress": null}])
+        json!([{"name": "never", "required": false, "registered": false, "failure": null, "progress": null, "requests": null}])
     );
+    assert_eq!(body["services"][1]["callers"], json!([]));
 }
 
 pub(crate) async fn statusz_shows_what_a_handler_has_done_and_what_waits<R: FullRunner>() {

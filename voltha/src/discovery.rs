@@ -6,7 +6,7 @@ use crate::any::{pack, unpack_field};
 use crate::envelope::{Envelope, check_topic};
 use crate::error::VolthaError;
 use crate::messages::{DeviceDiscovered, MessageType};
-use crate::timestamp::TimestampForm;
+use crate::timestamp_form::TimestampForm;
 
 /// The announcement of a device: a record that nobody replies to, on a topic of its own. It is produced and read as any other record.
 #[derive(Debug, Clone, PartialEq)]

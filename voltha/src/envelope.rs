@@ -8,9 +8,8 @@ use crate::error::{VolthaError, shown};
 use crate::messages::{
     Any, Header, InterContainerMessage, MessageType, NumericHeader, NumericInterContainerMessage,
 };
-use crate::timestamp::{
-    TimestampForm, of_message, of_millis, of_nanos, to_message, to_millis, to_nanos,
-};
+use crate::timestamp::{of_message, of_millis, of_nanos, to_message, to_millis, to_nanos};
+use crate::timestamp_form::TimestampForm;
 
 /// The longest id of a request.
 const MAX_ID_BYTES: usize = 255;

@@ -3,7 +3,7 @@
 use prost::DecodeError;
 use thiserror::Error;
 
-use crate::timestamp::TimestampForm;
+use crate::timestamp_form::TimestampForm;
 
 /// What is wrong with a message of VOLTHA's protocol. The text names the field, and has no payload.
 #[derive(Debug, Clone, PartialEq, Error)]

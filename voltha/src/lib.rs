@@ -19,11 +19,12 @@ mod ids;
 pub mod messages;
 mod replies;
 mod timestamp;
+mod timestamp_form;
 mod wire;
 
 pub use any::{decode_result, encode_result, pack, unpack};
 pub use arguments::Arguments;
 pub use discovery::Discovery;
 pub use error::VolthaError;
-pub use timestamp::TimestampForm;
+pub use timestamp_form::TimestampForm;
 pub use wire::VolthaWire;

@@ -13,13 +13,13 @@ use prost::{Message, Name};
 use crate::any::{pack, unpack_field};
 use crate::arguments;
 use crate::envelope::{Envelope, bounded, check_topic};
-use crate::error::VolthaError;
+use crate::error::{VolthaError, shown};
 use crate::ids::{correlation_of, id_of};
 use crate::messages::{
     Any, InterContainerRequestBody, InterContainerResponseBody, MessageType, RequestEnvelope,
 };
 use crate::replies;
-use crate::timestamp::TimestampForm;
+use crate::timestamp_form::TimestampForm;
 
 /// The longest name of a method.
 const MAX_METHOD_BYTES: usize = 255;
@@ -110,7 +110,7 @@ impl VolthaWire {
         if envelope.body.type_url.rsplit('/').next() != Some(name.as_str()) {
             return Err(VolthaError::OtherType {
                 field: "body".to_owned(),
-                found: crate::error::shown(&envelope.body.type_url),
+                found: shown(&envelope.body.type_url),
                 expected: name,
             });
         }

@@ -177,6 +177,12 @@ impl Calls {
         self.table.bytes()
     }
 
+    /// Returns the call in flight that was made first.
+    #[must_use]
+    pub fn oldest_in_flight(&self) -> Option<CallId> {
+        self.table.oldest()
+    }
+
     /// Returns whether time alone changes something by `now`: whether [`handle_timeout`](Self::handle_timeout) would do anything.
     #[must_use]
     pub fn is_due(&self, now: Instant) -> bool {

@@ -29,6 +29,11 @@ impl Table {
         self.bytes
     }
 
+    /// Returns the call with the lowest number, which was made first.
+    pub(super) fn oldest(&self) -> Option<CallId> {
+        self.calls.keys().next().copied()
+    }
+
     pub(super) fn get(&self, id: CallId) -> Option<&Call> {
         self.calls.get(&id)
     }

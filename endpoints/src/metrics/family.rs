@@ -33,6 +33,12 @@ pub(crate) enum Value<'a> {
     Info,
 }
 
+/// Returns the value of a gauge.
+pub(crate) fn whole(count: impl TryInto<i64>) -> Value<'static> {
+    // No process has so many of anything.
+    Value::Whole(count.try_into().unwrap_or(i64::MAX))
+}
+
 /// The names of labels, and their values.
 pub(crate) type Labels<'a> = [(&'a str, &'a str)];
 

@@ -9,7 +9,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use crate::metrics::family::{Family, Value};
+use crate::metrics::family::{Family, Value, whole};
 use crate::metrics::services::SERVICE;
 
 const REGISTERED: Family = Family {
@@ -105,16 +105,14 @@ struct RunSamples {
 }
 
 impl<'a> HandlerSamples<'a> {
-    /// Returns those of the request handlers of `service`; of several with the same name the first, because a series that is there
-    /// twice makes the whole scrape invalid.
-    pub(crate) fn of(service: &'a Service, now: Instant) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::new();
-        for handler in service.handlers() {
-            if all.iter().all(|it| it.name != handler.name) {
-                all.push(Self::new(service.name(), handler, now));
-            }
-        }
-        all
+    /// Returns those of the request handlers among the handlers of `service`.
+    pub(crate) fn of(
+        service: &'a Service,
+        handlers: &[HandlerState],
+        now: Instant,
+    ) -> impl Iterator<Item = Self> {
+        let handlers = handlers.iter().filter(|it| !it.is_caller());
+        handlers.map(move |it| Self::new(service.name(), it.clone(), now))
     }
 
     fn new(service: &'a str, handler: HandlerState, now: Instant) -> Self {
@@ -191,11 +189,6 @@ pub(crate) fn encode(
     DUPLICATES.encode(encoder, of_each(duplicates))?;
     let commits = |it: &Counters| vec![("acknowledged", it.commits), ("failed", it.failed_commits)];
     COMMITS.encode(encoder, by("outcome", commits))
-}
-
-fn whole(count: impl TryInto<i64>) -> Value<'static> {
-    // No process has so many of anything.
-    Value::Whole(count.try_into().unwrap_or(i64::MAX))
 }
 
 fn lag(progress: &HandlerProgress) -> Value<'static> {

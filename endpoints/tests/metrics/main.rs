@@ -1,6 +1,7 @@
 //! The answers of `/metrics`: every series from the beginning, and values that follow the memory.
 #![expect(clippy::float_cmp, reason = "every value is written and read exactly")]
 
+mod calls;
 mod exposition;
 
 use std::sync::Arc;
@@ -97,7 +98,12 @@ fn every_series_is_there_before_the_first_report() {
             assert_eq!(scraped.count(name, &[service]), with, "{name}");
         }
     }
-    for name in ["livebus_leaders_asked", "livebus_handler_registered"] {
+    for name in [
+        "livebus_leaders_asked",
+        "livebus_handler_registered",
+        "livebus_call_handler_requests_total",
+        "livebus_caller_registered",
+    ] {
         assert_eq!(scraped.count(name, &[]), 0, "{name} of nothing");
     }
 }

@@ -84,6 +84,19 @@ fn random_runs_replay_to_the_byte() {
     }
 }
 
+/// A core that decides otherwise than the one that was recorded fails here. If that is intended, `LIVEBUS_REWRITE_RECORDINGS=1 cargo test -p
+/// livebus-recording --test recordings kept` records it again, so that the change can be read as a diff.
+#[test]
+fn kept_recording_replays_the_same() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kept/caller.jsonl");
+    if std::env::var_os("LIVEBUS_REWRITE_RECORDINGS").is_some() {
+        fs::write(&path, recorded(11, 150, true)).expect("it can be written");
+    }
+    let summary = same(&path);
+    assert_eq!(summary.end, Some(End::Stopped));
+    assert!(summary.actions > 50, "{summary:?}");
+}
+
 #[test]
 fn changed_action_is_found_with_its_line_and_both_texts() {
     let text = String::from_utf8(recorded(3, 200, false)).expect("text");

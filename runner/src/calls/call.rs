@@ -83,7 +83,10 @@ impl Call {
             traceparent: self.traceparent,
             result,
         });
-        let id = made.map_err(CallError::NotSent)?;
+        let id = made.map_err(|reason| {
+            self.mailbox.shown().count_refused(1);
+            CallError::NotSent(reason)
+        })?;
         Ok(InFlight {
             id,
             received,

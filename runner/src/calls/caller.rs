@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use livebus_core::calls::{Config, Identity, Settings};
+use livebus_core::calls::{Config, Counters, Identity, Settings};
 use livebus_core::{ConfigError, Handler};
 
 use crate::calls::call::Call;
@@ -166,6 +166,14 @@ impl Caller {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.spec.identity
+    }
+
+    /// Returns what was counted since it was made: at most a tenth of a second old, but for the calls that were refused at once.
+    ///
+    /// A call that was never awaited counts as little as one that was not made.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.mailbox.shown().progress().counters
     }
 
     pub(crate) const fn spec(&self) -> &Arc<CallerSpec> {
@@ -354,47 +362,4 @@ impl fmt::Debug for CallerBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_right_is_refused_by_name() {
-        let error = |builder: CallerBuilder| builder.build().expect_err("it is wrong").to_string();
-        let builder = || Caller::builder("orders", "replies");
-        assert!(error(Caller::builder("", "replies")).contains("empty name"));
-        assert!(error(Caller::builder("orders", "")).contains("`orders` has no reply topic"));
-        let negative = builder().reply_partitions(ReplyPartitions::One(-1));
-        assert!(error(negative).contains("reply partition -1"));
-        let mut settings = Settings::default();
-        settings.limits.calls = 0;
-        let text = error(builder().settings(settings));
-        assert!(
-            text.contains("`orders`") && text.contains("limits.calls"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_caller_starts_once() {
-        let caller = Caller::builder("orders", "replies")
-            .build()
-            .expect("is valid");
-        assert_eq!(caller.start(&Clock::Real), Ok(()));
-        let again = caller.clone().start(&Clock::Real);
-        assert!(
-            again
-                .expect_err("it was started")
-                .to_string()
-                .contains("build another")
-        );
-    }
-
-    #[test]
-    fn each_caller_is_an_instance_of_its_own() {
-        let identity = || {
-            let caller = Caller::builder("orders", "replies").build();
-            caller.expect("is valid").identity()
-        };
-        assert_ne!(identity().instance, identity().instance);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use livebus_core::Cause;
 use livebus_core::calls::{CallId, Limits, NotSent};
 
 use crate::calls::received::CallResult;
+use crate::calls::shown::ShownCalls;
 use crate::lock::lock;
 use crate::loops::{Command, Commands, Wake};
 
@@ -58,6 +59,7 @@ pub(crate) struct CallMailbox {
     overload_hint: Duration,
     wake: Wake,
     thread: Arc<OnceLock<Thread>>,
+    shown: Arc<ShownCalls>,
 }
 
 struct State {
@@ -97,6 +99,7 @@ impl CallMailbox {
             overload_hint,
             wake: Wake::of_thread(&thread),
             thread,
+            shown: Arc::default(),
         }
     }
 
@@ -175,6 +178,11 @@ impl CallMailbox {
 
     pub(crate) const fn wake(&self) -> &Wake {
         &self.wake
+    }
+
+    /// What is shown of the calls.
+    pub(crate) const fn shown(&self) -> &Arc<ShownCalls> {
+        &self.shown
     }
 
     pub(crate) const fn thread(&self) -> &Arc<OnceLock<Thread>> {

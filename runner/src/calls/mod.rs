@@ -20,6 +20,7 @@ mod mailbox;
 mod outcome;
 mod received;
 mod replies;
+mod shown;
 mod wire;
 
 pub use call::{Call, CallFuture};

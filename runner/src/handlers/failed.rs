@@ -12,6 +12,8 @@ use livebus_core::dispatch::RecordFailure;
 pub struct Failed {
     pub(crate) class: RecordFailure,
     pub(crate) text: String,
+    /// Whether a log line about it is written elsewhere.
+    pub(crate) is_logged: bool,
 }
 
 impl Failed {
@@ -33,7 +35,19 @@ impl Failed {
 
     pub(crate) fn new(class: RecordFailure, reason: impl fmt::Display) -> Self {
         let text = bounded(reason.to_string());
-        Self { class, text }
+        Self {
+            class,
+            text,
+            is_logged: false,
+        }
+    }
+
+    /// Keeps it out of the log, where it is already.
+    pub(crate) fn logged(self) -> Self {
+        Self {
+            is_logged: true,
+            ..self
+        }
     }
 }
 

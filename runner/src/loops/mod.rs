@@ -4,6 +4,7 @@ mod clock;
 mod command;
 mod health_reports;
 mod registration;
+mod shown;
 mod wake;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub(crate) use clock::Clock;
 pub(crate) use command::{Command, Commands};
 pub(crate) use health_reports::Source;
 pub(crate) use registration::Registration;
+pub(crate) use shown::SHOW_INTERVAL;
 pub use wake::Wake;
 
 /// A loop that does everything that can be done at an instant, and waits in between. It has no thread and no clock of its own.

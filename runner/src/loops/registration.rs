@@ -6,10 +6,11 @@ use std::task::{Poll, Waker};
 
 use livebus_core::Failure;
 use livebus_core::dispatch::Counters;
-use livebus_readiness::HandlerProgress;
+use livebus_readiness::{CalleeProgress, CallerProgress, HandlerProgress};
 
 use crate::lock::lock;
 use crate::loops::health_reports::{HealthReports, Source};
+use crate::loops::shown::Shown;
 
 /// The state of a registration, which the loop of a handler sets and the supervision waits for.
 #[derive(Default)]
@@ -21,6 +22,10 @@ pub(crate) struct Registration {
     progress: Mutex<Option<HandlerProgress>>,
     /// What its loop has counted, if it counts records.
     counters: Mutex<Option<Counters>>,
+    /// The calls of a caller.
+    pub(crate) calls: Shown<CallerProgress>,
+    /// The requests of a call handler.
+    pub(crate) callee: Shown<CalleeProgress>,
 }
 
 #[derive(Debug, Default)]

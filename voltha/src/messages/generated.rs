@@ -221,7 +221,7 @@ pub struct Refused {
     /// Why.
     #[prost(enumeration = "RefusalKind", tag = "1")]
     pub kind: i32,
-    /// Whether it is known that no earlier run of the request began.
+    /// Whether it is known that no run of the request began, and none will.
     #[prost(bool, tag = "2")]
     pub never_began: bool,
     /// How old the request was, in milliseconds.

@@ -159,11 +159,16 @@ impl KafkaCallClient {
             ) => {}
             _ if is_transport(failed) => tracing::debug!(caller, %error, "reading replies"),
             _ => {
-                tracing::warn!(caller, %error, "reading replies failed");
-                if self.partitions.is_empty() {
+                let is_assigned = !self.partitions.is_empty();
+                if !is_assigned {
                     inputs.push(CallInput::Failed(failed));
+                }
+                // librdkafka repeats it as long as it lasts.
+                if is_assigned && !self.fetches.on_refused(failed, now) {
+                    tracing::debug!(caller, %error, "reading replies still fails");
                 } else {
-                    self.fetches.on_refused(failed, now);
+                    let topic = &*self.subscription.topic;
+                    tracing::warn!(caller, topic, %error, "reading replies failed: it is tried again");
                 }
             }
         }
@@ -190,13 +195,18 @@ impl KafkaCallClient {
             }
         }
         let result = result.as_ref().map(|_| ()).map_err(|failure| *failure);
+        let was_failing = self.leaders.failing().is_some();
         self.leaders.on_answer(&numbers, result, took, now);
+        if !was_failing && self.leaders.failing().is_some() {
+            // Then the first fetch that works reports records, or the end of the partition, before the next look-up is over.
+            self.assign_again();
+        }
     }
 
     fn assign_again(&self) {
         if let Err(failure) = self.assign_all() {
-            let caller = &*self.subscription.caller;
-            tracing::error!(caller, %failure, "assigning the reply partitions again failed");
+            let (caller, topic) = (&*self.subscription.caller, &*self.subscription.topic);
+            tracing::error!(caller, topic, %failure, "assigning the reply partitions again failed");
         }
     }
 
@@ -224,6 +234,7 @@ impl KafkaCallClient {
             let caller = &*self.subscription.caller;
             tracing::warn!(
                 caller,
+                topic = &*self.subscription.topic,
                 "records of the reply topic were lost by its brokers: it is read again from its start"
             );
             for number in self.partitions.numbers() {

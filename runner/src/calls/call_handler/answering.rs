@@ -1,6 +1,5 @@
 //! Answers one request: decides whether it runs, runs it, and sends the reply.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,9 +14,12 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use livebus_core::calls::{CalleeConfig, Decision, Refusal, RequestId};
 use livebus_core::dispatch::{Order, RecordFailure, Settings};
+use livebus_readiness::CalleeProgress;
 
+use crate::calls::call_handler::log::CallLog;
 use crate::calls::call_handler::replying::{Outside, Replying};
 use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
+use crate::calls::call_handler::running::{Ended, Refused, Running, text_of};
 use crate::calls::call_handler::state::{Held, State};
 use crate::calls::call_handler::turns::{Lane, Turns};
 use crate::calls::client::OutgoingRecord;
@@ -37,6 +39,7 @@ pub(crate) struct Answering {
     hashes: RandomState,
     turns: Turns,
     replying: Replying,
+    log: CallLog,
 }
 
 /// A request that is to be answered.
@@ -45,41 +48,6 @@ struct Work<F> {
     request: Request,
     run: Context,
     function: Arc<F>,
-}
-
-/// Why a request is not run.
-struct Refused {
-    refusal: Refusal,
-    /// Whether no earlier run of it began.
-    never_began: bool,
-    age: Duration,
-}
-
-impl Refused {
-    fn into_reply(self) -> Reply {
-        let Self {
-            refusal,
-            never_began,
-            age,
-        } = self;
-        Reply::Refused {
-            refusal,
-            never_began,
-            age,
-        }
-    }
-}
-
-/// How a function ended.
-enum Ended {
-    Returned(Result<Vec<u8>, NotReplied>),
-    Panicked(String),
-    /// It took longer than any function may.
-    TimedOut,
-    /// Its caller has cancelled the call.
-    Cancelled,
-    /// Its caller does not wait any more.
-    TooLate,
 }
 
 impl Answering {
@@ -102,6 +70,7 @@ impl Answering {
         default_deadline: Duration,
         settings: &Settings,
     ) -> Self {
+        let log = CallLog::default();
         Self {
             state: Mutex::new(State::new(config)),
             wire,
@@ -111,7 +80,8 @@ impl Answering {
             order: settings.order,
             hashes: RandomState::new(),
             turns: Turns::new(settings.limits.runs),
-            replying: Replying::default(),
+            replying: Replying::new(log.clone()),
+            log,
         }
     }
 
@@ -122,6 +92,21 @@ impl Answering {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    pub(super) const fn log(&self) -> &CallLog {
+        &self.log
+    }
+
+    /// Returns what became of the requests.
+    pub(super) fn progress(&self) -> CalleeProgress {
+        let mut progress = CalleeProgress::default();
+        progress.lost_replies = self.replying.failures();
+        let state = self.state();
+        progress.requests_held = state.requests_held();
+        progress.unreadable_requests = state.unreadable();
+        progress.counters = *state.counters();
+        progress
     }
 
     pub(super) fn wire(&self) -> &dyn Wire {
@@ -164,7 +149,11 @@ impl Answering {
         let held = self.state().take(id);
         let incoming = match held {
             Some(Held::Request(incoming)) => incoming,
-            Some(Held::Unreadable(error)) => return Err(Failed::permanent(error)),
+            Some(Held::Unreadable(error)) => {
+                let now = self.replying.now();
+                self.log.unreadable_request(now, &record, &error);
+                return Err(Failed::permanent(error).logged());
+            }
             Some(Held::Cancel) | None => return Ok(()),
         };
         let work = Work {
@@ -204,13 +193,7 @@ impl Answering {
                 Some(cancelled),
             ) => return self.run(work, deadline, never_began, cancelled).await,
             (Decision::TooLate { age, never_began }, _) => {
-                let (topic, offset) = (work.request.record.topic(), work.id.offset);
-                tracing::debug!(
-                    topic,
-                    offset,
-                    age_ms = age.as_millis(),
-                    "a request is too old"
-                );
+                self.log.too_old_request(&work.request.record, age);
                 // Its caller waits no longer, but for clocks that differ.
                 let deadline = self.replying.now() + Self::MAX_WAIT_FOR_COMMIT;
                 let refused = Refused {
@@ -263,18 +246,11 @@ impl Answering {
             let _committed = self.turns.committed();
             turn.comes().await;
             let _permit = self.turns.permit().await;
-            let (id, topic) = (work.id, work.request.record.topic().to_owned());
+            let record = work.request.record.clone();
             let now = self.replying.now();
-            let (decision, cancelled) = self.state().begin(now, id);
+            let (decision, cancelled) = self.state().begin(now, work.id);
             if let Err(failed) = self.conclude(work, decision, cancelled).await {
-                let (class, reason) = (failed.class, failed.text);
-                tracing::warn!(
-                    topic,
-                    offset = id.offset,
-                    ?class,
-                    reason,
-                    "a request failed"
-                );
+                self.log.failed_request(&record, &failed);
             }
         }));
     }
@@ -308,7 +284,7 @@ impl Answering {
             function,
         } = work;
         let mut running = Running {
-            answering: self,
+            state: &self.state,
             id,
             reply: None,
         };
@@ -458,8 +434,9 @@ impl Answering {
         let written = match written {
             Ok(written) => written,
             Err(error) => {
-                let (topic, offset) = (request.record.topic(), request.record.offset());
-                tracing::error!(topic, offset, %error, "the wire cannot carry a reply");
+                let now = self.replying.now();
+                self.log.unwritable_reply(now, &request.record, &error);
+                self.replying.count_failure();
                 return;
             }
         };
@@ -473,25 +450,4 @@ impl Answering {
         };
         self.replying.send(record, deadline).await;
     }
-}
-
-/// A request that runs. On drop the run is over, whatever it was: a partition that is taken away drops it, too.
-struct Running<'a> {
-    answering: &'a Answering,
-    id: RequestId,
-    reply: Option<Arc<Reply>>,
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.answering.state().ran(self.id, self.reply.as_ref());
-    }
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
 }

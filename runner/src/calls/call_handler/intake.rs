@@ -7,6 +7,8 @@ use std::time::{Instant, SystemTime};
 
 use livebus_core::calls::{Arrival, RequestId};
 use livebus_core::dispatch::{Generation, PartitionId};
+use livebus_readiness::CalleeProgress;
+use tracing::Span;
 
 use crate::calls::call_handler::answering::Answering;
 use crate::calls::wire::{Incoming, IncomingRequest};
@@ -34,6 +36,10 @@ impl CallIntake {
 }
 
 impl Intake for CallIntake {
+    fn log_in(&self, span: &Span) {
+        self.0.log().log_in(span);
+    }
+
     fn assigned(&self, partition: PartitionId, generation: Generation) {
         self.0.state().assigned(partition, generation);
     }
@@ -70,6 +76,10 @@ impl Intake for CallIntake {
 
     fn committed(&self, partition: PartitionId, generation: Generation, position: i64) {
         self.0.state().committed(partition, generation, position);
+    }
+
+    fn progress(&self) -> CalleeProgress {
+        self.0.progress()
     }
 
     fn close(&self, deadline: Instant) {

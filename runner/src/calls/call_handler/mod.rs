@@ -2,8 +2,10 @@
 
 mod answering;
 mod intake;
+mod log;
 mod replying;
 mod request;
+mod running;
 mod state;
 mod turns;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use livebus_core::{Failure, FailureClass};
 
+use crate::calls::call_handler::log::CallLog;
 use crate::calls::client::{OutgoingRecord, ReplyClient};
 use crate::lock::lock;
 use crate::loops::Clock;
@@ -32,7 +33,6 @@ pub(crate) struct Outside {
 }
 
 /// Sends the replies of one call handler.
-#[derive(Default)]
 pub(super) struct Replying {
     outside: OnceLock<Outside>,
     client: Mutex<Slot>,
@@ -51,14 +51,26 @@ enum Slot {
 }
 
 /// Replies that did not arrive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Failures {
     count: AtomicU64,
+    log: CallLog,
 }
 
 impl Replying {
     /// How long to wait when the client takes no reply.
     const RETRY: Duration = Duration::from_millis(5);
+
+    pub(super) fn new(log: CallLog) -> Self {
+        Self {
+            outside: OnceLock::new(),
+            client: Mutex::default(),
+            failures: Arc::new(Failures {
+                count: AtomicU64::new(0),
+                log,
+            }),
+        }
+    }
 
     pub(super) fn connect(&self, outside: Outside) {
         // A handler is given to one builder.
@@ -80,11 +92,12 @@ impl Replying {
         loop {
             let sent = self.client().and_then(|client| client.send(record.clone()));
             let Err(failure) = sent else { return };
+            let now = self.now();
             let Some(outside) = self.outside.get() else {
-                return self.failures.add(failure);
+                return self.failures.add(now, failure);
             };
-            if failure.class != FailureClass::QueueFull || outside.clock.now() >= deadline {
-                return self.failures.add(failure);
+            if failure.class != FailureClass::QueueFull || now >= deadline {
+                return self.failures.add(now, failure);
             }
             (outside.sleep)(Self::RETRY).await;
         }
@@ -97,6 +110,11 @@ impl Replying {
             Slot::Made(client) => client.flush(deadline),
             Slot::Empty | Slot::Closed => {}
         }
+    }
+
+    /// Counts a reply that could not be handed over.
+    pub(super) fn count_failure(&self) {
+        self.failures.count.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn failures(&self) -> u64 {
@@ -112,19 +130,18 @@ impl Replying {
         }
         let outside = self.outside.get().ok_or(FailureClass::ClientFatal)?;
         let failures = Arc::clone(&self.failures);
-        let made = (outside.open)(Arc::new(move |failure| failures.add(failure)))?;
+        let clock = outside.clock.clone();
+        let on_failure: OnFailure = Arc::new(move |failure| failures.add(clock.now(), failure));
+        let made = self.failures.log.in_span(|| (outside.open)(on_failure))?;
         *slot = Slot::Made(Arc::clone(&made));
         Ok(made)
     }
 }
 
 impl Failures {
-    fn add(&self, failure: Failure) {
-        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        // While the bus is away there may be many.
-        if count.is_power_of_two() {
-            tracing::warn!(replies = count, %failure, "a reply did not arrive");
-        }
+    fn add(&self, now: Instant, failure: Failure) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.log.lost_reply(now, failure);
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct State {
     positions: HashMap<(PartitionId, Generation), i64>,
     /// The replies that are kept for idempotency keys.
     replies: HashMap<RequestId, Arc<Reply>>,
+    /// How many records were no requests.
+    unreadable: u64,
 }
 
 impl State {
@@ -47,6 +49,7 @@ impl State {
             refused: HashMap::new(),
             positions: HashMap::new(),
             replies: HashMap::new(),
+            unreadable: 0,
         }
     }
 
@@ -87,6 +90,7 @@ impl State {
     }
 
     pub(super) fn unreadable_fetched(&mut self, id: RequestId, error: String) {
+        self.unreadable += 1;
         self.held.insert(id, Held::Unreadable(error));
     }
 
@@ -175,5 +179,14 @@ impl State {
 
     pub(super) const fn counters(&self) -> &CalleeCounters {
         self.callee.counters()
+    }
+
+    pub(super) const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Returns how many requests wait or run.
+    pub(super) fn requests_held(&self) -> usize {
+        self.callee.requests_held()
     }
 }

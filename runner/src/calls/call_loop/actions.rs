@@ -108,7 +108,14 @@ impl CallLoop {
             payload,
         });
         let written = written.map_err(|error| {
-            tracing::warn!(topic = &*call.topic, %error, "the wire cannot carry a request");
+            if let Some(requests) = self.unwritable_requests.count(now) {
+                tracing::warn!(
+                    topic = &*call.topic,
+                    requests,
+                    %error,
+                    "the wire cannot carry requests, and their calls end as not sent"
+                );
+            }
             FailureClass::RecordRejected
         })?;
         Ok(OutgoingRecord {
@@ -168,8 +175,8 @@ impl CallLoop {
             Health::RepliesFailed(failure) => failure,
         };
         let (caller, topic) = (&self.spec.replies.caller, &self.spec.replies.topic);
-        tracing::warn!(reply_topic = &**topic, %failure, "the replies cannot be read");
-        let reason = format!("caller {caller}: the replies in {topic} cannot be read: {failure}");
+        tracing::warn!(reply_topic = &**topic, %failure, "the replies cannot be read: calls fail until they can");
+        let reason = format!("caller {caller}: the replies in {topic} cannot be read");
         self.registration
             .health
             .set(Source::Consumer, Some((failure, reason)));

@@ -68,6 +68,7 @@ impl CallLoop {
         };
         let held = InFlight {
             call,
+            since: now,
             sending: None,
             partition: None,
         };
@@ -112,7 +113,7 @@ impl CallLoop {
             CallInput::RepliesReachable => self.calls.handle_event(now, Event::RepliesReachable),
             CallInput::Failed(failure) => self.on_failed(failure),
             CallInput::ClientLost(failure) => {
-                tracing::warn!(%failure, "a client is lost");
+                tracing::warn!(%failure, "a client of the caller is lost: it is made again");
                 self.lose_client(now, failure);
                 self.on_failed(failure);
                 self.wait_after(now, failure);
@@ -134,14 +135,14 @@ impl CallLoop {
             Err(error) => {
                 self.unreadable += 1;
                 // Who writes one of them may write many.
-                if self.unreadable.is_power_of_two() {
+                if let Some(records) = self.unreadable_replies.count(now) {
                     tracing::warn!(
                         topic = record.topic(),
                         partition = record.partition(),
                         offset = record.offset(),
-                        records = self.unreadable,
+                        records,
                         %error,
-                        "a record of the reply topic is no reply"
+                        "records of the reply topic are no replies, and are passed over: find out who writes them"
                     );
                 }
                 return;

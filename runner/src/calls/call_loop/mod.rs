@@ -7,19 +7,23 @@ mod inputs;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use livebus_core::calls::{CallId, Calls, Event, NotSent, Sent};
 use livebus_core::{Failure, FailureClass};
+use livebus_readiness::CallerProgress;
 
 use crate::calls::caller::{Caller, CallerSpec};
 use crate::calls::client::{CallClient, CallInput};
 use crate::calls::error::CallError;
 use crate::calls::mailbox::{CallMailbox, CallMessage, NewCall};
 use crate::calls::outcome::Arrived;
+use crate::calls::shown::ended;
 use crate::calls::wire::ReplyAddress;
 use crate::handlers::{Polled, Wake};
-use crate::loops::{Clock, Kind, Loop, NewLoop, Registration, Turn};
+use crate::log_limit::LogLimit;
+use crate::loops::{Clock, Kind, Loop, NewLoop, Registration, SHOW_INTERVAL, Turn};
 use crate::observer::{CallsObserver, ObservedCalls};
 
 /// Makes the clients of the caller.
@@ -50,6 +54,10 @@ pub(crate) struct CallLoop {
     unreadable: u64,
     /// When the shutdown must have ended.
     stop_deadline: Option<Instant>,
+    /// When the next update of what is shown is allowed.
+    show_at: Option<Instant>,
+    unreadable_replies: LogLimit,
+    unwritable_requests: LogLimit,
     // Used again in each turn.
     messages: Vec<CallMessage>,
     inputs: Vec<CallInput>,
@@ -58,6 +66,7 @@ pub(crate) struct CallLoop {
 /// What is held for a call in flight.
 struct InFlight {
     call: NewCall,
+    since: Instant,
     /// The attempt whose send is not answered.
     sending: Option<u32>,
     /// Where its request is, if that is known.
@@ -83,6 +92,8 @@ impl CallLoop {
     ) -> NewLoop<Self> {
         let (spec, mailbox) = (Arc::clone(caller.spec()), Arc::clone(caller.mailbox()));
         let registration = Arc::<Registration>::default();
+        let shown = Arc::clone(mailbox.shown());
+        registration.calls.show(Arc::new(move || shown.progress()));
         let name = caller.name().to_owned();
         let log_fields = tracing::error_span!("caller", caller = name, service);
         let calls = Calls::new(spec.config.clone(), spec.identity, began);
@@ -102,6 +113,9 @@ impl CallLoop {
             arrived: None,
             unreadable: 0,
             stop_deadline: None,
+            show_at: None,
+            unreadable_replies: LogLimit::default(),
+            unwritable_requests: LogLimit::default(),
             messages: Vec::new(),
             inputs: Vec::new(),
         };
@@ -161,7 +175,12 @@ impl Loop for CallLoop {
         }
     }
 
-    fn show_progress(&mut self, _: Instant) -> Option<Instant> {
+    fn show_progress(&mut self, now: Instant) -> Option<Instant> {
+        if let Some(next) = self.show_at.filter(|next| now < *next) {
+            return Some(next);
+        }
+        self.show_at = Some(now + SHOW_INTERVAL);
+        self.mailbox.shown().show(self.progress());
         None
     }
 
@@ -171,6 +190,35 @@ impl Loop for CallLoop {
 
     fn end(&mut self) {
         self.registration.reset();
+    }
+}
+
+// What is shown.
+impl CallLoop {
+    fn progress(&self) -> CallerProgress {
+        let calls = self.calls.calls();
+        let oldest = calls.oldest_in_flight();
+        let oldest = oldest.and_then(|id| self.in_flight.get(&id));
+        let mut progress = CallerProgress::default();
+        progress.calls_in_flight = calls.in_flight();
+        progress.bytes_in_flight = calls.bytes_in_flight();
+        progress.oldest_call = oldest.map(|held| held.since);
+        progress.unreadable_replies = self.unreadable;
+        progress.counters = *calls.counters();
+        progress
+    }
+
+    /// Shows that it has ended: no call is in flight any more.
+    fn show_end(&self) {
+        let mut progress = CallerProgress::default();
+        progress.unreadable_replies = self.unreadable;
+        // After a panic its callers learn nothing; those that a forced stop has cut off learn that.
+        progress.counters = if thread::panicking() {
+            ended(self.calls.calls(), |it| &mut it.sent_unknown)
+        } else {
+            ended(self.calls.calls(), |it| &mut it.shutting_down)
+        };
+        self.mailbox.shown().show(progress);
     }
 }
 
@@ -213,7 +261,7 @@ impl CallLoop {
         }
         let made = (self.open)(self.mailbox.wake().clone());
         if let Err(failure) = made {
-            tracing::warn!(%failure, "making the clients failed");
+            tracing::warn!(%failure, "making the clients of the caller failed: it is tried again");
             self.wait_after(now, failure);
         }
         made
@@ -270,7 +318,10 @@ impl CallLoop {
     fn refuse_left(&self, reason: NotSent) {
         for message in self.mailbox.end() {
             match message {
-                CallMessage::Called(_, call) => call.end(Err(CallError::NotSent(reason))),
+                CallMessage::Called(_, call) => {
+                    self.mailbox.shown().count_refused(1);
+                    call.end(Err(CallError::NotSent(reason)));
+                }
                 CallMessage::Cancelled(_) | CallMessage::Command(_) => {}
             }
         }
@@ -281,6 +332,7 @@ impl Drop for CallLoop {
     /// After a panic, or without a thread, no call must wait.
     fn drop(&mut self) {
         self.refuse_left(NotSent::Send(FailureClass::ClientFatal.into()));
+        self.show_end();
     }
 }
 

@@ -87,15 +87,17 @@ impl HandlerLoop {
             }
             if let (Some(failed), Some(offset)) = (failed, offset_of(&run.slices, done)) {
                 let at = self.names.get(&partition);
-                tracing::warn!(
-                    topic = at.map(|it| &*it.topic),
-                    partition = at.map(|it| it.number),
-                    offset,
-                    attempt = if done == 0 { run.attempt } else { 1 },
-                    class = ?failed.class,
-                    reason = failed.text,
-                    "a record failed"
-                );
+                if !failed.is_logged {
+                    tracing::warn!(
+                        topic = at.map(|it| &*it.topic),
+                        partition = at.map(|it| it.number),
+                        offset,
+                        attempt = if done == 0 { run.attempt } else { 1 },
+                        class = ?failed.class,
+                        reason = failed.text,
+                        "a record failed"
+                    );
+                }
                 self.store.fail(partition, generation, offset, failed.text);
             }
         }

@@ -135,6 +135,13 @@ impl HandlerLoop {
         registration.count(Counters::default());
         let handler = spec.subscription.handler.clone();
         let log_fields = tracing::error_span!("request_handler", handler, service);
+        if let Some(intake) = &spec.intake {
+            intake.log_in(&log_fields);
+            let intake = Arc::clone(intake);
+            registration
+                .callee
+                .show(Arc::new(move || intake.progress()));
+        }
         let numbers = PartitionNumbers::default();
         let (clock, began) = (environment.clock.clone(), environment.began);
         let this = Self::new(

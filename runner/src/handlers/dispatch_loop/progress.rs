@@ -1,15 +1,13 @@
 //! What a person is shown of the work: what waits, what is done, and the lag.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::dispatch::Progress;
 use livebus_readiness::{HandlerProgress, HeldRecord};
 
 use super::HandlerLoop;
-
-/// The minimum time between two updates of what is shown.
-const SHOW_INTERVAL: Duration = Duration::from_millis(100);
+use crate::loops::SHOW_INTERVAL;
 
 impl HandlerLoop {
     /// Shows the progress, unless it was shown a moment ago. Returns when to call this again; `None` when everything is shown.
@@ -30,6 +28,7 @@ impl HandlerLoop {
         let counters = self.dispatcher.dispatcher().counters();
         self.registration.count(*counters);
         self.registration.show(None);
+        self.registration.callee.keep();
     }
 
     fn progress(&self) -> HandlerProgress {

@@ -75,7 +75,7 @@ fn owned(payload: &Payload) -> &[u8] {
 
 fn check_request(wire: VolthaWire, request: &IncomingRequest) {
     let payload = owned(&request.payload);
-    let arguments = Arguments::decode(payload);
+    let arguments = Arguments::decode(payload).ok();
     let Some(reply_to) = &request.reply_to else {
         return;
     };
@@ -101,8 +101,7 @@ fn check_request(wire: VolthaWire, request: &IncomingRequest) {
         (&again.reply_to, &again.method),
         (&request.reply_to, &request.method)
     );
-    // Either is what the other side wrote, also if it is no arguments.
-    assert_eq!(Arguments::decode(owned(&again.payload)), arguments);
+    assert_eq!(Arguments::decode(owned(&again.payload)).ok(), arguments);
 }
 
 fn check_reply(wire: VolthaWire, reply: &IncomingReply) {
@@ -141,13 +140,7 @@ fn check_reply(wire: VolthaWire, reply: &IncomingReply) {
         return;
     };
     let again = wire.read_reply(&written_record(&written));
-    let again = again.expect("it was written");
-    assert_eq!(again.to, reply.to);
-    match (&again.reply, &reply.reply) {
-        // It is known from the answer of the original, and so from ours: which was never run.
-        (ReadReply::Done(_), ReadReply::Done(_)) => {}
-        (again, reply) => assert_eq!(again, reply),
-    }
+    assert_eq!(&again.expect("it was written"), reply);
 }
 
 fn check_error(error: &WireError) {
