@@ -19,7 +19,7 @@ pub(crate) const REQUESTS: &str = "leaks-requests";
 pub(crate) const REPLIES: &str = "leaks-replies";
 
 const AT_ONCE: usize = 100;
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// So short that most of these calls expire, and some are not sent.
 const SHORT: Duration = Duration::from_millis(1);
 
@@ -67,7 +67,7 @@ pub(crate) fn caller() -> anyhow::Result<Caller> {
     Ok(builder.build()?)
 }
 
-pub(crate) fn callee<R: FullRunner>() -> RunnableCallHandler {
+pub(crate) fn callee() -> RunnableCallHandler {
     let handler = CallHandler::new("leaks").topics([REQUESTS]).group(REQUESTS);
     handler
         .methods([ECHO, FAIL])

@@ -89,7 +89,7 @@ async fn run<R: FullRunner>(node: &KafkaNode, count: usize) -> anyhow::Result<()
     let serving = Builder::<R, _>::new(kafka()?).settings(fast());
     let serving = serving
         .service("callee")
-        .call_handler(callee::<R>())
+        .call_handler(callee())
         .start()
         .await?;
     let calling = Builder::<R, _>::new(kafka()?).settings(fast());

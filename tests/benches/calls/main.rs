@@ -133,9 +133,9 @@ fn compare(options: &Options) -> anyhow::Result<()> {
             order.reverse();
         }
         for index in order {
-            let callee = programs.command(&task(names[index], Role::Callee));
-            let caller = programs.command(&task(names[index], Role::Caller));
-            let turn = measure(&callee, &caller, &options.loads)?;
+            let replies = programs.command(&task(names[index], Role::Callee));
+            let calls = programs.command(&task(names[index], Role::Caller));
+            let turn = measure(&replies, &calls, &options.loads)?;
             eprintln!("{number} {}: {turn:?}", names[index]);
             turns[index].push(turn);
         }
