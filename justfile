@@ -96,6 +96,10 @@ voltha-interop:
 bench-peers:
     cargo bench -p livebus-tests --bench peers -- --records 10000000 --pairs 5
 
+# Requests and replies beside other libraries, on a real Kafka 3.9.1; needs Maven and Go.
+bench-calls:
+    cargo bench -p livebus-tests --bench calls -- --turns 5 --before-kafka-4
+
 # Rewrites the tables of docs/verification.md and docs/states.md.
 write-verification:
     LIVEBUS_WRITE_VERIFICATION=1 cargo test -p livebus-verify -p livebus-verify-faulty

@@ -14,7 +14,7 @@ mod turn;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
+use livebus_tests::apache_kafka::{KafkaNode, KafkaVersion, NodeOptions};
 
 use crate::calls::Load;
 use crate::programs::Programs;
@@ -33,6 +33,9 @@ struct Options {
     /// The pairs to measure beside that on rdkafka alone; all, if there is none.
     #[arg(long, value_delimiter = ',')]
     pairs: Vec<String>,
+    /// Use Kafka 3.9.1, and measure the original library of VOLTHA too, which works with no later one.
+    #[arg(long)]
+    before_kafka_4: bool,
     /// Cargo sets it.
     #[arg(long, hide = true)]
     bench: bool,
@@ -90,14 +93,22 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn compare(options: &Options) -> anyhow::Result<()> {
-    let programs = Programs::build()?;
+    let version = if options.before_kafka_4 {
+        KafkaVersion::BeforeKafka4
+    } else {
+        KafkaVersion::Newest
+    };
+    let programs = Programs::build(version)?;
     let mut names = programs.pairs();
     names.retain(|name| {
         options.pairs.is_empty()
             || *name == services::BARE
             || options.pairs.iter().any(|it| it == name)
     });
-    let mut node = KafkaNode::new(&NodeOptions::default())?;
+    let mut node = KafkaNode::new(&NodeOptions {
+        version,
+        ..NodeOptions::default()
+    })?;
     node.start()?;
     node.wait_until_it_answers(START_LIMIT)?;
     node.create_topic(services::LIVENESS_TOPIC, 1)?;
@@ -122,9 +133,9 @@ fn compare(options: &Options) -> anyhow::Result<()> {
             order.reverse();
         }
         for index in order {
-            let callee = programs.command(&task(names[index], Role::Callee));
-            let caller = programs.command(&task(names[index], Role::Caller));
-            let turn = measure(&callee, &caller, &options.loads)?;
+            let replies = programs.command(&task(names[index], Role::Callee));
+            let calls = programs.command(&task(names[index], Role::Caller));
+            let turn = measure(&replies, &calls, &options.loads)?;
             eprintln!("{number} {}: {turn:?}", names[index]);
             turns[index].push(turn);
         }

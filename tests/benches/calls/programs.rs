@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 
 use anyhow::{Context as _, ensure};
-use livebus_tests::apache_kafka::target_folder;
+use livebus_tests::apache_kafka::{KafkaVersion, target_folder};
 
 use crate::Task;
 use crate::services::{BARE, LIVEBUS_ON_ASYNC_STD, LIVEBUS_ON_TOKIO};
@@ -14,8 +14,14 @@ use crate::services::{BARE, LIVEBUS_ON_ASYNC_STD, LIVEBUS_ON_TOKIO};
 /// The folders of the sources.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// The names of the pairs that Go builds, which are those of their folders.
-const GO: [&str; 1] = ["franz-go-calls"];
+/// The pairs that Go builds: their names, their folders, and their packages there.
+const GO: [(&str, &str, &str); 2] = [
+    ("franz-go", "franz-go-calls", "."),
+    (VOLTHA, "voltha-inter-container", "./calls"),
+];
+
+/// The original library of VOLTHA, which does not work with Kafka 4.
+pub(crate) const VOLTHA: &str = "voltha-lib-go";
 
 #[derive(Debug)]
 pub(crate) struct Programs {
@@ -32,13 +38,18 @@ pub(crate) struct Command {
 
 impl Programs {
     /// Builds what is not there.
-    pub(crate) fn build() -> anyhow::Result<Self> {
-        let folder = target_folder().join("peers");
+    pub(crate) fn build(kafka: KafkaVersion) -> anyhow::Result<Self> {
+        let folder = target_folder().join("peers/calls");
         fs::create_dir_all(&folder)?;
         let mut go = Vec::new();
-        for name in GO {
-            match build_with_go(&folder, name) {
-                Ok(path) => go.push((name, path)),
+        for (name, source, package) in GO {
+            if name == VOLTHA && kafka != KafkaVersion::BeforeKafka4 {
+                eprintln!("without {name}: it needs --before-kafka-4");
+                continue;
+            }
+            let program = folder.join(name);
+            match build_with_go(&program, source, package) {
+                Ok(()) => go.push((name, program)),
                 Err(error) => eprintln!("without {name}: {error:#}"),
             }
         }
@@ -81,13 +92,12 @@ impl Programs {
     }
 }
 
-fn build_with_go(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let program = folder.join(name);
+fn build_with_go(program: &Path, source: &str, package: &str) -> anyhow::Result<()> {
     let output = process::Command::new("go")
         .args(["build", "-o"])
-        .arg(&program)
-        .arg(".")
-        .current_dir(format!("{SOURCES}/{name}"))
+        .arg(program)
+        .arg(package)
+        .current_dir(format!("{SOURCES}/{source}"))
         .stdin(Stdio::null())
         .output()
         .context("cannot run go")?;
@@ -98,5 +108,5 @@ fn build_with_go(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(program)
+    Ok(())
 }

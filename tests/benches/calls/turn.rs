@@ -22,19 +22,19 @@ pub(crate) struct Figures {
     pub(crate) cpu: Duration,
 }
 
-/// Starts a pair, and measures its loads.
-pub(crate) fn measure(callee: &Command, caller: &Command, loads: &[Load]) -> anyhow::Result<Turn> {
-    let callee = Process::start(callee)?;
-    callee.wait_for("ready")?;
-    let caller = Process::start(caller)?;
-    caller.wait_for("ready")?;
-    let cpu = || -> anyhow::Result<Duration> { Ok(callee.cpu_time()? + caller.cpu_time()?) };
+/// Starts a pair, the side that replies and the side that calls, and measures its loads.
+pub(crate) fn measure(replies: &Command, calls: &Command, loads: &[Load]) -> anyhow::Result<Turn> {
+    let replies = Process::start(replies)?;
+    replies.wait_for("ready")?;
+    let calls = Process::start(calls)?;
+    calls.wait_for("ready")?;
+    let cpu = || -> anyhow::Result<Duration> { Ok(replies.cpu_time()? + calls.cpu_time()?) };
     loads
         .iter()
         .map(|_| {
-            caller.wait_for("begin")?;
+            calls.wait_for("begin")?;
             let before = cpu()?;
-            let measured = caller.wait_for("end")?;
+            let measured = calls.wait_for("end")?;
             Ok(Figures {
                 measured: measured.parse()?,
                 cpu: cpu()?.saturating_sub(before),
@@ -52,11 +52,11 @@ struct Process {
 impl Process {
     fn start(command: &Command) -> anyhow::Result<Self> {
         let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
-        let mut process = ChildProcess::start(&command.program, &arguments)?;
+        let mut child = ChildProcess::start(&command.program, &arguments)?;
         Ok(Self {
-            lines: process.lines()?,
-            errors: process.errors()?,
-            child: process,
+            lines: child.lines()?,
+            errors: child.errors()?,
+            child,
         })
     }
 
@@ -65,17 +65,13 @@ impl Process {
         let deadline = Instant::now() + LIMIT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    if let Some(rest) = line.strip_prefix(word) {
-                        return Ok(rest.to_owned());
-                    }
-                }
-                Err(_) => {
-                    let errors: Vec<String> = self.errors.try_iter().collect();
-                    let last = errors.len().saturating_sub(20);
-                    bail!("no line `{word}`:\n{}", errors[last..].join("\n"));
-                }
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                let errors: Vec<String> = self.errors.try_iter().collect();
+                let last = errors.len().saturating_sub(20);
+                bail!("no line `{word}`:\n{}", errors[last..].join("\n"));
+            };
+            if let Some(rest) = line.strip_prefix(word) {
+                return Ok(rest.to_owned());
             }
         }
     }
