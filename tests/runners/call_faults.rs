@@ -63,12 +63,12 @@ pub(crate) async fn shutdown_is_no_success<R: FullRunner>() {
         futures::future::pending::<()>().await;
         Ok(Vec::new())
     });
-    let callee = serve::<R>(&cluster, handler).await;
+    let stock = serve::<R>(&cluster, handler).await;
     let service = call_with::<R>(&cluster, &caller).await;
     let mut call = Box::pin(caller.call("stock", "7", "abc").into_future());
     assert!(call.as_mut().now_or_never().is_none());
     eventually::<R>("the request", || cluster.records("stock").len() == 1).await;
-    within::<R, _>("the shutdown of the callee", callee.shutdown()).await;
+    within::<R, _>("the shutdown of the callee", stock.shutdown()).await;
     assert!(
         call.as_mut().now_or_never().is_none(),
         "the callee has said nothing"

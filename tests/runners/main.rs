@@ -1,7 +1,7 @@
 //! Runs the same cases on every runner: `cargo test -p livebus-tests --test runners [-- part of a name]`.
 //!
 //! Of these files only this one names a runtime, in its imports and at its end. To add a case, write `pub(crate) async fn name<R: FullRunner>()` in a
-//! file beside this one, and a line with its sentence in [`cases`].
+//! file beside this one, and a line with its sentence in [`cases`] or [`call_cases`].
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -50,6 +50,37 @@ type Case = (
 );
 
 #[rustfmt::skip]
+fn call_cases<R: FullRunner>() -> Vec<Case> {
+    vec![
+        case("a call is replied", calls::call_is_replied::<R>),
+        case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
+        case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
+        case("a function that takes too long is an error for its caller", calls::function_that_takes_too_long_is_an_error_for_its_caller::<R>),
+        case("a refusal says never only after a commit", calls::refusal_says_never_only_after_a_commit::<R>),
+        case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
+        case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),
+        case("each fault of a send has a true outcome", calls::each_send_fault_has_a_true_outcome::<R>),
+        case("an idempotent call is sent again, and runs once", calls::idempotent_call_is_sent_again_and_runs_once::<R>),
+        case("a dropped call is cancelled at the callee", calls::dropped_call_is_cancelled_at_the_callee::<R>),
+        case("a request that is too old is refused with its age", calls::request_that_is_too_old_is_refused_with_its_age::<R>),
+        case("with at_most_once a request runs after its commit", calls::at_most_once_runs_after_the_commit::<R>),
+        case("calls over the limit are refused with a hint", calls::calls_over_the_limit_are_refused_with_a_hint::<R>),
+        case("a shutdown ends every call within its bound", calls::shutdown_ends_every_call_within_its_bound::<R>),
+        case("foreign and duplicate replies do no harm", calls::foreign_and_duplicate_replies_do_no_harm::<R>),
+        case("a record that is no request is skipped", calls::record_that_is_no_request_is_skipped::<R>),
+        case("callers that cannot be right are refused", calls::callers_that_cannot_be_right_are_refused::<R>),
+        case("one-way calls leave nothing behind", call_faults::one_way_calls_leave_nothing_behind::<R>),
+        case("a failed send ends its call at once", call_faults::failed_send_ends_its_call_at_once::<R>),
+        case("a shutdown is no success", call_faults::shutdown_is_no_success::<R>),
+        case("duplicate replies block nothing", call_faults::duplicate_replies_block_nothing::<R>),
+        case("a reply to a call that is over is dropped", call_faults::reply_to_a_call_that_is_over_is_dropped::<R>),
+        case("requests run within their concurrency", call_faults::requests_run_within_their_concurrency::<R>),
+        case("a panic of a function ends one request", call_faults::panic_of_a_function_ends_one_request::<R>),
+        case("requests with one key run in their order", call_faults::requests_with_one_key_run_in_their_order::<R>),
+    ]
+}
+
+#[rustfmt::skip]
 fn cases<R: FullRunner>() -> Vec<Case> {
     vec![
         case("a live bus makes the service Running", following::live_bus_makes_the_service_running::<R>),
@@ -70,33 +101,6 @@ fn cases<R: FullRunner>() -> Vec<Case> {
         case("request handlers that cannot be right are refused", handlers::request_handlers_that_cannot_be_right_are_refused::<R>),
         case("a request handler reads the embedded cluster across its faults", handlers::request_handler_reads_across_faults::<R>),
         case("a request handler sees headers unless they are left out", handlers::request_handler_sees_headers_unless_they_are_left_out::<R>),
-
-        case("a call is replied", calls::call_is_replied::<R>),
-        case("a service calls another from its handler", calls::service_calls_from_a_handler::<R>),
-        case("errors of the application and panics reach the caller", calls::errors_of_the_application_and_panics_reach_the_caller::<R>),
-        case("a function that takes too long is an error for its caller", calls::function_that_takes_too_long_is_an_error_for_its_caller::<R>),
-        case("a refusal says never only after a commit", calls::refusal_says_never_only_after_a_commit::<R>),
-        case("calls fail at once while the bus cannot be used", calls::calls_fail_at_once_while_the_bus_cannot_be_used::<R>),
-        case("replies that cannot be read are a cause of their own", calls::replies_that_cannot_be_read_are_a_cause_of_their_own::<R>),
-        case("each fault of a send has a true outcome", calls::each_send_fault_has_a_true_outcome::<R>),
-        case("an idempotent call is sent again, and runs once", calls::idempotent_call_is_sent_again_and_runs_once::<R>),
-        case("a dropped call is cancelled at the callee", calls::dropped_call_is_cancelled_at_the_callee::<R>),
-        case("a request that is too old is refused with its age", calls::request_that_is_too_old_is_refused_with_its_age::<R>),
-        case("with at_most_once a request runs after its commit", calls::at_most_once_runs_after_the_commit::<R>),
-        case("calls over the limit are refused with a hint", calls::calls_over_the_limit_are_refused_with_a_hint::<R>),
-        case("a shutdown ends every call within its bound", calls::shutdown_ends_every_call_within_its_bound::<R>),
-        case("foreign and duplicate replies do no harm", calls::foreign_and_duplicate_replies_do_no_harm::<R>),
-        case("a record that is no request is skipped", calls::record_that_is_no_request_is_skipped::<R>),
-        case("callers that cannot be right are refused", calls::callers_that_cannot_be_right_are_refused::<R>),
-
-        case("one-way calls leave nothing behind", call_faults::one_way_calls_leave_nothing_behind::<R>),
-        case("a failed send ends its call at once", call_faults::failed_send_ends_its_call_at_once::<R>),
-        case("a shutdown is no success", call_faults::shutdown_is_no_success::<R>),
-        case("duplicate replies block nothing", call_faults::duplicate_replies_block_nothing::<R>),
-        case("a reply to a call that is over is dropped", call_faults::reply_to_a_call_that_is_over_is_dropped::<R>),
-        case("requests run within their concurrency", call_faults::requests_run_within_their_concurrency::<R>),
-        case("a panic of a function ends one request", call_faults::panic_of_a_function_ends_one_request::<R>),
-        case("requests with one key run in their order", call_faults::requests_with_one_key_run_in_their_order::<R>),
 
         case("a hanging registration keeps its client", discards::hanging_registration_keeps_its_client::<R>),
         case("a hanging registration does not fail the service", discards::hanging_registration_does_not_fail_the_service::<R>),
@@ -202,11 +206,13 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for &host in Host::TOKIO {
         trials.extend(trials_on(host, cases::<TokioRuntime>()));
+        trials.extend(trials_on(host, call_cases::<TokioRuntime>()));
         let of_promtool = promtool_cases::<TokioRuntime>().into_iter();
         trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }
     for &host in Host::ASYNC_STD {
         trials.extend(trials_on(host, cases::<AsyncStdRuntime>()));
+        trials.extend(trials_on(host, call_cases::<AsyncStdRuntime>()));
         let of_promtool = promtool_cases::<AsyncStdRuntime>().into_iter();
         trials.extend(of_promtool.map(|case| promtool_trial(host, case)));
     }

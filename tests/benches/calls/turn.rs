@@ -44,7 +44,7 @@ pub(crate) fn measure(callee: &Command, caller: &Command, loads: &[Load]) -> any
 }
 
 struct Process {
-    process: ChildProcess,
+    child: ChildProcess,
     lines: Receiver<String>,
     errors: Receiver<String>,
 }
@@ -82,7 +82,7 @@ impl Process {
 
     /// Returns the CPU time of all its threads, of those that have ended too.
     fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name of the program is in parentheses, and may contain spaces.
         let (_, rest) = text.rsplit_once(')').context("a name in parentheses")?;
         let times: Vec<u64> = rest

@@ -115,7 +115,8 @@ impl MemoryCluster {
         self.lock().positions.get(&at).copied()
     }
 
-    /// Writes a record of anything, as somebody else would. Returns whether there is such a topic.
+    /// Writes a record of anything, as somebody else would. Returns its partition; `None` if there is no such topic.
+    #[must_use = "there may be no such topic"]
     pub fn write(&self, record: &OutgoingRecord) -> Option<i32> {
         let partition = {
             let mut state = self.lock();

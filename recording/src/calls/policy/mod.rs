@@ -4,62 +4,21 @@
 //! replies came. With that it drives another `Calls` through the same inputs. Where the other one sends what the recording did not send,
 //! nobody knows what would have come of it: it is assumed, counted, and said.
 
+mod change;
 mod facts;
 mod report;
 mod simulation;
 
-use std::time::{Duration, Instant};
-
 use livebus_core::ConfigError;
-use livebus_core::calls::{Calls, Config, Settings};
+use livebus_core::calls::{Calls, Config};
+use livebus_runner::Entry;
 
 use crate::calls::{CallerConfig, Content, Line, Replay};
 use facts::Facts;
-use livebus_runner::Entry;
-pub use report::{Ended, NotSentCounts, Report, Unknown};
 use simulation::simulate;
 
-/// What is different from the recording. What is `None` stays as it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Change {
-    /// Calls in flight.
-    pub calls: Option<u32>,
-    /// Bytes of their requests.
-    pub bytes: Option<u64>,
-    /// How often the request of an idempotent call is sent at most.
-    pub attempts: Option<u32>,
-    /// How long an idempotent call waits for the reply before it sends the next request.
-    pub attempt_timeout: Option<Duration>,
-    /// How long each call may take at least: its deadline is not earlier.
-    pub min_time: Option<Duration>,
-    /// How long each call may take at most: its deadline is not later. It decides where both contradict each other.
-    pub max_time: Option<Duration>,
-}
-
-impl Change {
-    /// Returns the configuration with the change.
-    ///
-    /// # Errors
-    ///
-    /// When it would be invalid.
-    pub fn apply(&self, config: &Config) -> Result<Config, ConfigError> {
-        let mut settings: Settings = config.settings().clone();
-        let limits = &mut settings.limits;
-        limits.calls = self.calls.unwrap_or(limits.calls);
-        limits.bytes = self.bytes.unwrap_or(limits.bytes);
-        settings.attempts = self.attempts.unwrap_or(settings.attempts);
-        settings.attempt_timeout = self.attempt_timeout.unwrap_or(settings.attempt_timeout);
-        Config::new(settings)
-    }
-
-    /// Returns the deadline of a call that comes at `now`.
-    fn deadline(&self, now: Instant, deadline: Instant) -> Instant {
-        let earliest = self.min_time.and_then(|time| now.checked_add(time));
-        let latest = self.max_time.and_then(|time| now.checked_add(time));
-        let deadline = earliest.map_or(deadline, |earliest| deadline.max(earliest));
-        latest.map_or(deadline, |latest| deadline.min(latest))
-    }
-}
+pub use change::Change;
+pub use report::{Ended, NotSentCounts, Report, Unknown};
 
 /// Takes the lines of a replay, and reports what became of the calls.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use livebus_core::calls::{
     Action, CallId, Calls, Config, Correlation, Event, Identity, Outcome, Reply, Request, Sent,
 };
 
-use crate::calls::policy::Change;
+use crate::calls::policy::change::Change;
 use crate::calls::policy::facts::Facts;
 use crate::calls::policy::report::Report;
 
