@@ -10,7 +10,7 @@ use livebus_recording::Recorder;
 use livebus_runner::handlers::RunnableHandler;
 use livebus_tests::apache_kafka::{KafkaNode, NodeOptions};
 use livebus_tests::host::Host;
-use livebus_tests::kafka_supervision::{KafkaSupervision, fast};
+use livebus_tests::kafka_supervision::{KafkaSupervision, Parts, fast};
 use livebus_tests::label::Label;
 
 /// The maximum time until a node answers: many times what it needs, for busy machines.
@@ -116,8 +116,12 @@ impl Context {
             service,
             host,
         };
-        let recorder = Some(recorder);
-        let mut bus = KafkaSupervision::start_recorded(label, kafka, fast(), handlers, recorder)?;
+        let parts = Parts {
+            handlers,
+            recorder: Some(recorder),
+            ..Parts::default()
+        };
+        let mut bus = KafkaSupervision::start_parts(label, kafka, fast(), parts)?;
         while bus.next_change()?.report.status != Status::Running {}
         Ok(bus)
     }
@@ -131,6 +135,24 @@ impl Context {
         handlers: Vec<RunnableHandler>,
     ) -> anyhow::Result<KafkaSupervision> {
         self.supervise_with(service, host, kafka, fast(), handlers)
+    }
+
+    /// Starts a supervision with callers and handlers, and waits for nothing.
+    pub(crate) fn begin_parts(
+        &self,
+        service: &str,
+        host: Host,
+        kafka: KafkaConfig,
+        settings: Settings,
+        parts: Parts,
+    ) -> anyhow::Result<KafkaSupervision> {
+        let folder = self.folder;
+        let label = Label {
+            folder,
+            service,
+            host,
+        };
+        KafkaSupervision::start_parts(label, kafka, settings, parts)
     }
 
     /// Returns the shared node, started with the default options, for scenarios that do not change its state.

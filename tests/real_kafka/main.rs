@@ -22,7 +22,9 @@ use livebus_tests::host::Host;
 use livebus_tests::is_enabled;
 
 mod advertised;
+mod alone;
 mod call_clients;
+mod calls;
 mod causes;
 mod context;
 mod handlers;
@@ -299,6 +301,48 @@ const CALL_CLIENTS: &[Scenario] = &[
     ),
 ];
 
+/// Callers and call handlers, on each runtime.
+const CALLS: &[Scenario] = &[
+    (
+        "calls: services call each other, and each is ready for itself",
+        calls::services_call_each_other_and_each_is_ready_for_itself,
+    ),
+    (
+        "calls: a missing reply topic is the cause until it exists",
+        calls::missing_reply_topic_is_the_cause_until_it_exists,
+    ),
+    (
+        "calls: callers that share a reply partition get their own replies",
+        calls::callers_that_share_a_partition_get_their_own_replies,
+    ),
+    (
+        "calls: members of a group come and go, and outcomes are true",
+        calls::members_of_a_group_come_and_go,
+    ),
+    (
+        "calls: idempotent calls are replied through a killed broker",
+        calls::idempotent_calls_are_replied_through_a_killed_broker,
+    ),
+];
+
+/// As [`CALLS`], each in a process of its own, whose threads, descriptors and memory it counts.
+const CALLS_ALONE: &[Scenario] = &[
+    (
+        "calls: a killed and a stopped broker leave true outcomes and nothing else",
+        calls::killed_and_stopped_broker_leave_true_outcomes,
+    ),
+    (
+        "calls: nothing is left of many calls",
+        calls::nothing_is_left_of_many_calls,
+    ),
+];
+
+/// As [`CALLS_ALONE`], once, on both runtimes.
+const CLUSTER_ALONE: &[Scenario] = &[(
+    "calls: a rolling restart of three nodes leaves true outcomes and nothing else",
+    calls::rolling_restart_leaves_true_outcomes,
+)];
+
 /// Situations of a bus, each on one runtime: half of them on tokio, half on async-std.
 const SITUATIONS: &[Scenario] = &[
     (
@@ -390,6 +434,10 @@ const CLUSTER: &[Scenario] = &[
         "a controller that is away alone changes nothing",
         replicas::controller_that_is_away_alone_changes_nothing,
     ),
+    (
+        "calls: a dead leader of replies is a cause of its own within the bound",
+        calls::dead_leader_of_replies_is_a_cause_of_its_own,
+    ),
 ];
 
 /// The program, as its users run it.
@@ -419,6 +467,9 @@ fn main() -> ExitCode {
             .with_writer(std::io::stderr)
             .init();
     }
+    if let Some(alone) = alone::Alone::of_this_process() {
+        return alone.run(&[CALLS_ALONE, CLUSTER_ALONE]);
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TEST_THREADS);
 
@@ -439,6 +490,15 @@ fn main() -> ExitCode {
             let context = context("", hosts);
             trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
         }
+        for &(sentence, scenario) in CALLS {
+            let context = context("", hosts);
+            trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
+        }
+        for &(sentence, _) in CALLS_ALONE {
+            let context = context("", hosts);
+            let scenario = move |_: &Context| alone::run(sentence, kind);
+            trials.push(trial(format!("{kind}: {sentence}"), scenario, context));
+        }
     }
     for &(sentence, scenario) in CALL_CLIENTS {
         let context = context("", &[]);
@@ -457,6 +517,11 @@ fn main() -> ExitCode {
         let context = context("", Host::EACH);
         trials.push(trial(format!("cluster: {sentence}"), scenario, context));
     }
+    for &(sentence, _) in CLUSTER_ALONE {
+        let context = context("", Host::EACH);
+        let scenario = move |_: &Context| alone::run(sentence, alone::EACH);
+        trials.push(trial(format!("cluster: {sentence}"), scenario, context));
+    }
     for &(sentence, scenario) in PROGRAM {
         let context = context("", &[]);
         trials.push(trial(format!("program: {sentence}"), scenario, context));
@@ -465,7 +530,11 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(name: String, scenario: fn(&Context) -> anyhow::Result<()>, context: Context) -> Trial {
+fn trial(
+    name: String,
+    scenario: impl FnOnce(&Context) -> anyhow::Result<()> + Send + 'static,
+    context: Context,
+) -> Trial {
     // Checked once, and only when a scenario is about to run: `--list` needs no Java.
     static AVAILABILITY: LazyLock<Result<(), String>> = LazyLock::new(|| {
         apache_kafka::availability()?;

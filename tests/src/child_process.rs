@@ -27,7 +27,16 @@ impl ChildProcess {
     ///
     /// When it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
-        Self::start_with(program, arguments, Stdio::null)
+        Self::start_with(program, arguments, Stdio::null, false)
+    }
+
+    /// As [`start`](Self::start), with the variables of the tests: for a test program.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start_test(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_with(program, arguments, Stdio::null, true)
     }
 
     /// As [`start`](Self::start), for a program that reads lines: see [`write_line`](Self::write_line).
@@ -36,13 +45,18 @@ impl ChildProcess {
     ///
     /// When it cannot be started.
     pub fn start_with_input(program: &Path, arguments: &[&str]) -> io::Result<Self> {
-        Self::start_with(program, arguments, Stdio::piped)
+        Self::start_with(program, arguments, Stdio::piped, false)
     }
 
-    fn start_with(program: &Path, arguments: &[&str], input: fn() -> Stdio) -> io::Result<Self> {
+    fn start_with(
+        program: &Path,
+        arguments: &[&str],
+        input: fn() -> Stdio,
+        keeps_variables: bool,
+    ) -> io::Result<Self> {
         let piped = |mut command: Command| {
             for (name, _) in env::vars_os() {
-                if name.to_string_lossy().starts_with("LIVEBUS_") {
+                if !keeps_variables && name.to_string_lossy().starts_with("LIVEBUS_") {
                     command.env_remove(name);
                 }
             }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use futures::StreamExt as _;
 use livebus_async_std::AsyncStdRuntime;
-use livebus_core::{Cause, Config, FailureClass, Settings, Status};
+use livebus_core::{Cause, Config, FailureClass, Report, Settings, Status};
 use livebus_kafka::{KafkaBus, KafkaConfig, LivenessBy, Properties, RoundTally};
-use livebus_readiness::StatusChange;
+use livebus_readiness::{HandlerState, StatusChange};
 use livebus_recording::Recorder;
+use livebus_runner::calls::{Caller, RunnableCallHandler};
 use livebus_runner::handlers::RunnableHandler;
 use livebus_runner::{BuildError, Builder, Changes, Handle, Runtime};
 use livebus_tokio::TokioRuntime;
@@ -74,6 +75,31 @@ pub fn fast() -> Settings {
     }
 }
 
+/// What a supervision has beside its bus.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Request handlers.
+    pub handlers: Vec<RunnableHandler>,
+    /// Call handlers.
+    pub call_handlers: Vec<RunnableCallHandler>,
+    /// Callers.
+    pub callers: Vec<Caller>,
+    /// A recorder.
+    pub recorder: Option<Recorder>,
+}
+
+impl Parts {
+    fn add_to<R: FullRunner>(self, builder: Builder<R, KafkaBus<R>>) -> Builder<R, KafkaBus<R>> {
+        let (handlers, call_handlers) = (self.handlers, self.call_handlers);
+        let builder = self.recorder.into_iter().fold(builder, Builder::observer);
+        let builder = handlers.into_iter().fold(builder, Builder::request_handler);
+        let builder = call_handlers
+            .into_iter()
+            .fold(builder, Builder::call_handler);
+        self.callers.iter().fold(builder, Builder::caller)
+    }
+}
+
 /// A supervision on a thread of its own. It goes on while the scenario's thread waits.
 pub struct KafkaSupervision {
     name: String,
@@ -104,28 +130,29 @@ impl KafkaSupervision {
         settings: Settings,
         handlers: Vec<RunnableHandler>,
     ) -> anyhow::Result<Self> {
-        Self::start_recorded(label, kafka, settings, handlers, None)
+        let parts = Parts {
+            handlers,
+            ..Parts::default()
+        };
+        Self::start_parts(label, kafka, settings, parts)
     }
 
-    /// As [`start_with`](Self::start_with), with a recorder.
+    /// As [`start`](Self::start), with everything that a supervision can have.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
-    pub fn start_recorded(
+    pub fn start_parts(
         label: Label<'_>,
         kafka: KafkaConfig,
         settings: Settings,
-        handlers: Vec<RunnableHandler>,
-        recorder: Option<Recorder>,
+        parts: Parts,
     ) -> anyhow::Result<Self> {
         match label.host {
             Host::TokioCurrentThread | Host::TokioMultiThread => {
-                Self::start_on::<TokioRuntime>(label, kafka, settings, handlers, recorder)
+                Self::start_on::<TokioRuntime>(label, kafka, settings, parts)
             }
-            Host::AsyncStd => {
-                Self::start_on::<AsyncStdRuntime>(label, kafka, settings, handlers, recorder)
-            }
+            Host::AsyncStd => Self::start_on::<AsyncStdRuntime>(label, kafka, settings, parts),
         }
     }
 
@@ -133,12 +160,9 @@ impl KafkaSupervision {
         label: Label<'_>,
         kafka: KafkaConfig,
         settings: Settings,
-        handlers: Vec<RunnableHandler>,
-        recorder: Option<Recorder>,
+        parts: Parts,
     ) -> anyhow::Result<Self> {
-        let builder = builder::<R>(label, kafka, settings)?;
-        let builder = recorder.into_iter().fold(builder, Builder::observer);
-        let builder = handlers.into_iter().fold(builder, Builder::request_handler);
+        let builder = parts.add_to(builder::<R>(label, kafka, settings)?);
         let host = label.host;
         let (change_sender, changes) = mpsc::channel();
         let (start_sender, starts) = mpsc::channel();
@@ -378,6 +402,10 @@ pub trait AnyHandle: Send {
     fn next_deadline(&self) -> Option<Instant>;
     /// [`Handle::http_address`].
     fn http_address(&self) -> Option<SocketAddr>;
+    /// [`Handle::describe`].
+    fn describe(&self, report: &Report) -> String;
+    /// The handlers and the callers, as [`Service::handlers`](livebus_readiness::Service::handlers) has them.
+    fn handlers(&self) -> Vec<HandlerState>;
     /// [`Handle::begin_shutdown`].
     fn begin_shutdown(&self);
     /// [`KafkaBus::newest_round`].
@@ -401,6 +429,15 @@ impl<R: Runtime> AnyHandle for Handle<KafkaBus<R>> {
 
     fn http_address(&self) -> Option<SocketAddr> {
         self.http_address()
+    }
+
+    fn describe(&self, report: &Report) -> String {
+        self.describe(report)
+    }
+
+    fn handlers(&self) -> Vec<HandlerState> {
+        let services = self.readiness().services();
+        services.flat_map(|service| service.handlers()).collect()
     }
 
     fn begin_shutdown(&self) {
