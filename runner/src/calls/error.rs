@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use livebus_core::Failure;
 use livebus_core::calls::{Execution, NotSent, Outcome, Refusal, Unknown};
+use livebus_core::{Cause, Failure};
 
 use crate::calls::wire::ApplicationError;
 
@@ -73,7 +73,11 @@ impl CallError {
 
 fn text_of_not_sent(reason: &NotSent) -> String {
     match reason {
-        NotSent::Bus(cause) => format!("the bus cannot be used: {cause}"),
+        // These say it themselves.
+        NotSent::Bus(
+            cause @ (Cause::StartFailed(_) | Cause::LivenessFailed(_) | Cause::ClientLost(_)),
+        ) => cause.to_string(),
+        NotSent::Bus(cause) => format!("the bus is not ready: {cause}"),
         NotSent::Replies(failure) => format!("the replies cannot be read: {failure}"),
         NotSent::Send(failure) => format!("the send failed: {failure}"),
         NotSent::Deadline => "the deadline passed before it could be".to_owned(),
@@ -106,7 +110,7 @@ const fn text_of_refusal(refusal: Refusal) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use livebus_core::{Cause, FailureClass};
+    use livebus_core::FailureClass;
 
     use super::*;
 
@@ -134,7 +138,7 @@ mod tests {
             (
                 CallError::NotSent(NotSent::Bus(Cause::Starting)),
                 Execution::Never,
-                "starting",
+                "is not ready: starting",
             ),
             (
                 CallError::NotSent(overloaded),
