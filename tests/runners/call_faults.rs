@@ -101,9 +101,9 @@ pub(crate) async fn reply_to_a_call_that_is_over_is_dropped<R: FullRunner>() {
     let _caller = call_with::<R>(&cluster, &caller).await;
     let short = caller
         .call("stock", "7", "abc")
-        .deadline(Duration::from_millis(10));
+        .deadline(Duration::from_millis(500));
     assert_eq!(ends::<R>(short).await, Err(CallError::Expired));
-    // Its deadline is over by less than the tolerance, so it runs.
+    // Its deadline is over by less than the tolerance, so it runs; on a very slow machine it is refused.
     let _callee = serve::<R>(&cluster, reversing()).await;
     eventually::<R>("the late reply", || !cluster.records("replies").is_empty()).await;
     assert_eq!(

@@ -314,7 +314,7 @@ pub(crate) async fn replies_that_cannot_be_read_are_a_cause_of_their_own<R: Full
 pub(crate) async fn each_send_fault_has_a_true_outcome<R: FullRunner>() {
     let (cluster, caller) = (cluster(), caller());
     let _service = call_with::<R>(&cluster, &caller).await;
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(1);
     let call = || caller.call("stock", "7", "abc").deadline(short);
     let cases = [
         (SendFault::NotSent, Execution::Never, 0),
@@ -435,7 +435,7 @@ impl Drop for OnDrop {
 pub(crate) async fn request_that_is_too_old_is_refused_with_its_age<R: FullRunner>() {
     let (cluster, caller) = (cluster(), caller());
     let _caller = call_with::<R>(&cluster, &caller).await;
-    let short = Duration::from_millis(50);
+    let short = Duration::from_millis(500);
     let error = ends::<R>(caller.call("stock", "7", "abc").deadline(short)).await;
     assert_eq!(error, Err(CallError::Expired));
     let handler = handler().tolerance(Duration::ZERO);
@@ -484,7 +484,7 @@ pub(crate) async fn at_most_once_runs_after_the_commit<R: FullRunner>() {
     assert_eq!(runs.load(Ordering::Relaxed), 301);
     // Without a commit nothing runs.
     cluster.set_may_commit(false);
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(1);
     let error = ends::<R>(caller.call("stock", "7", "abc").deadline(short)).await;
     assert_eq!(error, Err(CallError::Expired));
     assert_eq!(runs.load(Ordering::Relaxed), 301);

@@ -154,7 +154,7 @@ pub(crate) async fn metrics_follow_the_calls_and_stay_after_the_end<R: FullRunne
     for _ in 0..2 {
         assert_eq!(ends::<R>(keyed()).await, Ok(b"abc".to_vec()));
     }
-    let short = Duration::from_millis(50);
+    let short = Duration::from_millis(500);
     let expired = ends::<R>(caller.call("stock", "8", "hang 1").deadline(short)).await;
     assert_eq!(expired, Err(CallError::Expired));
     let mut in_flight = Box::pin(caller.call("stock", "9", "hang 2").into_future());
