@@ -173,13 +173,18 @@ impl Window {
         }
     }
 
-    /// Continues at another offset, after the records before it were removed. What was known to be done names other records now.
+    /// Continues at another offset, after the records before it were removed. If it is a lower one, the topic was created again: what was known
+    /// to be done names other records now.
     ///
     /// Called when no record is left.
     pub(crate) fn skip_to(&mut self, offset: i64) {
+        if offset < self.next_offset {
+            self.done_before.clear();
+        } else {
+            self.done_before = self.done_before.split_off(&offset);
+        }
         self.next_offset = offset;
         self.position = offset;
-        self.done_before.clear();
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -86,8 +86,11 @@ impl Reference {
                 let assignment = &mut self.assignments[it];
                 assignment.removed = None;
                 assignment.base = (to, rows);
+                let is_back = to < assignment.next_offset;
+                assignment
+                    .done_before
+                    .retain(|offset, _| !is_back && *offset >= to);
                 assignment.next_offset = to;
-                assignment.done_before.clear();
                 self.actions.push_back(Action::Seek {
                     partition: assignment.partition,
                     generation: assignment.generation,
