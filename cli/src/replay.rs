@@ -27,6 +27,9 @@ use crate::recorded_time::RecordedTime;
 use crate::style;
 use crate::svg::{self, History};
 
+/// How many entries a text shows of each list.
+const MAX_SHOWN: usize = 20;
+
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let named = || shown_path(&args.file);
     if let Some(out) = &args.svg {
@@ -260,4 +263,10 @@ impl From<&Difference> for JsonDifferent {
             replayed: difference.replayed.as_ref().map(value),
         }
     }
+}
+
+/// Returns a line for those of a list that are not shown.
+fn more(count: usize) -> Option<String> {
+    let more = count.checked_sub(MAX_SHOWN).filter(|more| *more > 0)?;
+    Some(format!("  and {more} more"))
 }

@@ -14,14 +14,11 @@ use livebus_recording::calls::{Content, Line, Replay};
 use livebus_runner::Entry;
 use serde_json::{Value, json};
 
-use super::{JsonDifferent, JsonSame, same};
+use super::{JsonDifferent, JsonSame, MAX_SHOWN, more, same};
 use crate::args::{ReplayArgs, ReplayFormat};
 use crate::exit::{EXIT_DIFFERENT, UsageError, shown_path};
 use crate::output::{milliseconds, print, printable, short, since_begin};
 use crate::recorded_time::RecordedTime;
-
-/// How many calls a text shows of each list.
-const MAX_SHOWN: usize = 20;
 
 /// Replays the recording, and shows what another policy would have done if one is given.
 pub(super) fn replay(args: &ReplayArgs, source: impl BufRead) -> anyhow::Result<ExitCode> {
@@ -260,12 +257,6 @@ fn unknown(report: &Report) -> [(&BTreeSet<CallId>, &'static str); 3] {
             "would have waited longer, assumed not to be replied",
         ),
     ]
-}
-
-/// Returns a line for those of a list that are not shown.
-fn more(count: usize) -> Option<String> {
-    let more = count.checked_sub(MAX_SHOWN).filter(|more| *more > 0)?;
-    Some(format!("  and {more} more"))
 }
 
 fn outcome_text(outcome: Outcome) -> String {

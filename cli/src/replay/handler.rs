@@ -14,14 +14,11 @@ use livebus_runner::Entry;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{JsonDifferent, JsonSame, same};
+use super::{JsonDifferent, JsonSame, MAX_SHOWN, more, same};
 use crate::args::{OrderName, PolicyArgs, ReplayArgs, ReplayFormat, ThenName};
 use crate::exit::{EXIT_DIFFERENT, UsageError, shown_path};
 use crate::output::{milliseconds, print, printable, short, since_begin};
 use crate::recorded_time::RecordedTime;
-
-/// How many records a text shows of each list.
-const MAX_SHOWN: usize = 20;
 
 /// Replays the recording, and shows what another policy would have done if one is given.
 pub(super) fn replay(args: &ReplayArgs, source: impl BufRead) -> anyhow::Result<ExitCode> {
@@ -380,12 +377,6 @@ struct JsonFate {
     elapsed_ms: f64,
     /// `None`: to the end of the recording.
     until_ms: Option<f64>,
-}
-
-/// Returns a line for those of a list that are not shown.
-fn more(count: usize) -> Option<String> {
-    let more = count.checked_sub(MAX_SHOWN).filter(|more| *more > 0)?;
-    Some(format!("  and {more} more"))
 }
 
 /// Returns how a function failed, as the headers of a dead letter say it.
