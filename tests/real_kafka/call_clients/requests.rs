@@ -114,7 +114,7 @@ pub(crate) fn answers_are_true_across_an_outage(context: &Context) -> anyhow::Re
             caller.poll();
         }
     }
-    // No broker has ever told the partitions of this topic, so nothing can have left.
+    // The client has not received the partitions of this topic from any broker, so nothing can have left.
     let never = caller.send(request("calls-never-seen", b"never"));
     let (sent, _) = caller.answer(never)?;
     ensure!(matches!(sent, Sent::NotSent(_)), "{sent:?}");
