@@ -8,7 +8,6 @@ mod parts;
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +26,7 @@ use crate::handlers::{ConsumerBus, RunnableHandler};
 use crate::loops::Clock;
 use crate::observer::{ObservedSupervisor, Observer};
 use crate::publish::Publisher;
+use crate::random::random_number;
 use crate::register::Register;
 use crate::runner::{Runner, Supervision};
 use crate::runtime::Runtime;
@@ -321,7 +321,7 @@ impl<R: Runner, B: Bus> Builder<R, B> {
         let time = self.time.unwrap_or_else(R::time);
         let now = time.now();
         let config = Config::new(Settings {
-            seed: Some(self.settings.seed.unwrap_or_else(any_seed)),
+            seed: Some(self.settings.seed.unwrap_or_else(random_number)),
             ..self.settings
         })?
         .with_handlers(self.parts.supervised())?;
@@ -407,11 +407,6 @@ impl<R: Runner, B: Bus> Builder<R, B> {
             time,
         })
     }
-}
-
-/// Returns a random seed, from the randomness of the standard library's hash maps.
-fn any_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 impl<R, B> fmt::Debug for Builder<R, B> {

@@ -1,7 +1,6 @@
 //! What the author of a service calls with.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use crate::calls::mailbox::CallMailbox;
 use crate::calls::replies::{ReplyPartitions, ReplySubscription};
 use crate::calls::wire::Wire;
 use crate::loops::Clock;
+use crate::random::random_number;
 
 /// Calls over a bus: sends requests to topics, and receives their replies on partitions of a reply topic. Cheap to clone.
 ///
@@ -290,7 +290,7 @@ impl CallerBuilder {
             }
             ReplyPartitions::OfInstance | ReplyPartitions::One(_) | ReplyPartitions::All => {}
         }
-        let instance = self.instance.unwrap_or_else(any_number);
+        let instance = self.instance.unwrap_or_else(random_number);
         let settings = Settings {
             seed: if self.settings.seed == 0 {
                 instance
@@ -329,11 +329,6 @@ impl CallerBuilder {
             clock: Arc::default(),
         })
     }
-}
-
-/// Returns a random number, from the randomness of the standard library's hash maps.
-fn any_number() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// A process that starts later has a greater one, unless the clock went back between them.

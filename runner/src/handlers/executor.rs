@@ -19,6 +19,7 @@ use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::record::Record;
 use crate::handlers::store::Slice;
 use crate::loops::Clock;
+use crate::panic_text::panic_text;
 
 /// How long a run keeps a thread of the runtime without waiting.
 const TIME_SLICE: Duration = Duration::from_millis(10);
@@ -103,12 +104,7 @@ async fn finish(future: impl Future<Output = Result<(), Failed>>, run: &mut Run)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Outcome {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("a panic without a text");
-    Outcome::Failed(Failed::new(RecordFailure::Panicked, text))
+    Outcome::Failed(Failed::new(RecordFailure::Panicked, panic_text(panic)))
 }
 
 /// The progress of a run. On drop it reports the end, whatever it was: a runtime that shuts down drops its tasks.

@@ -1,6 +1,7 @@
 //! What the loop of a handler reports to the supervisor: whether the handler does its work.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::Sender;
 use livebus_core::{Event, Failure, FailureClass, RegistrationId};
@@ -8,6 +9,9 @@ use livebus_core::{Event, Failure, FailureClass, RegistrationId};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::time::Time;
+
+/// How long a supervisor may take to read a health before the next one is tried again.
+const SEND_AGAIN: Duration = Duration::from_millis(50);
 
 /// The health of one handler, on its way to the supervisor. Only the newest counts, so nothing can grow.
 #[derive(Default)]
@@ -92,6 +96,12 @@ impl HealthReports {
         }
     }
 
+    /// Sends the newest health as [`send`](Self::send). Returns when to try again, if something is left.
+    pub(crate) fn send_at(&self, now: Instant) -> Option<Instant> {
+        let is_left = !self.send();
+        is_left.then(|| now + SEND_AGAIN)
+    }
+
     /// Returns why the handler does not do its work, if it does not.
     pub(crate) fn failure(&self) -> Option<(Failure, String)> {
         lock(&self.0).failures.iter().flatten().next().cloned()
@@ -108,8 +118,6 @@ impl HealthReports {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use futures::channel::mpsc;
 
     use super::*;

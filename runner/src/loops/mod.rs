@@ -4,6 +4,7 @@ mod clock;
 mod command;
 mod health_reports;
 mod registration;
+mod reopening;
 mod shown;
 mod wake;
 
@@ -27,6 +28,7 @@ pub(crate) use clock::Clock;
 pub(crate) use command::{Command, Commands};
 pub(crate) use health_reports::Source;
 pub(crate) use registration::Registration;
+pub(crate) use reopening::Reopening;
 pub(crate) use shown::SHOW_INTERVAL;
 pub use wake::Wake;
 

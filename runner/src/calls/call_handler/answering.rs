@@ -19,13 +19,14 @@ use livebus_readiness::CalleeProgress;
 use crate::calls::call_handler::log::CallLog;
 use crate::calls::call_handler::replying::{Outside, Replying};
 use crate::calls::call_handler::request::{CallContext, NotReplied, Request};
-use crate::calls::call_handler::running::{Ended, Refused, Running, text_of};
+use crate::calls::call_handler::running::{Ended, Refused, Running};
 use crate::calls::call_handler::state::{Held, State};
 use crate::calls::call_handler::turns::{Lane, Turns};
 use crate::calls::client::OutgoingRecord;
 use crate::calls::wire::{ApplicationError, IncomingRequest, Reply, ReplyToWrite, Wire};
 use crate::handlers::{Context, Failed, Record};
 use crate::lock::lock;
+use crate::panic_text::panic_text;
 
 /// What answers the requests of one call handler.
 pub(crate) struct Answering {
@@ -308,7 +309,7 @@ impl Answering {
         let called = catch_unwind(AssertUnwindSafe(|| function(request.clone(), cx)));
         let ended = match called {
             Ok(future) => self.finish(future, until, cancelled).await,
-            Err(panic) => Ended::Panicked(text_of(&*panic)),
+            Err(panic) => Ended::Panicked(panic_text(&*panic).to_owned()),
         };
         let ended = if matches!(ended, Ended::TooLate) && until < deadline {
             Ended::TimedOut
@@ -372,7 +373,9 @@ impl Answering {
         poll_fn(|cx| {
             match future.as_mut().poll(cx) {
                 Poll::Ready(Ok(result)) => return Poll::Ready(Ended::Returned(result)),
-                Poll::Ready(Err(panic)) => return Poll::Ready(Ended::Panicked(text_of(&*panic))),
+                Poll::Ready(Err(panic)) => {
+                    return Poll::Ready(Ended::Panicked(panic_text(&*panic).to_owned()));
+                }
                 Poll::Pending => {}
             }
             // Without a sender the assignment has ended, and the run is cancelled elsewhere.

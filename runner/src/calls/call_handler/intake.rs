@@ -1,7 +1,5 @@
 //! Reads requests when they are fetched: what is cancelled or known already must not run.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -12,7 +10,7 @@ use tracing::Span;
 
 use crate::calls::call_handler::answering::Answering;
 use crate::calls::wire::{Incoming, IncomingRequest};
-use crate::handlers::{Batch, Intake, Record};
+use crate::handlers::{Batch, Intake, Record, hash_of_key};
 
 /// The intake of a call handler.
 pub(super) struct CallIntake(Arc<Answering>);
@@ -28,7 +26,7 @@ impl CallIntake {
         let age = sent_at.and_then(|at| SystemTime::now().duration_since(at).ok());
         Arrival {
             correlation: request.correlation,
-            key: request.idempotency_key.as_deref().map(hash_of),
+            key: request.idempotency_key.as_deref().map(hash_of_key),
             time: request.time.unwrap_or(self.0.default_deadline()),
             age: age.unwrap_or_default(),
         }
@@ -85,10 +83,4 @@ impl Intake for CallIntake {
     fn close(&self, deadline: Instant) {
         self.0.close(deadline);
     }
-}
-
-fn hash_of(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }

@@ -1,6 +1,5 @@
 //! A request that runs or is refused, and how its function ends.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,13 +56,4 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         lock(self.state).ran(self.id, self.reply.as_ref());
     }
-}
-
-/// Returns the text of a panic.
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
 }

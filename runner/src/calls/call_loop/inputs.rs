@@ -37,7 +37,7 @@ impl CallLoop {
             }
             Command::Discard => {
                 self.is_wanted = false;
-                self.losses = 0;
+                self.reopening.reset();
                 self.lost = None;
                 self.lose_client(now, FailureClass::ClientFatal.into());
             }

@@ -8,7 +8,7 @@ mod inputs;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::calls::{CallId, Calls, Event, NotSent, Sent};
 use livebus_core::{Failure, FailureClass};
@@ -23,7 +23,7 @@ use crate::calls::shown::ended;
 use crate::calls::wire::ReplyAddress;
 use crate::handlers::{Polled, Wake};
 use crate::log_limit::LogLimit;
-use crate::loops::{Clock, Kind, Loop, NewLoop, Registration, SHOW_INTERVAL, Turn};
+use crate::loops::{Clock, Kind, Loop, NewLoop, Registration, Reopening, SHOW_INTERVAL, Turn};
 use crate::observer::{CallsObserver, ObservedCalls};
 
 /// Makes the clients of the caller.
@@ -41,10 +41,7 @@ pub(crate) struct CallLoop {
     is_wanted: bool,
     /// Why there are no clients, and when they may be made again.
     lost: Option<(Failure, Instant)>,
-    /// How often in a row clients were lost soon, or could not be made.
-    losses: u32,
-    /// When the clients were made.
-    opened_at: Option<Instant>,
+    reopening: Reopening,
     /// Where replies are to arrive, while the reply partitions are assigned.
     reply_to: Option<ReplyAddress>,
     in_flight: HashMap<CallId, InFlight>,
@@ -74,13 +71,6 @@ struct InFlight {
 }
 
 impl CallLoop {
-    /// The first and the longest time until clients are made again after they were lost.
-    const REOPEN_FIRST: Duration = Duration::from_millis(500);
-    const REOPEN_MAX: Duration = Duration::from_secs(30);
-
-    /// How long a supervisor may take to read a health before the next one is tried again.
-    const SEND_AGAIN: Duration = Duration::from_millis(50);
-
     /// Returns the loop of a caller, which waits until it is registered for the first time.
     pub(crate) fn prepare(
         service: &str,
@@ -106,8 +96,7 @@ impl CallLoop {
             client: None,
             is_wanted: false,
             lost: None,
-            losses: 0,
-            opened_at: None,
+            reopening: Reopening::default(),
             reply_to: None,
             in_flight: HashMap::new(),
             arrived: None,
@@ -164,8 +153,7 @@ impl Loop for CallLoop {
             self.close(now, self.stop_deadline.unwrap_or(now));
             return Turn::Ended;
         }
-        let unsent = !self.registration.health.send();
-        let send_at = unsent.then(|| now + Self::SEND_AGAIN);
+        let send_at = self.registration.health.send_at(now);
         match polled {
             Polled::More => Turn::Again,
             Polled::Idle(at) => {
@@ -241,7 +229,7 @@ impl CallLoop {
     fn client(&mut self, now: Instant) -> Result<&mut dyn CallClient, Failure> {
         if self.client.is_none() {
             let client = self.make_client(now)?;
-            self.opened_at = Some(now);
+            self.reopening.opened(now);
             self.client = Some(client);
         }
         match &mut self.client {
@@ -269,13 +257,7 @@ impl CallLoop {
 
     /// Makes no clients for a while after some were lost, or could not be made.
     fn wait_after(&mut self, now: Instant, failure: Failure) {
-        let lived = self.opened_at.take().map(|at| now.duration_since(at));
-        if lived.is_some_and(|lived| lived > Self::REOPEN_MAX) {
-            self.losses = 0;
-        }
-        let doubled = Self::REOPEN_FIRST * 2_u32.saturating_pow(self.losses.min(16));
-        self.losses = self.losses.saturating_add(1);
-        self.lost = Some((failure, now + doubled.min(Self::REOPEN_MAX)));
+        self.lost = Some((failure, self.reopening.lost(now)));
     }
 
     /// Lets the clients go, in the background. Requests that they have may have left.

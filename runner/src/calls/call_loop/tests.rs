@@ -1,6 +1,7 @@
 //! The loop with clients and a clock in the test's hand.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use livebus_core::Cause;
@@ -254,7 +255,7 @@ fn sends_of_lost_clients_are_unknown_and_others_are_made_after_a_while() {
         ended(&mut refused),
         CallError::NotSent(NotSent::Replies(failure))
     );
-    bench.now += CallLoop::REOPEN_FIRST / 2;
+    bench.now += Reopening::FIRST / 2;
     bench.turn();
     assert_eq!(lock(&bench.shared).opened, 1);
     for _ in 0..100 {

@@ -1,6 +1,5 @@
 //! What comes in: messages, and what happened to the consumer.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +12,7 @@ use super::{HandlerLoop, length_of, offset_of, one_of};
 use crate::handlers::batch::Batch;
 use crate::handlers::consumer::Input;
 use crate::handlers::failed::Failed;
+use crate::handlers::key_hash::hash_of_key;
 use crate::handlers::mailbox::LoopMessage;
 use crate::handlers::numbers::Numbered;
 use crate::loops::{Command, Source};
@@ -40,7 +40,7 @@ impl HandlerLoop {
             Command::Discard => {
                 self.lose_consumer(now);
                 self.open_at = None;
-                self.losses = 0;
+                self.reopening.reset();
             }
             Command::Bus(usable) => {
                 let usable = Event::BusUsable(usable.is_ok());
@@ -248,10 +248,11 @@ impl HandlerLoop {
         if let Some(intake) = &self.spec.intake {
             intake.fetched(now, partition, generation, &batch, first);
         }
-        // A recording has them in any case: a replay with an order by key needs them.
+        // A recording has them in any case: a replay with an order by key needs them. Records whose keys have the same hash wait for each other,
+        // which is harmless.
         let is_keyed =
             self.spec.config.settings().order == Order::Key || self.dispatcher.is_observed();
-        let hash = |key: &[u8]| is_keyed.then(|| hash_of(key));
+        let hash = |key: &[u8]| is_keyed.then(|| hash_of_key(key));
         let mut records = std::mem::take(&mut self.records);
         records.extend(batch.for_dispatcher(first, hash));
         self.dispatcher.handle_event(
@@ -293,11 +294,4 @@ impl HandlerLoop {
             },
         );
     }
-}
-
-/// Hashes a key. Records whose keys have the same hash wait for each other, which is harmless.
-fn hash_of(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }

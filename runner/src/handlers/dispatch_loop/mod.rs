@@ -10,7 +10,7 @@ mod shown;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use livebus_core::Failure;
 use livebus_core::dispatch::{
@@ -25,7 +25,7 @@ use crate::handlers::mailbox::{LoopMessage, Mailbox};
 use crate::handlers::numbers::{Numbered, PartitionNumbers};
 use crate::handlers::request_handler::Spec;
 use crate::handlers::store::{Slice, Store};
-use crate::loops::{Kind, Loop, NewLoop, Registration, Turn, Wake};
+use crate::loops::{Kind, Loop, NewLoop, Registration, Reopening, Turn, Wake};
 use crate::observer::{DispatchObserver, ObservedDispatcher};
 use shown::Shown;
 
@@ -44,10 +44,7 @@ pub(crate) struct HandlerLoop {
     consumer: Option<Box<dyn Consumer>>,
     /// When to make a consumer; `None` while there is one, or none is wanted.
     open_at: Option<Instant>,
-    /// How often in a row a consumer was lost soon, or could not be made.
-    losses: u32,
-    /// When the consumer was made.
-    opened_at: Option<Instant>,
+    reopening: Reopening,
     /// The pace of the dispatcher, for the next consumer.
     pace: Pace,
     store: Store,
@@ -75,13 +72,6 @@ struct RunInFlight {
 }
 
 impl HandlerLoop {
-    /// The first and the longest time until another consumer is made after one was lost.
-    const REOPEN_FIRST: Duration = Duration::from_millis(500);
-    const REOPEN_MAX: Duration = Duration::from_secs(30);
-
-    /// How long a supervisor may take to read a health before the next one is tried again.
-    const SEND_AGAIN: Duration = Duration::from_millis(50);
-
     pub(crate) fn new(
         spec: Spec,
         open: Open,
@@ -103,8 +93,7 @@ impl HandlerLoop {
             numbers,
             consumer: None,
             open_at: None,
-            losses: 0,
-            opened_at: None,
+            reopening: Reopening::default(),
             pace: Pace::Full,
             store: Store::default(),
             runs: HashMap::new(),
@@ -207,8 +196,7 @@ impl Loop for HandlerLoop {
             self.close(now, self.stop_deadline.unwrap_or(now));
             return Turn::Ended;
         }
-        let unsent = !self.registration.health.send();
-        let send_at = unsent.then(|| now + Self::SEND_AGAIN);
+        let send_at = self.registration.health.send_at(now);
         match polled {
             Polled::More => Turn::Again,
             Polled::Idle(at) => {
@@ -253,7 +241,7 @@ impl HandlerLoop {
             Ok(mut consumer) => {
                 consumer.set_pace(self.pace);
                 self.consumer = Some(consumer);
-                self.opened_at = Some(now);
+                self.reopening.opened(now);
             }
             Err(failure) => {
                 tracing::warn!(%failure, "making the consumer failed");
@@ -264,17 +252,7 @@ impl HandlerLoop {
     }
 
     fn reopen_later(&mut self, now: Instant) {
-        // Two members that fence each other join at once each time.
-        if self
-            .opened_at
-            .take()
-            .is_some_and(|at| now.duration_since(at) > Self::REOPEN_MAX)
-        {
-            self.losses = 0;
-        }
-        let doubled = Self::REOPEN_FIRST * 2_u32.saturating_pow(self.losses.min(16));
-        self.losses = self.losses.saturating_add(1);
-        self.open_at = Some(now + doubled.min(Self::REOPEN_MAX));
+        self.open_at = Some(self.reopening.lost(now));
     }
 
     /// Lets the consumer go, in the background. What it had assigned is gone.

@@ -3,6 +3,7 @@
 mod progress;
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
